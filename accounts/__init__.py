@@ -1,0 +1,1 @@
+"""Customers, accounts, premises, service points, meters, channels, service agreements: imported, numbered, selected."""

@@ -1,0 +1,115 @@
+"""What must hold between rows: one row per key, references that exist, dates in order, nothing supplied twice."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+import polars as pl
+
+from accounts.reading import DETAIL, LINE, REASON
+from model.accounts import IMPORTED
+from model.money import CURRENCY_EXPONENT
+from model.schema import grain
+
+# table -> (column, table referred to, its column)
+REFERENCES: dict[str, list[tuple[str, str, str]]] = {
+    "accounts": [("customer_id", "customers", "customer_id"), ("branch_id", "branches", "branch_id")],
+    "premises": [("branch_id", "branches", "branch_id")],
+    "service_points": [("premise_id", "premises", "premise_id")],
+    "meters": [("service_point_id", "service_points", "service_point_id")],
+    "channels": [("service_point_id", "service_points", "service_point_id")],
+    "agreements": [
+        ("account_id", "accounts", "account_id"),
+        ("service_point_id", "service_points", "service_point_id"),
+    ],
+}
+# table -> (first day, day after the last), of which the first must be earlier
+SPANS: dict[str, tuple[str, str]] = {
+    "cycles": ("period_start_date", "period_end_date"),
+    "meters": ("installed_date", "removed_date"),
+    "agreements": ("start_date", "end_date"),
+}
+_EMPTY = {LINE: pl.Int64(), REASON: pl.String(), DETAIL: pl.String()}
+
+
+def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return line, reason and detail of rows that cannot stand beside the others.
+
+    `rows` has the column `line`; `known` holds for each table what will be known when these rows are: the good
+    rows of this import and what was recorded before. One reason per line, the first that applies.
+    """
+    found = [pl.DataFrame(schema=_EMPTY), _doubled(table, rows)]
+    found += [_dangling(rows, column, known[other][key], other) for column, other, key in REFERENCES.get(table, [])]
+    if table in SPANS:
+        found.append(_reversed_span(rows, *SPANS[table]))
+    if table == "accounts":
+        found.append(_unknown(rows, "currency", list(CURRENCY_EXPONENT), "a currency of ISO 4217 that Billmill knows"))
+    if table == "service_points":
+        found.append(_unknown(rows, "tz_name", sorted(available_timezones()), "an IANA zone like Australia/Sydney"))
+    if table == "agreements":
+        found.append(_supplied_twice(rows, known["agreements"]))
+    return pl.concat(found).unique(LINE, keep="first", maintain_order=True).sort(LINE)
+
+
+def _doubled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    keys = grain(IMPORTED[table])
+    later = rows.filter(pl.struct(keys).is_duplicated()).with_columns(first=pl.col(LINE).min().over(keys))
+    # Two rows of one key that differ: neither is more right than the other, so the first stays and the rest wait.
+    return later.filter(pl.col(LINE) != pl.col("first")).select(
+        LINE,
+        pl.lit("key_doubled").alias(REASON),
+        pl.format("{} stands already in line {}", pl.lit(", ".join(keys)), "first").alias(DETAIL),
+    )
+
+
+def _dangling(rows: pl.DataFrame, column: str, known: pl.Series, other: str) -> pl.DataFrame:
+    return rows.filter(~pl.col(column).is_in(known.implode())).select(
+        LINE,
+        pl.lit("unknown_reference").alias(REASON),
+        pl.format("{} `{}` is not among the {}", pl.lit(column), column, pl.lit(other.replace("_", " "))).alias(DETAIL),
+    )
+
+
+def _reversed_span(rows: pl.DataFrame, first: str, after: str) -> pl.DataFrame:
+    return rows.filter(pl.col(after) <= pl.col(first)).select(
+        LINE,
+        pl.lit("dates_reversed").alias(REASON),
+        pl.format("{} {} is not after {} {}", pl.lit(after), after, pl.lit(first), first).alias(DETAIL),
+    )
+
+
+def _unknown(rows: pl.DataFrame, column: str, allowed: list[str], expected: str) -> pl.DataFrame:
+    return rows.filter(~pl.col(column).is_in(allowed)).select(
+        LINE,
+        pl.lit("value_not_allowed").alias(REASON),
+        pl.format("column {}: expected {}, found `{}`", pl.lit(column), pl.lit(expected), column).alias(DETAIL),
+    )
+
+
+def _supplied_twice(rows: pl.DataFrame, all_agreements: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose service point is under another agreement on the same day."""
+    spans = all_agreements.select("service_point_id", "agreement_id", "start_date", "end_date").unique("agreement_id")
+    pairs = rows.join(spans, on="service_point_id", how="inner", suffix="_other", validate="m:m").filter(
+        pl.col("agreement_id") != pl.col("agreement_id_other"),
+        pl.col("start_date") < pl.col("end_date_other").fill_null(pl.date(9999, 12, 31)),
+        pl.col("start_date_other") < pl.col("end_date").fill_null(pl.date(9999, 12, 31)),
+    )
+    # Of two that overlap, the one that began later is the one in question.
+    later = pairs.filter(
+        (pl.col("start_date") > pl.col("start_date_other"))
+        | (
+            (pl.col("start_date") == pl.col("start_date_other"))
+            & (pl.col("agreement_id") > pl.col("agreement_id_other"))
+        )
+    )
+    return (
+        later.sort(LINE, "agreement_id_other")
+        .unique(LINE, keep="first", maintain_order=True)
+        .select(
+            LINE,
+            pl.lit("supplied_twice").alias(REASON),
+            pl.format(
+                "service point `{}` is under agreement `{}` on these days", "service_point_id", "agreement_id_other"
+            ).alias(DETAIL),
+        )
+    )

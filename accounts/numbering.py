@@ -1,0 +1,40 @@
+"""Channels get numbers in branch, route and place order, so that neighbours on a route are neighbours on disk."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from model.accounts import ChannelNumbers
+from model.schema import arranged
+from store.control import Connection, insert, query
+from store.facts import facts
+
+
+def renumber(connection: Connection) -> None:
+    """Number channels that have none yet and refresh what the numbers say about theirs. A number never changes."""
+    known = query(connection, "SELECT channel_no, channel_id FROM channel_number")
+    places = facts(connection, "service_points").join(
+        facts(connection, "premises").select("premise_id", "branch_id"), on="premise_id", how="left", validate="m:1"
+    )
+    channels = facts(connection, "channels").join(places, on="service_point_id", how="left", validate="m:1")
+    numbered = number_channels(channels, known)
+    connection.execute("DELETE FROM channel_number")
+    insert(connection, "channel_number", numbered)
+
+
+def number_channels(channels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return ChannelNumbers: known channels keep theirs, new ones follow in branch, route, place, channel order."""
+    ordered = channels.join(known, on="channel_id", how="left", validate="1:1").sort(
+        "branch_id", "route", "route_sequence", "service_point_id", "channel_id"
+    )
+    highest = known["channel_no"].max() or 0
+    new = pl.col("channel_no").is_null()
+    numbered = ordered.with_columns(
+        pl.when(new).then(new.cum_sum().cast(pl.Int64) + highest).otherwise(pl.col("channel_no")).alias("channel_no")
+    )
+    return arranged(ChannelNumbers, numbered.sort("channel_no"))
+
+
+def channel_numbers(connection: Connection) -> pl.DataFrame:
+    """Return the channels with their numbers, sorted by number."""
+    return arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))

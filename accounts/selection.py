@@ -1,0 +1,109 @@
+"""What a cycle has to bill: agreements of its group that were supplied in its period and are not billed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.rating import DueAgreements, DueChannels
+from model.schema import arranged
+
+FAR_DATE = date(9999, 12, 31)
+# Cost of an account in intervals: rating a register point costs about as much as reading two days of intervals.
+REGISTER_COST = 200
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A row of the calendar."""
+
+    cycle_id: str
+    bill_group: str
+    period_start_date: date
+    period_end_date: date
+    window_open_date: date
+    window_close_date: date
+
+
+def select_due(
+    cycle: Cycle, known: dict[str, pl.DataFrame], billed: pl.DataFrame, branches: tuple[str, ...]
+) -> pl.DataFrame:
+    """Return the agreements that are due, without their partition, sorted by agreement.
+
+    `known` holds the imported tables; `billed` (agreement_id, period_start_date, period_end_date, bill_id) what has
+    been published. An agreement whose period overlaps a published one is not due. `branches` empty means all.
+    """
+    accounts = known["accounts"].filter(pl.col("bill_group") == cycle.bill_group)
+    if branches:
+        accounts = accounts.filter(pl.col("branch_id").is_in(list(branches)))
+    supplied = (
+        known["agreements"]
+        .join(accounts, on="account_id", how="inner", validate="m:1")
+        .join(known["service_points"], on="service_point_id", how="inner", validate="m:1")
+        .with_columns(
+            start_date=pl.max_horizontal("start_date", pl.lit(cycle.period_start_date)),
+            end_date=pl.min_horizontal(pl.col("end_date").fill_null(FAR_DATE), pl.lit(cycle.period_end_date)),
+        )
+        .filter(pl.col("start_date") < pl.col("end_date"))
+    )
+    overlapping = (
+        supplied.select("agreement_id", "start_date", "end_date")
+        .join(billed, on="agreement_id", how="inner", validate="1:m")
+        .filter(pl.col("period_start_date") < pl.col("end_date"), pl.col("start_date") < pl.col("period_end_date"))
+    )
+    due = supplied.join(overlapping.select("agreement_id"), on="agreement_id", how="anti")
+    return _with_bill_ids(due, cycle, billed).sort("agreement_id")
+
+
+def _with_bill_ids(due: pl.DataFrame, cycle: Cycle, billed: pl.DataFrame) -> pl.DataFrame:
+    """A second bill of an account in one cycle (what was parked before) is the next revision."""
+    revisions = (
+        billed.select("bill_id").unique()
+        .with_columns(pl.col("bill_id").str.extract(r"^(.*)\.r\d+$", 1).alias("stem"))
+        .group_by("stem").agg(pl.len().alias("revision"))
+    )  # fmt: skip
+    stemmed = due.with_columns(
+        pl.concat_str("account_id", pl.lit(f".{cycle.cycle_id}")).alias("stem"),
+        cycle_id=pl.lit(cycle.cycle_id),
+        cycle_start_date=pl.lit(cycle.period_start_date),
+        cycle_end_date=pl.lit(cycle.period_end_date),
+    )
+    return stemmed.join(revisions, on="stem", how="left", validate="m:1").with_columns(
+        pl.format("{}.r{}", "stem", pl.col("revision").fill_null(0)).alias("bill_id")
+    )
+
+
+def cut_partitions(
+    due: pl.DataFrame, channel_numbers: pl.DataFrame, *, intervals_each: int, partitions: int | None = None
+) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:
+    """Give each account a partition of about equal cost (intervals), neighbours on disk together.
+
+    The cut is by cost, never by ranges of ids; `partitions` fixes their number. An account is never split.
+    """
+    channels = due.select("agreement_id", "account_id", "service_point_id", "start_date", "end_date").join(
+        channel_numbers.select("channel_no", "service_point_id", "measure", "interval_minutes"),
+        on="service_point_id", how="left", validate="m:m",
+    )  # fmt: skip
+    days = (pl.col("end_date") - pl.col("start_date")).dt.total_days()
+    slots = pl.when(pl.col("interval_minutes") > 0).then(1440 // pl.col("interval_minutes")).otherwise(0)
+    costs = (
+        channels.with_columns(cost=REGISTER_COST + days * slots)
+        .group_by("account_id").agg(pl.col("cost").sum(), pl.col("channel_no").min())
+        .sort("channel_no", "account_id", nulls_last=True)
+    )  # fmt: skip
+    total = int(costs["cost"].sum())
+    count = partitions or max(1, -(-total // intervals_each))
+    # The partition of an account is where the middle of its cost falls on the line of all costs.
+    middle = pl.col("cost").cum_sum() * 2 - pl.col("cost")
+    placed = costs.with_columns(((middle * count) // (2 * max(total, 1))).clip(0, count - 1).alias("partition"))
+    due_cut = due.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
+    cut = channels.filter(pl.col("channel_no").is_not_null()).join(
+        placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1"
+    )
+    return (
+        arranged(DueAgreements, due_cut.sort("agreement_id")),
+        arranged(DueChannels, cut.sort("agreement_id", "channel_no")),
+    )

@@ -1,0 +1,1 @@
+"""Tables, units, money, periods, zones, ids, codes and errors: what every other folder speaks."""

@@ -1,0 +1,176 @@
+"""Parties and places: customers, accounts, premises, service points, meters, channels, agreements, cycles.
+
+The tables hold what a utility sends. The control database adds `recorded_at` and `superseded_at` to each, so
+that what was known at any time can be read again.
+"""
+
+from __future__ import annotations
+
+import pandera.polars as pa
+import polars as pl
+
+from model.codes import Commodity, Measure
+from model.schema import column
+
+
+class Branches(pa.DataFrameModel):
+    """Branches of the utility, each with its own invoice series. Grain: branch_id."""
+
+    branch_id: str = column("Branch", str_length={"min_value": 1})
+    name: str = column("Name as printed on bills")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["branch_id"]}
+
+
+class BillCycles(pa.DataFrameModel):
+    """The calendar: which group is billed for which period, in which window. Grain: cycle_id."""
+
+    cycle_id: str = column("Cycle, for example `2026-10-C01`", str_length={"min_value": 1})
+    bill_group: str = column("Group of accounts that this cycle bills")
+    period_start_date: pl.Date = column("First day billed, in the customer's zone")
+    period_end_date: pl.Date = column("Day after the last day billed")
+    window_open_date: pl.Date = column("First business date on which the cycle may be billed")
+    window_close_date: pl.Date = column("Day after the last such business date")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["cycle_id"]}
+
+
+class Customers(pa.DataFrameModel):
+    """People and companies. Personal data: not shown to analysts. Grain: customer_id."""
+
+    customer_id: str = column("Customer", str_length={"min_value": 1})
+    name: str = column("Name as printed on bills")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["customer_id"]}
+
+
+class Accounts(pa.DataFrameModel):
+    """Who pays: one bill per account and cycle. Grain: account_id."""
+
+    account_id: str = column("Account", str_length={"min_value": 1})
+    customer_id: str = column("Customer who pays")
+    branch_id: str = column("Branch that bills")
+    bill_group: str = column("Group of accounts billed together; see the calendar")
+    currency: str = column("ISO 4217 code")
+    revenue_class: str = column("Class of revenue: residential, commercial, industrial, public")
+    payment_days: pl.Int32 = column("Days from issue to due date", unit="day", ge=0)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["account_id"]}
+
+
+class Premises(pa.DataFrameModel):
+    """Places that are supplied. The address is personal data. Grain: premise_id."""
+
+    premise_id: str = column("Premise", str_length={"min_value": 1})
+    branch_id: str = column("Branch in whose area it lies")
+    address: str = column("Street and number")
+    city: str = column("City")
+    postcode: str = column("Postcode")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["premise_id"]}
+
+
+class ServicePoints(pa.DataFrameModel):
+    """Points of supply: one commodity at one premise. Grain: service_point_id."""
+
+    service_point_id: str = column("Service point; NMI, ESIID, MPAN in files", str_length={"min_value": 1})
+    premise_id: str = column("Premise that it supplies")
+    commodity: str = column("What is supplied", isin=[item.value for item in Commodity])
+    tz_name: str = column("Zone whose civil days its reads and periods follow, for example Australia/Sydney")
+    route: str = column("Reading route")
+    route_sequence: pl.Int32 = column("Place on the route", ge=0)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["service_point_id"]}
+
+
+class Meters(pa.DataFrameModel):
+    """Meters, where and when they hang. An exchange is two rows. Grain: meter_id, installed_date."""
+
+    meter_id: str = column("Meter's serial number", str_length={"min_value": 1})
+    service_point_id: str = column("Service point at which it hangs")
+    installed_date: pl.Date = column("First day at this point")
+    removed_date: pl.Date = column("Day of removal, not included; null while it hangs", nullable=True)
+    dials: pl.Int32 = column("Digits of the register in whole printed units; it rolls over at 10^dials", ge=1, le=12)
+    multiplier: pl.Int64 = column("Factor of the register's reading (transformers), 1 for most", ge=1)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["meter_id", "installed_date"]}
+
+
+class Channels(pa.DataFrameModel):
+    """What is measured at a service point. Grain: channel_id."""
+
+    channel_id: str = column("Channel, for example `6001000001/E1`", str_length={"min_value": 1})
+    service_point_id: str = column("Service point")
+    suffix: str = column("The file's name of the channel: NMI suffix E1, register code, or `consumption`")
+    measure: str = column("What it measures; fixes the smallest unit", isin=[item.value for item in Measure])
+    interval_minutes: pl.Int32 = column(
+        "Length of its intervals; 0 is a register read", unit="min", isin=[0, 5, 10, 15, 30, 60]
+    )
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["channel_id"]}
+
+
+class Agreements(pa.DataFrameModel):
+    """Which account pays for which service point on which tariff, and when. Grain: agreement_id.
+
+    A change of tariff or of account ends one agreement and begins another.
+    """
+
+    agreement_id: str = column("Service agreement", str_length={"min_value": 1})
+    account_id: str = column("Account that pays")
+    service_point_id: str = column("Service point supplied")
+    tariff_id: str = column("Tariff applied")
+    start_date: pl.Date = column("First day supplied")
+    end_date: pl.Date = column("Day after the last day supplied; null while it runs", nullable=True)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["agreement_id"]}
+
+
+class ChannelNumbers(pa.DataFrameModel):
+    """Channels as the reads know them: numbered in branch, group, route order. Grain: channel_no."""
+
+    channel_no: pl.Int32 = column("Number of the channel; reads are sorted by it", ge=1)
+    channel_id: str = column("Channel")
+    service_point_id: str = column("Service point")
+    suffix: str = column("The file's name of the channel")
+    measure: str = column("What it measures")
+    interval_minutes: pl.Int32 = column("Length of its intervals; 0 is a register read", unit="min")
+    tz_name: str = column("Zone of its civil days")
+    commodity: str = column("What is supplied")
+    branch_id: str = column("Branch of its premise")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["channel_no"]}
+
+
+# What `accounts import` takes, in the order in which references point back.
+IMPORTED: dict[str, type[pa.DataFrameModel]] = {
+    "branches": Branches,
+    "cycles": BillCycles,
+    "customers": Customers,
+    "accounts": Accounts,
+    "premises": Premises,
+    "service_points": ServicePoints,
+    "meters": Meters,
+    "channels": Channels,
+    "agreements": Agreements,
+}

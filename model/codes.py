@@ -1,0 +1,97 @@
+"""Stable codes. The text of a message may change; these never do."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Commodity(StrEnum):
+    """What a service point delivers."""
+
+    ELECTRICITY = "electricity"
+    GAS = "gas"
+    WATER = "water"
+    HEAT = "heat"
+
+
+class Measure(StrEnum):
+    """What a channel measures. Each has one smallest unit: see `model.units`."""
+
+    IMPORT_ENERGY = "import_energy"
+    EXPORT_ENERGY = "export_energy"
+    REACTIVE_ENERGY = "reactive_energy"
+    REACTIVE_EXPORT = "reactive_export"
+    GAS_VOLUME = "gas_volume"
+    GAS_ENERGY = "gas_energy"
+    WATER_VOLUME = "water_volume"
+    HEAT_ENERGY = "heat_energy"
+
+
+class Quality(IntEnum):
+    """Canonical quality of a slot or a reading; the larger, the less it is worth. 255 has no meaning.
+
+    Source: the quality codes of NEM12, ESPI, MSCONS and IEC 61968-9 mapped onto one scale.
+    """
+
+    ACTUAL = 0
+    EDITED = 1
+    SUBSTITUTED = 2
+    FINAL_SUBSTITUTED = 3
+    ESTIMATED = 4
+    FORECAST = 5
+    CUSTOMER = 6
+    SUSPECT = 7
+    MISSING = 8
+
+
+class Method(IntEnum):
+    """Method of an estimate, one byte a slot. Codes E01 and E02 of the VEE rules."""
+
+    NONE = 0
+    LINEAR = 1
+    LIKE_DAY = 2
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: `fail` means that the value was not used as it came."""
+
+    INFO = "info"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class ReadKind(StrEnum):
+    """Why a register was read."""
+
+    REGULAR = "regular"
+    INSTALL = "install"
+    REMOVAL = "removal"
+    CUSTOMER = "customer"
+    ESTIMATE = "estimate"
+
+
+class ParkReason(StrEnum):
+    """Why an account is not billed this night."""
+
+    NO_TARIFF_VERSION = "no_tariff_version"
+    NO_PRICE = "no_price"
+    NO_FACTOR = "no_factor"
+    NO_CHANNEL = "no_channel"
+    INTERVALS_MISSING = "intervals_missing"
+    START_READ_MISSING = "start_read_missing"
+    END_READ_MISSING = "end_read_missing"
+    READ_REJECTED = "read_rejected"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    SIBLING_PARKED = "sibling_parked"
+
+
+class RunState(StrEnum):
+    """States of a run, in order; `abandoned` only before `published`."""
+
+    PLANNED = "planned"
+    STAGED = "staged"
+    VALIDATED = "validated"
+    APPROVED = "approved"
+    PUBLISHED = "published"
+    ABANDONED = "abandoned"

@@ -1,0 +1,131 @@
+"""Tables of the control database that steer: loads, lake files, runs, segment keys, approvals, audit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pandera.polars as pa
+import polars as pl
+
+from model.codes import RunState
+from model.schema import column
+
+
+class Loads(pa.DataFrameModel):
+    """The load ledger: one row per landed file and per VEE run; its seq orders what was learned. Grain: seq."""
+
+    seq: pl.Int64 = column("Sequence of the load, from 1", ge=1)
+    kind: str = column("land or vee", isin=["land", "vee"])
+    source_name: str = column("File as named on the command line, or the period of the VEE run")
+    sha256: str = column("SHA-256 of the file's bytes; for VEE of what it wrote")
+    received_at: Annotated[pl.Datetime, "us", "UTC"] = column("When it was received")
+    rows: pl.Int64 = column("Channel-days or register reads taken", ge=0)
+    rejected: pl.Int64 = column("Lines not taken", ge=0)
+    detail: str = column("Format and totals in a sentence")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["seq"]}
+
+
+class LakeFiles(pa.DataFrameModel):
+    """Parquet files that count. Grain: path."""
+
+    table_name: str = column("Table that the file holds rows of")
+    path: str = column("Path below the workspace, with forward slashes")
+    sha256: str = column("SHA-256 of the file's bytes")
+    row_count: pl.Int64 = column("Rows", ge=0)
+    byte_count: pl.Int64 = column("Bytes", ge=0)
+    channel_min: pl.Int32 = column("Lowest channel number in it", nullable=True)
+    channel_max: pl.Int32 = column("Highest channel number in it", nullable=True)
+    day_min: pl.Date = column("First day in it", nullable=True)
+    day_max: pl.Date = column("Last day in it, included", nullable=True)
+    seq_max: pl.Int64 = column("Highest load sequence in it; 0 when it holds none", ge=0)
+    owner: str = column("Load (`load:17`) or run that wrote it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["path"]}
+
+
+class Runs(pa.DataFrameModel):
+    """Runs and how far they are. Grain: run_id."""
+
+    run_id: str = column("Run: kind, cycle, business date, sequence")
+    kind: str = column("bill")
+    cycle_id: str = column("Cycle")
+    branches: str = column("Branches, comma-joined; empty for all")
+    business_date: pl.Date = column("Business date, an argument and never the clock")
+    sequence: pl.Int32 = column("Sequence of the run on that date", ge=1)
+    fingerprint: str = column("Hash of reads, tariffs, accounts, rules and code that the run uses")
+    plan_sha256: str = column("Hash of the plan file")
+    state: str = column("planned, staged, validated, approved, published, abandoned", isin=[s.value for s in RunState])
+    known_at: Annotated[pl.Datetime, "us", "UTC"] = column("Facts as known at this time are used")
+    seq_max: pl.Int64 = column("Reads up to this load sequence are used", ge=0)
+    partitions: pl.Int32 = column("Partitions", ge=0)
+    selected: pl.Int64 = column("Agreements due", ge=0)
+    billed: pl.Int64 = column("Agreements billed", nullable=True)
+    parked: pl.Int64 = column("Agreements parked", nullable=True)
+    net_minor: pl.Int64 = column("Sum of the charges", unit="minor", nullable=True)
+    tax_minor: pl.Int64 = column("Sum of the taxes", unit="minor", nullable=True)
+    total_minor: pl.Int64 = column("Net and tax", unit="minor", nullable=True)
+    planned_by: str = column("Who planned it")
+    approved_by: str = column("Who approved it: another person", nullable=True)
+    planned_at: Annotated[pl.Datetime, "us", "UTC"] = column("When it was planned")
+    published_at: Annotated[pl.Datetime, "us", "UTC"] = column("When it was published", nullable=True)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["run_id"]}
+
+
+class SegmentKeys(pa.DataFrameModel):
+    """What has been billed: no agreement's day is billed twice. Grain: agreement_id, period_start_date, revision."""
+
+    agreement_id: str = column("Service agreement")
+    period_start_date: pl.Date = column("First day billed")
+    period_end_date: pl.Date = column("Day after the last")
+    revision: pl.Int32 = column("0 for the first bill of the period", ge=0)
+    bill_id: str = column("Bill")
+    run_id: str = column("Run that published it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["agreement_id", "period_start_date", "revision"]}
+
+
+class InvoiceSeries(pa.DataFrameModel):
+    """Last number given in each invoice series. Grain: series."""
+
+    series: str = column("Branch and year of issue")
+    last_no: pl.Int64 = column("Last number given; the next is one more", ge=0)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["series"]}
+
+
+class Audit(pa.DataFrameModel):
+    """Who did what, chained by hash: each entry's hash covers the one before. Grain: entry_no."""
+
+    entry_no: pl.Int64 = column("Entry, from 1", ge=1)
+    at_utc: Annotated[pl.Datetime, "us", "UTC"] = column("When")
+    actor: str = column("Who")
+    action: str = column("What: init, import, add_tariff, land, vee, plan, stage, approve, publish")
+    subject: str = column("On what")
+    detail: str = column("Figures in a sentence")
+    entry_hash: str = column("SHA-256 over the entry and the hash before it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["entry_no"]}
+
+
+CONTROL: dict[str, type[pa.DataFrameModel]] = {
+    "load": Loads,
+    "lake_file": LakeFiles,
+    "run": Runs,
+    "segment_key": SegmentKeys,
+    "invoice_series": InvoiceSeries,
+    "audit": Audit,
+}

@@ -1,0 +1,31 @@
+"""How long work reports itself: a bar for a person, JSON lines for a machine, silence for a test."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives the steps of long work. `stage` is a word of the field: land, vee, rate, publish."""
+
+    def begin(self, stage: str, total: int, unit: str) -> None:
+        """A stage begins; it has `total` steps of `unit` (0: not known)."""
+
+    def advance(self, stage: str, done: int = 1, **counts: int) -> None:
+        """`done` more steps of the stage are ready; `counts` say what they gave."""
+
+    def end(self, stage: str, **counts: int) -> None:
+        """The stage is ready."""
+
+
+class Silent:
+    """Reports to nobody."""
+
+    def begin(self, stage: str, total: int, unit: str) -> None:
+        """Ignore."""
+
+    def advance(self, stage: str, done: int = 1, **counts: int) -> None:
+        """Ignore."""
+
+    def end(self, stage: str, **counts: int) -> None:
+        """Ignore."""

@@ -1,0 +1,102 @@
+"""What follows from a table's declaration: Polars types, DuckDB types, checks, documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import pandera.errors
+import pandera.polars as pa
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+Table = TypeVar("Table", bound=pa.DataFrameModel)
+
+
+def column(description: str, *, unit: str | None = None, nullable: bool = False, **checks: Any) -> Any:
+    """Declare a column: what it says, its unit, whether it may be null, and pandera's checks (`ge`, `isin`)."""
+    metadata = {"unit": unit} if unit else None
+    return pa.Field(description=description, nullable=nullable, metadata=metadata, **checks)
+
+
+def polars_schema(table: type[pa.DataFrameModel]) -> dict[str, pl.DataType]:
+    """Return the columns of a table and their Polars types, in order."""
+    return {name: declared.dtype.type for name, declared in table.to_schema().columns.items()}
+
+
+def column_names(table: type[pa.DataFrameModel]) -> list[str]:
+    """Return the column names of a table, in order."""
+    return list(table.to_schema().columns)
+
+
+def empty(table: type[Table]) -> DataFrame[Table]:
+    """Return a frame of this table without rows."""
+    return checked(table, pl.DataFrame(schema=polars_schema(table)))
+
+
+def checked(table: type[Table], frame: pl.DataFrame) -> DataFrame[Table]:
+    """Return `frame` as `table`: columns in order, types and checks verified on the collected rows.
+
+    Raises:
+        AssertionError: the frame does not hold what the table promises; a programmer's mistake.
+    """
+    names = column_names(table)
+    missing = [name for name in names if name not in frame.columns]
+    assert not missing, f"table {table.__name__}: columns {missing} are missing; found {frame.columns}"
+    try:
+        return table.validate(frame.select(names))
+    except (pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
+        raise AssertionError(f"table {table.__name__}: {error}") from error
+
+
+def arranged(table: type[Table], frame: pl.DataFrame) -> DataFrame[Table]:
+    """Cast columns to the declared types, add nullable ones that are absent, then check."""
+    schema = polars_schema(table)
+    nullable = {name for name, declared in table.to_schema().columns.items() if declared.nullable}
+    absent = [
+        pl.lit(None, dtype=schema[name]).alias(name)
+        for name in schema
+        if name not in frame.columns and name in nullable
+    ]
+    filled = frame.with_columns(absent) if absent else frame
+    casts = [pl.col(name).cast(dtype) for name, dtype in schema.items() if name in filled.columns]
+    return checked(table, filled.with_columns(casts))
+
+
+def grain(table: type[pa.DataFrameModel]) -> list[str]:
+    """Return the columns that identify a row, as the table's `Config.metadata["grain"]` states them."""
+    return list((table.get_metadata() or {})[table.Config.name or table.__name__]["dataframe"]["grain"])
+
+
+_DUCKDB: Mapping[Any, str] = {
+    pl.String: "VARCHAR",
+    pl.Int8: "TINYINT",
+    pl.Int16: "SMALLINT",
+    pl.Int32: "INTEGER",
+    pl.Int64: "BIGINT",
+    pl.UInt8: "UTINYINT",
+    pl.Boolean: "BOOLEAN",
+    pl.Date: "DATE",
+    pl.Binary: "BLOB",
+}
+
+
+def duckdb_type(dtype: pl.DataType) -> str:
+    """Return the DuckDB type that holds a Polars type without loss."""
+    if isinstance(dtype, pl.Decimal):
+        return f"DECIMAL({dtype.precision},{dtype.scale})"
+    if isinstance(dtype, pl.Datetime):
+        return "TIMESTAMPTZ" if dtype.time_zone else "TIMESTAMP"
+    if isinstance(dtype, pl.List):
+        return f"{duckdb_type(dtype.inner)}[]"  # type: ignore[arg-type]  # inner is an instance at run time
+    return _DUCKDB[dtype.base_type()]
+
+
+def create_table_sql(table: type[pa.DataFrameModel], name: str) -> str:
+    """Return the DDL of a control table: NOT NULL where the declaration says so."""
+    columns = table.to_schema().columns
+    lines = [
+        f'    "{key}" {duckdb_type(declared.dtype.type)}{"" if declared.nullable else " NOT NULL"}'
+        for key, declared in columns.items()
+    ]
+    return f'CREATE TABLE "{name}" (\n' + ",\n".join(lines) + "\n)"

@@ -1,0 +1,70 @@
+"""Units: the smallest unit of each measure, the units that tariffs and files print, and demand."""
+
+from __future__ import annotations
+
+from model.codes import Measure
+from model.errors import InputError
+
+SMALLEST_UNIT: dict[Measure, str] = {
+    Measure.IMPORT_ENERGY: "Wh",
+    Measure.EXPORT_ENERGY: "Wh",
+    Measure.REACTIVE_ENERGY: "varh",
+    Measure.REACTIVE_EXPORT: "varh",
+    Measure.GAS_VOLUME: "L",
+    Measure.GAS_ENERGY: "kJ",
+    Measure.WATER_VOLUME: "L",
+    Measure.HEAT_ENERGY: "Wh",
+}
+
+# Printed unit -> (smallest unit, how many of it). Only whole multiples: anything else would not be exact.
+PRINTED_UNITS: dict[str, tuple[str, int]] = {
+    "Wh": ("Wh", 1),
+    "kWh": ("Wh", 1_000),
+    "MWh": ("Wh", 1_000_000),
+    "varh": ("varh", 1),
+    "kvarh": ("varh", 1_000),
+    "Mvarh": ("varh", 1_000_000),
+    "L": ("L", 1),
+    "m3": ("L", 1_000),
+    "kL": ("L", 1_000),
+    "ML": ("L", 1_000_000),
+    "kJ": ("kJ", 1),
+    "MJ": ("kJ", 1_000),
+    "GJ": ("kJ", 1_000_000),
+    "W": ("W", 1),
+    "kW": ("W", 1_000),
+    "MW": ("W", 1_000_000),
+}
+_BY_FOLDED = {name.casefold(): name for name in PRINTED_UNITS if name not in {"ML", "W", "kW", "MW"}}
+
+# What a person reads: smallest unit -> printed unit.
+READABLE_UNIT: dict[str, str] = {"Wh": "kWh", "varh": "kvarh", "L": "m3", "kJ": "MJ", "W": "kW"}
+
+
+def printed_unit(text: str) -> str:
+    """Return the printed unit that `text` spells, whatever its case (files write KWH, kWh, Kvarh).
+
+    Raises:
+        InputError: no unit is spelt so.
+
+    >>> printed_unit("KWH")
+    'kWh'
+    """
+    found = _BY_FOLDED.get(text.strip().casefold())
+    if found is None:
+        raise InputError(f"unit `{text}` is not known", hint=f"use one of {', '.join(sorted(_BY_FOLDED.values()))}")
+    return found
+
+
+def smallest_per(unit: str) -> int:
+    """Return how many smallest units are in one printed `unit`: kWh -> 1000."""
+    return PRINTED_UNITS[unit][1]
+
+
+def demand_factor(interval_minutes: int) -> int:
+    """Return the factor from energy of one interval to mean power over it: Wh of 15 minutes x 4 = W.
+
+    Exact only for interval lengths that divide an hour; others are refused when a channel is declared.
+    """
+    assert 60 % interval_minutes == 0, f"an interval of {interval_minutes} minutes does not divide an hour"
+    return 60 // interval_minutes

@@ -1,0 +1,1 @@
+"""The workspace on disk: control database, immutable Parquet, atomic files, the lock."""

@@ -1,0 +1,47 @@
+"""Who did what: a table whose entries are chained by hash, so that a changed or missing one shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+
+from model.control import Audit
+from model.ids import content_hash
+from model.schema import arranged
+from store.control import Connection, insert, query
+
+GENESIS = "0" * 64
+
+
+def record(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> None:
+    """Add an entry. Call it inside the transaction that does what it tells of."""
+    last = query(connection, "SELECT entry_no, entry_hash FROM audit ORDER BY entry_no DESC LIMIT 1")
+    number, before = (0, GENESIS) if last.is_empty() else last.row(0)
+    entry = {
+        "entry_no": number + 1,
+        "at_utc": at,
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "detail": detail,
+        "entry_hash": entry_hash(before, number + 1, at, actor, action, subject, detail),
+    }
+    insert(connection, "audit", arranged(Audit, pl.DataFrame([entry])))
+
+
+def entry_hash(before: str, number: int, at: datetime, *texts: str) -> str:
+    """Return the hash of an entry: over the hash before it and all that it says."""
+    return content_hash(before, number, int(at.timestamp() * 1_000_000), *texts)
+
+
+def broken_entries(connection: Connection) -> list[int]:
+    """Return the numbers of entries whose hash does not follow from the one before: none, unless someone wrote there."""
+    broken, before = [], GENESIS
+    rows = query(connection, "SELECT * FROM audit ORDER BY entry_no")
+    for row in rows.iter_rows(named=True):  # one row per command, not per meter
+        texts = (row["actor"], row["action"], row["subject"], row["detail"])
+        if row["entry_hash"] != entry_hash(before, row["entry_no"], row["at_utc"], *texts):
+            broken.append(row["entry_no"])
+        before = row["entry_hash"]
+    return broken

@@ -1,0 +1,75 @@
+"""Reference data in two times: when a fact holds is in its columns, when we learned it is here.
+
+Nothing is overwritten: a changed row closes the knowledge of the old one (`superseded_at`) and adds a new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from model.accounts import IMPORTED
+from model.schema import arranged, column_names, grain
+from store.control import Connection, query
+
+
+@dataclass(frozen=True)
+class FactCounts:
+    """What recording did: rows not known before, rows that changed, rows known already."""
+
+    new: int
+    changed: int
+    same: int
+
+
+def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, recorded_at: datetime) -> FactCounts:
+    """Record rows of an imported table, by its grain. Recording the same rows again changes nothing.
+
+    `frame` has one row per grain (checked by the caller). Call it inside a transaction.
+    """
+    declared = IMPORTED[table]
+    keys = grain(declared)
+    others = [name for name in column_names(declared) if name not in keys]
+    match = " AND ".join(f'known."{key}" = incoming."{key}"' for key in keys)
+    same = " AND ".join(f'known."{name}" IS NOT DISTINCT FROM incoming."{name}"' for name in others) or "TRUE"
+    connection.register("incoming", arranged(declared, frame).to_arrow())
+    try:
+        counted = query(
+            connection,
+            f"""SELECT count(*) FILTER (known."{keys[0]}" IS NULL) AS new,
+                       count(*) FILTER (known."{keys[0]}" IS NOT NULL AND NOT ({same})) AS changed,
+                       count(*) FILTER (known."{keys[0]}" IS NOT NULL AND {same}) AS same
+                FROM incoming LEFT JOIN (SELECT * FROM "{table}" WHERE superseded_at IS NULL) AS known ON {match}""",
+        ).row(0)
+        connection.execute(
+            f"""UPDATE "{table}" AS known SET superseded_at = ? FROM incoming
+                WHERE known.superseded_at IS NULL AND {match} AND NOT ({same})""",
+            [recorded_at],
+        )
+        connection.execute(
+            f"""INSERT INTO "{table}" BY NAME SELECT incoming.*, ?::TIMESTAMPTZ AS recorded_at FROM incoming
+                WHERE NOT EXISTS (SELECT 1 FROM "{table}" AS known WHERE known.superseded_at IS NULL AND {match})""",
+            [recorded_at],
+        )
+    finally:
+        connection.unregister("incoming")
+    return FactCounts(*(int(count) for count in counted))
+
+
+def facts(connection: Connection, table: str, *, known_at: datetime | None = None) -> pl.DataFrame:
+    """Return the rows of an imported table as known at a time (now when None), sorted by grain."""
+    declared = IMPORTED[table]
+    columns = ", ".join(f'"{name}"' for name in column_names(declared))
+    order = ", ".join(f'"{key}"' for key in grain(declared))
+    if known_at is None:
+        rows = query(connection, f'SELECT {columns} FROM "{table}" WHERE superseded_at IS NULL ORDER BY {order}')
+    else:
+        rows = query(
+            connection,
+            f"""SELECT {columns} FROM "{table}"
+                WHERE recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?) ORDER BY {order}""",
+            [known_at, known_at],
+        )
+    return arranged(declared, rows)

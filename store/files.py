@@ -1,0 +1,104 @@
+"""Files that are either there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from model.errors import InputError
+
+_CHUNK = 1 << 20
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        InputError: it is not there, is a folder, or may not be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"file `{path}` cannot be read: {error.strerror}", hint="check the path and its rights"
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Force a written file to the disk."""
+    with path.open("rb+") as written:
+        os.fsync(written.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make created and renamed entries of a folder survive a power cut. DuckDB and Polars do not do it."""
+    if os.name == "nt":  # a folder cannot be opened for sync there; the file system journals its entries
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; when the block ends well it is synced and renamed to `path`.
+
+    A kill leaves at most a file ending in `.tmp`, which counts for nothing and is swept by `sweep_temporaries`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield aside
+        sync_file(aside)
+        aside.replace(path)
+        sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_bytes_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole: aside, synced, renamed. Writing the same again changes nothing."""
+    with written_aside(path) as aside:
+        aside.write_bytes(data)
+
+
+def create_only(path: Path, data: bytes) -> bool:
+    """Create a file that must not exist yet; return False, changing nothing, when another was first.
+
+    The name appears with its whole content at once (a hard link to a synced file), so a reader never sees half.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_bytes(data)
+        sync_file(aside)
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            return False
+        sync_folder(path.parent)
+        return True
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """Remove what killed processes left; return how many. Call it only while holding the lock of the folder."""
+    left = [path for path in folder.rglob(".*.tmp") if path.is_file()]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)

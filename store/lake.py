@@ -1,0 +1,134 @@
+"""The lake: immutable Parquet, named by content; only registered files count."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from model.control import LakeFiles
+from model.errors import ControlError
+from model.schema import arranged, polars_schema
+from store.control import Connection, insert, query
+from store.files import file_sha256, sync_file, sync_folder
+from store.workspace import Workspace
+
+# 32 k to 65 k channel-days a row group read fastest, whole and by ranges of channels.
+ROW_GROUP_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """A Parquet file and what a reader needs to know before opening it. `path` is relative to the workspace."""
+
+    table: str
+    path: str
+    sha256: str
+    rows: int
+    bytes: int
+    channel_min: int | None
+    channel_max: int | None
+    day_min: date | None
+    day_max: date | None
+    seq_max: int
+
+
+def write_lake_file(workspace: Workspace, table: str, folder: str, frame: pl.DataFrame) -> LakeFile:
+    """Write a sorted frame as one immutable file below `lake/<folder>` and return what it holds.
+
+    The file is named by the hash of its bytes, so writing the same rows again gives the same file.
+    """
+    target = workspace.lake / folder
+    target.mkdir(parents=True, exist_ok=True)
+    aside = target / f".{table}.{os.getpid()}.tmp"
+    try:
+        frame.write_parquet(aside, compression="lz4", row_group_size=ROW_GROUP_ROWS)
+        sync_file(aside)
+        digest, size = file_sha256(aside), aside.stat().st_size
+        final = target / f"{table}-{digest[:16]}.parquet"
+        aside.replace(final)
+        sync_folder(target)
+    finally:
+        aside.unlink(missing_ok=True)
+    path = final.relative_to(workspace.root).as_posix()
+    return LakeFile(table, path, digest, frame.height, size, **_bounds(frame))
+
+
+def register_files(connection: Connection, files: Sequence[LakeFile], *, owner: str) -> None:
+    """Make files count. Call it inside the transaction that makes their content known.
+
+    A file that is registered already (same path, hence same bytes) is left as it is.
+    """
+    rows = arranged(LakeFiles, pl.DataFrame([_row(file, owner) for file in files], schema=polars_schema(LakeFiles)))
+    known = query(connection, "SELECT path FROM lake_file")["path"]
+    insert(connection, "lake_file", rows.filter(~pl.col("path").is_in(known.implode())))
+
+
+def lake_files(connection: Connection, table: str, *, seq_max: int | None = None) -> list[LakeFile]:
+    """Return the registered files of a table, in order of path; with `seq_max` only those learned up to it.
+
+    A file whose highest sequence is above `seq_max` was committed with a later load as a whole, so leaving it out
+    leaves out nothing that was known then.
+    """
+    rows = query(
+        connection,
+        "SELECT * FROM lake_file WHERE table_name = ? AND (? IS NULL OR seq_max <= ?) ORDER BY path",
+        [table, seq_max, seq_max],
+    )
+    return [
+        LakeFile(
+            row["table_name"], row["path"], row["sha256"], row["row_count"], row["byte_count"],
+            row["channel_min"], row["channel_max"], row["day_min"], row["day_max"], row["seq_max"],
+        )
+        for row in rows.iter_rows(named=True)  # a row per file, not per read
+    ]  # fmt: skip
+
+
+def scan_lake(workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
+    """Return a lazy frame over the rows of files of one table.
+
+    Raises:
+        ControlError: a file is gone; the lake was touched by hand.
+    """
+    assert files, "scan_lake needs at least one file; without files there is no schema to give back"
+    paths = [workspace.root / file.path for file in files]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ControlError(f"file `{missing[0]}` of the lake is missing", hint="restore it from a backup")
+    return pl.scan_parquet(paths)
+
+
+def verify_file(workspace: Workspace, file: LakeFile) -> None:
+    """Check that a file still holds the bytes that were registered.
+
+    Raises:
+        ControlError: it is gone or was changed.
+    """
+    path = workspace.root / file.path
+    if not path.is_file() or file_sha256(path) != file.sha256:
+        raise ControlError(f"file `{path}` is not the one that was registered", hint="restore it from a backup")
+
+
+def _bounds(frame: pl.DataFrame) -> dict[str, Any]:
+    def bound(name: str, highest: bool) -> Any:
+        if name not in frame.columns or frame.is_empty():
+            return None
+        return frame[name].max() if highest else frame[name].min()
+
+    return {
+        "channel_min": bound("channel_no", False),
+        "channel_max": bound("channel_no", True),
+        "day_min": bound("day", False),
+        "day_max": bound("day", True),
+        "seq_max": bound("seq", True) or 0,
+    }
+
+
+def _row(file: LakeFile, owner: str) -> dict[str, Any]:
+    named = asdict(file)
+    renamed = {"table": "table_name", "rows": "row_count", "bytes": "byte_count"}
+    return {renamed.get(key, key): value for key, value in named.items()} | {"owner": owner}

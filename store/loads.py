@@ -1,0 +1,42 @@
+"""The load ledger: one sequence for all that is learned about reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import polars as pl
+
+from model.control import Loads
+from model.schema import arranged
+from store.control import Connection, insert, query
+
+
+@dataclass(frozen=True)
+class Load:
+    """A landed file (`land`) or a VEE run (`vee`). The higher its `seq`, the later it was learned."""
+
+    seq: int
+    kind: str
+    source_name: str
+    sha256: str
+    received_at: datetime
+    rows: int
+    rejected: int
+    detail: str
+
+
+def next_seq(connection: Connection) -> int:
+    """Return the sequence that the next load takes. Call it inside the transaction that records the load."""
+    return int(query(connection, "SELECT coalesce(max(seq), 0) + 1 AS seq FROM load").item())
+
+
+def find_load(connection: Connection, sha256: str) -> Load | None:
+    """Return the load that brought exactly these bytes, or None."""
+    found = query(connection, "SELECT * FROM load WHERE sha256 = ? AND kind = 'land' ORDER BY seq", [sha256])
+    return None if found.is_empty() else Load(**found.row(0, named=True))
+
+
+def record_load(connection: Connection, load: Load) -> None:
+    """Add a load to the ledger."""
+    insert(connection, "load", arranged(Loads, pl.DataFrame([asdict(load)])))

@@ -1,0 +1,138 @@
+"""A workspace: the folder that holds one utility's books."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from model.accounts import IMPORTED, ChannelNumbers
+from model.control import CONTROL
+from model.errors import ConfigError
+from model.ledger import JournalLines, OpenItems
+from model.schema import create_table_sql
+from store.files import sync_folder, write_bytes_atomic
+
+CONFIG_NAME = "billmill.toml"
+LAYOUT = 1  # raised when the layout on disk changes; a newer one is refused
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where everything of one utility lies."""
+
+    root: Path
+    name: str
+
+    @property
+    def control_path(self) -> Path:
+        """The system of record; one writer."""
+        return self.root / "control.duckdb"
+
+    @property
+    def analytics_path(self) -> Path:
+        """What analysts open; replaced after each publish."""
+        return self.root / "analytics.duckdb"
+
+    @property
+    def lake(self) -> Path:
+        """Immutable Parquet."""
+        return self.root / "lake"
+
+    @property
+    def runs(self) -> Path:
+        """Plans, receipts and results of runs."""
+        return self.lake / "runs"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rejected lines, as CSV, for people."""
+        return self.root / "quarantine"
+
+
+def create_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Workspace:
+    """Create a workspace; `ddl` adds the control tables of other folders (tariffs).
+
+    The configuration file is written last, so a kill leaves either no workspace or a whole one; running it again
+    finishes what was cut.
+
+    Raises:
+        ConfigError: there is one already, or the folder holds other files.
+    """
+    root = root.resolve()
+    if (root / CONFIG_NAME).exists():
+        raise ConfigError(f"`{root}` is a workspace already", hint="choose another folder, or work with this one")
+    if root.is_file():
+        raise ConfigError(f"`{root}` is a file, not a folder", hint="choose another name")
+    foreign = [entry.name for entry in root.iterdir() if not _is_ours(entry.name)] if root.exists() else []
+    if foreign:
+        raise ConfigError(
+            f"folder `{root}` is not empty: it holds `{sorted(foreign)[0]}`", hint="choose an empty folder"
+        )
+    workspace = Workspace(root, name)
+    for folder in (workspace.lake, workspace.runs, workspace.quarantine):
+        folder.mkdir(parents=True, exist_ok=True)
+    _create_control(workspace, ddl)
+    config = f'# A Billmill workspace.\nname = "{_toml_text(name)}"\nlayout = {LAYOUT}\n'
+    write_bytes_atomic(root / CONFIG_NAME, config.encode())
+    return workspace
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Open a workspace.
+
+    Raises:
+        ConfigError: the folder is no workspace, or one of a newer Billmill.
+    """
+    root = root.resolve()
+    path = root / CONFIG_NAME
+    if not path.is_file():
+        raise ConfigError(
+            f"`{root}` is not a workspace: it has no {CONFIG_NAME}", hint=f"make one: billmill init {root}"
+        )
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"`{path}` cannot be read: {error}", hint="restore it from a backup") from error
+    layout = config.get("layout")
+    if layout != LAYOUT:
+        raise ConfigError(f"`{path}`: expected layout {LAYOUT}, found {layout}", hint="use the Billmill that made it")
+    return Workspace(root, str(config.get("name", root.name)))
+
+
+def _is_ours(name: str) -> bool:
+    return name in {"lake", "quarantine", "control.duckdb", "control.duckdb.wal"} or name.startswith(".")
+
+
+def _toml_text(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _create_control(workspace: Workspace, ddl: Sequence[str]) -> None:
+    # A kill while DuckDB creates a file can leave one that cannot be opened, so it is made under another name.
+    aside = workspace.control_path.with_name(".control.duckdb.new")
+    for left in (aside, aside.with_name(aside.name + ".wal")):
+        left.unlink(missing_ok=True)
+    connection = duckdb.connect(str(aside))
+    try:
+        for statement in (*_control_ddl(), *ddl):
+            connection.execute(statement)
+        connection.execute("CHECKPOINT")
+    finally:
+        connection.close()
+    aside.replace(workspace.control_path)
+    workspace.control_path.chmod(0o600)
+    sync_folder(workspace.root)
+
+
+def _control_ddl() -> list[str]:
+    facts = []
+    for name, table in IMPORTED.items():
+        columns = create_table_sql(table, name).removesuffix("\n)")
+        facts.append(columns + ',\n    "recorded_at" TIMESTAMPTZ NOT NULL,\n    "superseded_at" TIMESTAMPTZ\n)')
+    plain = [create_table_sql(table, name) for name, table in CONTROL.items()]
+    books = [create_table_sql(JournalLines, "journal_line"), create_table_sql(OpenItems, "open_item")]
+    return [*facts, create_table_sql(ChannelNumbers, "channel_number"), *plain, *books]
