@@ -35,8 +35,9 @@ _EMPTY = {LINE: pl.Int64(), REASON: pl.String(), DETAIL: pl.String()}
 def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Return line, reason and detail of rows that cannot stand beside the others.
 
-    `rows` has the column `line`; `known` holds for each table what will be known when these rows are: the good
-    rows of this import and what was recorded before. One reason per line, the first that applies.
+    `rows` has the columns `line` (over all files), `file` and `file_line`; `known` holds for each table what will be
+    known when these rows are: the good rows of this import and what was recorded before. One reason per line, the
+    first that applies.
     """
     found = [pl.DataFrame(schema=_EMPTY), _doubled(table, rows)]
     found += [_dangling(rows, column, known[other][key], other) for column, other, key in REFERENCES.get(table, [])]
@@ -53,12 +54,17 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
 
 def _doubled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     keys = grain(IMPORTED[table])
-    later = rows.filter(pl.struct(keys).is_duplicated()).with_columns(first=pl.col(LINE).min().over(keys))
+    later = rows.filter(pl.struct(keys).is_duplicated()).sort(LINE)
     # Two rows of one key that differ: neither is more right than the other, so the first stays and the rest wait.
-    return later.filter(pl.col(LINE) != pl.col("first")).select(
+    named = later.with_columns(
+        first=pl.col(LINE).first().over(keys),
+        first_file=pl.col("file").first().over(keys),
+        first_line=pl.col("file_line").first().over(keys),
+    )
+    return named.filter(pl.col(LINE) != pl.col("first")).select(
         LINE,
         pl.lit("key_doubled").alias(REASON),
-        pl.format("{} stands already in line {}", pl.lit(", ".join(keys)), "first").alias(DETAIL),
+        pl.format("{} stands already in {} line {}", pl.lit(", ".join(keys)), "first_file", "first_line").alias(DETAIL),
     )
 
 

@@ -55,7 +55,8 @@ def import_files(
         renumber(connection)
         detail = "; ".join(f"{table} {c.new} new, {c.changed} changed, {c.same} same" for table, c in counts.items())
         names = ", ".join(file.name for file in files)
-        record(connection, at=recorded_at, actor=actor, action="import", subject=names, detail=detail)
+        if any(c.new or c.changed for c in counts.values()):
+            record(connection, at=recorded_at, actor=actor, action="import", subject=names, detail=detail)
     return ImportReport(counts, rejects, is_recorded=True)
 
 

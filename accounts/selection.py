@@ -95,10 +95,17 @@ def cut_partitions(
         .sort("channel_no", "account_id", nulls_last=True)
     )  # fmt: skip
     total = int(costs["cost"].sum())
-    count = partitions or max(1, -(-total // intervals_each))
+    count = min(partitions or max(1, -(-total // intervals_each)), max(1, costs.height))
     # The partition of an account is where the middle of its cost falls on the line of all costs.
     middle = pl.col("cost").cum_sum() * 2 - pl.col("cost")
-    placed = costs.with_columns(((middle * count) // (2 * max(total, 1))).clip(0, count - 1).alias("partition"))
+    placed = costs.with_columns(
+        ((middle * count) // (2 * max(total, 1)))
+        .clip(0, count - 1)
+        .rank("dense")
+        .cast(pl.Int32)
+        .sub(1)
+        .alias("partition")
+    )
     due_cut = due.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
     cut = channels.filter(pl.col("channel_no").is_not_null()).join(
         placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1"

@@ -36,7 +36,7 @@ def entry_hash(before: str, number: int, at: datetime, *texts: str) -> str:
 
 
 def broken_entries(connection: Connection) -> list[int]:
-    """Return the numbers of entries whose hash does not follow from the one before: none, unless someone wrote there."""
+    """Return the numbers of entries whose hash does not follow from the one before: none, unless someone meddled."""
     broken, before = [], GENESIS
     rows = query(connection, "SELECT * FROM audit ORDER BY entry_no")
     for row in rows.iter_rows(named=True):  # one row per command, not per meter

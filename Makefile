@@ -1,0 +1,45 @@
+# Everything runs in .venv, made from the lock on the first call; later calls start at once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format bench lock docs clean
+.DEFAULT_GOAL := demo
+
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; call make PYTHON=python3.12, for example"; exit 2; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $(READY)
+
+# The demo utility: drawn, landed, validated, billed, posted and published, with a summary at the end.
+demo: $(READY)
+	@$(BIN)/billmill demo demo-utility --fresh
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# docs/tables.md from model/, docs/commands.md from the help of each command.
+docs: $(READY)
+	@$(BIN)/python -m docs.generate
+
+# Needs uv (pip install uv). Locks for all platforms; the files name no index.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements-dev.in -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) dist build demo-utility .mypy_cache .ruff_cache .pytest_cache .hypothesis

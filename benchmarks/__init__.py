@@ -1,0 +1,1 @@
+"""Measurements beside the obvious alternative, in the same run."""

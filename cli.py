@@ -1,0 +1,586 @@
+"""The commands of Billmill: read options, call one function, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from model.errors import BillmillError, ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from model.progress import Progress
+    from store.workspace import Workspace
+
+app = typer.Typer(
+    name="billmill",
+    help="Bill a utility: meter reads in; bills, ledger and invoices out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _group(name: str, text: str) -> typer.Typer:
+    group = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode="markdown")
+    app.add_typer(group, name=name)
+    return group
+
+
+accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
+tariff_app = _group("tariff", "Tariff files: check, add, list, show; dated factors.")
+reads_app = _group("reads", "Meter reads: land files, validate and estimate.")
+cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
+bill_app = _group("bill", "Bills: show one, explain one.")
+run_app = _group("run", "Runs: list, show.")
+
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option(
+        "--workspace", "-w", envvar="BILLMILL_WORKSPACE", help="Folder of the workspace.", show_default="here"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Result as JSON on stdout, progress as JSON lines on stderr.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who acts.", show_default="the user logged in")]
+HERE = Path()
+
+
+@app.callback()
+def _options(
+    clock: Annotated[
+        datetime | None, typer.Option("--clock", hidden=True, help="Act as of this time in UTC: for tests and replays.")
+    ] = None,
+) -> None:
+    _Clock.fixed = clock.replace(tzinfo=UTC) if clock else None
+
+
+class _Clock:
+    """The one place where time is read."""
+
+    fixed: datetime | None = None
+
+
+def _now() -> datetime:
+    return _Clock.fixed or datetime.now(UTC)
+
+
+def _actor(by: str | None) -> str:
+    import getpass
+
+    return by or getpass.getuser()
+
+
+def _open(root: Path) -> Workspace:
+    from store.workspace import open_workspace
+
+    return open_workspace(root)
+
+
+@contextmanager
+def _progress(as_json: bool) -> Iterator[Progress]:
+    from model.progress import Silent
+    from outputs.progress import Bars, JsonLines, is_watched
+
+    if as_json:
+        yield JsonLines(sys.stderr)
+    elif is_watched():
+        with Bars() as bars:
+            yield bars
+    else:
+        yield Silent()
+
+
+def _print(as_json: bool, value: object, show: Callable[[], None]) -> None:
+    from outputs.console import print_json
+
+    if as_json:
+        print_json(value)
+    else:
+        show()
+
+
+def _talk(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Empty or new folder.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the utility.")] = "utility",
+    by: ByOption = None,
+) -> None:
+    """Make a workspace.
+
+    Example: `billmill init books --name "Wattle & Tide"`
+    """
+    from cycles.setup import init_workspace
+
+    workspace = init_workspace(folder, name=name, at=_now(), actor=_actor(by))
+    print(f"workspace {workspace.root}")
+    _talk(f"next: billmill accounts import FILES --workspace {folder}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Empty or new folder.")] = Path("demo-utility"),
+    points: Annotated[int, typer.Option("--points", min=50, help="Service points.")] = 2_000,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed draws another utility.")] = 2026,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Processes.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Replace a demo that is there already.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Draw a utility of 9 branches and bill a month of it: files in, invoices out, every step as a command does it.
+
+    Example: `billmill demo demo-utility`
+    """
+    from demo.chain import run_demo
+    from demo.report import print_report
+
+    with _progress(json) as progress:
+        report = run_demo(
+            folder, points=points, seed=seed, workers=_workers(workers), fresh=fresh, progress=progress, at=_now()
+        )
+    _print(json, report.as_dict(), lambda: print_report(report))
+
+
+@accounts_app.command("import")
+def accounts_import(
+    paths: Annotated[list[Path], typer.Argument(help="Files named after their tables, or folders of them.")],
+    workspace: WorkspaceOption = HERE,
+    all_or_nothing: Annotated[bool, typer.Option("--all-or-nothing", help="One bad row keeps everything out.")] = False,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Import reference data from CSV or Parquet. Importing the same again changes nothing.
+
+    Exit code 3 when rows were rejected and the rest was recorded, 2 when nothing was.
+
+    Example: `billmill accounts import accounts.csv meters.csv`
+    """
+    import polars as pl
+
+    from accounts.importing import import_files
+    from outputs.console import print_frame
+
+    report = import_files(_open(workspace), paths, all_or_nothing=all_or_nothing, recorded_at=_now(), actor=_actor(by))
+    counts = pl.DataFrame(
+        [{"table": table, "new": c.new, "changed": c.changed, "same": c.same} for table, c in report.counts.items()],
+        schema={"table": pl.String, "new": pl.Int64, "changed": pl.Int64, "same": pl.Int64},
+    )
+
+    def show() -> None:
+        if report.is_recorded:
+            print_frame(counts, "Recorded")
+        if report.rejects.height:
+            print_frame(report.rejects, f"Rejected: {report.rejects.height} rows")
+
+    _print(json, {"recorded": report.is_recorded, "counts": counts, "rejects": report.rejects}, show)
+    if not report.is_recorded:
+        _talk("nothing was recorded (--all-or-nothing)")
+        raise typer.Exit(ExitCode.REFUSED)
+    if report.rejects.height:
+        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+@tariff_app.command("add")
+def tariff_add(
+    files: Annotated[list[Path], typer.Argument(help="Tariff files (TOML).")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check tariff files and add them. A changed file supersedes the one before; nothing is overwritten.
+
+    Example: `billmill tariff add data/samples/tariffs/tx-res-tou.toml`
+    """
+    import polars as pl
+
+    from outputs.console import print_frame
+    from tariffs.library import add_tariff_files
+
+    added = pl.DataFrame(add_tariff_files(_open(workspace), files, at=_now(), actor=_actor(by)))
+    _print(json, added, lambda: print_frame(added))
+
+
+@tariff_app.command("factors")
+def tariff_factors(
+    file: Annotated[Path, typer.Argument(help="CSV: factor_id, valid_from, valid_to, value, source.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add dated factors, such as a fuel clause, that tariffs use as prices.
+
+    Example: `billmill tariff factors data/samples/tariffs/factors.csv`
+    """
+    from outputs.console import print_facts, print_frame
+    from tariffs.library import add_factor_file
+
+    added = add_factor_file(_open(workspace), file, at=_now(), actor=_actor(by))
+    counts, rejects = {"new": added.new, "changed": added.changed, "same": added.same}, added.rejected
+
+    def show() -> None:
+        print_facts(counts)
+        if rejects.height:
+            print_frame(rejects, "Rejected")
+
+    _print(json, {**counts, "rejects": rejects}, show)
+    if rejects.height:
+        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+@tariff_app.command("list")
+def tariff_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
+    """List the tariffs and their versions.
+
+    Example: `billmill tariff list`
+    """
+    from outputs.console import print_frame
+    from tariffs.library import tariff_versions
+
+    frame = tariff_versions(_open(workspace))
+    _print(json, frame, lambda: print_frame(frame))
+
+
+@tariff_app.command("show")
+def tariff_show(
+    tariff: Annotated[str, typer.Argument(help="Tariff, or a tariff file.")],
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Show a tariff as a person reads it: versions, prices, the week as a grid.
+
+    Example: `billmill tariff show res-tou`
+    """
+    from tariffs.library import describe_file, describe_tariff
+
+    path = Path(tariff)
+    print("\n".join(describe_file(path) if path.suffix == ".toml" else describe_tariff(_open(workspace), tariff)))
+
+
+@reads_app.command("land")
+def reads_land(
+    files: Annotated[
+        list[Path], typer.Argument(help="Meter files: NEM12, Smart Meter Texas, long, wide, registers; or .zip.")
+    ],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Land meter files: parse, match to channels, store. Landing a file again changes nothing.
+
+    Bad lines go to quarantine with file, line and reason. Exit code 3 when there were any, 2 when no file was usable.
+
+    Example: `billmill reads land reads/*.csv`
+    """
+    from ingest.land import land_files
+    from ingest.land_report import LandStatus
+    from outputs.console import print_frame
+    from outputs.reads_report import landed_files, rejected_lines
+
+    opened = _open(workspace)
+    report = land_files(opened, files, received_at=_now())
+    landed, reasons = landed_files(report), rejected_lines(report)
+
+    def show() -> None:
+        print_frame(landed)
+        if reasons.height:
+            print_frame(reasons, f"Rejected lines by reason (see {opened.quarantine})")
+
+    _print(json, {"files": landed, "rejected": reasons}, show)
+    if report.count(LandStatus.UNUSABLE) == len(report.files):
+        raise typer.Exit(ExitCode.REFUSED)
+    if reasons.height:
+        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+@reads_app.command("vee")
+def reads_vee(
+    from_date: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day judged.")],
+    to_date: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Day after the last.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Validate intervals, estimate gaps, keep the findings. What was good is never written again.
+
+    Example: `billmill reads vee --from 2026-10-01 --to 2026-11-01`
+    """
+    from ingest.vee_run import run_vee
+    from outputs.console import print_facts, print_frame
+    from outputs.reads_report import vee_figures, vee_findings
+
+    report = run_vee(_open(workspace), from_date=from_date.date(), to_date=to_date.date(), received_at=_now())
+    facts, findings = vee_figures(report), vee_findings(report)
+
+    def show() -> None:
+        print_facts(facts)
+        if findings.height:
+            print_frame(findings, "Findings")
+
+    _print(json, {**facts, "findings": findings}, show)
+
+
+@cycle_app.command("plan")
+def cycle_plan(
+    cycle: Annotated[str, typer.Argument(help="Cycle of the calendar, for example 2026-10.")],
+    business_date: Annotated[datetime, typer.Option("--business-date", formats=["%Y-%m-%d"], help="Date of the run.")],
+    branch: Annotated[list[str] | None, typer.Option("--branch", help="Only this branch; may be repeated.")] = None,
+    sequence: Annotated[int, typer.Option("--sequence", min=1, help="Number of the run on that date.")] = 1,
+    partitions: Annotated[int | None, typer.Option("--partitions", min=1, show_default="by cost")] = None,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Plan a billing run: what is due, from which reads and tariffs, in which partitions. Shows; changes no bill.
+
+    Example: `billmill cycle plan 2026-10 --business-date 2026-11-04`
+    """
+    from cycles.plan import PlanRequest, plan_cycle
+    from outputs.console import print_facts
+
+    request = PlanRequest(
+        cycle, business_date.date(), tuple(branch or ()), sequence, partitions, known_at=_now(), actor=_actor(by)
+    )
+    planned = plan_cycle(_open(workspace), request)
+    shown = {
+        key: planned.content[key] for key in ("run_id", "selected", "accounts", "partitions", "seq_max", "fingerprint")
+    }
+    _print(json, shown | {"new": planned.is_new}, lambda: print_facts(shown))
+    _talk(f"next: billmill cycle run {planned.run_id}" if planned.is_new else "this plan was there already")
+
+
+@cycle_app.command("run")
+def cycle_run(
+    run: Annotated[str, typer.Argument(help="Run, as `cycle plan` named it.")],
+    workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Processes.")] = None,
+    parked_limit: Annotated[
+        float, typer.Option("--parked-limit", help="Exit code 3 when more than this percentage is parked.")
+    ] = 2.0,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compute a planned run and check its controls. Killed and run again, it goes on where it was.
+
+    Example: `billmill cycle run bill-2026-10-20261104-1`
+    """
+    from cycles.run import run_cycle
+    from outputs.console import print_facts
+
+    with _progress(json) as progress:
+        result = run_cycle(
+            _open(workspace), run, workers=_workers(workers), progress=progress, at=_now(), actor=_actor(by)
+        )
+    shown = {"run_id": result.run_id, "state": result.state.value, "computed": result.computed, **result.totals}
+    _print(json, shown, lambda: print_facts(shown))
+    selected, parked = result.totals["selected"], result.totals["parked"]
+    if parked * 100 > parked_limit * selected:
+        _talk(f"{parked} of {selected} agreements are parked, more than {parked_limit} %: billmill run show {run}")
+        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+@cycle_app.command("status")
+def cycle_status(
+    run: Annotated[str | None, typer.Argument(help="Run; all open ones when left out.")] = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Say where runs stand: state, partitions, billed, parked, next step.
+
+    Example: `billmill cycle status`
+    """
+    from cycles.status import run_status
+    from outputs.console import print_frame
+
+    frame = run_status(_open(workspace), run)
+    _print(json, frame, lambda: print_frame(frame))
+
+
+@cycle_app.command("approve")
+def cycle_approve(
+    run: Annotated[str, typer.Argument(help="Validated run.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+) -> None:
+    """Approve a validated run. Whoever planned it cannot.
+
+    Example: `billmill cycle approve bill-2026-10-20261104-1 --by mira`
+    """
+    from cycles.review import approve_run
+
+    is_new = approve_run(_open(workspace), run, at=_now(), actor=_actor(by))
+    print(f"{run} approved by {_actor(by)}" + ("" if is_new else " (before)"))
+
+
+@cycle_app.command("publish")
+def cycle_publish(
+    run: Annotated[str, typer.Argument(help="Approved run.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Publish an approved run in one transaction: bills, journals, invoice numbers, the analysts' database.
+
+    Example: `billmill cycle publish bill-2026-10-20261104-1`
+    """
+    from cycles.publish import publish_run
+    from outputs.console import print_facts
+
+    published = publish_run(_open(workspace), run, at=_now(), actor=_actor(by))
+    shown = {
+        "run_id": run,
+        "invoices": published.invoices,
+        "total_minor": published.total_minor,
+        "new": published.is_new,
+    }
+    _print(json, shown, lambda: print_facts(shown))
+
+
+@cycle_app.command("abandon")
+def cycle_abandon(
+    run: Annotated[str, typer.Argument(help="Run that is not published.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+) -> None:
+    """Give up a run that is not published; its accounts are due again.
+
+    Example: `billmill cycle abandon bill-2026-10-20261104-1`
+    """
+    from cycles.review import abandon_run
+
+    abandon_run(_open(workspace), run, at=_now(), actor=_actor(by))
+    print(f"{run} abandoned")
+
+
+@bill_app.command("show")
+def bill_show(
+    bill: Annotated[str, typer.Argument(help="Bill or invoice number.")],
+    run: Annotated[str | None, typer.Option("--run", help="Run of a bill that is not published yet.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the bill as a page to this file.")] = None,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Show a bill as text, or write it as a page with its usage chart.
+
+    Example: `billmill bill show A000001.2026-10.r0 --html bill.html`
+    """
+    from cycles.bills import bill_document
+    from outputs.documents import render_html, render_text
+    from store.files import write_bytes_atomic
+
+    document = bill_document(_open(workspace), bill, run)
+    if html is None:
+        print(render_text(document))
+    else:
+        write_bytes_atomic(html.resolve(), render_html(document).encode())
+        print(html)
+
+
+@bill_app.command("explain")
+def bill_explain(
+    bill: Annotated[str, typer.Argument(help="Bill or invoice number.")],
+    run: Annotated[str | None, typer.Option("--run", help="Run of a bill that is not published yet.")] = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Explain every cent: line, determinant, tiers, tariff clause, reads; and compute the bill again.
+
+    Exit code 4 when computing it again gives other lines.
+
+    Example: `billmill bill explain A000001.2026-10.r0`
+    """
+    from cycles.bills import explain_bill
+
+    explained = explain_bill(_open(workspace), bill, run)
+    _print(json, {"same": explained.is_same, "text": explained.text}, lambda: print("\n".join(explained.text)))
+    if not explained.is_same:
+        raise typer.Exit(ExitCode.BLOCKED_BY_CONTROL)
+
+
+@run_app.command("list")
+def run_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
+    """List the runs.
+
+    Example: `billmill run list`
+    """
+    from cycles.status import all_runs
+    from outputs.console import print_frame
+
+    frame = all_runs(_open(workspace))
+    _print(json, frame, lambda: print_frame(frame))
+
+
+@run_app.command("show")
+def run_show(
+    run: Annotated[str, typer.Argument(help="Run.")],
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Show a run: control totals by branch and commodity, what is parked and why.
+
+    Example: `billmill run show bill-2026-10-20261104-1`
+    """
+    from cycles.status import run_details
+    from outputs.console import print_facts, print_frame
+
+    facts, tables = run_details(_open(workspace), run)
+
+    def show() -> None:
+        print_facts(facts)
+        for title, frame in tables.items():
+            print()
+            print_frame(frame, title)
+
+    _print(json, {**facts, **tables}, show)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT statement.")],
+    format: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of stdout.")] = None,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Ask the analysts' database, read only.
+
+    Example: `billmill query "SELECT branch_id, sum(total) FROM invoices GROUP BY ALL"`
+    """
+    from outputs.query import query_analytics
+    from store.files import write_bytes_atomic
+
+    if format == "parquet" and output is None:
+        raise ConfigError("parquet is not for a terminal", hint="name a file: --output result.parquet")
+    result = query_analytics(_open(workspace), sql, format)
+    data = result if isinstance(result, bytes) else result.encode()
+    if output is None:
+        sys.stdout.write(data.decode())
+    else:
+        write_bytes_atomic(output.resolve(), data)
+        print(output)
+
+
+def _workers(asked: int | None) -> int:
+    return asked or os.cpu_count() or 1
+
+
+def main() -> NoReturn:
+    """Run the command line; errors that a user can mend are printed without a traceback."""
+    try:
+        app()
+    except BillmillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(int(error.exit_code))
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

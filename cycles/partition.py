@@ -1,0 +1,186 @@
+"""What one partition computes: a function of its inputs alone, whatever machine, order or attempt.
+
+The steps are values in `STEPS`: a worker runs them, and `bill explain` runs the same ones to show their results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from cycles.energy import energy_controls
+from cycles.tasks import Receipt, Task, lake_file_from, write_receipt
+from ingest.registers import usage_between_reads
+from ingest.rules import DEFAULT_RULES
+from ingest.versions import current_days, current_registers
+from ledger.post import post_bills
+from model.accounts import ChannelNumbers, Meters
+from model.bills import Bills
+from model.rating import DueAgreements, DueChannels, Rated, RatingInput
+from model.reads import INTERVAL_LENGTHS, RegisterReads, read_days_schema
+from model.schema import arranged, checked, empty
+from model.tariff import RATE_BOOK_TABLES, RateBook
+from outputs.bills import build_bills
+from rating.stages import rate
+from store.files import read_bytes
+from store.lake import LakeFile, scan_lake, write_lake_file
+from store.workspace import Workspace, open_workspace
+
+
+@dataclass
+class Work:
+    """A partition's inputs and, step by step, its results."""
+
+    workspace: Workspace
+    folder: Path
+    plan: dict[str, Any]
+    keep: pl.Expr
+    """Which rows of the plan's due agreements and channels belong to this work."""
+    partition: int
+    rating_input: RatingInput | None = None
+    rated: Rated | None = None
+    bills: DataFrame[Bills] | None = None
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+
+def compute_partition(task: Task) -> Receipt:
+    """Compute a partition, write its files and leave its receipt. Computing it again changes nothing."""
+    workspace = open_workspace(Path(task.workspace))
+    work = work_on(workspace, task.run_id, pl.col("partition") == task.partition, task.partition)
+    for step in STEPS:
+        step.run(work)
+    folder = f"runs/{task.run_id}/tables"
+    files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(work.tables.items()))
+    assert work.rating_input is not None
+    counts = {table: frame.height for table, frame in work.tables.items()} | {"due": work.rating_input.due.height}
+    return write_receipt(work.folder, Receipt(task.run_id, task.partition, files, counts, control_totals(work)))
+
+
+def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0) -> Work:
+    """Return the work for a part of a planned run."""
+    folder = workspace.runs / run_id
+    plan = json.loads(read_bytes(folder / "plan" / "plan.json"))
+    return Work(workspace, folder, plan, keep, partition)
+
+
+def control_totals(work: Work) -> dict[str, int]:
+    """Return the sums that must meet after the run."""
+    lines, bills, legs = work.tables["bill_lines"], work.tables["bills"], work.tables["journal_lines"]
+    return {
+        "lines_minor": int(lines["amount_minor"].sum()),
+        "bills_minor": int(bills["total_minor"].sum()),
+        "net_minor": int(bills["net_minor"].sum()),
+        "tax_minor": int(bills["tax_minor"].sum()),
+        "debits_minor": int(legs.filter(pl.col("amount_minor") > 0)["amount_minor"].sum()),
+        "credits_minor": -int(legs.filter(pl.col("amount_minor") < 0)["amount_minor"].sum()),
+        "billed": lines["agreement_id"].n_unique(),
+    }
+
+
+def _gather(work: Work) -> None:
+    """Read the part of the plan and the reads it needs."""
+    due = checked(DueAgreements, _plan_frame(work, "due").filter(work.keep))
+    channels = checked(
+        DueChannels,
+        _plan_frame(work, "channels").join(due.select("agreement_id"), on="agreement_id", how="semi"),
+    )
+    numbers = _plan_frame(work, "numbers").filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
+    first = date.fromisoformat(work.plan["cycle"]["period_start_date"])
+    after = date.fromisoformat(work.plan["cycle"]["period_end_date"])
+    days = {}
+    for minutes in INTERVAL_LENGTHS:
+        wanted = channels.filter(pl.col("interval_minutes") == minutes)["channel_no"].unique().sort()
+        if wanted.len():
+            days[minutes] = _days(work, minutes, wanted, first, after)
+    book = RateBook(**{table: _plan_frame(work, f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
+    meters = arranged(Meters, _plan_frame(work, "meters"))
+    usage, _ = usage_between_reads(_registers(work, numbers), meters, arranged(ChannelNumbers, numbers), DEFAULT_RULES)
+    work.rating_input = RatingInput(due, channels, days, usage, book)
+
+
+def _rate(work: Work) -> None:
+    assert work.rating_input is not None
+    rated = rate(work.rating_input)
+    work.rated = rated
+    work.tables |= {"bill_lines": rated.lines, "determinants": rated.determinants, "parked": rated.parked}
+
+
+def _bill(work: Work) -> None:
+    assert work.rating_input is not None and work.rated is not None
+    issue_date = date.fromisoformat(work.plan["business_date"])
+    work.bills = build_bills(work.rated.lines, work.rating_input.due, issue_date)
+    work.tables["bills"] = work.bills
+
+
+def _count(work: Work) -> None:
+    assert work.rating_input is not None and work.rated is not None
+    work.tables["energy_controls"] = energy_controls(work.rating_input, work.rated, work.partition)
+
+
+def _post(work: Work) -> None:
+    assert work.rated is not None and work.bills is not None
+    posted = post_bills(work.bills, work.rated.lines, date.fromisoformat(work.plan["business_date"]))
+    work.tables |= {"journal_lines": posted.journal_lines, "open_items": posted.open_items}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a partition: what it is called, what it does, and the function that does it."""
+
+    name: str
+    what: str
+    run: Callable[[Work], None]
+
+
+STEPS: tuple[Step, ...] = (
+    Step("gather", "read the plan's agreements, validated intervals, register use and the rate book", _gather),
+    Step("rate", "segments, determinants, charges, percentages, rounding", _rate),
+    Step("bill", "bills from lines", _bill),
+    Step("count", "energy read against energy billed and parked", _count),
+    Step("post", "a balanced journal and an open item per bill", _post),
+)
+
+
+def _plan_frame(work: Work, name: str) -> pl.DataFrame:
+    return pl.read_parquet(work.folder / "plan" / f"{name}.parquet")
+
+
+def _inputs(work: Work, table: str, channels: pl.Series) -> list[LakeFile]:
+    """Return the plan's files of a table that can hold rows of these channels."""
+    low, high = int(channels.min()), int(channels.max())  # type: ignore[arg-type]
+    files = [lake_file_from(item) for item in work.plan["inputs"].get(table, [])]
+    return [
+        file
+        for file in files
+        if file.channel_min is None or (file.channel_min <= high and (file.channel_max or 0) >= low)
+    ]
+
+
+def _days(work: Work, minutes: int, channels: pl.Series, first: date, after: date) -> pl.DataFrame:
+    low, high = channels.min(), channels.max()
+    near = pl.col("channel_no").is_between(low, high) & pl.col("day").is_between(first, after, closed="left")
+    wanted = near & pl.col("channel_no").is_in(channels.implode())
+    landed, judged = (_inputs(work, f"{kind}_day_{minutes}", channels) for kind in ("reads", "vee"))
+    nothing = pl.LazyFrame(schema=read_days_schema(minutes))
+    return current_days(
+        scan_lake(work.workspace, landed).filter(wanted) if landed else nothing,
+        scan_lake(work.workspace, judged).filter(wanted) if judged else None,
+        minutes,
+    )
+
+
+def _registers(work: Work, numbers: pl.DataFrame) -> DataFrame[RegisterReads]:
+    if numbers.is_empty():
+        return empty(RegisterReads)
+    files = _inputs(work, "register_reads", numbers["channel_no"])
+    if not files:
+        return empty(RegisterReads)
+    wanted = pl.col("channel_no").is_in(numbers["channel_no"].implode())
+    return current_registers(scan_lake(work.workspace, files).filter(wanted).collect())

@@ -1,0 +1,208 @@
+"""`cycle run`: compute what the plan says, partition by partition, commit the manifest, check the controls.
+
+Killed anywhere and run again, it computes only partitions without a receipt and ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cycles.partition import compute_partition
+from cycles.plan import Planned, read_plan, run_folder
+from cycles.records import change_state, refused_state, the_run
+from cycles.runner import run_locally
+from cycles.tasks import Receipt, Task, lake_file_from, read_receipt
+from ledger.invariants import Books, check_all
+from model.codes import RunState
+from model.errors import ControlError
+from model.ids import content_hash
+from model.progress import Progress
+from store.audit import record
+from store.control import control, query, transaction
+from store.files import create_only, sweep_temporaries, write_bytes_atomic
+from store.lake import LakeFile, scan_lake, verify_file
+from store.lock import hold
+from store.workspace import Workspace
+
+RUN_TABLES = ("bill_lines", "bills", "determinants", "energy_controls", "journal_lines", "open_items", "parked")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to. `totals` are sums over all partitions, in minor units or counts."""
+
+    run_id: str
+    state: RunState
+    totals: dict[str, int]
+    computed: int
+    """Partitions computed now; the others had a receipt."""
+
+
+def run_cycle(
+    workspace: Workspace, run_id: str, *, workers: int, progress: Progress, at: datetime, actor: str
+) -> RunResult:
+    """Compute a planned run up to `validated`; going on where it was cut, or saying that it is done.
+
+    Raises:
+        StaleError: the plan or the code has changed.
+        ControlError: totals do not meet (the offenders are in the run's folder), or the run was abandoned.
+        LockedError: another process drives this run.
+    """
+    folder = run_folder(workspace, run_id)
+    with control(workspace, purpose="cycle run") as connection:
+        row = the_run(connection, run_id)
+    state = RunState(row["state"])
+    if state == RunState.ABANDONED:
+        raise refused_state(run_id, state, RunState.STAGED)
+    if state not in {RunState.PLANNED, RunState.STAGED}:
+        return RunResult(run_id, state, read_manifest(folder)["totals"], computed=0)
+    with hold(folder / ".driver", purpose=f"cycle run {run_id}", wait_seconds=0.0):
+        plan = read_plan(workspace, row)
+        sweep_temporaries(folder)
+        computed = _compute(workspace, plan, workers, progress)
+        manifest = _commit(workspace, plan)
+        with control(workspace, purpose="cycle run") as connection:
+            if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
+                with transaction(connection):
+                    change_state(connection, run_id, RunState.STAGED)
+            stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
+            _validate(workspace, folder, manifest, stands)
+            with transaction(connection):
+                totals = manifest["totals"]
+                change_state(
+                    connection, run_id, RunState.VALIDATED,
+                    billed=totals["billed"], parked=totals["parked"], net_minor=totals["net_minor"],
+                    tax_minor=totals["tax_minor"], total_minor=totals["bills_minor"],
+                )  # fmt: skip
+                detail = f"{totals['billed']} billed, {totals['parked']} parked, total {totals['bills_minor']} minor"
+                record(connection, at=at, actor=actor, action="stage", subject=run_id, detail=detail)
+    return RunResult(run_id, RunState.VALIDATED, manifest["totals"], computed)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a staged run."""
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+    return manifest
+
+
+def manifest_files(manifest: dict[str, Any], table: str) -> list[LakeFile]:
+    """Return the files of a table that the manifest lists, in order of partition."""
+    return [lake_file_from(item) for item in manifest["files"] if item["table"] == table]
+
+
+def run_table(workspace: Workspace, manifest: dict[str, Any], table: str) -> pl.LazyFrame:
+    """Return the rows of a run's table over all its partitions."""
+    return scan_lake(workspace, manifest_files(manifest, table))
+
+
+def _compute(workspace: Workspace, plan: Planned, workers: int, progress: Progress) -> int:
+    partitions = int(plan.content["partitions"])
+    tasks = [
+        Task(str(workspace.root), plan.run_id, number)
+        for number in range(partitions)
+        if read_receipt(plan.folder, number) is None
+    ]
+    progress.begin("rate", partitions, "partitions")
+    progress.advance("rate", partitions - len(tasks))
+    totals = {"bills": 0, "parked": 0}
+    for receipt in run_locally(compute_partition, tasks, workers=workers):
+        totals = {name: totals[name] + receipt.counts[name] for name in totals}
+        progress.advance("rate", 1, **totals)
+    progress.end("rate", **totals)
+    return len(tasks)
+
+
+def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
+    """Write the create-only manifest over all receipts; the same again changes nothing, another is refused."""
+    receipts = [read_receipt(plan.folder, number) for number in range(int(plan.content["partitions"]))]
+    complete = [receipt for receipt in receipts if receipt is not None]
+    assert len(complete) == len(receipts), "a partition has no receipt"
+    for receipt in complete:
+        for file in receipt.files:
+            verify_file(workspace, file)
+    manifest = _manifest(plan, complete)
+    text = json.dumps(manifest, indent=1, sort_keys=True, default=_iso).encode()
+    path = plan.folder / "manifest.json"
+    if not create_only(path, text) and path.read_bytes() != text:
+        raise ControlError(
+            f"run `{plan.run_id}` has a manifest already, of other files",
+            hint="files of the run were changed; abandon it and plan again with a higher --sequence",
+        )
+    return read_manifest(plan.folder)
+
+
+def _manifest(plan: Planned, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    totals: dict[str, int] = {"selected": int(plan.content["selected"])}
+    for receipt in receipts:
+        for name, value in (receipt.totals | {f"rows_{table}": rows for table, rows in receipt.counts.items()}).items():
+            totals[name] = totals.get(name, 0) + value
+    totals["parked"] = totals["rows_parked"]
+    files = [asdict(file) for receipt in receipts for file in receipt.files]
+    return {
+        "run_id": plan.run_id,
+        "plan_sha256": plan.sha256,
+        "files": files,
+        "digest": content_hash(*(file["sha256"] for file in files)),
+        "totals": totals,
+    }
+
+
+def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stands: pl.DataFrame) -> None:
+    """Compare what must meet over the whole run.
+
+    Raises:
+        ControlError: something does not; the offenders are written to controls.csv in the run's folder.
+    """
+    due = pl.read_parquet(folder / "plan" / "due.parquet")
+    frames = {table: run_table(workspace, manifest, table).collect() for table in RUN_TABLES}
+    energy = frames["energy_controls"]
+    sums = {
+        name: energy.select("branch_id", "measure", pl.col(name).alias("quantity"))
+        for name in ("read", "billed", "parked", "unpriced")
+    }
+    books = Books(
+        due=due,
+        lines=frames["bill_lines"],
+        parked=frames["parked"],
+        bills=frames["bills"],
+        journal_lines=frames["journal_lines"],
+        open_items=frames["open_items"],
+        segment_keys=pl.concat([stands, new_segment_keys(due, frames["parked"]).select(stands.columns)]),
+        energy_read=sums["read"],
+        energy_billed=pl.concat([sums["billed"], sums["unpriced"]]),
+        energy_parked=sums["parked"],
+    )
+    offenders = check_all(books)
+    if offenders.height:
+        path = folder / "controls.csv"
+        write_bytes_atomic(path, offenders.write_csv().encode())
+        first = offenders.row(0, named=True)
+        raise ControlError(
+            f"run `{manifest['run_id']}`: {offenders.height} controls do not meet; first: {first['invariant']} of "
+            f"`{first['subject_id']}`: expected {first['expected']}, found {first['found']}",
+            hint=f"all of them are in {path}; nothing can be published from this run",
+        )
+
+
+def new_segment_keys(due: pl.DataFrame, parked: pl.DataFrame) -> pl.DataFrame:
+    """Return what a run bills: the due agreements that were not parked, with period and bill."""
+    billed = due.join(parked.select("agreement_id"), on="agreement_id", how="anti")
+    return billed.select(
+        "agreement_id",
+        pl.col("start_date").alias("period_start_date"),
+        pl.col("end_date").alias("period_end_date"),
+        pl.col("bill_id").str.extract(r"\.r(\d+)$", 1).cast(pl.Int32).alias("revision"),
+        "bill_id",
+    ).sort("agreement_id")
+
+
+def _iso(value: object) -> str:
+    assert isinstance(value, date), f"{value!r} has no place in a manifest"
+    return value.isoformat()

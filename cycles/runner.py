@@ -1,0 +1,71 @@
+"""Runners compute tasks anywhere, in any order, perhaps twice; the receipts make it once.
+
+The local runner spawns processes (never forks: Polars' threads do not survive a fork). A worker that is killed
+breaks the whole pool, so the pool is made anew and what has no result is given out again, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+from cycles.tasks import Receipt, Task
+from model.errors import ControlError
+
+Compute = Callable[[Task], Receipt]
+# A worker that dies three times in a row dies of its work, not of bad luck.
+ROUNDS = 3
+
+
+def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
+    """Compute tasks in `workers` spawned processes, yielding receipts as they come; one worker computes here.
+
+    Raises:
+        ControlError: a partition's worker died in every round.
+    """
+    if workers <= 1 or len(tasks) <= 1:
+        yield from (compute(task) for task in tasks)
+        return
+    # Read by Polars when a worker imports it; workers times threads should not exceed the cores.
+    before = os.environ.get("POLARS_MAX_THREADS")
+    os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    try:
+        yield from _rounds(compute, list(tasks), workers)
+    finally:
+        if before is None:
+            del os.environ["POLARS_MAX_THREADS"]
+        else:
+            os.environ["POLARS_MAX_THREADS"] = before
+
+
+def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Receipt]:
+    open_tasks = tasks
+    for attempt in range(1, ROUNDS + 1):
+        lost: list[Task] = []
+        yield from _one_round(compute, [replace(task, attempt=attempt) for task in open_tasks], workers, lost)
+        if not lost:
+            return
+        open_tasks = lost
+    numbers = ", ".join(str(task.partition) for task in open_tasks)
+    raise ControlError(
+        f"partitions {numbers}: their worker process died {ROUNDS} times",
+        hint="look for the system's out-of-memory killer; run again with fewer --workers or more --partitions",
+    )
+
+
+def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Receipt]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=min(workers, len(tasks)), mp_context=context) as pool:
+        pending: dict[Future[Receipt], Task] = {pool.submit(compute, task): task for task in tasks}
+        while pending:
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                task = pending.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    lost.append(task)

@@ -1,0 +1,28 @@
+"""`init`: a new workspace with every control table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from outputs.analytics import build_analytics
+from store.audit import record
+from store.control import control, transaction
+from store.workspace import Workspace, create_workspace
+from tariffs.catalogue import tables_ddl
+
+
+def init_workspace(root: Path, *, name: str, at: datetime, actor: str) -> Workspace:
+    """Create a workspace, ready for imports, with an empty analysts' database.
+
+    Raises:
+        ConfigError: the folder is a workspace already or holds other files.
+    """
+    workspace = create_workspace(root, name=name, ddl=tables_ddl())
+    with control(workspace, purpose="init") as connection:
+        with transaction(connection):
+            record(
+                connection, at=at, actor=actor, action="init", subject=name, detail=f"layout in {workspace.root.name}"
+            )
+        build_analytics(workspace, connection)
+    return workspace

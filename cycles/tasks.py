@@ -1,0 +1,73 @@
+"""Tasks and receipts. A task carries paths, never data; its result counts once, by a create-only receipt."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from store.files import create_only
+from store.lake import LakeFile
+
+
+@dataclass(frozen=True)
+class Task:
+    """One partition of a run: where its plan lies and which part of it to compute."""
+
+    workspace: str
+    run_id: str
+    partition: int
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a partition gave: files by table, counts and control totals. The same whoever computed it."""
+
+    run_id: str
+    partition: int
+    files: tuple[LakeFile, ...]
+    counts: dict[str, int]
+    totals: dict[str, int]
+
+    def as_json(self) -> bytes:
+        """Return the receipt as canonical JSON: the same content is the same bytes."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True, default=_iso).encode()
+
+
+def receipt_path(run_folder: Path, partition: int) -> Path:
+    """Return where the receipt of a partition lies."""
+    return run_folder / "receipts" / f"p{partition:05d}.json"
+
+
+def write_receipt(run_folder: Path, receipt: Receipt) -> Receipt:
+    """Leave the receipt of a partition; when another attempt was first, its receipt is returned and counts."""
+    path = receipt_path(run_folder, receipt.partition)
+    if create_only(path, receipt.as_json()):
+        return receipt
+    winner = read_receipt(run_folder, receipt.partition)
+    assert winner is not None, f"receipt {path} vanished"
+    return winner
+
+
+def read_receipt(run_folder: Path, partition: int) -> Receipt | None:
+    """Return the receipt of a partition, or None when it has not been computed."""
+    path = receipt_path(run_folder, partition)
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_bytes())
+    content["files"] = tuple(lake_file_from(item) for item in content["files"])
+    return Receipt(**content)
+
+
+def lake_file_from(item: dict[str, Any]) -> LakeFile:
+    """Return the lake file that a plan or a receipt lists."""
+    days = {key: date.fromisoformat(item[key]) if item[key] else None for key in ("day_min", "day_max")}
+    return LakeFile(**(item | days))
+
+
+def _iso(value: object) -> str:
+    assert isinstance(value, date), f"{value!r} has no place in a receipt"
+    return value.isoformat()

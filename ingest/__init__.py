@@ -1,0 +1,1 @@
+"""Meter files to landed reads; validation, estimation and editing; versions of reads."""

@@ -1,0 +1,43 @@
+"""What a file brings that is new: versions that repeat what already counts are not landed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+Current = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def without_repeats(
+    past: pl.DataFrame, incoming: pl.DataFrame, *, key: Sequence[str], compared: Sequence[str], current: Current
+) -> pl.DataFrame:
+    """Return the rows of `incoming` that say something new, load by load in order of `seq`.
+
+    A row repeats when the version that counts at that time, by `current`, has equal `compared` columns and no earlier
+    update time: a later update time is news, since it decides between versions that arrive out of order.
+    """
+    names = list(key)
+    seen = pl.concat([past.select(names), incoming.select(names)])
+    repeated = seen.select(pl.struct(names).is_duplicated()).to_series().tail(incoming.height)
+    contested, plain = incoming.filter(repeated), incoming.filter(~repeated)
+    if contested.is_empty():
+        return incoming
+    known = past.join(contested.select(names).unique(), on=names, how="semi").select(incoming.columns)
+    loads = contested.partition_by("seq", as_dict=True, maintain_order=True)
+    fresh = [plain]
+    for _, load in sorted(loads.items()):  # a step per file that touches something known
+        news = _news(load, current(known), names, compared)
+        known = pl.concat([known, news])
+        fresh.append(news)
+    return pl.concat(fresh)
+
+
+def _news(load: pl.DataFrame, known: pl.DataFrame, key: list[str], compared: Sequence[str]) -> pl.DataFrame:
+    told = known.select(*key, *compared, "updated_at").with_columns(pl.lit(True).alias("is_known"))
+    paired = load.join(told, on=key, how="left", validate="1:1", suffix="_known", maintain_order="left")
+    is_equal = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_known")) for name in compared)
+    later = pl.col("updated_at") > pl.col("updated_at_known")
+    is_later = later.fill_null(pl.col("updated_at").is_not_null() & pl.col("updated_at_known").is_null())
+    repeats = pl.col("is_known").fill_null(False) & is_equal & ~is_later
+    return paired.filter(~repeats).select(load.columns)

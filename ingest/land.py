@@ -1,0 +1,173 @@
+"""Landing: meter files to immutable wide Parquet, each file once, all of a call in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ingest.archive import Member, is_archive, unpack
+from ingest.detect import ARCHIVE, UNKNOWN, parse_file
+from ingest.land_report import LandedFile, LandReport, LandStatus, energy_by_unit
+from ingest.land_write import fresh_days, fresh_readings, write_days, write_readings, write_rejects
+from ingest.parsed import ParsedFile, gather_rejects, refused
+from model.accounts import ChannelNumbers
+from model.errors import InputError
+from model.schema import arranged
+from store.control import Connection, control, query, transaction
+from store.files import read_bytes, write_bytes_atomic
+from store.lake import register_files
+from store.loads import Load, find_load, next_seq, record_load
+from store.workspace import Workspace
+
+_PURPOSE = "landing reads"
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A file of this call. `parsed` is None when its bytes landed before; `seq` is the load that brought them."""
+
+    name: str
+    sha256: str
+    parsed: ParsedFile | None
+    seq: int | None
+
+    @property
+    def is_new(self) -> bool:
+        return self.parsed is not None and self.parsed.is_usable
+
+
+def land_files(workspace: Workspace, paths: Sequence[Path], *, received_at: datetime) -> LandReport:
+    """Land meter files; members of a zip are files of their own.
+
+    Files are taken in order of name. One that landed before (same bytes) is skipped, one that cannot be used is
+    reported and left out; the good rows of all others land in one transaction, so a kill leaves all of it or nothing.
+    Rejects are also written to the quarantine folder, a CSV per file.
+
+    Raises:
+        LockedError: another process works on the workspace.
+    """
+    assert received_at.tzinfo is not None, "received_at is an instant"
+    opened = _open_files(paths)
+    with control(workspace, purpose=_PURPOSE) as connection:
+        channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
+        taken = _take(connection, opened, channels)
+        new = {file.seq: file.parsed for file in taken if file.is_new and file.seq and file.parsed}
+        days = fresh_days(workspace, connection, new)
+        readings = fresh_readings(workspace, connection, new)
+        reports = [_report(workspace, file, days, readings, channels) for file in taken]
+        if new:
+            rejects = gather_rejects(parsed.rejects for parsed in new.values())
+            files = (
+                write_days(workspace, days) + write_readings(workspace, readings) + write_rejects(workspace, rejects)
+            )
+            with transaction(connection):
+                for report in reports:
+                    if report.status == LandStatus.LANDED:
+                        record_load(connection, _load(report, received_at))
+                register_files(connection, files, owner=f"load:{min(new)}")
+    return LandReport(tuple(reports))
+
+
+def _open_files(paths: Sequence[Path]) -> list[Member | ParsedFile]:
+    """Return the files in order of name, zips as their members; what cannot be opened is refused."""
+    opened: list[Member | ParsedFile] = []
+    for path in sorted(paths, key=lambda path: (path.name, str(path))):
+        try:
+            data = read_bytes(path)
+        except InputError as error:
+            opened.append(refused(str(path), "", UNKNOWN, "unreadable_file", error.message))
+            continue
+        if not is_archive(data):
+            opened.append(Member(str(path), data))
+            continue
+        try:
+            opened.extend(unpack(str(path), data))
+        except InputError as error:
+            digest = hashlib.sha256(data).hexdigest()
+            opened.append(refused(str(path), digest, ARCHIVE, "bad_archive", error.message))
+    return opened
+
+
+def _take(
+    connection: Connection, opened: Sequence[Member | ParsedFile], channels: DataFrame[ChannelNumbers]
+) -> list[_Taken]:
+    """Parse what has not landed yet; usable files get the next sequences, in order."""
+    taken: list[_Taken] = []
+    seq = next_seq(connection)
+    here: dict[str, int] = {}
+    for file in opened:
+        if isinstance(file, ParsedFile):
+            taken.append(_Taken(file.name, file.sha256, file, None))
+            continue
+        digest = hashlib.sha256(file.data).hexdigest()
+        earlier = find_load(connection, digest)
+        landed_seq = here.get(digest) if earlier is None else earlier.seq
+        if landed_seq is not None:
+            taken.append(_Taken(file.name, digest, None, landed_seq))
+            continue
+        parsed = parse_file(file.name, file.data, channels)
+        taken.append(_Taken(file.name, digest, parsed, seq if parsed.is_usable else None))
+        if parsed.is_usable:
+            here[digest] = seq
+            seq += 1
+    return taken
+
+
+def _report(
+    workspace: Workspace,
+    file: _Taken,
+    days: dict[int, pl.DataFrame],
+    readings: pl.DataFrame,
+    channels: DataFrame[ChannelNumbers],
+) -> LandedFile:
+    """Return what became of a file, and leave its rejects in the quarantine."""
+    if file.parsed is None:
+        message = f"already landed as load {file.seq}"
+        return LandedFile(file.name, file.sha256, UNKNOWN, LandStatus.ALREADY_LANDED, file.seq, message=message)
+    parsed = file.parsed
+    reasons = dict(parsed.rejects["reason"].value_counts().sort("reason").iter_rows())
+    quarantine = _quarantine(workspace, parsed)
+    if not parsed.is_usable:
+        return LandedFile(
+            file.name, file.sha256, parsed.file_format, LandStatus.UNUSABLE, rejected=parsed.rejects.height,
+            reasons=reasons, quarantine=quarantine, message=parsed.rejects["detail"][0],
+        )  # fmt: skip
+    mine = {minutes: frame.filter(pl.col("seq") == file.seq) for minutes, frame in days.items()}
+    mine = {minutes: frame for minutes, frame in mine.items() if frame.height}
+    read = readings.filter(pl.col("seq") == file.seq)
+    landed = sum(frame.height for frame in mine.values())
+    found = sum(frame.height for frame in parsed.days.values()) + parsed.registers.height
+    dates = pl.concat([*(frame["day"] for frame in mine.values()), read["read_date"].rename("day")])
+    return LandedFile(
+        file.name, file.sha256, parsed.file_format, LandStatus.LANDED, file.seq,
+        days=landed,
+        readings=read.height,
+        unchanged=found - landed - read.height,
+        rejected=parsed.rejects.height,
+        reasons=reasons,
+        energy=energy_by_unit(mine, channels),
+        first_day=dates.min(),  # type: ignore[arg-type]  # a column of dates
+        last_day=dates.max(),  # type: ignore[arg-type]
+        quarantine=quarantine,
+    )  # fmt: skip
+
+
+def _quarantine(workspace: Workspace, parsed: ParsedFile) -> Path | None:
+    """Write the rejects of a file for people; the same file gives the same name and bytes."""
+    if parsed.rejects.is_empty() or not parsed.sha256:
+        return None
+    path = workspace.quarantine / f"{parsed.sha256[:12]}.rejects.csv"
+    write_bytes_atomic(path, parsed.rejects.write_csv().encode())
+    return path
+
+
+def _load(report: LandedFile, received_at: datetime) -> Load:
+    assert report.seq is not None, "only usable files are recorded as loads"
+    rows = report.days + report.readings
+    return Load(report.seq, "land", report.name, report.sha256, received_at, rows, report.rejected, report.detail)

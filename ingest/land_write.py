@@ -1,0 +1,130 @@
+"""What landing writes: the days and readings that are new, and the rejects, as files of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ingest.changes import without_repeats
+from ingest.parsed import ParsedFile
+from ingest.versions import DAY_KEY, READING_KEY, current_days, current_registers
+from model.reads import ReadDays, RegisterReads, Rejects, read_days_schema, slot_columns
+from model.schema import checked, empty
+from store.control import Connection
+from store.lake import LakeFile, lake_files, scan_lake, write_lake_file
+from store.workspace import Workspace
+
+INTERVALS_PER_FILE = 30_000_000  # files of 10 to 30 million intervals scan fastest
+REGISTER_TABLE = "register_reads"
+REJECT_TABLE = "rejects"
+
+
+def days_table(interval_minutes: int) -> str:
+    """Return the name of the lake table of landed days of this interval length."""
+    return f"reads_day_{interval_minutes}"
+
+
+def fresh_days(workspace: Workspace, connection: Connection, new: Mapping[int, ParsedFile]) -> dict[int, pl.DataFrame]:
+    """Return the days that say something new, per interval length, sorted by channel, day and load.
+
+    `new` maps the sequence of a load to its file.
+    """
+    fresh: dict[int, pl.DataFrame] = {}
+    for minutes in sorted({length for parsed in new.values() for length in parsed.days}):
+        names = list(read_days_schema(minutes))
+        parts = [
+            parsed.days[minutes].with_columns(pl.lit(seq, dtype=pl.Int64).alias("seq")).select(names)
+            for seq, parsed in new.items()
+            if minutes in parsed.days
+        ]
+        incoming = pl.concat(parts)
+        past = _landed_days(workspace, connection, incoming, minutes)
+        kept = without_repeats(
+            past,
+            incoming,
+            key=DAY_KEY,
+            compared=["worst", "flags", *slot_columns(minutes)],
+            current=partial(_current, minutes),
+        )
+        fresh[minutes] = kept.sort(*DAY_KEY, "seq")
+        checked(ReadDays, fresh[minutes])
+    return fresh
+
+
+def fresh_readings(
+    workspace: Workspace, connection: Connection, new: Mapping[int, ParsedFile]
+) -> DataFrame[RegisterReads]:
+    """Return the register readings that say something new, sorted."""
+    parts = [
+        parsed.registers.with_columns(pl.lit(seq, dtype=pl.Int64).alias("seq"))
+        for seq, parsed in new.items()
+        if parsed.registers.height
+    ]
+    if not parts:
+        return empty(RegisterReads)
+    incoming = pl.concat(parts)
+    files = lake_files(connection, REGISTER_TABLE)
+    past = incoming.clear()
+    if files:
+        keys = incoming.select(READING_KEY).unique().lazy()
+        past = scan_lake(workspace, files).join(keys, on=READING_KEY, how="semi").collect()
+    kept = without_repeats(past, incoming, key=READING_KEY, compared=["reading", "quality"], current=current_registers)
+    return checked(RegisterReads, kept.sort(*READING_KEY, "seq"))
+
+
+def write_days(workspace: Workspace, days: Mapping[int, pl.DataFrame]) -> list[LakeFile]:
+    """Write one file per interval length and month, more when a month is large; sorted by channel and day."""
+    written: list[LakeFile] = []
+    for minutes, frame in days.items():
+        rows = INTERVALS_PER_FILE // len(slot_columns(minutes))
+        dated = frame.with_columns(pl.col("day").dt.strftime("%Y-%m").alias("month"))
+        months = dated.partition_by("month", as_dict=True, include_key=False, maintain_order=True)
+        for (month,), part in sorted(months.items()):
+            folder = f"{days_table(minutes)}/{month}"
+            written += [
+                write_lake_file(workspace, days_table(minutes), folder, part.slice(at, rows))
+                for at in range(0, part.height, rows)
+            ]
+    return written
+
+
+def write_readings(workspace: Workspace, readings: DataFrame[RegisterReads]) -> list[LakeFile]:
+    """Write the readings of a call as one file: there are few."""
+    return [write_lake_file(workspace, REGISTER_TABLE, REGISTER_TABLE, readings)] if readings.height else []
+
+
+def write_rejects(workspace: Workspace, rejects: DataFrame[Rejects]) -> list[LakeFile]:
+    """Write the rejects of the files that landed."""
+    return [write_lake_file(workspace, REJECT_TABLE, REJECT_TABLE, rejects)] if rejects.height else []
+
+
+def _current(minutes: int, known: pl.DataFrame) -> pl.DataFrame:
+    return current_days(known.lazy(), None, minutes)
+
+
+def _landed_days(workspace: Workspace, connection: Connection, incoming: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Return the landed versions of the incoming days, from the files whose channels and days reach into them."""
+    if incoming.is_empty():
+        return incoming
+    bounds = incoming.select(
+        pl.col("channel_no").min().alias("low"),
+        pl.col("channel_no").max().alias("high"),
+        pl.col("day").min().alias("first"),
+        pl.col("day").max().alias("last"),
+    ).row(0, named=True)
+    near = [file for file in lake_files(connection, days_table(minutes)) if _overlaps(file, **bounds)]
+    if not near:
+        return incoming.clear()
+    keys = incoming.select(DAY_KEY).unique().lazy()
+    landed = scan_lake(workspace, near).join(keys, on=DAY_KEY, how="semi").collect()
+    return landed.select(incoming.columns)
+
+
+def _overlaps(file: LakeFile, low: int, high: int, first: date, last: date) -> bool:
+    if file.channel_min is None or file.channel_max is None or file.day_min is None or file.day_max is None:
+        return False
+    return file.channel_min <= high and low <= file.channel_max and file.day_min <= last and first <= file.day_max

@@ -1,0 +1,58 @@
+"""Decimal text to integers of the smallest unit, exactly: no float on the way, nothing rounded."""
+
+from __future__ import annotations
+
+import polars as pl
+
+SLOT_MAX = 2**31 - 1  # slots are Int32
+READING_MAX = 10**15  # twelve dials of whole printed units, in thousandths
+# Text is read as a decimal of nine places: the finest file unit in the smallest unit's terms is 10^-6 (Mvarh, GJ).
+SCALE = 9
+_ONE = 10**SCALE
+_DECIMAL = pl.Decimal(38, SCALE)
+
+
+def exact_integers(text: pl.Series, smallest_per: int | pl.Series, *, limit: int) -> pl.DataFrame:
+    """Return `value` (Int64, smallest units) and `problem` for each text.
+
+    `smallest_per` is how many smallest units are in one printed unit (kWh: 1000; a divisor of 10^9).
+    Empty text is a missing value, not a problem. Problems: `bad_number` (not plain decimal text: exponents, NaN
+    and signs of currency are refused), `too_precise` (a part of the smallest unit would be lost) and
+    `value_too_large` (beyond `limit`).
+    """
+    per = pl.Series("per", smallest_per) if isinstance(smallest_per, pl.Series) else pl.lit(smallest_per)
+    frame = pl.DataFrame({"text": text.fill_null("")})
+    step = (pl.lit(_ONE, dtype=pl.Int128) // per.cast(pl.Int128)).alias("step")
+    frame = frame.with_columns(_scaled(frame["text"]), step)
+    value = pl.col("scaled") // pl.col("step")
+    is_empty = pl.col("text") == ""
+    problem = (
+        pl.when(is_empty)
+        .then(None)
+        .when(pl.col("scaled").is_null())
+        .then(pl.lit("bad_number"))
+        .when((pl.col("scaled") % pl.col("step") != 0) | _has_lost_places(frame["text"]))
+        .then(pl.lit("too_precise"))
+        .when((value > limit) | (value < -limit))
+        .then(pl.lit("value_too_large"))
+    )
+    checked = frame.select(value.alias("value"), problem.cast(pl.String).alias("problem"))
+    sound = pl.when(pl.col("problem").is_null()).then(pl.col("value"))
+    return checked.select(sound.cast(pl.Int64).alias("value"), "problem")
+
+
+def _scaled(text: pl.Series) -> pl.Series:
+    """Return the text x 10^9 as Int128; null where it is not plain decimal text."""
+    decimals = text.cast(_DECIMAL, strict=False)
+    exponents = text.str.contains("[eE]")  # Polars reads 1e3, and rounds 1e-12 to zero without a word
+    if exponents.any():
+        decimals = decimals.set(exponents, None)
+    return decimals.to_physical().alias("scaled")
+
+
+def _has_lost_places(text: pl.Series) -> pl.Series:
+    """Return where the text has non-zero digits beyond the ninth place, which the cast would have rounded."""
+    longest = text.str.len_bytes().max()
+    if not isinstance(longest, int) or longest <= SCALE + 1:
+        return pl.Series("lost", [False])
+    return text.str.contains(rf"\.\d{{{SCALE}}}\d*[1-9]").alias("lost")

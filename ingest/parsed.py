@@ -1,0 +1,82 @@
+"""What a parsed file gives: days, register readings, and the lines that were not taken.
+
+Nothing is lost in silence: each line that does not land is a reject with a stable reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.reads import RegisterReads, Rejects
+from model.schema import arranged, checked, empty, polars_schema
+
+TEXT_MAX = 120  # characters of a rejected line that are kept: enough to find it, not the whole day of values
+
+
+@dataclass(frozen=True)
+class Source:
+    """One meter file as text: `lines` has `line` (from 1) and `text`, without blank lines."""
+
+    name: str
+    sha256: str
+    lines: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """A meter file in the landed layout, `seq` still 0.
+
+    `days` maps an interval length in minutes to ReadDays and slots, plus `line`, the line that each day began on.
+    A file is unusable when it was refused as a whole (a reject at line 0).
+    """
+
+    name: str
+    sha256: str
+    file_format: str
+    rejects: DataFrame[Rejects]
+    days: Mapping[int, pl.DataFrame] = field(default_factory=dict)
+    registers: DataFrame[RegisterReads] = field(default_factory=lambda: empty(RegisterReads))
+
+    @property
+    def is_usable(self) -> bool:
+        """True unless the file was refused as a whole."""
+        return not (self.rejects["line"] == 0).any()
+
+
+def reject_rows(source: Source, rows: pl.DataFrame, reason: str | pl.Expr, detail: str | pl.Expr) -> pl.DataFrame:
+    """Return a reject for each of `rows` (which have a `line`); an expression may use the columns of `rows`."""
+    if rows.is_empty():
+        return pl.DataFrame(schema=polars_schema(Rejects))
+    named = rows.select(
+        pl.lit(source.name).alias("file_name"),
+        pl.lit(source.sha256).alias("file_sha256"),
+        pl.col("line").cast(pl.Int64),
+        (pl.lit(reason) if isinstance(reason, str) else reason).alias("reason"),
+        (pl.lit(detail) if isinstance(detail, str) else detail).alias("detail"),
+    )
+    texts = source.lines.select("line", pl.col("text").str.head(TEXT_MAX))
+    return named.join(texts, on="line", how="left", validate="m:1")
+
+
+def reject_file(name: str, sha256: str, reason: str, detail: str, text: str | None = None) -> DataFrame[Rejects]:
+    """Return the one reject, at line 0, of a file that cannot be used at all."""
+    row = {"file_name": name, "file_sha256": sha256, "line": 0, "reason": reason, "detail": detail}
+    return arranged(Rejects, pl.DataFrame([{**row, "text": text}], schema_overrides={"text": pl.String}))
+
+
+def gather_rejects(frames: Iterable[pl.DataFrame]) -> DataFrame[Rejects]:
+    """Return all rejects in order of file and line, one per line and reason."""
+    found = [frame for frame in frames if frame.height]
+    if not found:
+        return empty(Rejects)
+    rejects = pl.concat(found, how="vertical_relaxed").sort("file_name", "file_sha256", "line", "reason", "detail")
+    return checked(Rejects, rejects.unique(["file_sha256", "line", "reason"], keep="first", maintain_order=True))
+
+
+def refused(name: str, sha256: str, file_format: str, reason: str, detail: str) -> ParsedFile:
+    """Return a file refused as a whole."""
+    return ParsedFile(name, sha256, file_format, reject_file(name, sha256, reason, detail))

@@ -1,0 +1,238 @@
+"""Use between register readings: rollover, multiplier, plausibility. Pure, in integers.
+
+Readings are in the smallest unit, a thousandth of what the register's dials print.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ingest.rules import RuleSet
+from ingest.vee_findings import finish_findings
+from model.accounts import ChannelNumbers, Meters
+from model.codes import Quality, ReadKind, Severity
+from model.reads import Findings, RegisterReads, RegisterUsage
+from model.schema import arranged, checked
+
+SMALLEST_PER_DIAL_UNIT = 1_000
+DIALS_MAX = 12  # model.accounts.Meters: full scale is at most 10^15 smallest units
+USE_MAX = 10**15  # use between two readings, after the multiplier; far below 2^63 when a charge sums months
+
+# Of several readings of one meter on one day the last of these is taken: an estimate never replaces a reading.
+_KINDS = [ReadKind.ESTIMATE, ReadKind.CUSTOMER, ReadKind.INSTALL, ReadKind.REGULAR, ReadKind.REMOVAL]
+_KIND_ORDER = {kind.value: place for place, kind in enumerate(_KINDS)}
+
+_HANGING = ["channel_no", "meter_id", "installed_date"]
+
+
+def usage_between_reads(
+    reads: DataFrame[RegisterReads],
+    meters: DataFrame[Meters],
+    channels: DataFrame[ChannelNumbers],
+    rules: RuleSet,
+) -> tuple[DataFrame[RegisterUsage], DataFrame[Findings]]:
+    """Return the use between each two successive readings of a meter, and what was found about them.
+
+    `reads` has one row per channel, meter, date and kind (the current ones). Readings chain from install to removal
+    of a meter; at an exchange the removed meter's last use ends on the date on which the new meter's first begins.
+    What is refused has quantity 0 and `is_rejected`; nothing is billed from it. Row order changes nothing.
+
+    Findings: V01 meter_unknown and reads_overlap, V15 usage_high, V18 rollover and reading_above_dials,
+    V19 read_decreased, V20 usage_too_large.
+    """
+    placed, unknown = _place_readings(
+        checked(RegisterReads, reads), checked(Meters, meters), checked(ChannelNumbers, channels)
+    )
+    judged = _judge_usual(_judge_overlap(_judge_pairs(_pair_readings(placed), rules)), rules)
+    drafts = [unknown, _pair_drafts(judged), _high_drafts(judged)]
+    usage = judged.unique(["channel_no", "from_date"], keep="first", maintain_order=True).select(
+        "channel_no",
+        "meter_id",
+        "from_date",
+        "to_date",
+        pl.when(pl.col("is_rejected")).then(0).otherwise(pl.col("use")).alias("quantity"),
+        "quality",
+        "is_rejected",
+        "seq",
+    )
+    return arranged(RegisterUsage, usage.sort("channel_no", "from_date")), finish_findings(drafts, rules)
+
+
+def _place_readings(
+    reads: pl.DataFrame, meters: pl.DataFrame, channels: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return one reading per hanging of a meter and date, and drafts for readings of meters that hang elsewhere."""
+    points = channels.select("channel_no", "service_point_id")
+    known = reads.filter(pl.col("quality") < int(Quality.MISSING))
+    known = known.join(points, how="inner", on="channel_no", validate="m:1")
+    hung = known.join(meters, how="left", on=["meter_id", "service_point_id"], validate="m:m", coalesce=True)
+    kind, day = pl.col("read_kind"), pl.col("read_date")
+    # On the day of an exchange a removal closes the earlier hanging and an install opens the later one.
+    is_inside = (
+        (pl.col("installed_date") <= day)
+        & (pl.col("removed_date").is_null() | (day <= pl.col("removed_date")))
+        & ~((kind == ReadKind.REMOVAL.value) & (day == pl.col("installed_date")))
+        & ~((kind == ReadKind.INSTALL.value) & (day == pl.col("removed_date")).fill_null(value=False))
+    )
+    inside = hung.filter(is_inside.fill_null(value=False))
+    unknown = known.join(inside, how="anti", on=["channel_no", "meter_id", "read_date", "read_kind"])
+    order = kind.replace_strict(_KIND_ORDER, return_dtype=pl.Int8)
+    chosen = inside.with_columns(kind_order=order).sort([*_HANGING, "read_date", "kind_order"])
+    chosen = chosen.unique([*_HANGING, "read_date"], keep="last", maintain_order=True)
+    detail = pl.format("meter {} does not hang at service point {} on that day", "meter_id", "service_point_id")
+    drafts = unknown.select(
+        *_draft_keys(day="read_date"),
+        *_draft_verdict("V01", "meter_unknown", Severity.FAIL),
+        found=pl.col("reading"),
+        used=pl.lit(None, dtype=pl.Int64),
+        method=pl.lit("none"),
+        detail=detail,
+        subject=pl.format("{}/{}", "meter_id", "read_kind"),
+    )
+    return chosen, drafts
+
+
+def _pair_readings(placed: pl.DataFrame) -> pl.DataFrame:
+    """Return successive readings of each hanging: from_date, to_date, earlier, later; worse quality, later load."""
+    before = pl.all().shift(1).over(_HANGING)
+    ordered = placed.sort([*_HANGING, "read_date"])
+    earlier = ordered.select(before).select(
+        from_date="read_date", earlier="reading", earlier_quality="quality", earlier_seq="seq"
+    )
+    pairs = pl.concat([ordered, earlier], how="horizontal").filter(pl.col("from_date").is_not_null())
+    return pairs.select(
+        *_HANGING,
+        "from_date",
+        "earlier",
+        "dials",
+        "multiplier",
+        to_date="read_date",
+        later="reading",
+        quality=pl.max_horizontal("quality", "earlier_quality"),
+        seq=pl.max_horizontal("seq", "earlier_seq"),
+    )
+
+
+def _judge_pairs(pairs: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
+    """Add `use` and `reason` (null when nothing is to be said) of each pair: V18, V19, V20."""
+    full_scale = pl.lit(10, dtype=pl.Int64).pow(pl.col("dials")).cast(pl.Int64) * SMALLEST_PER_DIAL_UNIT
+    later, earlier = pl.col("later"), pl.col("earlier")
+    is_less = later < earlier
+    step = later - earlier + pl.when(is_less).then(full_scale).otherwise(0)
+    # Both readings are below full scale where this is used, so the step is at most 10^15 and 100 x it below 2^63.
+    is_rollover = is_less & (step * 100 <= full_scale * rules.rollover_max_percent)
+    use = step.cast(pl.Int128) * pl.col("multiplier").cast(pl.Int128)
+    reason = (
+        pl.when(pl.max_horizontal(later, earlier) >= full_scale)
+        .then(pl.lit("reading_above_dials"))
+        .when(is_less & ~is_rollover)
+        .then(pl.lit("read_decreased"))
+        .when(use > USE_MAX)
+        .then(pl.lit("usage_too_large"))
+        .when(is_rollover)
+        .then(pl.lit("rollover"))
+    )
+    judged = pairs.with_columns(reason=reason, use=use)
+    is_rejected = (pl.col("reason") != "rollover").fill_null(value=False)
+    return judged.with_columns(
+        is_rejected=is_rejected, use=pl.when(is_rejected).then(0).otherwise(pl.col("use")).cast(pl.Int64)
+    )
+
+
+def _judge_overlap(judged: pl.DataFrame) -> pl.DataFrame:
+    """Refuse uses of one channel that overlap in time: two meters would count the same days."""
+    ordered = judged.sort("channel_no", "from_date", "to_date", "meter_id")
+    reached = pl.col("to_date").cum_max().shift(1).over("channel_no")
+    begins_early = (pl.col("from_date") < reached).fill_null(value=False)
+    next_begins = pl.col("from_date").shift(-1).over("channel_no")
+    overlaps = begins_early | (next_begins < pl.col("to_date")).fill_null(value=False)
+    return ordered.with_columns(
+        reason=pl.when(overlaps).then(pl.lit("reads_overlap")).otherwise("reason"),
+        is_rejected=pl.col("is_rejected") | overlaps,
+    )
+
+
+def _judge_usual(judged: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
+    """Add `is_high` (V15): average daily use against the median of the channel's other readings.
+
+    A row can only be high when it lies above that median, so the median of the others is that of the lowest
+    (count - 1) rows, and one sort of the channel serves all its rows. A median of zero says nothing.
+    """
+    days = (pl.col("to_date") - pl.col("from_date")).dt.total_days()
+    # Thousandths of the smallest unit per day, so that a few litres a day are still told apart.
+    daily = (pl.col("use").cast(pl.Int128) * 1_000) // days.cast(pl.Int128)
+    daily_use = judged.with_columns(daily=daily)
+    usual = (
+        daily_use.filter(~pl.col("is_rejected"))
+        .group_by("channel_no")
+        .agg(others=pl.len().cast(pl.Int64) - 1, ranked=pl.col("daily").sort())
+        .filter(pl.col("others") >= rules.usage_high_others_min)
+        .select(
+            "channel_no",
+            lower=pl.col("ranked").list.get((pl.col("others") - 1) // 2),
+            upper=pl.col("ranked").list.get(pl.col("others") // 2),
+        )
+    )
+    joined = daily_use.join(usual, how="left", on="channel_no", validate="m:1", maintain_order="left")
+    median_twice = pl.col("lower") + pl.col("upper")
+    is_high = (median_twice > 0) & (pl.col("daily") * 2 > median_twice * rules.usage_high_ratio)
+    return joined.with_columns(is_high=is_high.fill_null(value=False) & ~pl.col("is_rejected"))
+
+
+def _pair_drafts(judged: pl.DataFrame) -> pl.DataFrame:
+    rules = {
+        "reads_overlap": "V01",
+        "rollover": "V18",
+        "reading_above_dials": "V18",
+        "read_decreased": "V19",
+        "usage_too_large": "V20",
+    }
+    is_rejected = pl.col("is_rejected")
+    read = pl.format("{} then {}", "earlier", "later")
+    taken = pl.format("; register of {} dials rolled over, use {}", "dials", "use")
+    refused = pl.format("; register of {} dials, multiplier {}: nothing is billed from it", "dials", "multiplier")
+    return judged.filter(pl.col("reason").is_not_null()).select(
+        *_draft_keys(day="to_date"),
+        rule=pl.col("reason").replace_strict(rules, return_dtype=pl.String),
+        reason=pl.col("reason"),
+        severity=pl.when(is_rejected).then(pl.lit(Severity.FAIL.value)).otherwise(pl.lit(Severity.INFO.value)),
+        found=pl.col("later"),
+        used=pl.when(~is_rejected).then(pl.col("use")),
+        method=pl.lit("none"),
+        detail=pl.concat_str(read, pl.when(is_rejected).then(refused).otherwise(taken)),
+        subject=pl.format("{}/{}", "meter_id", "from_date"),
+    )
+
+
+def _high_drafts(judged: pl.DataFrame) -> pl.DataFrame:
+    detail = pl.format(
+        "use {} in {} days, far above the usual; kept", "use", (pl.col("to_date") - pl.col("from_date")).dt.total_days()
+    )
+    return judged.filter(pl.col("is_high")).select(
+        *_draft_keys(day="to_date"),
+        *_draft_verdict("V15", "usage_high", Severity.WARN),
+        found=pl.col("use"),
+        used=pl.lit(None, dtype=pl.Int64),
+        method=pl.lit("none"),
+        detail=detail,
+        subject=pl.format("{}/{}", "meter_id", "from_date"),
+    )
+
+
+def _draft_keys(*, day: str) -> list[pl.Expr]:
+    return [
+        pl.col("channel_no"),
+        pl.col(day).alias("day"),
+        pl.col("seq").alias("base_seq"),
+        pl.lit(None, dtype=pl.Int16).alias("first_slot"),
+        pl.lit(None, dtype=pl.Int16).alias("last_slot"),
+    ]
+
+
+def _draft_verdict(rule: str, reason: str, severity: Severity) -> list[pl.Expr]:
+    return [
+        pl.lit(rule).alias("rule"),
+        pl.lit(reason).alias("reason"),
+        pl.lit(severity.value).alias("severity"),
+    ]

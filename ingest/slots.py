@@ -1,0 +1,66 @@
+"""What the layouts with one line per interval share: values, quality, one line per slot, wide days."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ingest.csv_table import split_by_reason
+from ingest.days import fold_slots, settle_days
+from ingest.numbers import SLOT_MAX, exact_integers
+from ingest.parsed import ParsedFile, Source, gather_rejects, reject_rows
+from ingest.quality import quality_of
+from model.codes import Quality
+
+_SLOT = ["channel_no", "day", "copy", "slot"]
+
+
+def with_values(source: Source, rows: pl.DataFrame, codes: dict[str, int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Add `value` (Int32, smallest units) and `quality` from the texts `value` and `code`.
+
+    Rejects rows as bad_number, too_precise, value_too_large or bad_quality.
+    """
+    numbers = exact_integers(rows["value"], rows["smallest_per"], limit=SLOT_MAX)
+    judged = rows.with_columns(
+        pl.col("value").alias("found"),
+        numbers["value"].cast(pl.Int32),
+        numbers["problem"],
+        quality_of(pl.col("code").str.to_lowercase(), codes).alias("quality"),
+    )
+    reason = pl.coalesce("problem", pl.when(pl.col("quality").is_null()).then(pl.lit("bad_quality")))
+    detail = (
+        pl.when(pl.col("reason") == "bad_quality")
+        .then(pl.format("expected a quality code, found `{}`", "code"))
+        .otherwise(
+            pl.format(
+                "expected a decimal number that whole smallest units hold, found `{}`", pl.col("found").str.head(40)
+            )
+        )
+    )
+    good, rejects = split_by_reason(source, judged, reason, detail)
+    missing = pl.when(pl.col("value").is_null()).then(int(Quality.MISSING)).otherwise("quality")
+    return good.with_columns(missing.cast(pl.UInt8).alias("quality")).drop("found", "problem"), rejects
+
+
+def days_of_slots(source: Source, file_format: str, slots: pl.DataFrame, rejects: list[pl.DataFrame]) -> ParsedFile:
+    """Fold rows per slot (see `fold_slots`) into days; a slot that comes twice in one version is rejected.
+
+    The later update time wins, then the later line; the other is rejected as `duplicate_slot`.
+    """
+    day_number = pl.col("day").to_physical().cast(pl.Int64)
+    # One integer per slot finds the few rows that may repeat another; the versions of a day are told apart after.
+    identity = (pl.col("channel_no").cast(pl.Int64) * 2**22 + day_number) * 2**9 + pl.col("slot")
+    may_repeat = slots.select(identity.is_duplicated()).to_series()
+    ordered = slots.filter(may_repeat).sort(
+        *_SLOT, "updated_at", "line", descending=[False] * len(_SLOT) + [True, True], nulls_last=True
+    )
+    is_first = ordered.select(pl.struct(_SLOT).is_first_distinct()).to_series()
+    kept = pl.concat([slots.filter(~may_repeat), ordered.filter(is_first)])
+    losers = ordered.filter(~is_first)
+    if losers.height:
+        winners = kept.select(*_SLOT, pl.col("line").alias("winner"))
+        told = losers.join(winners, on=_SLOT, how="left", validate="m:1")
+        detail = pl.format("expected each interval once; it is taken from line {}", "winner")
+        rejects = [*rejects, reject_rows(source, told, "duplicate_slot", detail)]
+    days, duplicates = settle_days(source, fold_slots(kept))
+    every = gather_rejects([*rejects, *duplicates])
+    return ParsedFile(source.name, source.sha256, file_format, every, days)

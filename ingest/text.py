@@ -1,0 +1,49 @@
+"""Bytes to numbered lines: byte order marks, line ends and encodings as they come from many systems."""
+
+from __future__ import annotations
+
+import codecs
+
+import polars as pl
+
+from ingest.parsed import Source
+from model.errors import InputError
+
+BLANK_MAX = 1_000
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a file: UTF-8 with or without a mark, or UTF-16 with one; all line ends become LF.
+
+    Raises:
+        InputError: the bytes are no such text.
+    """
+    encoding = "utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"expected text in UTF-8, found byte 0x{data[error.start]:02x} in line {line}",
+            hint="save the file as UTF-8 and land it again",
+        ) from error
+    if "\x00" in text:
+        raise InputError("expected text, found null bytes", hint="export the file again as text")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def read_source(name: str, sha256: str, data: bytes) -> Source:
+    """Return the file as numbered lines; lines that hold nothing but blanks and commas are left out.
+
+    Raises:
+        InputError: the bytes are no text.
+    """
+    lines = pl.DataFrame({"text": decode(data).split("\n")}, schema={"text": pl.String})
+    numbered = lines.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("line"), "text")
+    # Only short lines are looked at: a long one of nothing but commas is left to its format.
+    is_blank = (pl.col("text").str.len_bytes() <= BLANK_MAX) & (pl.col("text").str.strip_chars(" \t,") == "")
+    kept = numbered.filter(~is_blank)
+    if kept.height and kept["text"][0].strip().casefold().startswith("sep="):
+        kept = kept.slice(1)  # spreadsheets write their separator into the first line
+    return Source(name, sha256, kept)

@@ -1,0 +1,188 @@
+"""Validation of channel-days: completeness, negative values, spikes; what fails is estimated.
+
+Pure: frames in, frames out. `ingest.vee_run` reads the lake, calls this block by block, and writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ingest.estimate import DayGrid, Estimated, Fault, build_grid, estimate_gaps
+from ingest.kernels import MISSING
+from ingest.rules import RuleSet
+from ingest.vee_days import (
+    bytes_column,
+    day_kinds,
+    in_order,
+    value_columns,
+    wide_checked,
+)
+from ingest.vee_findings import finish_findings, gap_findings, spike_warnings
+from ingest.vee_screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
+from model.accounts import ChannelNumbers
+from model.codes import Method, Quality
+from model.reads import Findings, ReadDays, VeeDays, read_days_schema
+from model.schema import checked
+
+_JUDGED = ["channel_no", "day", "base_seq", "slots", "slots_valued", "quantity"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a judgement says."""
+
+    edited: pl.DataFrame
+    """VeeDays with slots, seq 0: the channel-days that were estimated or edited, nothing else."""
+    findings: DataFrame[Findings]
+    """Ordered, seq 0."""
+    days: pl.DataFrame
+    """Each expected channel-day: channel_no, day, base_seq, slots, slots_valued, quantity (as landed)."""
+
+
+def judge_days(
+    days: pl.DataFrame,
+    channels: DataFrame[ChannelNumbers],
+    interval_minutes: int,
+    from_date: date,
+    to_date: date,
+    *,
+    rules: RuleSet,
+    active: pl.DataFrame,
+) -> Judged:
+    """Judge the expected days of channels of one interval length in [from_date, to_date).
+
+    `days` holds the current landed row of each channel-day (ReadDays with slots), with the days around the period
+    that may serve as neighbours and references. `active` (channel_no, from_date, to_date; half-open) says on which
+    days a channel must have reads. Row order changes nothing.
+    """
+    assert from_date < to_date, f"the period {from_date} to {to_date} is empty"
+    landed = in_order(wide_checked(ReadDays, days, interval_minutes))
+    places = checked(ChannelNumbers, channels).filter(pl.col("interval_minutes") == interval_minutes)
+    zones = places.select("channel_no", "tz_name")
+    expected = expected_days(active, zones, from_date, to_date)
+    screened = screen(landed, expected, interval_minutes, rules)
+    judged_days = _place_days(expected, screened, interval_minutes).select(_JUDGED)
+    warned = screened.filter(pl.col("is_expected") & pl.col("is_warned"))
+    drafts = [spike_warnings(with_highest_slot(warned, landed, interval_minutes))]
+    work = _channels_to_work(judged_days, screened)
+    edited = pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays))
+    if work.height:
+        keys = _grid_keys(landed, screened, expected, zones, work)
+        kinds = day_kinds(keys, interval_minutes)
+        keys = keys.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
+        grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), interval_minutes)
+        estimated = estimate_gaps(grid, kinds, interval_minutes, rules)
+        drafts.append(gap_findings(grid, estimated))
+        edited = _edited_days(grid, estimated, interval_minutes)
+    return Judged(wide_checked(VeeDays, edited, interval_minutes), finish_findings(drafts, rules), judged_days)
+
+
+def survey_days(
+    days: pl.DataFrame,
+    channels: DataFrame[ChannelNumbers],
+    interval_minutes: int,
+    from_date: date,
+    to_date: date,
+    *,
+    rules: RuleSet,
+    active: pl.DataFrame,
+) -> tuple[Judged, pl.Series]:
+    """Judge the channels whose days in [from_date, to_date) are all good at first sight; return the others' numbers.
+
+    `days` holds the current landed rows of the period alone: a channel that is good is judged the same without the
+    days around it, so those are read only for the channels returned, which `judge_days` judges.
+    """
+    landed = in_order(wide_checked(ReadDays, days, interval_minutes))
+    zones = channels.filter(pl.col("interval_minutes") == interval_minutes).select("channel_no", "tz_name")
+    expected = expected_days(active, zones, from_date, to_date)
+    placed = _place_days(expected, measure_days(landed, interval_minutes), interval_minutes)
+    is_short = pl.col("slots_valued") < pl.col("slots")
+    doubtful = placed.filter(is_short | is_doubtful(rules)).select("channel_no").unique().sort("channel_no")
+    good = placed.join(doubtful, how="anti", on="channel_no", maintain_order="left") if doubtful.height else placed
+    warned = with_highest_slot(good.filter(stands_out(rules)), landed, interval_minutes)
+    findings = finish_findings([spike_warnings(warned)], rules)
+    edited = pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays))
+    return Judged(edited, findings, good.select(_JUDGED)), doubtful.to_series()
+
+
+def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame:
+    """Return the channel-days that must have reads: channel_no, day, tz_name, in order.
+
+    `active`: channel_no, from_date, to_date (half-open, may overlap); `zones`: channel_no, tz_name.
+    """
+    spans = active.select(
+        pl.col("channel_no").cast(pl.Int32),
+        pl.col("from_date").clip(lower_bound=from_date),
+        pl.col("to_date").clip(upper_bound=to_date),
+    ).filter(pl.col("from_date") < pl.col("to_date"))
+    spans = spans.with_columns(day=pl.date_ranges("from_date", "to_date", closed="left"))
+    found = spans.select("channel_no", "day").explode("day").unique().sort("channel_no", "day")
+    return found.join(zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
+
+
+def _place_days(expected: pl.DataFrame, measured: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
+    """Return a row for each expected day, with what was measured of it; zeros where nothing landed."""
+    kinds = day_kinds(expected, interval_minutes).table
+    slots = expected.join(kinds, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
+    placed = slots.join(measured, how="left", on=["channel_no", "day"], validate="1:1", maintain_order="left")
+    zeros = [pl.col(name).fill_null(0) for name in ("base_seq", "slots_valued", "quantity")]
+    return placed.with_columns(pl.coalesce("n", "slots").alias("slots"), *zeros)
+
+
+def _channels_to_work(judged_days: pl.DataFrame, screened: pl.DataFrame) -> pl.DataFrame:
+    """Return the channels with a day that is not simply good."""
+    is_short = judged_days.filter(pl.col("slots_valued") < pl.col("slots")).select("channel_no")
+    is_faulty = pl.col("is_refused") | (pl.col("lowest") < 0) | (pl.col("worst") == int(Quality.MISSING))
+    faulty = screened.filter(pl.col("is_expected") & is_faulty).select("channel_no")
+    return pl.concat([is_short, faulty]).unique().sort("channel_no")
+
+
+def _grid_keys(
+    landed: pl.DataFrame,
+    screened: pl.DataFrame,
+    expected: pl.DataFrame,
+    zones: pl.DataFrame,
+    work: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return all days of the channels to work on: landed rows, and empty ones for expected days that have none."""
+    verdicts = screened.select("is_expected", "refuse_above")
+    present = pl.concat([landed, verdicts], how="horizontal").join(
+        work, how="semi", on="channel_no", maintain_order="left"
+    )
+    present = present.join(zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
+    absent = expected.join(work, how="semi", on="channel_no").join(landed, how="anti", on=["channel_no", "day"])
+    absent = absent.with_columns(
+        worst=pl.lit(int(Quality.MISSING), dtype=pl.UInt8),
+        seq=pl.lit(0, dtype=pl.Int64),
+        is_expected=pl.lit(value=True),
+    )
+    return in_order(pl.concat([present, absent], how="diagonal"))
+
+
+def _edited_days(grid: DayGrid, estimated: Estimated, interval_minutes: int) -> pl.DataFrame:
+    """Return the days of which a slot was estimated, or emptied because its value was refused."""
+    is_changed = (estimated.methods != Method.NONE) | ((grid.values != estimated.values) & (grid.faults != Fault.NONE))
+    rows = np.flatnonzero(is_changed.any(axis=1))
+    methods, values, slots_real = estimated.methods[rows], estimated.values[rows], grid.slots_real[rows]
+    faults = grid.faults[rows]
+    qualities = grid.qualities[rows].copy()
+    qualities[faults != Fault.NONE] = Quality.MISSING
+    qualities[methods != Method.NONE] = Quality.ESTIMATED
+    inside = np.arange(values.shape[1])[None, :] < slots_real[:, None]
+    worst = np.where(inside, qualities, 0).max(axis=1, initial=0).astype(np.uint8)
+    best = np.where(inside, qualities, 255).min(axis=1, initial=255)
+    is_uniform = pl.Series("is_uniform", worst == best)
+    keys = grid.keys[rows].select("channel_no", "day", "n", "raw_code", "updated_at", base_seq="seq")
+    frame = pl.concat([keys, value_columns(np.where(inside, values, MISSING), interval_minutes)], how="horizontal")
+    return frame.with_columns(
+        pl.Series("worst", worst, dtype=pl.UInt8),
+        bytes_column("flags", qualities, slots_real),
+        bytes_column("methods", methods, slots_real),
+        is_uniform,
+        seq=pl.lit(0, dtype=pl.Int64),
+    ).with_columns(flags=pl.when(~pl.col("is_uniform")).then(pl.col("flags")))

@@ -1,0 +1,97 @@
+"""Screening of channel-days: sums and extremes of every day, and what the rules say of them at first sight."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from ingest.kernels import MISSING, screen_days
+from ingest.rules import RuleSet
+from ingest.vee_days import real_slots, value_matrix
+from model.codes import Quality
+
+_DAY_KEY = ["channel_no", "day"]
+
+
+def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
+    """Return a row for each landed one, in its order, with what the rules need of it.
+
+    channel_no, day, n, worst, base_seq; slots_valued, quantity, lowest, highest, third (smallest unit; the extremes
+    mean nothing when there are fewer values).
+    """
+    found = screen_days(value_matrix(landed, interval_minutes), real_slots(landed["n"]))
+    return landed.select("channel_no", "day", "n", "worst", base_seq="seq").with_columns(
+        pl.Series("slots_valued", found.present, dtype=pl.Int32),
+        pl.Series("quantity", found.total, dtype=pl.Int64),
+        pl.Series("lowest", found.lowest, dtype=pl.Int64),
+        pl.Series("highest", found.highest, dtype=pl.Int64),
+        pl.Series("third", found.third, dtype=pl.Int64),
+    )
+
+
+def screen(landed: pl.DataFrame, expected: pl.DataFrame, interval_minutes: int, rules: RuleSet) -> pl.DataFrame:
+    """Return the measured days with the verdict on spikes.
+
+    Adds is_expected; refuse_above (V10, null when nothing is refused), is_refused, is_warned.
+    """
+    is_expected = expected.select(*_DAY_KEY, is_expected=pl.lit(value=True))
+    measured = measure_days(landed, interval_minutes)
+    frame = measured.join(is_expected, how="left", on=_DAY_KEY, validate="1:1", maintain_order="left")
+    frame = _with_spike_limit(frame.with_columns(pl.col("is_expected").fill_null(value=False)), rules)
+    is_refused = (pl.col("highest") > pl.col("refuse_above")).fill_null(value=False)
+    return frame.with_columns(is_refused=is_refused, is_warned=stands_out(rules) & ~is_refused)
+
+
+def stands_out(rules: RuleSet) -> pl.Expr:
+    """Return whether a day's highest value is to be warned of (V10)."""
+    rise = pl.col("highest") - pl.col("third")
+    return (pl.col("third") > 0) & (rise * 100 > pl.col("third") * rules.spike_warn_percent)
+
+
+def is_doubtful(rules: RuleSet) -> pl.Expr:
+    """Return whether a screened day needs a closer look: something missing, negative, or far above the day's rest.
+
+    It needs no other day, so it says which channels' surrounding days are worth reading at all.
+    """
+    return (
+        (pl.col("slots_valued") < pl.col("n"))
+        | (pl.col("worst") == int(Quality.MISSING))
+        | (pl.col("lowest") < 0)
+        | _may_be_refused(rules)
+    )
+
+
+def with_highest_slot(days: pl.DataFrame, landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
+    """Add `highest_slot`, the first slot of the highest value. Both frames in order of channel and day."""
+    rows = landed.join(days, how="semi", on=_DAY_KEY, maintain_order="left") if days.height else landed.clear()
+    values = value_matrix(rows, interval_minutes).copy()
+    values[np.arange(values.shape[1])[None, :] >= real_slots(days["n"])[:, None]] = MISSING
+    return days.with_columns(pl.Series("highest_slot", values.argmax(axis=1), dtype=pl.Int16))
+
+
+def _may_be_refused(rules: RuleSet) -> pl.Expr:
+    limit = pl.max_horizontal(pl.col("third") * rules.spike_fail_ratio, pl.lit(rules.spike_fail_floor, dtype=pl.Int64))
+    return (pl.col("third") > 0) & (pl.col("highest") > limit)
+
+
+def _with_spike_limit(frame: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
+    """Add V10's limit of each day: values above it are refused; null when nothing says what is usual.
+
+    Usual is said by the day's third highest value and by the channel's other days; both must be above zero. Only
+    channels with a day that may be refused get limits.
+    """
+    suspects = frame.filter(_may_be_refused(rules)).select("channel_no").unique()
+    if suspects.is_empty():
+        return frame.with_columns(refuse_above=pl.lit(None, dtype=pl.Int64))
+    days = frame.select(*_DAY_KEY, "highest", "third").join(suspects, how="semi", on="channel_no")
+    top = pl.col("highest").max().over("channel_no")
+    is_alone = (pl.col("highest") == top).sum().over("channel_no") == 1
+    second = pl.col("highest").filter(pl.col("highest") < top).max().over("channel_no")
+    others = pl.when((pl.col("highest") == top) & is_alone).then(second).otherwise(top)
+    limit = pl.max_horizontal("third", "others") * rules.spike_fail_ratio
+    has_basis = (pl.col("third") > 0) & (pl.col("others") > 0)
+    limits = days.with_columns(others=others).select(
+        *_DAY_KEY,
+        refuse_above=pl.when(has_basis).then(pl.max_horizontal(limit, pl.lit(rules.spike_fail_floor, dtype=pl.Int64))),
+    )
+    return frame.join(limits, how="left", on=_DAY_KEY, validate="1:1", maintain_order="left")

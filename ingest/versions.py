@@ -1,0 +1,95 @@
+"""Which of several versions of a day or a reading counts: a rule, never chance.
+
+Order: better rank of the day (nothing estimated, something estimated, something missing), then the provider's later
+update time, then the later load. So an estimate that comes late never replaces what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.codes import Quality
+from model.reads import ReadDays, RegisterReads, slot_columns
+from model.schema import arranged, column_names
+
+DAY_KEY = ["channel_no", "day"]
+READING_KEY = ["channel_no", "meter_id", "read_date", "read_kind"]
+
+
+def rank_of(quality: str) -> pl.Expr:
+    """Return the rank of a worst quality: 0 all read or finally set, 1 something estimated, 2 something missing."""
+    worst = pl.col(quality)
+    estimated = pl.when(worst < Quality.MISSING).then(1).otherwise(2)
+    return pl.when(worst <= Quality.FINAL_SUBSTITUTED).then(0).otherwise(estimated).cast(pl.Int8).alias("rank")
+
+
+def best_first(rows: pl.DataFrame, key: Sequence[str], *, quality: str, latest: str) -> pl.DataFrame:
+    """Sort rows by `key` and, within it, by what counts most: rank, `updated_at` (none is earliest), `latest`."""
+    by = [*[pl.col(name) for name in key], rank_of(quality), pl.col("updated_at"), pl.col(latest)]
+    return rows.sort(by, descending=[False] * len(key) + [False, True, True], nulls_last=True)
+
+
+def current_days(
+    landed: pl.LazyFrame, vee: pl.LazyFrame | None, interval_minutes: int, *, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Return one row per channel and day, sorted: ReadDays, slots, and `methods` (null where VEE did nothing).
+
+    A row of VEE stands in for the landed row that it judged (`base_seq`; 0 when nothing had landed) as long as that
+    row still counts; among several the latest does. `columns` asks for some of them only; the others are not read.
+    """
+    every = [*column_names(ReadDays), *slot_columns(interval_minutes), "methods"]
+    wanted = list(columns) if columns is not None else every
+    needed = list(dict.fromkeys([*DAY_KEY, "seq", *(name for name in wanted if name != "methods")]))
+    keys = landed.select(*DAY_KEY, "seq", "worst", "updated_at").collect()
+    losers = _losing_keys(keys)
+    edited = None if vee is None else _current_vee(vee, keys, losers)
+    days = landed.select(needed)
+    if losers.height:
+        days = days.join(losers.lazy(), on=[*DAY_KEY, "seq"], how="anti", maintain_order="left")
+    if edited is None or vee is None or edited.is_empty():
+        whole = days.with_columns(pl.lit(None, dtype=pl.Binary).alias("methods")).collect()
+        return _sorted_by_day(whole).select(wanted)
+    unedited = days.join(edited.lazy(), on=DAY_KEY, how="anti", maintain_order="left")
+    stand_ins = vee.select(*needed, "methods").join(
+        edited.lazy(), on=[*DAY_KEY, "seq"], how="semi", maintain_order="left"
+    )
+    parts = [unedited.with_columns(pl.lit(None, dtype=pl.Binary).alias("methods")).collect(), stand_ins.collect()]
+    return _sorted_by_day(pl.concat(parts)).select(wanted)
+
+
+def current_registers(reads: pl.DataFrame) -> DataFrame[RegisterReads]:
+    """Return one reading per channel, meter, date and kind, sorted: the version that counts."""
+    ordered = best_first(reads, READING_KEY, quality="quality", latest="seq")
+    return arranged(RegisterReads, ordered.unique(READING_KEY, keep="first", maintain_order=True))
+
+
+def _losing_keys(keys: pl.DataFrame) -> pl.DataFrame:
+    """Return channel_no, day, seq of the landed rows that another version beats. Only repeated days are sorted."""
+    day_number = pl.col("day").to_physical().cast(pl.Int64)
+    # One integer per day, so that most days, which come once, cost a hash and no more; 2^22 days reach past year 9999.
+    identity = pl.col("channel_no").cast(pl.Int64) * 2**22 + day_number
+    repeated = keys.filter(keys.select(identity.is_duplicated()).to_series())
+    ordered = best_first(repeated, DAY_KEY, quality="worst", latest="seq")
+    return ordered.filter(~pl.struct(DAY_KEY).is_first_distinct()).select(*DAY_KEY, "seq")
+
+
+def _current_vee(vee: pl.LazyFrame, keys: pl.DataFrame, losers: pl.DataFrame) -> pl.DataFrame:
+    """Return channel_no, day, seq of the rows of VEE that count."""
+    judged = vee.select(*DAY_KEY, "seq", "base_seq").collect()
+    counting = keys.join(judged, on=DAY_KEY, how="semi").join(losers, on=[*DAY_KEY, "seq"], how="anti")
+    bases = counting.select(*DAY_KEY, pl.col("seq").alias("landed_seq"))
+    valid = judged.join(bases, on=DAY_KEY, how="left", validate="m:1").filter(
+        pl.col("base_seq") == pl.col("landed_seq").fill_null(0)
+    )
+    return valid.group_by(DAY_KEY).agg(pl.col("seq").max())
+
+
+def _sorted_by_day(days: pl.DataFrame) -> pl.DataFrame:
+    """Sort by channel and day; files come sorted, so mostly there is nothing to move."""
+    channel, day = pl.col("channel_no"), pl.col("day")
+    rises = (channel > channel.shift()) | ((channel == channel.shift()) & (day > day.shift()))
+    is_sorted = days.select(rises.fill_null(True).all()).item()
+    return days if is_sorted else days.sort(DAY_KEY)

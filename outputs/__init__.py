@@ -1,0 +1,1 @@
+"""What a run hands out: bills, invoices, documents, the analysts' views, summaries."""

@@ -1,0 +1,81 @@
+"""Invoices: bills numbered without gaps, and their taxes by code and rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ledger.post import summed_minor
+from model.bills import Bills, Invoices, InvoiceTaxes
+from model.rating import BillLines
+from model.schema import arranged
+
+# Printed with leading zeros to this width, so that numbers of a series sort as text; a longer number prints whole.
+NUMBER_DIGITS = 7
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """The invoices of a run, and where each series goes on."""
+
+    invoices: DataFrame[Invoices]
+    invoice_taxes: DataFrame[InvoiceTaxes]
+    next_numbers: dict[str, int]
+    """Series -> the next number to give; holds the series it was given as well."""
+
+
+def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_numbers: Mapping[str, int]) -> Numbered:
+    """Number one invoice for each bill, in each branch's series of the year, in order of account and bill.
+
+    `next_numbers` maps a series (`north-2026`) to its next number; a series that is not named starts at 1. The
+    caller holds the control database's transaction, so the numbers that come back are contiguous and given once.
+    """
+    numbered = (
+        bills.with_columns(series=pl.col("branch_id") + "-" + pl.col("issue_date").dt.year().cast(pl.String))
+        .sort("branch_id", "series", "account_id", "bill_id")
+        .join(_starts(next_numbers), how="left", on="series", validate="m:1", maintain_order="left")
+        .with_columns(series_no=pl.col("next_no").fill_null(1) + pl.int_range(pl.len()).over("series"))
+        .with_columns(invoice_no=_printed_number())
+    )
+    last = numbered.group_by("series", maintain_order=True).agg(pl.col("series_no").max())
+    given = dict(zip(last["series"].to_list(), last["series_no"].to_list(), strict=True))
+    following = dict(next_numbers) | {series: number + 1 for series, number in given.items()}
+    taxes = _taxes(numbered, lines)
+    return Numbered(arranged(Invoices, numbered), arranged(InvoiceTaxes, taxes), following)
+
+
+def _starts(next_numbers: Mapping[str, int]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"series": list(next_numbers), "next_no": list(next_numbers.values())},
+        schema={"series": pl.String, "next_no": pl.Int64},
+    )
+
+
+def _printed_number() -> pl.Expr:
+    return pl.col("series") + "-" + pl.col("series_no").cast(pl.String).str.zfill(NUMBER_DIGITS)
+
+
+def _taxes(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Sum the tax lines by invoice, code and rate.
+
+    The base of a percentage is the line's quantity, in minor units. A tax by unit (a levy per kWh) has neither a
+    percentage nor a base in money: it is listed with rate 0 and base 0, and its amount.
+    """
+    is_percent = pl.col("kind") == "percent"
+    taxed = lines.filter(pl.col("category") == "tax").select(
+        "bill_id",
+        pl.col("tax_code").fill_null(pl.col("component_id")),
+        rate_percent=pl.when(is_percent).then(pl.col("rate")).otherwise(pl.lit(0, dtype=pl.Decimal(18, 9))),
+        base_minor=pl.when(is_percent).then(pl.col("quantity")).otherwise(0),
+        tax_minor=pl.col("amount_minor"),
+    )
+    by_code = taxed.group_by("bill_id", "tax_code", "rate_percent").agg(
+        summed_minor("base_minor"), summed_minor("tax_minor")
+    )
+    numbers = invoices.select("bill_id", "invoice_no")
+    return by_code.join(numbers, how="inner", on="bill_id", validate="m:1").sort(
+        "invoice_no", "tax_code", "rate_percent"
+    )

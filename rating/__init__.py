@@ -1,0 +1,1 @@
+"""Rating: from reads and the rate book to bill lines. Pure: frames in, frames out."""

@@ -1,0 +1,223 @@
+"""Calendars day by day: seasons, factors, kinds of day; slices; and masks of slots for time of use."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.codes import ParkReason
+from model.rating import Slices
+from model.schema import arranged
+from model.tariff import Factors, Holidays, Prices, RateBook, TouWindows
+from model.zones import slot_clock_minutes
+from rating.parking import park
+
+HOLIDAY_CLASS = 8
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The dates of all calendars of a run; every frame has `cal_no`.
+
+    `segments`: see `rating.segments.cut_segments`. `slices`: segment_no, slice_no, version_id, season, start_date,
+    end_date, days. `days`: tz_name, day, segment_no, slice_no, version_id, season, day_class. `factors`: segment_no,
+    slice_no, factor_id, value_e9.
+    """
+
+    segments: pl.DataFrame
+    slices: pl.DataFrame
+    days: pl.DataFrame
+    factors: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which slots of a day belong to which time-of-use period."""
+
+    mask_no: int
+    slots: dict[str, tuple[int, ...]]
+    n: int
+
+
+def lay_out(segments: pl.DataFrame, book: RateBook) -> tuple[Calendar, pl.DataFrame]:
+    """Return the calendar of all segments, and the days without a factor: cal_no, factor_id, day."""
+    days = _days_of(segments, book)
+    used = used_factors(book.prices)
+    valued = factor_days(days, used, book.factors)
+    gaps = valued.filter(pl.col("value_e9").is_null()).select("cal_no", "factor_id", "day")
+    signatures = (
+        valued.sort("cal_no", "day", "factor_id")
+        .group_by("cal_no", "day", maintain_order=True)
+        .agg(pl.format("{}={}", "factor_id", pl.col("value_e9").cast(pl.String).fill_null("")).alias("signature"))
+        .with_columns(pl.col("signature").list.join(";"))
+    )
+    cut = (
+        days.join(signatures, on=["cal_no", "day"], how="left", validate="1:1")
+        .with_columns(pl.col("signature").fill_null(""))
+        .sort("cal_no", "segment_no", "day")
+        .with_columns(
+            ((pl.col("season") != pl.col("season").shift(1)) | (pl.col("signature") != pl.col("signature").shift(1)))
+            .over("cal_no", "segment_no")
+            .fill_null(False)
+            .alias("is_cut")
+        )
+        .with_columns(
+            (pl.col("is_cut").cast(pl.Int32).cum_sum().over("cal_no", "segment_no") + 1)
+            .cast(pl.Int32)
+            .alias("slice_no")
+        )
+    )
+    keys = ["cal_no", "segment_no", "slice_no"]
+    slices = (
+        cut.group_by(*keys, "version_id", "season")
+        .agg(
+            pl.col("day").min().alias("start_date"),
+            pl.col("day").max().dt.offset_by("1d").alias("end_date"),
+            pl.len().cast(pl.Int32).alias("days"),
+        )
+        .sort(keys)
+    )
+    factors = (
+        valued.join(cut.select("cal_no", "day", "segment_no", "slice_no"), on=["cal_no", "day"], how="inner",
+                    validate="m:1")
+        .group_by(*keys, "factor_id")
+        .agg(pl.col("value_e9").first())
+        .sort(*keys, "factor_id")
+    )  # fmt: skip
+    return Calendar(segments, slices, cut.drop("signature", "is_cut"), factors), gaps
+
+
+def _days_of(segments: pl.DataFrame, book: RateBook) -> pl.DataFrame:
+    """Return the days of each segment with season and kind of day."""
+    days = segments.select(
+        "cal_no", "tz_name", "segment_no", "version_id",
+        pl.date_ranges("start_date", "end_date", closed="left").alias("day"),
+    ).explode("day")  # fmt: skip
+    days = (
+        days.with_columns(pl.col("day").dt.month().alias("month"), pl.col("day").dt.day().alias("day_of_month"))
+        .join(book.season_days, on=["version_id", "month", "day_of_month"], how="left", validate="m:1")
+        .drop("month", "day_of_month")
+    )
+    assert days["season"].null_count() == 0, "a version has days of the year without a season"
+    return days.with_columns(_day_class(days, book.holidays))
+
+
+def _day_class(days: pl.DataFrame, holidays: DataFrame[Holidays]) -> pl.Series:
+    """Return 1 Monday to 7 Sunday, 8 holiday, for each row of `days`."""
+    marked = days.join(
+        holidays.select("version_id", "day", pl.lit(True).alias("is_holiday")),
+        on=["version_id", "day"], how="left", validate="m:1", maintain_order="left",
+    )  # fmt: skip
+    holiday = pl.when(pl.col("is_holiday")).then(pl.lit(HOLIDAY_CLASS)).otherwise(pl.col("day").dt.weekday())
+    return marked.select(holiday.cast(pl.Int8).alias("day_class")).to_series()
+
+
+def used_factors(prices: DataFrame[Prices]) -> pl.DataFrame:
+    """Return which dated factors each component uses: version_id, component_id, factor_id."""
+    return (
+        prices.filter(pl.col("factor_id").is_not_null())
+        .select("version_id", "component_id", "factor_id")
+        .unique()
+        .sort("version_id", "component_id", "factor_id")
+    )
+
+
+def factor_days(days: pl.DataFrame, used: pl.DataFrame, factors: DataFrame[Factors]) -> pl.DataFrame:
+    """Return the value of every factor that a day's version uses; null where the series has none for that day."""
+    needed = days.select("cal_no", "version_id", "day").join(
+        used.select("version_id", "factor_id").unique(), on="version_id", how="inner", validate="m:m"
+    )
+    series = factors.select("factor_id", "valid_from", "valid_to", "value_e9").sort("valid_from", "factor_id")
+    held = needed.sort("day", "factor_id", "cal_no").join_asof(
+        series, left_on="day", right_on="valid_from", by="factor_id", strategy="backward", check_sortedness=False
+    )
+    in_force = pl.col("valid_to").is_null() | (pl.col("day") < pl.col("valid_to"))
+    return held.with_columns(pl.when(in_force).then("value_e9").alias("value_e9")).select(
+        "cal_no", "day", "factor_id", "value_e9"
+    )
+
+
+def days_without_factor(due: pl.DataFrame, gaps: pl.DataFrame) -> pl.DataFrame:
+    """Return parks `no_factor`: which factor, its first day without a value, and how many days."""
+    counted = gaps.group_by("cal_no", "factor_id").agg(
+        pl.col("day").min().alias("first_day"), pl.len().alias("day_count")
+    )
+    found = due.join(counted, on="cal_no", how="inner", validate="m:m")
+    detail = pl.format("factor {} has no value on {} days, the first is {}", "factor_id", "day_count", "first_day")
+    return park(found, ParkReason.NO_FACTOR, detail)
+
+
+def slices_table(due: pl.DataFrame, slices: pl.DataFrame) -> DataFrame[Slices]:
+    """Return the slices of the agreements in `due` (which has `segment_offset`) as a table."""
+    frame = (
+        due.select("cal_no", "agreement_id", "segment_offset")
+        .join(slices, on="cal_no", how="inner", validate="m:m")
+        .with_columns(pl.col("segment_no") + pl.col("segment_offset"))
+        .sort("agreement_id", "segment_no", "slice_no")
+    )
+    return arranged(Slices, frame)
+
+
+def build_masks(
+    days: pl.DataFrame, tou_windows: DataFrame[TouWindows], interval_minutes: int
+) -> tuple[pl.DataFrame, list[Mask]]:
+    """Return the mask of each calendar day (cal_no, day, segment_no, slice_no, n, mask_no), and the masks.
+
+    A mask follows the clock on the wall: on the day the clock goes back the repeated hour counts twice in its
+    period. Masks are few: versions x seasons x kinds of day x shapes of day, and equal ones are one.
+    """
+    shapes: dict[tuple[int, ...], int] = {}
+    shaped = days.select("tz_name", "day").unique().sort("tz_name", "day")
+    numbers = [
+        shapes.setdefault(slot_clock_minutes(tz_name, day, interval_minutes), len(shapes))
+        for tz_name, day in zip(shaped["tz_name"].to_list(), shaped["day"].to_list(), strict=True)
+    ]
+    shaped = shaped.with_columns(pl.Series("shape_no", numbers, dtype=pl.Int32))
+    keyed = days.join(shaped, on=["tz_name", "day"], how="left", validate="m:1")
+    kinds = keyed.select("version_id", "season", "day_class", "shape_no").unique().sort(pl.all())
+    clocks = list(shapes)
+    windows = _windows(tou_windows)
+    masks: dict[tuple[str, ...], Mask] = {}
+    mask_numbers, slot_counts = [], []
+    # The few distinct kinds of day, not the days of meters.
+    for version_id, season, day_class, shape_no in zip(*(kinds[name].to_list() for name in kinds.columns), strict=True):
+        periods = _periods(windows[version_id, season, day_class], clocks[shape_no])
+        mask = masks.setdefault(periods, _mask(periods, len(masks)))
+        mask_numbers.append(mask.mask_no)
+        slot_counts.append(mask.n)
+    kinds = kinds.with_columns(
+        pl.Series("mask_no", mask_numbers, dtype=pl.Int32), pl.Series("mask_n", slot_counts, dtype=pl.Int16)
+    )
+    masked = keyed.join(kinds, on=["version_id", "season", "day_class", "shape_no"], how="left", validate="m:1")
+    return masked.select("cal_no", "day", "segment_no", "slice_no", "mask_n", "mask_no"), list(masks.values())
+
+
+Window = tuple[list[int], list[str]]
+
+
+def _windows(tou_windows: DataFrame[TouWindows]) -> dict[tuple[str, str, int], Window]:
+    """Return the starts and periods of each kind of day; the windows of a day follow each other without a gap."""
+    grouped = (
+        tou_windows.sort("version_id", "season", "day_class", "from_minute")
+        .group_by("version_id", "season", "day_class", maintain_order=True)
+        .agg("from_minute", "tou")
+    )
+    columns = (grouped[name].to_list() for name in grouped.columns)
+    return {
+        (version_id, season, day_class): (starts, periods)
+        for version_id, season, day_class, starts, periods in zip(*columns, strict=True)
+    }
+
+
+def _periods(window: Window, clock: tuple[int, ...]) -> tuple[str, ...]:
+    starts, periods = window
+    assert starts[0] == 0, "the time-of-use windows of a day must begin at midnight"
+    return tuple(periods[bisect_right(starts, minute) - 1] for minute in clock)
+
+
+def _mask(periods: tuple[str, ...], mask_no: int) -> Mask:
+    slots = {tou: tuple(slot for slot, period in enumerate(periods) if period == tou) for tou in sorted(set(periods))}
+    return Mask(mask_no, slots, len(periods))

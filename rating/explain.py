@@ -1,0 +1,200 @@
+"""Explanation: the working of each bill line, from amount to price, quantity, determinant, reads and clause.
+
+Written for a person who reads one bill, so it walks the few lines of that bill one by one; no amount is computed
+here that is not on the line already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.money import CURRENCY_EXPONENT, RoundMode, format_minor
+from model.rating import BillLines, Determinants, Slices
+from model.tariff import RateBook
+from rating.stages import STAGES
+
+Row = dict[str, Any]
+
+_MODE_TEXT = {
+    RoundMode.HALF_UP: "half up",
+    RoundMode.HALF_EVEN: "half to even",
+    RoundMode.DOWN: "down",
+    RoundMode.UP: "up",
+}
+_SPLIT_TEXT = {
+    "interval": "intervals, cut exactly",
+    "register": "two register readings",
+    "days": "register readings, shared by days",
+    "none": "no reads",
+}
+
+
+def explain_stages() -> list[str]:
+    """Return what rating does, a sentence for each stage in order; read from the stages that run."""
+    return [f"{place}. {stage.name}: {stage.title}" for place, stage in enumerate(STAGES, start=1)]
+
+
+def explain_lines(
+    lines: DataFrame[BillLines],
+    determinants: DataFrame[Determinants],
+    book: RateBook,
+    slices: DataFrame[Slices] | None = None,
+) -> list[str]:
+    """Return the working of the lines of a bill, in the order of the bill.
+
+    `determinants`, and `slices` for their dates, are those of the agreements of the bill; `book` holds the versions
+    that the lines name.
+    """
+    text: list[str] = []
+    for line in lines.sort("bill_id", "line_no").to_dicts():
+        component = _component(book, line)
+        text.append(_heading(line))
+        text.append(f"   {_working(line, component, book)}")
+        details = [*_tier(line, component, book), *_factor(line, book)]
+        details += [_clause(line, component, book), *_quantities(line, determinants, slices)]
+        text += [f"   {detail}" for detail in details]
+    return text
+
+
+def _component(book: RateBook, line: Row) -> Row:
+    found = book.components.filter(
+        (pl.col("version_id") == line["version_id"]) & (pl.col("component_id") == line["component_id"])
+    )
+    assert len(found) == 1, f"the rate book does not hold {line['version_id']} {line['component_id']}"
+    return found.row(0, named=True)
+
+
+def _heading(line: Row) -> str:
+    parts = [part for part in (line["season"], line["tou"], f"tier {line['tier']}" if line["tier"] else "") if part]
+    where = f" ({', '.join(parts)})" if parts else ""
+    period = f"{line['period_start_date']} to {line['period_end_date']} (not included)"
+    amount = format_minor(line["amount_minor"], line["currency"])
+    return f"{line['line_no']}. {line['line_text']}{where}, {period}: {amount} {line['currency']}"
+
+
+def plain(value: Decimal, least: int = 0) -> str:
+    """Return a decimal without the zeros at its end, but with at least `least` decimals.
+
+    >>> plain(Decimal("0.310000000"), least=4)
+    '0.3100'
+    """
+    text = f"{value:,f}"
+    whole, _, decimals = text.partition(".")
+    decimals = decimals.rstrip("0").ljust(least, "0")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+def _scaled(quantity: int, unit_size: int) -> str:
+    """Return smallest units as printed units; unit sizes are powers of ten, so nothing is lost."""
+    return plain(Decimal(quantity).scaleb(1 - len(str(unit_size))))
+
+
+def _working(line: Row, component: Row, book: RateBook) -> str:
+    currency = line["currency"]
+    step = Decimal(component["round_step_minor"]).scaleb(-CURRENCY_EXPONENT[currency])
+    rounding = f"{_MODE_TEXT[RoundMode(component['round_mode'])]} {step}"
+    rate = plain(line["rate"], least=2)
+    share = f" x {line['share_days']}/{line['cycle_days']} days" if line["share_days"] is not None else ""
+    exact = plain(line["amount_exact"], least=2)
+    result = f"= {exact} -> {format_minor(line['amount_minor'], currency)} {currency} ({rounding})"
+    if line["kind"] == "percent":
+        base = format_minor(line["quantity"], currency)
+        return f"{plain(line['rate'])} % of {base} {currency} ({_listed(line['determinant'])}) {result}"
+    if line["kind"] == "minimum":
+        base = format_minor(line["quantity"], currency)
+        return (
+            f"at least {rate} {currency}/{line['unit']}{share or _floor_days(line, component)}, "
+            f"less {base} {currency} ({_listed(line['determinant'])}) {result}"
+        )
+    quantity = _scaled(line["quantity"], line["unit_size"])
+    what = f"{line['determinant']} " if line["kind"] == "quantity" else ""
+    return f"{what}{quantity} {line['unit']} x {rate} {currency}/{line['unit']}{share} {result}"
+
+
+def _floor_days(line: Row, component: Row) -> str:
+    if component["tiers_per"] != "day":
+        return ""
+    return f" x {(line['period_end_date'] - line['period_start_date']).days} days"
+
+
+def _listed(names: str) -> str:
+    return names.replace(",", ", ")
+
+
+def _tier(line: Row, component: Row, book: RateBook) -> list[str]:
+    if not line["tier"]:
+        return []
+    price = book.prices.filter(
+        (pl.col("version_id") == line["version_id"])
+        & (pl.col("component_id") == line["component_id"])
+        & (pl.col("season") == line["season"])
+        & (pl.col("tou") == line["tou"])
+        & (pl.col("tier") == line["tier"])
+    ).row(0, named=True)
+    lower = _scaled(price["from_quantity"], line["unit_size"])
+    upper = price["to_quantity"]
+    edges = f"above {lower}" + (f" up to {_scaled(upper, line['unit_size'])}" if upper is not None else "")
+    scale = "not shared by days" if component["is_peak"] else f"per {component['tiers_per']}, scaled to the days billed"
+    is_shared = component["tier_method"] == "pro_rata" and component["by_tou"]
+    shared = "; tiers of the total, shared over periods by use" if is_shared else ""
+    return [f"tier {line['tier']}: {edges} {line['unit']} {scale}{shared}"]
+
+
+def _factor(line: Row, book: RateBook) -> list[str]:
+    if line["factor_id"] is None:
+        return []
+    held = book.factors.filter(
+        (pl.col("factor_id") == line["factor_id"]) & (pl.col("valid_from") <= line["period_start_date"])
+    ).sort("valid_from")
+    last = held.row(-1, named=True)
+    return [f"price: factor {line['factor_id']} from {last['valid_from']}, source: {last['source']}"]
+
+
+def _clause(line: Row, component: Row, book: RateBook) -> str:
+    version = book.versions.filter(pl.col("version_id") == line["version_id"]).row(0, named=True)
+    clause = f", clause {component['clause']}" if component["clause"] else ""
+    return (
+        f"tariff {line['tariff_id']} from {version['valid_from']}{clause}, source: {version['source']} "
+        f"(version {line['version_id']})"
+    )
+
+
+def _quantities(line: Row, determinants: DataFrame[Determinants], slices: DataFrame[Slices] | None) -> Sequence[str]:
+    """Return where a quantity comes from: its slices, how it was cut, and the reads it rests on."""
+    if line["kind"] != "quantity":
+        return []
+    found = determinants.filter(
+        (pl.col("agreement_id") == line["agreement_id"]) & (pl.col("quantity_id") == line["determinant"])
+    )
+    if line["tou"]:
+        found = found.filter(pl.col("tou") == line["tou"])
+    if slices is not None:
+        dated = slices.select(
+            "agreement_id", "segment_no", "slice_no", "version_id", "season", "start_date", "end_date"
+        )
+        found = found.join(
+            dated, on=["agreement_id", "segment_no", "slice_no"], how="inner", validate="m:1"
+        ).filter(
+            (pl.col("version_id") == line["version_id"])
+            & (pl.col("start_date") >= line["period_start_date"])
+            & (pl.col("end_date") <= line["period_end_date"])
+            & ((line["season"] == "") | (pl.col("season") == line["season"]))
+        )  # fmt: skip
+    rows = found.sort("segment_no", "slice_no", "tou").to_dicts()
+    estimated = ", estimated in part" if line["is_estimated"] else ""
+    reads = f", loads up to {line['reads_seq']}" if line["reads_seq"] else ""
+    return [*(_slice(row, line) for row in rows), f"reads: {_SPLIT_TEXT[line['split_method']]}{estimated}{reads}"]
+
+
+def _slice(row: Row, line: Row) -> str:
+    dates = f", {row['start_date']} to {row['end_date']} (not included)" if "start_date" in row else ""
+    period = f" {row['tou']}" if row["tou"] else ""
+    day = f" on {row['peak_day']}" if row["peak_day"] is not None else ""
+    value = _scaled(row["quantity"], line["unit_size"])
+    place = f"segment {row['segment_no']} slice {row['slice_no']}{dates}"
+    return f"{row['quantity_id']}{period} {value} {line['unit']}{day} in {place}"

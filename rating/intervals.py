@@ -1,0 +1,180 @@
+"""Use and maxima of interval channels, straight from wide days.
+
+A day is a row and a slot is a column, so a time-of-use period is a set of columns: its energy is their sum along the
+row, its maximum the largest of them. Rows are grouped by the few distinct masks; no row per interval is ever made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from model.codes import Quality
+from model.reads import slot_columns
+from model.units import demand_factor
+from rating.calendar import Mask
+
+SLICE_KEYS = ["due_no", "segment_no", "slice_no"]
+USE_SCHEMA = {
+    "due_no": pl.Int64(),
+    "segment_no": pl.Int32(),
+    "slice_no": pl.Int32(),
+    "measure_no": pl.Int32(),
+    "tou": pl.String(),
+    "quantity": pl.Int64(),
+    "is_estimated": pl.Boolean(),
+    "reads_seq": pl.Int64(),
+    "split_method": pl.String(),
+}
+PEAK_SCHEMA = {
+    "due_no": pl.Int64(),
+    "segment_no": pl.Int32(),
+    "slice_no": pl.Int32(),
+    "measure_no": pl.Int32(),
+    "tou": pl.String(),
+    "quantity": pl.Int64(),
+    "peak_day": pl.Date(),
+}
+GOOD_SCHEMA = {"due_no": pl.Int64(), "channel_no": pl.Int32(), "segment_no": pl.Int32(), "day": pl.Date()}
+
+
+@dataclass(frozen=True)
+class IntervalUse:
+    """What the wide days of one interval length say.
+
+    `use`: energy by slice, measure and period (USE_SCHEMA). `peaks`: highest mean power in W, with its earliest day
+    (PEAK_SCHEMA). `good`: the days of each channel that may be billed (GOOD_SCHEMA).
+    """
+
+    use: pl.DataFrame
+    peaks: pl.DataFrame
+    good: pl.DataFrame
+
+
+def no_use() -> IntervalUse:
+    """Return the use of no channel at all."""
+    return IntervalUse(
+        pl.DataFrame(schema=USE_SCHEMA), pl.DataFrame(schema=PEAK_SCHEMA), pl.DataFrame(schema=GOOD_SCHEMA)
+    )
+
+
+def interval_use(
+    wide: pl.DataFrame, channels: pl.DataFrame, masked_days: pl.DataFrame, masks: list[Mask], interval_minutes: int
+) -> IntervalUse:
+    """Return use and maxima of `channels` in `wide`.
+
+    `channels`: due_no, cal_no, channel_no, measure_no, needs_peak, is_shared (the measure has several channels).
+    `masked_days`: see `rating.calendar.build_masks`. A day counts when it has as many slots as the clock gave it,
+    its worst quality is not "missing", and none of those slots is null.
+    """
+    keys = wide.select("channel_no", "day", "n", "worst", "seq").with_row_index("row")
+    assert keys.select(pl.struct("channel_no", "day").n_unique()).item() == len(keys), (
+        "days must hold one row per channel and day"
+    )
+    keyed = (
+        keys.join(channels, on="channel_no", how="inner", validate="m:m")
+        .join(masked_days, on=["cal_no", "day"], how="inner", validate="m:1")
+        .filter((pl.col("n") == pl.col("mask_n")) & (pl.col("worst") != Quality.MISSING))
+        .sort("mask_no", "row", "due_no")
+    )
+    uses, peaks, goods = [], [], []
+    for (mask_no,), rows in keyed.partition_by("mask_no", as_dict=True, maintain_order=True).items():
+        mask = masks[mask_no]
+        slots = wide.select(slot_columns(interval_minutes)[: mask.n])[rows["row"]]
+        sums = _sums(rows, slots, mask)
+        uses.append(_use_by_slice(sums, mask))
+        goods.append(sums.select(list(GOOD_SCHEMA)))
+        peaks.append(_peaks_by_slice(rows, slots, mask, interval_minutes))
+    if not uses:
+        return no_use()
+    return IntervalUse(_merged_use(pl.concat(uses)), pl.concat(peaks), pl.concat(goods))
+
+
+def _named(mask: Mask) -> list[tuple[str, str, list[int]]]:
+    """Return for each period of a mask: its column name in sums and maxima, its name, its slots."""
+    return [(f"t{place}", tou, list(slots)) for place, (tou, slots) in enumerate(mask.slots.items())]
+
+
+def _sums(rows: pl.DataFrame, slots: pl.DataFrame, mask: Mask) -> pl.DataFrame:
+    """Return the rows without a null slot, with the energy of each period. Int64 holds 300 slots of any Int32."""
+    sums = slots.select(
+        pl.sum_horizontal([pl.col(slots.columns[slot]).cast(pl.Int64) for slot in numbers], ignore_nulls=False).alias(
+            name
+        )
+        for name, _, numbers in _named(mask)
+    )
+    names = [name for name, _, _ in _named(mask)]
+    return pl.concat([rows, sums], how="horizontal").filter(pl.all_horizontal(pl.col(names).is_not_null()))
+
+
+def _use_by_slice(sums: pl.DataFrame, mask: Mask) -> pl.DataFrame:
+    periods = {name: tou for name, tou, _ in _named(mask)}
+    by_slice = sums.group_by(*SLICE_KEYS, "measure_no").agg(
+        *(pl.col(name).sum() for name in periods),
+        (pl.col("worst") >= Quality.SUBSTITUTED).any().alias("is_estimated"),
+        pl.col("seq").max().alias("reads_seq"),
+    )
+    return by_slice.unpivot(
+        on=list(periods),
+        index=[*SLICE_KEYS, "measure_no", "is_estimated", "reads_seq"],
+        variable_name="tou",
+        value_name="quantity",
+    ).with_columns(pl.col("tou").replace_strict(periods, return_dtype=pl.String))
+
+
+def _merged_use(uses: pl.DataFrame) -> pl.DataFrame:
+    """Return the use of all masks: periods add up; an estimate marks every period of its slice."""
+    of_slice = [*SLICE_KEYS, "measure_no"]
+    return (
+        uses.group_by(*of_slice, "tou")
+        .agg(pl.col("quantity").sum(), pl.col("is_estimated").any(), pl.col("reads_seq").max())
+        .with_columns(
+            pl.col("is_estimated").any().over(of_slice),
+            pl.col("reads_seq").max().over(of_slice),
+            pl.lit("interval").alias("split_method"),
+        )
+        .select(list(USE_SCHEMA))
+    )
+
+
+def _peaks_by_slice(rows: pl.DataFrame, slots: pl.DataFrame, mask: Mask, interval_minutes: int) -> pl.DataFrame:
+    """Return the maxima in W of one mask. Several channels of a measure are added slot by slot first."""
+    needed = pl.concat(
+        [rows.select(*SLICE_KEYS, "measure_no", "day", "needs_peak", "is_shared"), slots], how="horizontal"
+    )
+    needed = needed.filter("needs_peak").with_columns(pl.col(slots.columns).cast(pl.Int64))
+    day_keys = [*SLICE_KEYS, "measure_no", "day"]
+    alone = needed.filter(~pl.col("is_shared")).select(*day_keys, *slots.columns)
+    together = (
+        needed.filter("is_shared").group_by(day_keys).agg(pl.col(slots.columns).sum()).select(*day_keys, *slots.columns)
+    )
+    factor = demand_factor(interval_minutes)
+    named = _named(mask)
+    highest = pl.concat([alone, together]).select(
+        *day_keys,
+        *(
+            (pl.max_horizontal([slots.columns[slot] for slot in numbers]) * factor).alias(name)
+            for name, _, numbers in named
+        ),
+    )
+    return highest_by_slice(
+        highest.unpivot(
+            on=[name for name, _, _ in named], index=day_keys, variable_name="tou", value_name="quantity"
+        ).with_columns(
+            pl.col("tou").replace_strict({name: tou for name, tou, _ in named}, return_dtype=pl.String),
+            pl.col("day").alias("peak_day"),
+        )
+    )
+
+
+def highest_by_slice(peaks: pl.DataFrame) -> pl.DataFrame:
+    """Return the highest of each slice, measure and period, with the earliest day on which it was reached."""
+    return (
+        peaks.group_by(*SLICE_KEYS, "measure_no", "tou")
+        .agg(
+            pl.col("peak_day").filter(pl.col("quantity") == pl.col("quantity").max()).min().alias("peak_day"),
+            pl.col("quantity").max(),
+        )
+        .select(list(PEAK_SCHEMA))
+    )

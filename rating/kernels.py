@@ -1,0 +1,111 @@
+"""Kernels: loops that carry state along rows, on integer arrays, compiled by numba."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
+Int64s = npt.NDArray[np.int64]
+
+# Below this, twice a remainder cannot leave int64.
+APPORTION_MAX = 2**61
+
+
+def _compiled(function: Kernel) -> Kernel:
+    """Compile with numba, keeping the types that mypy sees."""
+    return cast("Kernel", numba.njit(cache=True)(function))
+
+
+@_compiled
+def share_kernel(part: int, amount: int, whole: int) -> tuple[int, int]:
+    """Return quotient and remainder of part x amount / whole without leaving int64.
+
+    int64 scalars, 0 <= part <= whole, 0 <= amount <= whole, 0 < whole < 2^61. The product may need 122 bits, so it
+    is built bit by bit, from the highest bit of `amount` down.
+    """
+    quotient = 0
+    rest = 0
+    for bit in range(60, -1, -1):
+        quotient *= 2
+        rest *= 2
+        if rest >= whole:
+            quotient += 1
+            rest -= whole
+        if (amount >> bit) & 1:
+            rest += part
+            if rest >= whole:
+                quotient += 1
+                rest -= whole
+    return quotient, rest
+
+
+@_compiled
+def apportion_kernel(
+    use: Int64s, use_start: Int64s, tier: Int64s, tier_start: Int64s, out_start: Int64s, out_quantity: Int64s
+) -> None:
+    """Share tier quantities over periods by use, so that rows and columns add up.
+
+    All arrays are int64. Group g has the periods use[use_start[g] : use_start[g + 1]] and, filling from the lowest
+    tier up, the tier quantities tier[tier_start[g] : tier_start[g + 1]]; both add up to the same total. Its cells
+    begin at out_start[g], tier after tier, the periods of a tier in their order.
+
+    A tier is shared in proportion to what each period has left, by largest remainder; on equal remainders the
+    earlier period gets the unit. A share never exceeds what is left, and the last tier takes exactly the rest.
+    """
+    for group in range(len(use_start) - 1):
+        first, last = use_start[group], use_start[group + 1]
+        count = last - first
+        left = use[first:last].copy()
+        rests = np.zeros(count, dtype=np.int64)
+        total = left.sum()
+        cell = out_start[group]
+        for step in range(tier_start[group], tier_start[group + 1]):
+            amount = tier[step]
+            given = 0
+            for period in range(count):
+                share, rest = (0, 0) if amount == 0 else share_kernel(left[period], amount, total)
+                out_quantity[cell + period] = share
+                rests[period] = rest
+                given += share
+            for _ in range(amount - given):
+                best = 0
+                for period in range(1, count):
+                    if rests[period] > rests[best]:
+                        best = period
+                out_quantity[cell + best] += 1
+                rests[best] = -1
+            for period in range(count):
+                left[period] -= out_quantity[cell + period]
+            total -= amount
+            cell += count
+
+
+def apportion(use: Int64s, use_start: Int64s, tier: Int64s, tier_start: Int64s) -> Int64s:
+    """Return the cells of `apportion_kernel`, after checking what it trusts.
+
+    Raises:
+        AssertionError: lengths, types, order or bounds are not as the kernel needs them.
+    """
+    for array in (use, use_start, tier, tier_start):
+        assert array.dtype == np.int64, f"the kernel takes int64, found {array.dtype}"
+    assert len(use_start) == len(tier_start), "use and tiers must have the same groups"
+    assert use_start[-1] == len(use), "the last group of uses must end at the last use"
+    assert tier_start[-1] == len(tier), "the last group of tiers must end at the last tier"
+    assert not len(use) or (use.min() >= 0 and use.max() < APPORTION_MAX), "a use is negative or above the bound"
+    assert not len(tier) or tier.min() >= 0, "a tier quantity is negative"
+    totals = np.add.reduceat(use, use_start[:-1]) if len(use) else np.zeros(0, dtype=np.int64)
+    tier_totals = np.add.reduceat(tier, tier_start[:-1]) if len(tier) else np.zeros(0, dtype=np.int64)
+    assert np.array_equal(totals, tier_totals), "tiers must add up to the use of their group"
+    assert not len(totals) or totals.max() < APPORTION_MAX, "a total is above the bound"
+    cells = np.diff(use_start) * np.diff(tier_start)
+    out_start = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(cells)])
+    out_quantity = np.zeros(out_start[-1], dtype=np.int64)
+    apportion_kernel(use, use_start, tier, tier_start, out_start, out_quantity)
+    return out_quantity

@@ -1,0 +1,62 @@
+"""Bill lines: what charges and taxes found, with all that explains it, in the order of the bill."""
+
+from __future__ import annotations
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.codes import ParkReason
+from model.rating import BillLines
+from model.schema import arranged
+from model.tariff import TariffVersions
+from rating.parking import park
+from rating.rounding import exact_decimal, rate_decimal
+
+_BILL_ORDER = ["bill_id", "agreement_id", "position", "component_id", "period_start_date", "season", "tou", "tier"]
+
+
+def lines_table(
+    due: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame, versions: DataFrame[TariffVersions]
+) -> DataFrame[BillLines]:
+    """Return the lines of the agreements in `due` as a table, sorted by bill and line.
+
+    Raises:
+        AssertionError: two lines have the same id; a programmer's mistake.
+    """
+    texts = components.select(
+        "version_id", "component_id", "position", "kind", "category", "tax_code", "line_text", "gl_account"
+    )
+    frame = (
+        lines.join(
+            due.select("due_no", "bill_id", "account_id", "branch_id", "agreement_id", "service_point_id", "commodity",
+                       "cycle_id", "currency"),
+            on="due_no", how="inner", validate="m:1",
+        )
+        .join(texts, on=["version_id", "component_id"], how="left", validate="m:1")
+        .join(versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1")
+        .sort(_BILL_ORDER)
+        .with_columns(
+            pl.int_range(1, pl.len() + 1).over("bill_id").alias("line_no"),
+            exact_decimal("amount_e15").alias("amount_exact"),
+            rate_decimal("price_e9").alias("rate"),
+            _line_id(),
+        )
+        .sort("bill_id", "line_no")
+    )  # fmt: skip
+    assert frame["line_id"].n_unique() == len(frame), "two lines have the same id"
+    return arranged(BillLines, frame)
+
+
+def _line_id() -> pl.Expr:
+    keys = [
+        "bill_id", "agreement_id", "component_id", pl.col("period_start_date").cast(pl.String), "season", "tou",
+        pl.col("tier").cast(pl.String),
+    ]  # fmt: skip
+    return pl.concat_str(keys, separator="/").alias("line_id")
+
+
+def without_lines(due: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Return parks for agreements to which no charge applies: each is billed or parked, never lost."""
+    bare = due.join(lines, on="due_no", how="anti")
+    detail = pl.format("tariff {} has no charge that applies; expected at least one line", "tariff_id")
+    return park(bare, ParkReason.NO_PRICE, detail)

@@ -1,0 +1,198 @@
+"""The rate book made ready for rating: what rating relies on is checked, and columns that follow are added.
+
+The checks are those whose breach would give a wrong amount instead of a parked account.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from model.codes import Measure
+from model.errors import TariffError
+from model.tariff import ANY, RateBook
+from rating.rounding import PRICE_E9_MAX
+
+# A price has at most 9 decimals and amounts 15, so units of up to 10^6 smallest units give exact products.
+UNIT_SIZE_SCALE = 10**6
+
+MEASURE_NO: dict[str, int] = {measure.value: place for place, measure in enumerate(Measure)}
+
+_OVER_BASE = ["percent", "minimum"]
+
+
+def _refuse(found: pl.DataFrame, expected: str, hint: str) -> None:
+    """Raise when `found` has rows; it names `version_id` and `thing`."""
+    if found.is_empty():
+        return
+    version_id, thing = found.sort("version_id", "thing").select("version_id", "thing").row(0)
+    raise TariffError(f"rate book version `{version_id}`: {thing}: {expected}", hint=hint)
+
+
+def check_book(book: RateBook) -> None:
+    """Refuse a rate book that would rate wrongly.
+
+    Raises:
+        TariffError: a unit size is no divisor of 10^6; a price or factor is beyond DECIMAL(18, 9); a percentage or
+            minimum has no or several prices, or one by season, period or factor; a charge prices a quantity that
+            its version lacks; tiers shared over periods differ between the periods; tiers do not follow each other; two
+            versions of a tariff overlap.
+    """
+    _refuse(
+        book.quantities.filter(UNIT_SIZE_SCALE % pl.col("unit_size") != 0).with_columns(
+            pl.format("quantity `{}` has {} smallest units in its unit", "quantity_id", "unit_size").alias("thing")
+        ),
+        "expected a divisor of 1000000",
+        "use a unit of the list in model.units",
+    )
+    _refuse(
+        book.prices.filter(pl.col("price_e9").abs() > PRICE_E9_MAX).with_columns(
+            pl.format("charge `{}` has price {} x 10^-9", "component_id", "price_e9").alias("thing")
+        ),
+        "expected at most 9 digits before the point",
+        "print the price per a smaller unit",
+    )
+    _refuse(
+        book.factors.filter(pl.col("value_e9").abs() > PRICE_E9_MAX).select(
+            pl.lit("(all)").alias("version_id"),
+            pl.format("factor `{}` has value {} x 10^-9", "factor_id", "value_e9").alias("thing"),
+        ),
+        "expected at most 9 digits before the point",
+        "give the factor per a smaller unit",
+    )
+    _refuse(
+        book.components.filter(pl.col("kind") == "quantity")
+        .join(book.quantities, on=["version_id", "quantity_id"], how="anti")
+        .with_columns(
+            pl.format("charge `{}` prices quantity `{}`", "component_id", pl.col("quantity_id").fill_null("")).alias(
+                "thing"
+            )
+        ),
+        "expected a quantity of the version, found none of that name",
+        "declare the quantity in the tariff file",
+    )
+    _check_versions(book)
+    _check_tiers(book)
+    _check_percentages(book)
+    _check_shared_tiers(book)
+
+
+def _check_versions(book: RateBook) -> None:
+    following = book.versions.sort("tariff_id", "valid_from").with_columns(
+        pl.col("valid_from").shift(-1).over("tariff_id").alias("next_from")
+    )
+    _refuse(
+        following.filter(pl.col("next_from") < pl.col("valid_to").fill_null(pl.col("next_from"))).with_columns(
+            pl.format("holds to {}, the next version begins on {}", "valid_to", "next_from").alias("thing")
+        ),
+        "expected versions that do not overlap",
+        "end the version where the next one begins",
+    )
+
+
+def _check_tiers(book: RateBook) -> None:
+    of_price = ["version_id", "component_id", "season", "tou"]
+    following = book.prices.sort(*of_price, "tier").with_columns(
+        pl.col("to_quantity").shift(1).over(of_price).fill_null(0).alias("lower"),
+        (pl.col("tier") == pl.col("tier").max()).over(of_price).alias("is_last"),
+    )
+    fits = (
+        (pl.col("from_quantity") == pl.col("lower"))
+        & (pl.col("to_quantity").is_null() == pl.col("is_last"))
+        & (pl.col("to_quantity").is_null() | (pl.col("to_quantity") > pl.col("from_quantity")))
+    )
+    _refuse(
+        following.filter(~fits).with_columns(
+            pl.format("tier {} of charge `{}` begins at {}", "tier", "component_id", "from_quantity").alias("thing")
+        ),
+        "expected tiers that ascend from 0 without a gap, the last one open",
+        "write the edges in order, and no edge for the last tier",
+    )
+
+
+def _check_percentages(book: RateBook) -> None:
+    counts = book.prices.group_by("version_id", "component_id").agg(
+        pl.len().alias("count"),
+        ((pl.col("season") == ANY) & (pl.col("tou") == ANY) & pl.col("price_e9").is_not_null()).all().alias("plain"),
+    )
+    over_base = book.components.filter(pl.col("kind").is_in(_OVER_BASE)).join(
+        counts, on=["version_id", "component_id"], how="left", validate="1:1"
+    )
+    _refuse(
+        over_base.filter((pl.col("count").fill_null(0) != 1) | ~pl.col("plain").fill_null(False)).with_columns(
+            pl.format("{} `{}`", "kind", "component_id").alias("thing")
+        ),
+        "expected one printed number, found none, several, or one by season, period or factor",
+        "write one charge for each number, or a version for each date",
+    )
+    _refuse(
+        over_base.filter(pl.col("level") < 2).with_columns(
+            pl.format("{} `{}` stands at level {}", "kind", "component_id", "level").alias("thing")
+        ),
+        "expected a level above its base",
+        "compile the tariff again",
+    )
+
+
+def _check_shared_tiers(book: RateBook) -> None:
+    shared = book.components.filter(pl.col("tier_method") == "pro_rata").select("version_id", "component_id")
+    edges = (
+        book.prices.join(shared, on=["version_id", "component_id"], how="inner", validate="m:1")
+        .sort("version_id", "component_id", "season", "tou", "tier")
+        .group_by("version_id", "component_id", "season", "tou", maintain_order=True)
+        .agg(pl.format("{}-{}", "from_quantity", pl.col("to_quantity").cast(pl.String).fill_null("")).alias("edges"))
+        .with_columns(pl.col("edges").list.join(" "))
+        .group_by("version_id", "component_id", "season")
+        .agg(pl.col("edges").n_unique())
+    )
+    _refuse(
+        edges.filter(pl.col("edges") > 1).with_columns(
+            pl.format("charge `{}` shares tiers over periods", "component_id").alias("thing")
+        ),
+        "expected the same tier edges in every period, found different ones",
+        "give all periods the same edges, or use tier_method = graduated",
+    )
+
+
+def ready_components(book: RateBook) -> pl.DataFrame:
+    """Return the components with `currency_exponent` of their version and `group_key`.
+
+    Percentages and minimums of an agreement are computed once over all its segments. `group_key` says which of them
+    are the same charge: same number, same rounding, same ledger account, and counted by the same charges above
+    them. So a tax that changes its rate on a day does not tax a surcharge of the whole bill at one rate.
+    """
+    exponents = book.versions.select("version_id", "currency_exponent")
+    prices = (
+        book.prices.sort("version_id", "component_id", "season", "tou", "tier")
+        .group_by("version_id", "component_id", maintain_order=True)
+        .agg(pl.col("price_e9").first().alias("single_price_e9"))
+    )
+    components = book.components.join(exponents, on="version_id", how="left", validate="m:1").join(
+        prices, on=["version_id", "component_id"], how="left", validate="1:1"
+    )
+    own = [
+        pl.col(name).cast(pl.String).fill_null("")
+        for name in (
+            "component_id", "kind", "single_price_e9", "tiers_per", "round_mode", "round_step_minor",
+            "category", "tax_code", "gl_account",
+        )
+    ]  # fmt: skip
+    components = components.with_columns(pl.concat_str(own, separator=";").alias("own_key"))
+    keys = pl.DataFrame(schema={"version_id": pl.String, "component_id": pl.String, "group_key": pl.String})
+    for level in sorted(components["level"].unique().to_list(), reverse=True):
+        at_level = components.filter(pl.col("level") == level).select("version_id", "component_id", "own_key")
+        keys = pl.concat([keys, _keys_of_level(at_level, book.bases, keys)], how="vertical")
+    return components.join(keys, on=["version_id", "component_id"], how="left", validate="1:1").drop("own_key")
+
+
+def _keys_of_level(at_level: pl.DataFrame, bases: pl.DataFrame, above: pl.DataFrame) -> pl.DataFrame:
+    """Return the group keys of a level from those of the levels above it."""
+    counted_by = (
+        bases.join(above, on=["version_id", "component_id"], how="inner", validate="m:1")
+        .sort("version_id", "base_component_id", "group_key")
+        .group_by("version_id", pl.col("base_component_id").alias("component_id"), maintain_order=True)
+        .agg(pl.col("group_key").alias("counted_by"))
+        .with_columns(pl.col("counted_by").list.join(","))
+    )
+    joined = at_level.join(counted_by, on=["version_id", "component_id"], how="left", validate="1:1")
+    key = pl.format("{}[{}]", "own_key", pl.col("counted_by").fill_null(""))
+    return joined.select("version_id", "component_id", key.alias("group_key"))

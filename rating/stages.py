@@ -1,0 +1,171 @@
+"""The stages of rating, as values: `rate` runs them, `rating.explain` tells of them.
+
+A stage takes the work so far and returns it with what it adds, and the agreements that it parks. Between stages
+the parked agreements leave the work, so no stage sees what an earlier one refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from model.rating import (
+    BillLines,
+    Determinants,
+    DueAgreements,
+    DueChannels,
+    Rated,
+    RatingInput,
+    Segments,
+    Slices,
+)
+from model.schema import checked, empty
+from rating.amounts import CORE_SCHEMA
+from rating.calendar import Calendar, days_without_factor, lay_out, slices_table
+from rating.charges import price_charges
+from rating.determinants import determinants_table, find_determinants
+from rating.lines import lines_table, without_lines
+from rating.parking import PARKS_SCHEMA, first_parks, no_parks, parked_table, sibling_parks
+from rating.ratebook import check_book, ready_components
+from rating.segments import (
+    calendars,
+    currencies_that_differ,
+    cut_segments,
+    days_without_version,
+    number_due,
+    offset_segments,
+    segments_table,
+)
+from rating.taxes import price_over_bases
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage finds and leaves. `due` are the agreements still to be billed; `all_due` never shrinks.
+
+    `parked`: due_no, reason, detail and the stage that parked.
+    """
+
+    given: RatingInput
+    components: pl.DataFrame
+    all_due: pl.DataFrame
+    due: pl.DataFrame
+    parked: pl.DataFrame
+    calendar: Calendar | None = None
+    determinants: pl.DataFrame | None = None
+    lines: pl.DataFrame | None = None
+
+    def without(self, parks: pl.DataFrame, stage: str) -> Work:
+        """Return the work without the agreements that `stage` parked."""
+        kept = self.due.join(parks, on="due_no", how="anti").sort("due_no")
+        return replace(
+            self,
+            due=kept,
+            parked=pl.concat([self.parked, parks.with_columns(pl.lit(stage).alias("stage"))]),
+            determinants=_of(self.determinants, kept),
+            lines=_of(self.lines, kept),
+        )
+
+
+def _of(frame: pl.DataFrame | None, due: pl.DataFrame) -> pl.DataFrame | None:
+    return None if frame is None else frame.join(due, on="due_no", how="semi")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of rating: its name in parked rows, what it does, and the function that does it."""
+
+    name: str
+    title: str
+    run: Callable[[Work], tuple[Work, list[pl.DataFrame]]]
+
+
+def _cut(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+    cals = calendars(work.due)
+    versions = work.given.book.versions
+    segments = cut_segments(cals, versions)
+    calendar, factor_gaps = lay_out(segments, work.given.book)
+    parks = [
+        days_without_version(work.due, cals, segments),
+        currencies_that_differ(work.due, segments, versions),
+        days_without_factor(work.due, factor_gaps),
+    ]
+    return replace(work, calendar=calendar), parks
+
+
+def _measure(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+    assert work.calendar is not None, "segments come before determinants"
+    found, parks = find_determinants(work.due, work.calendar, work.given)
+    return replace(work, determinants=found), parks
+
+
+def _charge(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+    assert work.calendar is not None, "segments come before charges"
+    assert work.determinants is not None, "determinants come before charges"
+    lines, parks = price_charges(work.due, work.calendar, work.determinants, work.components, work.given.book)
+    return replace(work, lines=lines), parks
+
+
+def _tax(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+    assert work.calendar is not None, "segments come before taxes"
+    assert work.lines is not None, "charges come before taxes"
+    lines, parks = price_over_bases(work.due, work.calendar, work.lines, work.components, work.given.book.bases)
+    return replace(work, lines=lines), parks
+
+
+def _bill(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+    assert work.lines is not None, "charges come before bills"
+    bare = without_lines(work.due, work.lines)
+    parked = pl.concat([work.parked.select(list(PARKS_SCHEMA)), bare])
+    return work, [bare, sibling_parks(work.all_due, parked)]
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("segments", "cut due periods at tariff versions, seasons and dated factors", _cut),
+    Stage("determinants", "sum intervals by time-of-use period, find maxima, share register readings", _measure),
+    Stage("charges", "price quantities, days and cycles by season, period and tier; round each line once", _charge),
+    Stage("taxes", "add percentages and minimums on the rounded lines, level by level", _tax),
+    Stage("bills", "set aside whole bills of which an agreement is parked", _bill),
+)
+
+
+def rate(given: RatingInput) -> Rated:
+    """Return lines, what they rest on, and what is parked, for every due agreement.
+
+    The result depends on the rows of `given` alone, not on their order. Segments, slices and determinants are
+    those of the agreements that have lines.
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: a table of `given` is not what it promises.
+    """
+    check_book(given.book)
+    due = number_due(checked(DueAgreements, given.due))
+    checked(DueChannels, given.channels)
+    parked = no_parks().with_columns(pl.lit("").alias("stage"))
+    if due.is_empty():
+        nothing = (empty(Segments), empty(Slices), empty(Determinants), empty(BillLines))
+        return Rated(*nothing, parked_table(due, parked))
+    work = Work(given, ready_components(given.book), due, due, parked)
+    for stage in STAGES:
+        work, parks = stage.run(work)
+        work = work.without(first_parks(parks), stage.name)
+    return _tables(work)
+
+
+def _tables(work: Work) -> Rated:
+    assert work.calendar is not None, "rating ran no stage"
+    assert work.determinants is not None, "rating ran no stage"
+    assert work.lines is not None, "rating ran no stage"
+    due = work.due.join(offset_segments(work.all_due, work.calendar.segments), on="due_no", how="left", validate="1:1")
+    assert len(due) + len(work.parked) == len(work.all_due), "an agreement is neither billed nor parked, or both"
+    lines = work.lines.select(list(CORE_SCHEMA))
+    return Rated(
+        segments_table(due, work.calendar.segments),
+        slices_table(due, work.calendar.slices),
+        determinants_table(due, work.determinants),
+        lines_table(due, lines, work.components, work.given.book.versions),
+        parked_table(work.all_due, work.parked),
+    )

@@ -1,0 +1,1 @@
+"""Tariff files, their checks, dated versions, and the compiled rate book."""

@@ -1,0 +1,100 @@
+"""The tariff commands on a workspace: files in, versions listed and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from model.errors import InputError
+from store.audit import record
+from store.control import control, transaction
+from store.files import read_bytes
+from store.workspace import Workspace
+from tariffs.catalogue import add_tariff, list_tariffs, load_tariff
+from tariffs.factors import FactorsAdded, add_factors
+from tariffs.file import parse_tariff
+from tariffs.show import describe
+
+
+def add_tariff_files(workspace: Workspace, paths: Sequence[Path], *, at: datetime, actor: str) -> list[dict[str, Any]]:
+    """Check and add tariff files in one transaction: all of them, or none.
+
+    Raises:
+        TariffError: a file cannot be used.
+    """
+    added = []
+    texts = [(path, _text(path)) for path in sorted(paths)]
+    with control(workspace, purpose="tariff add") as connection, transaction(connection):
+        for path, text in texts:
+            outcome = add_tariff(connection, text, path.name, recorded_at=at, recorded_by=actor)
+            versions, warnings = ", ".join(outcome.version_ids), "; ".join(outcome.warnings)
+            added.append(
+                {"file": path.name, "tariff": outcome.tariff_id, "outcome": outcome.outcome, "versions": versions,
+                 "warnings": warnings}
+            )  # fmt: skip
+            if outcome.outcome != "unchanged":
+                record(connection, at=at, actor=actor, action="add_tariff", subject=outcome.tariff_id, detail=versions)
+    return added
+
+
+def add_factor_file(workspace: Workspace, path: Path, *, at: datetime, actor: str) -> FactorsAdded:
+    """Add the values of a CSV file of dated factors.
+
+    Raises:
+        InputError: the file is not such a CSV.
+    """
+    data = read_bytes(path)
+    with control(workspace, purpose="tariff factors") as connection, transaction(connection):
+        added = add_factors(connection, data, path.name, recorded_at=at, recorded_by=actor)
+        detail = f"{added.new} new, {added.changed} changed, {added.same} same, {added.rejected.height} rejected"
+        if added.new or added.changed:
+            record(connection, at=at, actor=actor, action="add_factors", subject=path.name, detail=detail)
+    return added
+
+
+def tariff_versions(workspace: Workspace) -> pl.DataFrame:
+    """Return the versions of all tariffs, as an operator reads them."""
+    with control(workspace, purpose="tariff list") as connection:
+        versions = list_tariffs(connection)
+    return versions.select(
+        "tariff_id",
+        "commodity",
+        "currency",
+        "valid_from",
+        "valid_to",
+        "source",
+        "file_name",
+        "version_id",
+        "recorded_by",
+    )
+
+
+def describe_file(path: Path) -> list[str]:
+    """Return a tariff file as a person reads it; it need not be in a workspace.
+
+    Raises:
+        TariffError: the file cannot be used.
+    """
+    return describe(parse_tariff(_text(path), path.name))
+
+
+def describe_tariff(workspace: Workspace, tariff_id: str) -> list[str]:
+    """Return a tariff of the workspace as a person reads it.
+
+    Raises:
+        TariffError: there is no such tariff.
+    """
+    with control(workspace, purpose="tariff show") as connection:
+        return describe(load_tariff(connection, tariff_id))
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"tariff file `{path.name}`: expected UTF-8 text, found another byte at {error.start}"
+        raise InputError(message, hint="save it as UTF-8") from error

@@ -1,0 +1,222 @@
+"""Reference data: bad rows are named with file, line and reason; the good ones are kept, or none, as asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from accounts.importing import ImportReport, import_files
+from accounts.numbering import channel_numbers, number_channels
+from accounts.selection import Cycle, cut_partitions, select_due
+from model.accounts import IMPORTED
+from model.errors import InputError
+from store.control import control
+from store.facts import facts
+from store.workspace import Workspace, create_workspace
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+GOOD = {
+    "branches": "branch_id,name\nTX,Texas\n",
+    "cycles": "cycle_id,bill_group,period_start_date,period_end_date,window_open_date,window_close_date\n"
+    "2022-11,monthly,2022-11-01,2022-12-01,2022-12-01,2022-12-10\n",
+    "customers": "customer_id,name\nC1,Jo Doe\n",
+    "accounts": "account_id,customer_id,branch_id,bill_group,currency,revenue_class,payment_days\n"
+    "A1,C1,TX,monthly,USD,residential,21\n",
+    "premises": "premise_id,branch_id,address,city,postcode\nP1,TX,1 Main St,Austin,78701\n",
+    "service_points": "service_point_id,premise_id,commodity,tz_name,route,route_sequence\n"
+    "S1,P1,electricity,America/Chicago,R1,1\n",
+    "meters": "meter_id,service_point_id,installed_date,removed_date,dials,multiplier\nM1,S1,2020-01-01,,6,1\n",
+    "channels": "channel_id,service_point_id,suffix,measure,interval_minutes\nS1/E1,S1,E1,import_energy,15\n",
+    "agreements": "agreement_id,account_id,service_point_id,tariff_id,start_date,end_date\nG1,A1,S1,flat,2022-03-01,\n",
+}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return create_workspace(tmp_path / "books", name="x")
+
+
+def write(folder: Path, **changed: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for table, text in (GOOD | changed).items():
+        (folder / f"{table}.csv").write_text(text)
+    return folder
+
+
+def load(workspace: Workspace, folder: Path, *, all_or_nothing: bool = False) -> ImportReport:
+    return import_files(workspace, [folder], all_or_nothing=all_or_nothing, recorded_at=AT, actor="ana")
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "reason", "detail"),
+    [
+        ("customers", "C2,", "value_missing", "column name: expected a text, found ``"),
+        ("customers", "C1,Jo Again", "key_doubled", "customer_id stands already in customers.csv line 2"),
+        ("accounts", "A2,C9,TX,monthly,USD,res,21", "unknown_reference", "customer_id `C9` is not among the customers"),
+        ("accounts", "A2,C1,TX,monthly,XYZ,res,21", "value_not_allowed",
+         "column currency: expected a currency of ISO 4217 that Billmill knows, found `XYZ`"),
+        ("accounts", "A2,C1,TX,monthly,USD,res,x", "bad_value",
+         "column payment_days: expected a whole number, found `x`"),
+        ("accounts", "A2,C1,TX,monthly,USD,res,-1", "value_not_allowed",
+         "column payment_days: expected at least 0, found `-1`"),
+        ("service_points", "S2,P1,steam,America/Chicago,R1,2", "value_not_allowed",
+         "column commodity: expected one of electricity, gas, water, heat, found `steam`"),
+        ("service_points", "S2,P1,gas,Texas,R1,2", "value_not_allowed",
+         "column tz_name: expected an IANA zone like Australia/Sydney, found `Texas`"),
+        ("meters", "M2,S1,01/02/2020,,6,1", "bad_value",
+         "column installed_date: expected a date like 2026-10-01, found `01/02/2020`"),
+        ("meters", "M2,S1,2020-01-02,2020-01-02,6,1", "dates_reversed",
+         "removed_date 2020-01-02 is not after installed_date 2020-01-02"),
+        ("channels", "S1/E2,S1,E2,import_energy,7", "value_not_allowed",
+         "column interval_minutes: expected one of 0, 5, 10, 15, 30, 60, found `7`"),
+        ("agreements", "G2,A1,S1,flat,2022-05-01,", "supplied_twice",
+         "service point `S1` is under agreement `G1` on these days"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_named_and_the_rest_is_recorded(
+    workspace: Workspace, tmp_path: Path, table: str, row: str, reason: str, detail: str
+) -> None:
+    report = load(workspace, write(tmp_path / "in", **{table: GOOD[table] + row + "\n"}))
+    assert report.rejects.rows() == [(f"{table}.csv", 3, reason, detail)]
+    assert report.is_recorded and report.counts[table].new == 1
+
+
+def test_a_row_that_refers_to_a_rejected_row_is_rejected_too(workspace: Workspace, tmp_path: Path) -> None:
+    report = load(workspace, write(tmp_path / "in", customers="customer_id,name\nC1,\n"))
+    found = report.rejects.select("file", "reason").rows()
+    assert found == [
+        ("accounts.csv", "unknown_reference"),
+        ("agreements.csv", "unknown_reference"),
+        ("customers.csv", "value_missing"),
+    ]
+
+
+def test_all_or_nothing_records_nothing_when_one_row_is_bad(workspace: Workspace, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", customers=GOOD["customers"] + "C2,\n")
+    report = load(workspace, folder, all_or_nothing=True)
+    assert not report.is_recorded
+    with control(workspace, purpose="test") as connection:
+        assert all(facts(connection, table).is_empty() for table in IMPORTED)
+
+
+def test_importing_again_changes_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in")
+    load(workspace, folder)
+    again = load(workspace, folder)
+    assert {(c.new, c.changed, c.same) for c in again.counts.values()} == {(0, 0, 1)}
+
+
+def test_an_agreement_may_follow_another_on_the_same_day(workspace: Workspace, tmp_path: Path) -> None:
+    header = GOOD["agreements"].splitlines()[0]
+    rows = "G1,A1,S1,flat,2022-03-01,2022-05-01\nG2,A1,S1,flat,2022-05-01,\n"
+    report = load(workspace, write(tmp_path / "in", agreements=f"{header}\n{rows}"))
+    assert report.rejects.is_empty()
+
+
+def test_parquet_is_taken_like_csv(workspace: Workspace, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in")
+    pl.read_csv(folder / "meters.csv", try_parse_dates=True).write_parquet(folder / "meters.parquet")
+    (folder / "meters.csv").unlink()
+    assert load(workspace, folder).counts["meters"].new == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("people.csv", "a\n1\n", "its name says no table"),
+        ("customers.csv", "customer_id,nam\nC1,x\n", "missing name; unknown nam"),
+        ("customers.csv", "", "is not readable as csv"),
+        ("customers.parquet", "PAR1 not really", "is not readable as parquet"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(
+    workspace: Workspace, tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        import_files(workspace, [path], all_or_nothing=False, recorded_at=AT, actor="ana")
+
+
+def test_channels_are_numbered_by_branch_route_and_place_and_keep_their_numbers(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    places = pl.DataFrame({
+        "channel_id": ["c1", "c2", "c3"], "service_point_id": ["s1", "s2", "s3"], "suffix": ["E1"] * 3,
+        "measure": ["import_energy"] * 3, "interval_minutes": [15] * 3, "tz_name": ["UTC"] * 3,
+        "commodity": ["electricity"] * 3, "branch_id": ["b2", "b1", "b1"], "route": ["r1", "r2", "r2"],
+        "route_sequence": [1, 2, 1],
+    })  # fmt: skip
+    none = pl.DataFrame(schema={"channel_no": pl.Int32, "channel_id": pl.String})
+    first = number_channels(places, none)
+    assert dict(first.select("channel_id", "channel_no").iter_rows()) == {"c3": 1, "c2": 2, "c1": 3}
+    new = pl.concat([places, places.head(1).with_columns(channel_id=pl.lit("c0"), branch_id=pl.lit("b0"))])
+    again = number_channels(new, first.select("channel_no", "channel_id"))
+    assert dict(again.select("channel_id", "channel_no").iter_rows()) == {"c3": 1, "c2": 2, "c1": 3, "c0": 4}
+
+
+CYCLE = Cycle("2022-11", "monthly", date(2022, 11, 1), date(2022, 12, 1), date(2022, 12, 1), date(2022, 12, 10))
+NOTHING_BILLED = pl.DataFrame(
+    schema={
+        "agreement_id": pl.String,
+        "period_start_date": pl.Date,
+        "period_end_date": pl.Date,
+        "bill_id": pl.String,
+    }
+)
+
+
+def due_of(workspace: Workspace, billed: pl.DataFrame = NOTHING_BILLED) -> pl.DataFrame:
+    with control(workspace, purpose="test") as connection:
+        known = {table: facts(connection, table) for table in IMPORTED}
+    return select_due(CYCLE, known, billed, ())
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2022-03-01", "", (date(2022, 11, 1), date(2022, 12, 1))),
+        ("2022-11-30", "", (date(2022, 11, 30), date(2022, 12, 1))),
+        ("2022-12-01", "", None),
+        ("2022-03-01", "2022-11-02", (date(2022, 11, 1), date(2022, 11, 2))),
+        ("2022-03-01", "2022-11-01", None),
+    ],
+)
+def test_an_agreement_is_due_for_its_days_in_the_cycle(
+    workspace: Workspace, tmp_path: Path, start: str, end: str, expected: tuple[date, date] | None
+) -> None:
+    header = GOOD["agreements"].splitlines()[0]
+    load(workspace, write(tmp_path / "in", agreements=f"{header}\nG1,A1,S1,flat,{start},{end}\n"))
+    found = due_of(workspace).select("start_date", "end_date").rows()
+    assert found == ([] if expected is None else [expected])
+
+
+def test_what_is_billed_is_not_due_again(workspace: Workspace, tmp_path: Path) -> None:
+    load(workspace, write(tmp_path / "in"))
+    billed = pl.DataFrame(
+        [("G1", date(2022, 11, 1), date(2022, 12, 1), "A1.2022-11.r0")], schema=NOTHING_BILLED.schema, orient="row"
+    )
+    assert due_of(workspace, billed).is_empty()
+    elsewhere = billed.with_columns(agreement_id=pl.lit("G0"))
+    assert due_of(workspace, elsewhere)["bill_id"].to_list() == ["A1.2022-11.r1"]
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3, 7])
+def test_partitions_never_split_an_account_and_number_without_gaps(
+    workspace: Workspace, tmp_path: Path, partitions: int
+) -> None:
+    load(workspace, write(tmp_path / "in"))
+    due = due_of(workspace)
+    many = pl.concat([
+        due.with_columns(account_id=pl.lit(f"A{no // 2}"), agreement_id=pl.lit(f"G{no}")) for no in range(10)
+    ])  # fmt: skip
+    with control(workspace, purpose="test") as connection:
+        numbers = channel_numbers(connection)
+    cut, channels = cut_partitions(many, numbers, intervals_each=10**9, partitions=partitions)
+    assert cut.group_by("account_id").agg(pl.col("partition").n_unique())["partition"].to_list() == [1] * 5
+    found = cut["partition"].unique().sort().to_list()
+    assert found == list(range(len(found))) and len(found) == min(partitions, 5)
+    assert channels["partition"].unique().sort().to_list() == found

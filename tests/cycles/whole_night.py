@@ -1,0 +1,92 @@
+"""A utility's whole night as one function that may be run again after any kill, and a digest of what it leaves.
+
+Run as a program it forks a child per line read, so that a test can kill children without importing anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from accounts.importing import import_files
+from cycles.plan import PlanRequest, plan_cycle
+from cycles.publish import publish_run
+from cycles.review import approve_run
+from cycles.run import run_cycle
+from cycles.setup import init_workspace
+from demo.night import DemoFiles
+from ingest.land import land_files
+from ingest.vee_run import run_vee
+from model.progress import Silent
+from store.control import control, query
+from store.files import file_sha256
+from store.workspace import CONFIG_NAME, Workspace, open_workspace
+from tariffs.library import add_factor_file, add_tariff_files
+
+RECEIVED = datetime(2026, 11, 3, 22, tzinfo=UTC)
+PLANNED = datetime(2026, 11, 4, 1, tzinfo=UTC)
+TABLES = (
+    "branches", "cycles", "customers", "accounts", "premises", "service_points", "meters", "channels", "agreements",
+    "channel_number", "tariff_file", "factor", "load", "lake_file", "run", "segment_key", "invoice_series",
+    "journal_line", "open_item", "audit",
+)  # fmt: skip
+
+
+def prepare_books(root: Path, files: DemoFiles) -> Workspace:
+    """From nothing to validated reads."""
+    if not (root / CONFIG_NAME).exists():
+        init_workspace(root, name="night", at=RECEIVED, actor="night")
+    workspace = open_workspace(root)
+    import_files(workspace, [files.accounts_dir], all_or_nothing=True, recorded_at=RECEIVED, actor="night")
+    add_factor_file(workspace, files.factors, at=RECEIVED, actor="night")
+    add_tariff_files(workspace, files.tariffs, at=RECEIVED, actor="night")
+    land_files(workspace, files.reads, received_at=RECEIVED)
+    start, end = datetime(2026, 10, 1).date(), datetime(2026, 11, 1).date()
+    run_vee(workspace, from_date=start, to_date=end, received_at=RECEIVED)
+    return workspace
+
+
+def bill_cycle(workspace: Workspace, files: DemoFiles, *, workers: int = 1, partitions: int | None = 3) -> str:
+    """From validated reads to published bills; returns the run."""
+    request = PlanRequest(files.cycle_id, files.business_date, (), 1, partitions, known_at=PLANNED, actor="night")
+    run = plan_cycle(workspace, request).run_id
+    run_cycle(workspace, run, workers=workers, progress=Silent(), at=PLANNED, actor="night")
+    approve_run(workspace, run, at=PLANNED, actor="mira")
+    publish_run(workspace, run, at=PLANNED, actor="night")
+    return run
+
+
+def digest(workspace: Workspace) -> dict[str, str]:
+    """Return a hash of every control table's rows and of every file in the lake."""
+    found = {}
+    with control(workspace, purpose="test") as connection:
+        for table in TABLES:
+            rows = sorted(map(repr, query(connection, f'SELECT * FROM "{table}"').rows()))
+            found[table] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    for path in sorted(workspace.lake.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            found[path.relative_to(workspace.root).as_posix()] = file_sha256(path)
+    return found
+
+
+def main() -> None:
+    """Fork a child for each line `folder`: it works on that folder; its pid is told, then how it ended."""
+    files: DemoFiles = pickle.loads(Path(sys.argv[1]).read_bytes())
+    print("ready", flush=True)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            bill_cycle(prepare_books(Path(line.strip()), files), files)
+            os._exit(0)
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(status, flush=True)
+
+
+if __name__ == "__main__":
+    main()

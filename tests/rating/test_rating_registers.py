@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rating_rows import (
+    JUNE,
+    Row,
+    book,
+    channel,
+    component,
+    due,
+    peak_hours,
+    price,
+    quantity,
+    rating_input,
+    reasons,
+    season_days,
+    usage_row,
+    version,
+    windows,
+)
+
+from model.rating import Rated
+from model.tariff import RateBook
+from rating.stages import rate
+
+
+def gas_book(change: date | None = None) -> RateBook:
+    versions = [version()] if change is None else [version(valid_to=change), version("t@2", valid_from=change)]
+    names = [row["version_id"] for row in versions]
+    return book(
+        versions=versions,
+        quantities=[quantity("m3", name, measure="gas_volume", unit="m3") for name in names],
+        components=[component("gas", name, quantity_id="m3") for name in names],
+        prices=[price("gas", version_id=name) for name in names],
+        season_days=[row for name in names for row in season_days(name)],
+        tou_windows=[row for name in names for row in windows(name)],
+    )
+
+
+def rate_usage(usage: list[Row], rate_book: RateBook | None = None, **given_: object) -> Rated:
+    channels = [channel(measure="gas_volume", interval_minutes=0)]
+    return rate(rating_input(rate_book or gas_book(), [due(**given_)], channels, usage=usage))  # type: ignore[arg-type]
+
+
+def quantities(rated: Rated) -> list[tuple[int, str]]:
+    return rated.lines.select("quantity", "split_method").rows()
+
+
+def test_two_readings_on_the_boundaries_give_their_difference() -> None:
+    assert quantities(rate_usage([usage_row(1, *JUNE, 54_321)])) == [(54_321, "register")]
+
+
+def test_a_use_that_reaches_over_the_boundaries_is_shared_by_days_and_rounded_down_along_one_curve() -> None:
+    # 61 days from 12 May, 1,000 L: 20 days before June, 50 to its end: 819 - 327.
+    assert quantities(rate_usage([usage_row(1, date(2026, 5, 12), date(2026, 7, 12), 1_000)])) == [(492, "days")]
+
+
+def test_a_price_change_shares_a_register_by_days_without_losing_a_litre() -> None:
+    change = date(2026, 6, 11)
+    rated = rate_usage([usage_row(1, *JUNE, 1_000)], gas_book(change))
+    assert quantities(rated) == [(333, "days"), (667, "days")]
+    on_reading = [usage_row(1, JUNE[0], change, 10), usage_row(1, change, JUNE[1], 20)]
+    assert quantities(rate_usage(on_reading, gas_book(change))) == [(10, "register"), (20, "register")]
+
+
+def test_an_exchanged_meter_follows_the_one_before() -> None:
+    usage = [
+        usage_row(1, JUNE[0], date(2026, 6, 9), 100),
+        usage_row(1, date(2026, 6, 9), date(2026, 6, 9), 5, meter_id="M2"),
+        usage_row(1, date(2026, 6, 9), JUNE[1], 300, meter_id="M3", quality=4, seq=7),
+    ]
+    rated = rate_usage(usage[:1] + usage[2:])
+    assert quantities(rated) == [(400, "register")]
+    assert rated.lines.select("is_estimated", "reads_seq").row(0) == (True, 7)
+    # Two readings of one day: what they count between them is not lost.
+    assert rate_usage(
+        [usage[0], usage[1] | {"from_date": date(2026, 6, 8), "to_date": date(2026, 6, 8)}, usage[2]]
+    ).lines["quantity"].to_list() == [405]
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ([], "start_read_missing"),
+        ([usage_row(1, date(2026, 6, 2), JUNE[1], 10)], "start_read_missing"),
+        ([usage_row(1, date(2026, 5, 1), date(2026, 5, 31), 10)], "end_read_missing"),
+        ([usage_row(1, JUNE[0], date(2026, 6, 30), 10)], "end_read_missing"),
+        ([usage_row(1, *JUNE, 10)], None),
+        ([usage_row(1, *JUNE, 10, is_rejected=True)], "read_rejected"),
+        ([usage_row(1, *JUNE, 10), usage_row(1, JUNE[1], date(2026, 8, 1), 10, is_rejected=True)], None),
+        ([usage_row(1, date(2026, 5, 1), JUNE[0], 9, is_rejected=True), usage_row(1, *JUNE, 10)], None),
+    ],
+)
+def test_readings_must_reach_both_boundaries_and_be_accepted(usage: list[Row], expected: str | None) -> None:
+    assert reasons(rate_usage(usage)) == ({} if expected is None else {"A1-1": expected})
+
+
+@given(
+    days=st.lists(st.integers(1, 40), min_size=3, max_size=6), used=st.lists(st.integers(0, 10**9), min_size=6, max_size=6),
+    change=st.integers(1, 29),
+)  # fmt: skip
+@settings(max_examples=12, deadline=None)
+def test_successive_cycles_bill_exactly_what_the_register_counted(
+    days: list[int], used: list[int], change: int
+) -> None:
+    start = JUNE[0] - timedelta(days=days[0])
+    usage, day = [], start
+    for length, amount in zip([*days, 90], used, strict=False):
+        usage.append(usage_row(1, day, day + timedelta(days=length), amount))
+        day += timedelta(days=length)
+    bounds = [start, start + timedelta(days=change), start + timedelta(days=change + 17), day]
+    bounds = sorted({min(bound, day) for bound in bounds})
+    dues = [
+        due(first, last, bill_id=f"b{first}", agreement_id="A1-1", cycle_id=str(first))
+        for first, last in zip(bounds, bounds[1:], strict=False)
+    ]
+    channels = [channel(measure="gas_volume", interval_minutes=0)]
+    rated = rate(rating_input(gas_book(), dues, channels, usage=usage))
+    assert rated.lines["quantity"].sum() == sum(row["quantity"] for row in usage)
+
+
+@pytest.mark.parametrize(("by_tou", "expected"), [(True, {"A1-1": "no_channel"}), (False, {})])
+def test_a_register_cannot_be_priced_by_period(by_tou: bool, expected: dict[str, str]) -> None:
+    prices = [price("gas", tou=tou) for tou in ("peak", "off")] if by_tou else [price("gas")]
+    rate_book = book(
+        quantities=[quantity("m3", measure="gas_volume", unit="m3")],
+        components=[component("gas", quantity_id="m3", by_tou=by_tou)],
+        prices=prices,
+        tou_windows=windows(spans=peak_hours),
+    )
+    assert reasons(rate_usage([usage_row(1, *JUNE, 10)], rate_book)) == expected
+
+
+def test_a_register_has_no_maximum() -> None:
+    rate_book = book(
+        quantities=[quantity("kw", agg="max", measure="gas_volume")],
+        components=[component("demand", quantity_id="kw", is_peak=True)],
+        prices=[price("demand")],
+    )
+    rated = rate_usage([usage_row(1, *JUNE, 10)], rate_book)
+    assert rated.parked.select("reason", "detail").row(0) == (
+        "no_channel", "quantity kw needs intervals (a maximum), channel 1 is a register without them",
+    )  # fmt: skip
