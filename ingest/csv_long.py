@@ -10,6 +10,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.channels import resolve_channels, with_day_slots
 from ingest.csv_table import header_names, read_columns, split_by_reason, update_time
+from ingest.dates import usable_instant
 from ingest.parsed import ParsedFile, Source
 from ingest.quality import CSV_QUALITY
 from ingest.slots import days_of_slots, with_values
@@ -60,7 +61,8 @@ def _instants(start: pl.Series) -> pl.Series:
         plain = start.str.replace(r"Z$", "+00:00").str.replace(" ", "T", literal=True)
         plain = plain.str.replace(r"T(\d\d:\d\d)([+-])", "T${1}:00${2}")
         instants = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
-    return instants.alias("start_utc")
+    frame = pl.DataFrame({"start_utc": instants})
+    return frame.select(usable_instant(pl.col("start_utc"))).to_series()
 
 
 def _with_slots(source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

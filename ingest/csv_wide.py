@@ -12,6 +12,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.channels import resolve_channels, with_day_slots
 from ingest.csv_table import header_names, read_columns, split_by_reason, update_time
+from ingest.dates import usable_day
 from ingest.days import assemble_days, settle_days
 from ingest.numbers import SLOT_MAX, exact_integers
 from ingest.parsed import ParsedFile, Source, gather_rejects, refused, reject_rows
@@ -52,7 +53,7 @@ def parse_wide(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFil
 
 def _with_dates(source: Source, rows: pl.DataFrame, has_update: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     dated = rows.with_columns(
-        pl.col("date").str.to_date("%Y-%m-%d", strict=False).alias("day"),
+        usable_day(pl.col("date").str.to_date("%Y-%m-%d", strict=False)).alias("day"),
         quality_of(pl.col("quality").str.to_lowercase(), CSV_QUALITY).alias("level"),
         (pl.col("updated_at") != "" if has_update else pl.lit(False)).alias("has_update"),
         update_time(has_update),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from ingest.dates import usable_day
 from ingest.days import Qualities, assemble_days
 from ingest.nem12_ranges import Ranges, nem12_quality, qualities_of
 from ingest.numbers import SLOT_MAX, exact_integers
@@ -77,7 +78,7 @@ def _tail(count: int) -> list[pl.Expr]:
     code = text_at(_HEAD + count).str.to_uppercase()
     updated, loaded = text_at(_HEAD + count + 3), text_at(_HEAD + count + 4)
     return [
-        text_at(1).str.to_date("%Y%m%d", strict=False).alias("day"),
+        usable_day(text_at(1).str.to_date("%Y%m%d", strict=False)).alias("day"),
         code.alias("code"),
         nem12_quality(code),
         text_at(_HEAD + count + 1).alias("reason_code"),

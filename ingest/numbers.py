@@ -25,20 +25,23 @@ def exact_integers(text: pl.Series, smallest_per: int | pl.Series, *, limit: int
     step = (pl.lit(_ONE, dtype=pl.Int128) // per.cast(pl.Int128)).alias("step")
     frame = frame.with_columns(_scaled(frame["text"]), step)
     value = pl.col("scaled") // pl.col("step")
-    is_empty = pl.col("text") == ""
-    problem = (
-        pl.when(is_empty)
-        .then(None)
-        .when(pl.col("scaled").is_null())
-        .then(pl.lit("bad_number"))
-        .when((pl.col("scaled") % pl.col("step") != 0) | _has_lost_places(frame["text"]))
-        .then(pl.lit("too_precise"))
-        .when((value > limit) | (value < -limit))
-        .then(pl.lit("value_too_large"))
+    lost = _has_lost_places(frame["text"])
+    is_sound = (pl.col("scaled") % pl.col("step") == 0) & ~lost & value.is_between(-limit, limit)
+    judged = frame.select(
+        pl.when(is_sound).then(value).cast(pl.Int64).alias("value"),
+        ((pl.col("text") == "") | is_sound.fill_null(False)).alias("is_fine"),
     )
-    checked = frame.select(value.alias("value"), problem.cast(pl.String).alias("problem"))
-    sound = pl.when(pl.col("problem").is_null()).then(pl.col("value"))
-    return checked.select(sound.cast(pl.Int64).alias("value"), "problem")
+    if judged["is_fine"].all():
+        return judged.select("value", pl.lit(None, dtype=pl.String).alias("problem"))
+    problem = (
+        pl.when(pl.col("scaled").is_null())
+        .then(pl.lit("bad_number"))
+        .when((pl.col("scaled") % pl.col("step") != 0) | lost)
+        .then(pl.lit("too_precise"))
+        .otherwise(pl.lit("value_too_large"))
+    )
+    problems = frame.select(problem.alias("problem")).to_series()
+    return judged.select("value", pl.when(~pl.col("is_fine")).then(problems).alias("problem"))
 
 
 def _scaled(text: pl.Series) -> pl.Series:

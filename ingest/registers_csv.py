@@ -11,6 +11,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.channels import resolve_channels
 from ingest.csv_table import header_names, read_columns, split_by_reason, update_time
+from ingest.dates import usable_day
 from ingest.numbers import READING_MAX, exact_integers
 from ingest.parsed import ParsedFile, Source, gather_rejects, reject_rows
 from ingest.quality import CSV_QUALITY, KIND_QUALITY, quality_of
@@ -73,7 +74,7 @@ def _judged(rows: pl.DataFrame, has_update: bool) -> pl.DataFrame:
         numbers["problem"],
         kind.alias("kind"),
         level.alias("level"),
-        pl.col("read_date").str.to_date("%Y-%m-%d", strict=False).alias("date"),
+        usable_day(pl.col("read_date").str.to_date("%Y-%m-%d", strict=False)).alias("date"),
         (pl.col("updated_at") != "" if has_update else pl.lit(False)).alias("has_update"),
         update_time(has_update),
     )

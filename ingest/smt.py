@@ -14,6 +14,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.channels import resolve_channels, with_day_slots
 from ingest.csv_table import read_columns, split_by_reason
+from ingest.dates import usable_day
 from ingest.parsed import ParsedFile, Source
 from ingest.quality import SMT_QUALITY
 from ingest.slots import days_of_slots, with_values
@@ -56,7 +57,7 @@ def parse_smt(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFile
         pl.when(kind.str.starts_with("surplus")).then(pl.lit("surplus")).otherwise(kind).alias("suffix"),
         pl.lit("kWh").alias("unit"),
         pl.lit(None, dtype=pl.Int32).alias("file_minutes"),
-        pl.col("usage_date").str.to_date("%m/%d/%Y", strict=False).alias("day"),
+        usable_day(pl.col("usage_date").str.to_date("%m/%d/%Y", strict=False)).alias("day"),
         pl.col("revision_date").str.to_datetime("%m/%d/%Y %H:%M:%S", time_unit="us", strict=False).alias("updated_at"),
         (pl.col("revision_date") != "").alias("has_update"),
         _end_minute().alias("end_minute"),

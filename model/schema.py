@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import pandera.errors
 import pandera.polars as pa
@@ -21,12 +22,17 @@ def column(description: str, *, unit: str | None = None, nullable: bool = False,
 
 def polars_schema(table: type[pa.DataFrameModel]) -> dict[str, pl.DataType]:
     """Return the columns of a table and their Polars types, in order."""
+    return dict(_polars_schema(table))
+
+
+@lru_cache(maxsize=256)
+def _polars_schema(table: type[pa.DataFrameModel]) -> dict[str, pl.DataType]:
     return {name: declared.dtype.type for name, declared in table.to_schema().columns.items()}
 
 
 def column_names(table: type[pa.DataFrameModel]) -> list[str]:
     """Return the column names of a table, in order."""
-    return list(table.to_schema().columns)
+    return list(_polars_schema(table))
 
 
 def empty(table: type[Table]) -> DataFrame[Table]:
@@ -37,16 +43,51 @@ def empty(table: type[Table]) -> DataFrame[Table]:
 def checked(table: type[Table], frame: pl.DataFrame) -> DataFrame[Table]:
     """Return `frame` as `table`: columns in order, types and checks verified on the collected rows.
 
+    The declared checks run as one pass over the columns; only a frame that fails it goes through pandera, which
+    says what is wrong. (Pandera's own pass costs a millisecond a column, also for frames of no rows.)
+
     Raises:
         AssertionError: the frame does not hold what the table promises; a programmer's mistake.
     """
     names = column_names(table)
     missing = [name for name in names if name not in frame.columns]
     assert not missing, f"table {table.__name__}: columns {missing} are missing; found {frame.columns}"
+    chosen = frame.select(names)
+    if dict(chosen.schema) == polars_schema(table) and _holds(table, chosen):
+        return cast("DataFrame[Table]", chosen)
     try:
-        return table.validate(frame.select(names))
+        return table.validate(chosen)
     except (pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
         raise AssertionError(f"table {table.__name__}: {error}") from error
+
+
+def _holds(table: type[pa.DataFrameModel], frame: pl.DataFrame) -> bool:
+    promises = _promises(table)
+    return promises is not None and bool(frame.select(pl.all_horizontal(promises)).item())
+
+
+@lru_cache(maxsize=256)
+def _promises(table: type[pa.DataFrameModel]) -> tuple[pl.Expr, ...] | None:
+    """Return the declared checks as expressions that are true of a good frame; None when one is not known here."""
+    found: list[pl.Expr] = [pl.lit(True)]
+    for name, declared in table.to_schema().columns.items():
+        column_of = pl.col(name)
+        if not declared.nullable:
+            found.append(column_of.null_count() == 0)
+        for check in declared.checks:
+            statistics: dict[str, Any] = check.statistics
+            match check.name:
+                case "isin":
+                    found.append(column_of.drop_nulls().is_in(list(statistics["allowed_values"])).all())
+                case "greater_than_or_equal_to":
+                    found.append(column_of.drop_nulls().ge(statistics["min_value"]).all())
+                case "less_than_or_equal_to":
+                    found.append(column_of.drop_nulls().le(statistics["max_value"]).all())
+                case "str_length" if statistics["max_value"] is None:
+                    found.append(column_of.drop_nulls().str.len_chars().ge(statistics["min_value"]).all())
+                case _:
+                    return None
+    return tuple(found)
 
 
 def arranged(table: type[Table], frame: pl.DataFrame) -> DataFrame[Table]:

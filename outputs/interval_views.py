@@ -142,17 +142,19 @@ def _intervals_select(minutes: int) -> str:
     # hex() gives two digits a byte; a quality is below 16, so the second digit is the quality of the slot.
     flag = "CAST(nullif(substr(hex(d.flags), 2 * d.slot + 2, 1), '') AS UTINYINT)"
     quality = f"CASE WHEN d.value IS NULL THEN {int(Quality.MISSING)} ELSE coalesce({flag}, d.worst) END"
-    long = (
-        f"SELECT channel_no, day, n, worst, flags, unnest({_slot_list(minutes)}) AS value, "
-        f"unnest(range({slots})) AS slot FROM lake.days_{minutes}"
+    # Joined before the days are unrolled: once a day instead of once an interval.
+    placed = (
+        "SELECT c.channel_id, c.service_point_id, c.measure, c.unit, s.start_utc AS day_start_utc, d.day, d.n, "
+        f"d.worst, d.flags, unnest({_slot_list(minutes)}) AS value, unnest(range({slots})) AS slot "
+        f"FROM lake.days_{minutes} AS d JOIN lake.channels AS c USING (channel_no) "
+        "JOIN lake.day_starts AS s ON s.tz_name = c.tz_name AND s.day = d.day"
     )
     return (
-        f"SELECT c.channel_id, c.service_point_id, c.measure, "
-        f"s.start_utc + to_minutes(d.slot * {minutes}) AS start_utc, d.day, CAST(d.slot AS INTEGER) AS slot, "
+        f"SELECT d.channel_id, d.service_point_id, d.measure, "
+        f"d.day_start_utc + to_minutes(d.slot * {minutes}) AS start_utc, d.day, CAST(d.slot AS INTEGER) AS slot, "
         f"CAST(d.value AS BIGINT) AS value, CAST({quality} AS UTINYINT) AS quality, "
-        f"{quality} {_IS_ESTIMATED} AS is_estimated, c.unit, {minutes} AS interval_minutes "
-        f"FROM ({long}) AS d JOIN lake.channels AS c USING (channel_no) "
-        f"JOIN lake.day_starts AS s ON s.tz_name = c.tz_name AND s.day = d.day WHERE d.slot < d.n"
+        f"{quality} {_IS_ESTIMATED} AS is_estimated, d.unit, {minutes} AS interval_minutes "
+        f"FROM ({placed}) AS d WHERE d.slot < d.n"
     )
 
 

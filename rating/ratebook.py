@@ -34,9 +34,19 @@ def check_book(book: RateBook) -> None:
     Raises:
         TariffError: a unit size is no divisor of 10^6; a price or factor is beyond DECIMAL(18, 9); a percentage or
             minimum has no or several prices, or one by season, period or factor; a charge prices a quantity that
-            its version lacks; tiers shared over periods differ between the periods; tiers do not follow each other; two
-            versions of a tariff overlap.
+            its version lacks; a charge by factor is not declared so; tiers do not follow each other, or differ
+            between the periods over which they are shared; two versions of a tariff overlap.
     """
+    _check_quantities(book)
+    _check_numbers(book)
+    _check_factors(book)
+    _check_versions(book)
+    _check_tiers(book)
+    _check_percentages(book)
+    _check_shared_tiers(book)
+
+
+def _check_quantities(book: RateBook) -> None:
     _refuse(
         book.quantities.filter(UNIT_SIZE_SCALE % pl.col("unit_size") != 0).with_columns(
             pl.format("quantity `{}` has {} smallest units in its unit", "quantity_id", "unit_size").alias("thing")
@@ -44,6 +54,17 @@ def check_book(book: RateBook) -> None:
         "expected a divisor of 1000000",
         "use a unit of the list in model.units",
     )
+    named = pl.format("charge `{}` prices quantity `{}`", "component_id", pl.col("quantity_id").fill_null(""))
+    _refuse(
+        book.components.filter(pl.col("kind") == "quantity")
+        .join(book.quantities, on=["version_id", "quantity_id"], how="anti")
+        .with_columns(named.alias("thing")),
+        "expected a quantity of the version, found none of that name",
+        "declare the quantity in the tariff file",
+    )
+
+
+def _check_numbers(book: RateBook) -> None:
     _refuse(
         book.prices.filter(pl.col("price_e9").abs() > PRICE_E9_MAX).with_columns(
             pl.format("charge `{}` has price {} x 10^-9", "component_id", "price_e9").alias("thing")
@@ -59,21 +80,20 @@ def check_book(book: RateBook) -> None:
         "expected at most 9 digits before the point",
         "give the factor per a smaller unit",
     )
-    _refuse(
-        book.components.filter(pl.col("kind") == "quantity")
-        .join(book.quantities, on=["version_id", "quantity_id"], how="anti")
-        .with_columns(
-            pl.format("charge `{}` prices quantity `{}`", "component_id", pl.col("quantity_id").fill_null("")).alias(
-                "thing"
-            )
-        ),
-        "expected a quantity of the version, found none of that name",
-        "declare the quantity in the tariff file",
+
+
+def _check_factors(book: RateBook) -> None:
+    declared = book.components.select("version_id", "component_id", "has_factor")
+    undeclared = book.prices.filter(pl.col("factor_id").is_not_null()).join(
+        declared.filter("has_factor"), on=["version_id", "component_id"], how="anti"
     )
-    _check_versions(book)
-    _check_tiers(book)
-    _check_percentages(book)
-    _check_shared_tiers(book)
+    _refuse(
+        undeclared.with_columns(
+            pl.format("charge `{}` is priced by factor `{}`", "component_id", "factor_id").alias("thing")
+        ),
+        "expected has_factor, so that it is cut where the factor changes",
+        "compile the tariff again",
+    )
 
 
 def _check_versions(book: RateBook) -> None:

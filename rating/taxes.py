@@ -76,7 +76,7 @@ def _with_bases(
     )  # fmt: skip
     return (
         groups.join(counted, on=_GROUP, how="left", validate="1:1")
-        .join(_base_names(members, components), on=_GROUP, how="left", validate="1:1")
+        .join(_base_names(standing, components, bases), on=_GROUP, how="left", validate="1:1")
         .with_columns(
             pl.col("quantity").fill_null(0),
             pl.col("floor_days").alias("share_days"),
@@ -87,17 +87,31 @@ def _with_bases(
     )
 
 
-def _base_names(members: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
-    """Return the names of the components that each group counts, in the order of the bill."""
+def _base_names(standing: pl.DataFrame, components: pl.DataFrame, bases: pl.DataFrame) -> pl.DataFrame:
+    """Return the names of the components that each group counts, in the order of the bill.
+
+    They follow from the versions of a group, so they are listed once for each of the few sets of versions.
+    """
+    versions = (
+        standing.group_by(_GROUP, maintain_order=True)
+        .agg(pl.col("version_id").unique().sort().alias("versions"))
+        .with_columns(pl.col("versions").list.join("|").alias("version_set"))
+    )
+    kinds = versions.select("component_id", "version_set", "versions").unique(["component_id", "version_set"])
     places = components.select("version_id", pl.col("component_id").alias("base_component_id"), "position")
-    return (
-        members.join(places, on=["version_id", "base_component_id"], how="left", validate="m:1")
-        .group_by(*_GROUP, "base_component_id")
+    names = (
+        kinds.explode("versions")
+        .rename({"versions": "version_id"})
+        .join(bases, on=["version_id", "component_id"], how="inner", validate="m:m")
+        .join(places, on=["version_id", "base_component_id"], how="left", validate="m:1")
+        .group_by("component_id", "version_set", "base_component_id")
         .agg(pl.col("position").min())
-        .sort(*_GROUP, "position", "base_component_id")
-        .group_by(_GROUP, maintain_order=True)
+        .sort("component_id", "version_set", "position", "base_component_id")
+        .group_by("component_id", "version_set", maintain_order=True)
         .agg(pl.col("base_component_id").str.join(",").alias("determinant"))
     )
+    named = versions.join(names, on=["component_id", "version_set"], how="left", validate="m:1")
+    return named.select(*_GROUP, "determinant")
 
 
 def _amounts(groups: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,10 @@ SEED = 7
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> DemoFiles:
-    return prepare(tmp_path_factory.mktemp("incoming"), 50, 11)
+    all_files = prepare(tmp_path_factory.mktemp("incoming"), 50, 11)
+    # Two branches are enough: what is not read is parked, and a night lasts two seconds.
+    reads = [path for path in all_files.reads if path.name.startswith(("MOR", "HAR")) and "history" not in path.name]
+    return replace(all_files, reads=reads)
 
 
 @contextmanager
@@ -53,10 +57,8 @@ def attempt(parent: subprocess.Popen[str], root: Path, kill_after: float | None)
     pid = int(parent.stdout.readline())
     if kill_after is not None:
         time.sleep(kill_after)
-        try:
+        with suppress(ProcessLookupError):  # it had ended, or has not become a group of its own yet
             os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it had ended, or has not become a group of its own yet
     status = int(parent.stdout.readline())
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"the night failed by itself: {status}"
     return not os.WIFSIGNALED(status), time.monotonic() - began

@@ -92,6 +92,8 @@ def test_absent_and_empty_slots_are_missing_and_flags_say_so() -> None:
     [
         ("NMI3,E1,kWh,2022-03-13 00:00,1,A", "bad_time"),  # no offset
         ("NMI3,E1,kWh,,1,A", "bad_time"),
+        ("NMI3,E1,kWh,0001-01-01T00:00:00+10:00,1,A", "bad_time"),
+        ("NMI3,E1,kWh,9999-12-31T23:00:00-10:00,1,A", "bad_time"),
         ("NMI3,E1,kWh,2022-03-13T00:07:00-06:00,1,A", "off_grid"),
         ("NMI3,E1,kWh,2022-03-13T00:00:00-06:00,one,A", "bad_number"),
         ("NMI3,E1,kWh,2022-03-13T00:00:00-06:00,inf,A", "bad_number"),
@@ -142,6 +144,8 @@ def test_a_wide_day_has_the_slots_of_its_civil_day_in_order(day: str, count: int
         (wide_row("NMI3", "2022-03-13", ["1"] * 93), "wrong_slot_count"),
         (wide_row("NMI3", "2022-06-01", ["1"] * 97), "wrong_slot_count"),
         (wide_row("NMI3", "2022-02-29", ["1"] * 96), "bad_date"),
+        (wide_row("NMI3", "0001-01-01", ["1"] * 96), "bad_date"),
+        (wide_row("NMI3", "9999-12-31", ["1"] * 96), "bad_date"),
         (wide_row("NMI3", "2022-06-01", ["1"] * 96, quality="V"), "bad_quality"),
         (wide_row("NMI3", "2022-06-01", ["1", "1,5"]), "wrong_field_count"),
         (wide_row("NMI3", "2022-06-01", ["x"] * 96), "bad_number"),

@@ -44,7 +44,7 @@ def landed(text: str, minutes: int, table: object) -> list[tuple[list[int | None
     ]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data(), minutes=st.sampled_from([5, 15, 30, 60]), quality=QUALITIES)
 def test_nem12_days_come_back_equal(data: st.DataObject, minutes: int, quality: str) -> None:
     count = 1440 // minutes
@@ -57,7 +57,7 @@ def test_nem12_days_come_back_equal(data: st.DataObject, minutes: int, quality: 
     assert found == [(values, *flags_of(values, LEVELS[quality])) for values in days]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data(), tz_name=st.sampled_from([CHICAGO, SYDNEY]), minutes=st.sampled_from([15, 30, 60]))
 def test_long_and_wide_say_the_same_as_what_was_written(data: st.DataObject, tz_name: str, minutes: int) -> None:
     day = data.draw(st.sampled_from(DAYS[tz_name]))
@@ -81,7 +81,7 @@ def test_long_and_wide_say_the_same_as_what_was_written(data: st.DataObject, tz_
     assert landed(wide, minutes, table) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     whole=st.integers(-(10**12), 10**12),
     places=st.text("0123456789", max_size=14),

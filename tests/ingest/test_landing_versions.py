@@ -119,7 +119,7 @@ VERSIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(versions=VERSIONS, data=st.data())
 def test_row_order_never_decides(versions: list[tuple[int, datetime | None]], data: st.DataObject) -> None:
     rows = [(seq, worst, updated) for seq, (worst, updated) in enumerate(versions, 1)]

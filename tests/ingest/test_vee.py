@@ -313,6 +313,14 @@ def test_the_repeated_hour_takes_the_same_reference_twice() -> None:
     assert row_of(judged.edited, 1, autumn)["n"] == 25
 
 
+def test_of_a_repeated_hour_the_first_pass_is_the_reference() -> None:
+    autumn = date(2022, 11, 6)
+    days = {(1, autumn): list(range(100, 125))}  # slots 1 and 2 both show 01:00
+    sunday = after(7, autumn)
+    judged = judge(days, sunday, after(1, sunday), tz_name="America/Chicago")
+    assert slots_of(judged.edited, 1, sunday) == [100, 101, *range(103, 125)]
+
+
 def test_the_hour_that_never_was_is_not_estimated() -> None:
     spring = date(2022, 3, 13)  # America/Chicago: 02:00 is followed by 03:00, 23 hours
     days = {(1, after(-7, spring)): list(range(100, 124))}
@@ -416,7 +424,7 @@ def test_a_spike_that_another_day_explains_is_kept(other: int, severity: str) ->
 
 
 def test_the_same_peak_on_two_days_is_no_spike() -> None:
-    judged = judge({(1, after(-1)): spiky(9000), (1, MONDAY): spiky(9000)})
+    judged = judge({**steady(1, after(-2), 1, 100), (1, after(-1)): spiky(9000), (1, MONDAY): spiky(9000)})
     assert judged.edited.is_empty()
 
 

@@ -153,15 +153,17 @@ def test_the_size_of_blocks_changes_nothing(workspace: Workspace, tmp_path: Path
     assert state(workspace)[0] == names
 
 
-def test_an_estimate_stands_when_more_days_land(workspace: Workspace) -> None:
-    land(workspace, {key: slots for key, slots in faulty_month().items() if key[1] < after(25)})
-    run_vee(workspace, from_date=OCTOBER, to_date=after(25), received_at=NOW)
+def test_an_estimate_stands_when_better_references_land(workspace: Workspace) -> None:
+    land(workspace, {**steady(1, after(1), 1, 10), **month((2, 3))})
+    run_vee(workspace, from_date=OCTOBER, to_date=after(1), received_at=NOW)
     first = lake(workspace, "vee_day_60")
-    land(workspace, {key: [99] * 24 for key in month() if key[1] >= after(25)})
-    report = run(workspace)
-    assert report.rows_written == 0
+    assert first.select("channel_no", "day", "v00").rows() == [(1, OCTOBER, 10)]
+    land(workspace, steady(1, after(4), 2, 99))  # Monday and Tuesday would now be averaged with Friday
+    again = run_vee(workspace, from_date=OCTOBER, to_date=after(1), received_at=NOW)
+    assert again.seq is None
+    assert again.slots_by_method == {"like_day": 24}
+    assert again.quantity_after == {"import_energy": 240 + 480 + 720}
     assert lake(workspace, "vee_day_60").equals(first)
-    assert report.slots_by_method == {"linear": 2, "like_day": 24}
 
 
 def test_a_day_that_lands_later_is_judged_anew(workspace: Workspace) -> None:
@@ -187,6 +189,7 @@ def test_what_was_left_empty_is_tried_again(workspace: Workspace) -> None:
     newest = lake(workspace, "vee_day_60").sort("seq").row(-1, named=True)
     assert (newest["v00"], newest["worst"], newest["base_seq"]) == (40, 4, 1)
     assert again.findings == {("negative", "fail"): 1}
+    assert run_vee(workspace, from_date=OCTOBER, to_date=after(1), received_at=NOW).seq is None
 
 
 def test_days_before_the_agreement_are_references_but_not_expected(workspace: Workspace) -> None:

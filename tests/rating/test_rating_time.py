@@ -129,7 +129,7 @@ def test_a_price_change_in_the_cycle_cuts_the_energy_on_its_day() -> None:
 
 
 @given(change=st.dates(date(2026, 6, 1), date(2026, 7, 1)), slot=st.integers(0, 2_000))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_a_version_that_changes_nothing_keeps_the_energy(change: date, slot: int) -> None:
     split = book(
         versions=[version(valid_to=change), version("t@2", valid_from=change)],
@@ -148,9 +148,10 @@ def test_a_dated_factor_is_the_price_from_its_day_and_needs_every_day(end: date 
         components=[component(has_factor=True)],
         prices=[price(price_e9=None, factor_id="fuel")],
         factors=[
-            factor("fuel", 100_000_000, date(2026, 1, 1), date(2026, 6, 21)), factor("fuel", 50_000_000, date(2026, 6, 21), end)
+            factor("fuel", 100_000_000, date(2026, 1, 1), date(2026, 6, 21)),
+            factor("fuel", 50_000_000, date(2026, 6, 21), end),
         ],
-    )  # fmt: skip
+    )
     rated = rate_flat_days(rate_book, 100)
     if not is_billed:
         assert rated.parked.select("reason", "detail").row(0) == (

@@ -1,0 +1,23 @@
+"""Dates of meter files: which ones can be days of reads at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+# No utility has interval reads from outside these years; a date beyond them is a slip of the keyboard, and zones have
+# no rules for it. Two days of margin keep a local day inside whatever its zone.
+FIRST_DAY, LAST_DAY = date(1970, 1, 3), date(2199, 12, 29)
+
+
+def usable_day(day: pl.Expr) -> pl.Expr:
+    """Return the date, null when no reads can be of that day."""
+    return pl.when(day.is_between(FIRST_DAY, LAST_DAY)).then(day)
+
+
+def usable_instant(instant: pl.Expr) -> pl.Expr:
+    """Return the instant (UTC), null when no reads can be of that time."""
+    first = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
+    last = datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC)
+    return pl.when(instant.is_between(first, last)).then(instant)

@@ -1,0 +1,169 @@
+"""Real meter files from landing to invoice: what is billed is what the files hold, for every month they cover."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from real_meters import AT, SHARED, RealChannel, make_books, months
+
+from cycles.bills import explain_bill
+from cycles.plan import PlanRequest, plan_cycle
+from cycles.publish import publish_run
+from cycles.review import approve_run
+from cycles.run import run_cycle
+from ingest.land import land_files
+from ingest.land_report import LandStatus
+from ingest.vee_run import run_vee
+from model.codes import Measure
+from model.progress import Silent
+from outputs.query import analytics_frame
+from store.workspace import Workspace
+
+pytestmark = pytest.mark.skipif(
+    not (SHARED / "meterdata").is_dir(), reason="the folder shared/ with real meter files is not beside the project"
+)
+TEXAS = SHARED / "meterdata" / "smt" / "IntervalData_anon.csv"
+ESIID = "10400000000000001"
+NEM_MEASURES = {
+    "E": Measure.IMPORT_ENERGY,
+    "B": Measure.EXPORT_ENERGY,
+    "Q": Measure.REACTIVE_ENERGY,
+    "K": Measure.REACTIVE_EXPORT,
+}
+
+
+def bill_months(workspace: Workspace, first: date, after: date) -> None:
+    """Bill each month from `first` on, on the day after it ends."""
+    for start, _ in months(first.replace(day=1), after):
+        end = (start + timedelta(days=32)).replace(day=1)
+        request = PlanRequest(f"{start:%Y-%m}", end, (), 1, None, known_at=AT, actor="ana")
+        run = plan_cycle(workspace, request).run_id
+        run_cycle(workspace, run, workers=1, progress=Silent(), at=AT, actor="ana")
+        approve_run(workspace, run, at=AT, actor="ben")
+        publish_run(workspace, run, at=AT, actor="ana")
+
+
+@pytest.fixture(scope="module")
+def texas(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    channel = RealChannel(ESIID, "consumption", Measure.IMPORT_ENERGY, 15)
+    span = (date(2022, 3, 1), date(2023, 1, 15))
+    workspace = make_books(
+        tmp_path_factory.mktemp("texas") / "books", [channel], {ESIID: span}, tariff="tx-res-tou",
+        tz_name="America/Chicago", currency="USD",
+    )  # fmt: skip
+    land_files(workspace, [TEXAS], received_at=AT)
+    run_vee(workspace, from_date=span[0], to_date=span[1], received_at=AT)
+    bill_months(workspace, *span)
+    return workspace
+
+
+def texas_by_month() -> dict[str, Decimal]:
+    """Sum the file by month, with nothing but the csv module."""
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    with TEXAS.open(newline="") as source:
+        for row in csv.DictReader(source):
+            day = datetime.strptime(row["USAGE_DATE"], "%m/%d/%Y")
+            found[f"{day:%Y-%m}"] += Decimal(row["USAGE_KWH"] or 0)
+    return dict(found)
+
+
+def test_the_texas_meter_is_billed_for_what_its_file_holds_month_by_month(texas: Workspace) -> None:
+    billed = analytics_frame(
+        texas, "SELECT cycle_id, sum(quantity)::BIGINT AS wh FROM bill_lines WHERE component_id = 'energy' GROUP BY ALL"
+    )
+    expected = {month: int(kwh * 1000) for month, kwh in texas_by_month().items()}
+    assert dict(billed.iter_rows()) == expected
+    # The file's sum as several parsers found it: meterdata/expected.csv, smt, "rows / kWh".
+    assert sum(expected.values()) == 6_825_137
+
+
+def test_the_day_of_25_hours_is_billed_whole_and_explained(texas: Workspace) -> None:
+    explained = explain_bill(texas, f"A-{ESIID}.2022-11.r0")
+    day = [line for line in explained.text if line.strip().startswith("2022-11-06")]
+    assert explained.is_same
+    assert len(day) == 1 and "100 slots of 15 min" in day[0] and "3,701 Wh" in day[0]
+
+
+def test_the_day_of_23_hours_has_92_slots_and_no_estimate(texas: Workspace) -> None:
+    day = analytics_frame(texas, "SELECT slots, estimated_slots FROM usage_daily WHERE day = DATE '2022-03-13'")
+    assert day.rows() == [(92, 0)]
+
+
+def test_every_cent_of_the_texas_bills_is_in_the_ledger(texas: Workspace) -> None:
+    sums = analytics_frame(
+        texas,
+        "SELECT (SELECT sum(total_minor) FROM invoices), (SELECT sum(amount_minor) FROM bill_lines), "
+        "(SELECT sum(amount_minor) FROM journal_lines WHERE gl_account = '142'), "
+        "(SELECT sum(amount_minor) FROM journal_lines)",
+    ).row(0)
+    assert sums[0] == sums[1] == sums[2] > 0 and sums[3] == 0
+
+
+def nem12_files() -> list[Path]:
+    return sorted((SHARED / "meterdata" / "nem12").glob("*.csv"))
+
+
+def nem12_channels(paths: list[Path]) -> tuple[dict[tuple[str, str], RealChannel], dict[str, set[date]]]:
+    """Read meters, channels and days from 200 and 300 records, with nothing but the csv module."""
+    channels: dict[tuple[str, str], RealChannel] = {}
+    days: dict[str, set[date]] = defaultdict(set)
+    for path in paths:
+        with path.open(newline="") as source:
+            for row in csv.reader(source):
+                if row and row[0] == "200":
+                    point, suffix, minutes = row[1], row[4], int(row[8])
+                    measure = NEM_MEASURES.get(suffix[:1])
+                elif row and row[0] == "300" and measure is not None:
+                    channels[point, suffix] = RealChannel(point, suffix, measure, minutes)
+                    days[point].add(datetime.strptime(row[1], "%Y%m%d").date())
+    return channels, days
+
+
+def test_nem12_meters_are_billed_for_what_their_files_hold(tmp_path: Path) -> None:
+    paths = nem12_files()
+    channels, days = nem12_channels(paths)
+    spans = {point: (min(found), max(found) + timedelta(days=1)) for point, found in days.items()}
+    workspace = make_books(
+        tmp_path / "books",
+        list(channels.values()),
+        spans,
+        tariff="nem-flat",
+        tz_name="Australia/Brisbane",
+        currency="AUD",
+    )
+    landed = land_files(workspace, paths, received_at=AT)
+    assert landed.count(LandStatus.UNUSABLE) == 0
+    first, after = min(start for start, _ in spans.values()), max(end for _, end in spans.values())
+    run_vee(workspace, from_date=first, to_date=after, received_at=AT)
+    busy = {(day.year, day.month) for found in days.values() for day in found}
+    for year, month in sorted(busy):
+        bill_months(workspace, date(year, month, 1), date(year, month, 2))
+    billed = analytics_frame(
+        workspace,
+        "SELECT service_point_id, sum(quantity)::BIGINT AS wh FROM bill_lines WHERE component_id = 'energy' GROUP BY ALL",
+    )
+    expected = expected_import_wh(paths)
+    for point, wh in billed.iter_rows():
+        assert wh == expected[point], point
+    parked = analytics_frame(workspace, "SELECT DISTINCT service_point_id, reason FROM parked ORDER BY ALL")
+    unbilled = set(spans) - set(billed["service_point_id"].to_list())
+    assert unbilled <= set(parked["service_point_id"].to_list()), "a meter is neither billed nor parked"
+    print(f"{billed.height} NEM12 meters billed, {parked.rows()} parked")
+    assert billed.height >= 0.9 * len(spans)
+
+
+def expected_import_wh(paths: list[Path]) -> dict[str, int]:
+    """Sum of the E channels of each meter over all files, from expected.csv (three parsers agree)."""
+    sums: dict[str, int] = defaultdict(int)
+    wanted = {f"nem12/{path.name}" for path in paths}
+    with (SHARED / "meterdata" / "expected.csv").open(newline="") as source:
+        for row in csv.reader(source):
+            if row[0] in wanted and row[1].startswith("sum ") and "/E" in row[1]:
+                point = row[1].removeprefix("sum ").split("/")[0]
+                sums[point] += int(Decimal(row[2]) * 1000)
+    return dict(sums)
