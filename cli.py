@@ -279,8 +279,8 @@ def reads_land(
 
     Example: `billmill reads land reads/*.csv`
     """
-    from ingest.land import land_files
-    from ingest.land_report import LandStatus
+    from ingest.landing.land import land_files
+    from ingest.landing.report import LandStatus
     from outputs.console import print_frame
     from outputs.reads_report import landed_files, rejected_lines
 
@@ -312,7 +312,7 @@ def reads_vee(
 
     Example: `billmill reads vee --from 2026-10-01 --to 2026-11-01`
     """
-    from ingest.vee_run import run_vee
+    from ingest.vee.run import run_vee
     from outputs.console import print_facts, print_frame
     from outputs.reads_report import vee_figures, vee_findings
 

@@ -27,6 +27,7 @@ REFERENCES: dict[str, list[tuple[str, str, str]]] = {
 SPANS: dict[str, tuple[str, str]] = {
     "cycles": ("period_start_date", "period_end_date"),
     "meters": ("installed_date", "removed_date"),
+    "channels": ("start_date", "end_date"),
     "agreements": ("start_date", "end_date"),
 }
 _EMPTY = {LINE: pl.Int64(), REASON: pl.String(), DETAIL: pl.String()}

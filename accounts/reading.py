@@ -54,8 +54,7 @@ def read_table(path: Path, data: bytes) -> TableFile:
     """
     name = table_of(path)
     table = IMPORTED[name]
-    text = _as_text(path, data)
-    _check_columns(path, table, text)
+    text = _with_all_columns(path, table, _as_text(path, data))
     lined = text.select(column_names(table)).with_row_index(LINE, offset=2).with_columns(pl.col(LINE).cast(pl.Int64))
     typed = lined.with_columns(_parsed(key, dtype) for key, dtype in polars_schema(table).items())
     rejects = pl.concat([_bad_types(table, lined, typed), _bad_values(table, typed)]).unique(LINE, keep="first")
@@ -76,9 +75,11 @@ def _as_text(path: Path, data: bytes) -> pl.DataFrame:
         ) from error
 
 
-def _check_columns(path: Path, table: type[pa.DataFrameModel], text: pl.DataFrame) -> None:
+def _with_all_columns(path: Path, table: type[pa.DataFrameModel], text: pl.DataFrame) -> pl.DataFrame:
+    """Add columns that may be empty and are not there; refuse a file without the others, or with unknown ones."""
+    optional = {name for name, declared in table.to_schema().columns.items() if declared.nullable}
     expected, found = set(column_names(table)), set(text.columns)
-    missing, unknown = sorted(expected - found), sorted(found - expected)
+    missing, unknown = sorted(expected - optional - found), sorted(found - expected)
     if missing or unknown:
         what = [f"missing {', '.join(missing)}"] if missing else []
         what += [f"unknown {', '.join(unknown)}"] if unknown else []
@@ -86,6 +87,7 @@ def _check_columns(path: Path, table: type[pa.DataFrameModel], text: pl.DataFram
             f"file `{path.name}`: columns of table {table.__name__} expected; {'; '.join(what)}",
             hint=f"the header is: {','.join(column_names(table))}",
         )
+    return text.with_columns(pl.lit(None, pl.String).alias(name) for name in sorted(optional - found))
 
 
 def _parsed(key: str, dtype: pl.DataType) -> pl.Expr:

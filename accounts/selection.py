@@ -84,8 +84,15 @@ def cut_partitions(
     The cut is by cost, never by ranges of ids; `partitions` fixes their number. An account is never split.
     """
     channels = due.select("agreement_id", "account_id", "service_point_id", "start_date", "end_date").join(
-        channel_numbers.select("channel_no", "service_point_id", "measure", "interval_minutes"),
+        channel_numbers.select(
+            "channel_no", "service_point_id", "measure", "interval_minutes", pl.col("start_date").alias("from_date"),
+            pl.col("end_date").alias("to_date"),
+        ),
         on="service_point_id", how="left", validate="m:m",
+    ).filter(
+        pl.col("channel_no").is_null()
+        | ((pl.col("from_date").is_null() | (pl.col("from_date") < pl.col("end_date")))
+           & (pl.col("to_date").is_null() | (pl.col("to_date") > pl.col("start_date"))))
     )  # fmt: skip
     days = (pl.col("end_date") - pl.col("start_date")).dt.total_days()
     slots = pl.when(pl.col("interval_minutes") > 0).then(1440 // pl.col("interval_minutes")).otherwise(0)

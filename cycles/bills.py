@@ -110,7 +110,9 @@ def explain_bill(workspace: Workspace, bill_id: str, run_id: str | None = None) 
     again = work.rated.lines.filter(pl.col("bill_id") == place.bill["bill_id"]).sort("line_no")
     is_same = again.equals(place.lines.select(again.columns))
     text = [*_heading(place), ""]
-    text += explain_lines(arranged(BillLines, place.lines), work.rated.determinants, work.rating_input.book)
+    text += explain_lines(
+        arranged(BillLines, place.lines), work.rated.determinants, work.rating_input.book, work.rated.slices
+    )
     text += ["", "Reads by day:", *_reads_by_day(work), "", _verdict(place, is_same, work)]
     return Explanation(text, is_same)
 

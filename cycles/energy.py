@@ -40,6 +40,9 @@ def energy_controls(given: RatingInput, rated: Rated, partition: int) -> DataFra
 
 def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
     spans = given.due.select("agreement_id", "branch_id", "start_date", "end_date")
+    is_read = (pl.col("day") >= pl.col("from_date")).fill_null(True) & (pl.col("day") < pl.col("to_date")).fill_null(
+        True
+    )
     columns = {"agreement_id": pl.String(), "branch_id": pl.String(), "measure": pl.String(), "quantity": pl.Int64()}
     found = [pl.DataFrame(schema=columns)]
     for minutes, days in sorted(given.days.items()):
@@ -49,7 +52,7 @@ def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
         placed = (
             totals.join(owned, on="channel_no", how="inner", validate="m:m")
             .join(spans, on="agreement_id", how="inner", validate="m:1")
-            .filter(pl.col("day").is_between("start_date", "end_date", closed="left"))
+            .filter(pl.col("day").is_between("start_date", "end_date", closed="left"), is_read)
         )
         found.append(placed.group_by("agreement_id", "branch_id", "measure").agg(pl.col("quantity").sum()))
     return pl.concat(found)

@@ -17,8 +17,8 @@ from pandera.typing.polars import DataFrame
 
 from cycles.energy import energy_controls
 from cycles.tasks import Receipt, Task, lake_file_from, write_receipt
-from ingest.registers import usage_between_reads
-from ingest.rules import DEFAULT_RULES
+from ingest.vee.registers import usage_between_reads
+from ingest.vee.rules import DEFAULT_RULES
 from ingest.versions import current_days, current_registers
 from ledger.post import post_bills
 from model.accounts import ChannelNumbers, Meters

@@ -14,7 +14,7 @@ import polars as pl
 from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, cut_partitions, select_due
 from cycles.records import add_run, find_run
-from ingest.rules import DEFAULT_RULES
+from ingest.vee.rules import DEFAULT_RULES
 from model.accounts import IMPORTED
 from model.codes import RunState
 from model.errors import ConfigError, StaleError

@@ -20,10 +20,10 @@ from cycles.run import read_manifest, run_cycle, run_table
 from cycles.setup import init_workspace
 from cycles.status import control_tables
 from demo.night import prepare
-from ingest.land import land_files
-from ingest.land_report import LandReport
-from ingest.vee_report import VeeReport
-from ingest.vee_run import run_vee
+from ingest.landing.land import land_files
+from ingest.landing.report import LandReport
+from ingest.vee.report import VeeReport
+from ingest.vee.run import run_vee
 from model.errors import ConfigError
 from model.progress import Progress
 from store.files import write_bytes_atomic

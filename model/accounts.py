@@ -120,6 +120,8 @@ class Channels(pa.DataFrameModel):
     interval_minutes: pl.Int32 = column(
         "Length of its intervals; 0 is a register read", unit="min", isin=[0, 5, 10, 15, 30, 60]
     )
+    start_date: pl.Date = column("First day on which it is read; null when it always was", nullable=True)
+    end_date: pl.Date = column("Day after the last day on which it is read; null while it is", nullable=True)
 
     class Config:
         strict = True
@@ -153,6 +155,8 @@ class ChannelNumbers(pa.DataFrameModel):
     suffix: str = column("The file's name of the channel")
     measure: str = column("What it measures")
     interval_minutes: pl.Int32 = column("Length of its intervals; 0 is a register read", unit="min")
+    start_date: pl.Date = column("First day on which it is read; null when it always was", nullable=True)
+    end_date: pl.Date = column("Day after the last day on which it is read; null while it is", nullable=True)
     tz_name: str = column("Zone of its civil days")
     commodity: str = column("What is supplied")
     branch_id: str = column("Branch of its premise")

@@ -49,6 +49,8 @@ class DueChannels(pa.DataFrameModel):
     channel_no: pl.Int32 = column("Channel's number")
     measure: str = column("What it measures")
     interval_minutes: pl.Int32 = column("Length of its intervals; 0 is a register read", unit="min")
+    from_date: pl.Date = column("First day on which the channel is read; null when it always was", nullable=True)
+    to_date: pl.Date = column("Day after the last day on which it is read; null while it is", nullable=True)
     partition: pl.Int32 = column("Partition of the run")
 
     class Config:
@@ -138,10 +140,12 @@ class BillLines(pa.DataFrameModel):
     season: str = column("Season of the price; empty when it has none")
     tou: str = column("Time-of-use period; empty for all")
     tier: pl.Int32 = column("Tier, from 1; 0 when the price has no tiers", ge=0)
-    determinant: str = column("Quantity priced, `days`, or the components a percentage counts")
-    quantity: pl.Int64 = column("Smallest units priced; days; or the base in minor units for percent and minimum")
-    unit: str = column("Printed unit of the rate: kWh, kW, m3, day, %")
-    unit_size: pl.Int64 = column("Smallest units in one printed unit; 1 for days", ge=1)
+    determinant: str = column("Quantity priced, `days`, `cycle`, or the components a percentage counts")
+    quantity: pl.Int64 = column(
+        "Smallest units priced; days; 1 for a cycle; the base in minor units for percent and minimum"
+    )
+    unit: str = column("Printed unit of the rate: kWh, kW, m3, day, cycle, %")
+    unit_size: pl.Int64 = column("Smallest units in one printed unit; 1 for days and cycles", ge=1)
     rate: Annotated[pl.Decimal, 18, 9] = column(
         "Price per printed unit as the sheet prints it; percent for percentages"
     )
@@ -173,7 +177,7 @@ class Parked(pa.DataFrameModel):
     commodity: str = column("What is supplied")
     start_date: pl.Date = column("First day of the period")
     end_date: pl.Date = column("Day after the last")
-    stage: str = column("Stage that parked it: segments, determinants, charges, bills")
+    stage: str = column("Stage that parked it: segments, determinants, charges, taxes, bills")
     reason: str = column("Stable code", isin=[item.value for item in ParkReason])
     detail: str = column("What was expected and what was found")
     owner: str = column("Queue that has to act: metering, tariffs, accounts")

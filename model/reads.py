@@ -115,7 +115,8 @@ class Findings(pa.DataFrameModel):
     first_slot: pl.Int16 = column("First slot concerned, from 0", nullable=True)
     last_slot: pl.Int16 = column("Last slot concerned", nullable=True)
     rule: str = column(
-        "Rule of the rule set: V03 missing, V07 negative, V10 spike, V15 high, V18 rollover, V19 decreased"
+        "Rule of the rule set: V01 identity, V03 missing, V07 negative, V10 spike, V15 high, V18 rollover, "
+        "V19 decreased, V20 multiplier"
     )
     reason: str = column(
         "Stable code: missing, missing_day, negative, spike, usage_high, rollover, read_decreased, gap_too_long"

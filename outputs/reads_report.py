@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ingest.land_report import LandReport
-from ingest.vee_report import VeeReport
+from ingest.landing.report import LandReport
+from ingest.vee.report import VeeReport
 
 
 def landed_files(report: LandReport) -> pl.DataFrame:

@@ -46,6 +46,7 @@ def find_determinants(
         _without_split(due, channels, calendar, given, quantities),
         _of_mixed_lengths(channels, calendar, quantities),
         _incomplete(channels, calendar, measured, whole.good),
+        _uncovered(channels, calendar, quantities),
         *register_parks,
     ]
     use = _summed(pl.concat([whole.use, read]))
@@ -93,7 +94,7 @@ def _of_length(
     if wide is None or wide.is_empty():
         return no_use()
     mine = channels.filter(pl.col("interval_minutes") == minutes).select(
-        "due_no", "cal_no", "channel_no", "measure_no", "needs_peak", "is_shared"
+        "due_no", "cal_no", "channel_no", "measure_no", "needs_peak", "is_shared", "from_date", "to_date"
     )
     days = calendar.days.join(mine.select("cal_no").unique(), on="cal_no", how="semi")
     masked_days, masks = build_masks(days, given.book.tou_windows, minutes)
@@ -251,8 +252,10 @@ def _incomplete(channels: pl.DataFrame, calendar: Calendar, measured: pl.DataFra
     )
     short = (
         channels.filter(pl.col("interval_minutes") > 0)
-        .select("due_no", "cal_no", "channel_no", "measure_no")
+        .select("due_no", "cal_no", "channel_no", "measure_no", "from_date", "to_date")
         .join(segments, on=["cal_no", "measure_no"], how="inner", validate="m:m")
+        .with_columns(_days_read())
+        .filter(pl.col("days") > 0)
         .join(counts, on=["due_no", "channel_no", "segment_no"], how="left", validate="1:1")
         .filter(pl.col("good_days").fill_null(0) < pl.col("days"))
     )
@@ -266,6 +269,43 @@ def _incomplete(channels: pl.DataFrame, calendar: Calendar, measured: pl.DataFra
     detail = pl.format(
         "channel {}: intervals are missing on {} days, the first is {}", "channel_no", "day_count", "first_day"
     )
+    return park(missing, ParkReason.INTERVALS_MISSING, detail)
+
+
+def _days_read() -> list[pl.Expr]:
+    """Return start_date, end_date and days of a segment cut to the days on which the channel is read."""
+    start, end = pl.max_horizontal("start_date", "from_date"), pl.min_horizontal("end_date", "to_date")
+    return [start.alias("start_date"), end.alias("end_date"), (end - start).dt.total_days().alias("days")]
+
+
+def _uncovered(channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame) -> pl.DataFrame:
+    """Return parks for days on which no channel of a measure is read that is not optional.
+
+    Only where channels begin or end: a channel without dates covers every day.
+    """
+    of_measure = ["due_no", "cal_no", "measure_no"]
+    is_dated = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
+    dated = channels.filter(is_dated.all().over(of_measure) & (pl.col("interval_minutes") > 0).all().over(of_measure))
+    required = quantities.filter(~pl.col("is_optional")).select("version_id", "measure_no", "measure").unique()
+    segments = (
+        calendar.segments.select("cal_no", "segment_no", "version_id", "start_date", "end_date")
+        .join(required, on="version_id", how="inner", validate="m:m")
+        .join(dated.select(of_measure).unique(), on=["cal_no", "measure_no"], how="inner", validate="m:m")
+    )
+    needed = segments.with_columns(pl.date_ranges("start_date", "end_date", closed="left").alias("day")).explode("day")
+    read = (
+        segments.join(dated.drop("cal_no", "measure"), on=["due_no", "measure_no"], how="inner", validate="m:m")
+        .with_columns(_days_read())
+        .filter(pl.col("days") > 0)
+        .with_columns(pl.date_ranges("start_date", "end_date", closed="left").alias("day"))
+        .explode("day")
+    )
+    missing = (
+        needed.join(read, on=["due_no", "measure_no", "day"], how="anti")
+        .group_by("due_no", "measure")
+        .agg(pl.len().alias("day_count"), pl.col("day").min().alias("first_day"))
+    )
+    detail = pl.format("no channel of {} is read on {} days, the first is {}", "measure", "day_count", "first_day")
     return park(missing, ParkReason.INTERVALS_MISSING, detail)
 
 

@@ -64,7 +64,8 @@ def interval_use(
 ) -> IntervalUse:
     """Return use and maxima of `channels` in `wide`.
 
-    `channels`: due_no, cal_no, channel_no, measure_no, needs_peak, is_shared (the measure has several channels).
+    `channels`: due_no, cal_no, channel_no, measure_no, needs_peak, is_shared (the measure has several channels),
+    from_date and to_date (days on which it is read; null where it has no such end).
     `masked_days`: see `rating.calendar.build_masks`. A day counts when it has as many slots as the clock gave it,
     its worst quality is not "missing", and none of those slots is null.
     """
@@ -76,6 +77,9 @@ def interval_use(
         keys.join(channels, on="channel_no", how="inner", validate="m:m")
         .join(masked_days, on=["cal_no", "day"], how="inner", validate="m:1")
         .filter((pl.col("n") == pl.col("mask_n")) & (pl.col("worst") != Quality.MISSING))
+        .filter(
+            (pl.col("day") >= pl.col("from_date")).fill_null(True), (pl.col("day") < pl.col("to_date")).fill_null(True)
+        )
         .sort("mask_no", "row", "due_no")
     )
     uses, peaks, goods = [], [], []

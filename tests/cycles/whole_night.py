@@ -19,8 +19,8 @@ from cycles.review import approve_run
 from cycles.run import run_cycle
 from cycles.setup import init_workspace
 from demo.night import DemoFiles
-from ingest.land import land_files
-from ingest.vee_run import run_vee
+from ingest.landing.land import land_files
+from ingest.vee.run import run_vee
 from model.progress import Silent
 from store.control import control, query
 from store.files import file_sha256

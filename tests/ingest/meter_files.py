@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from pandera.typing.polars import DataFrame
 
-from ingest.detect import parse_file
-from ingest.parsed import ParsedFile
+from ingest.formats.detect import parse_file
+from ingest.formats.parsed import ParsedFile
 from model.accounts import ChannelNumbers
 from model.reads import slot_columns
 from model.schema import arranged

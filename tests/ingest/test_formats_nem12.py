@@ -24,8 +24,8 @@ from meter_files import (
 )
 from pandera.typing.polars import DataFrame
 
-from ingest.detect import parse_file
-from ingest.parsed import ParsedFile
+from ingest.formats.detect import parse_file
+from ingest.formats.parsed import ParsedFile
 from model.accounts import ChannelNumbers
 from model.reads import slot_columns
 from model.units import printed_unit, smallest_per
@@ -341,5 +341,5 @@ def test_a_zip_bomb_and_a_damaged_zip_are_refused(monkeypatch: pytest.MonkeyPatc
     assert reasons(parse(whole[:-10])) == [(0, "bad_archive")]
     assert reasons(parse(whole[:40] + b"\x00" * 8 + whole[48:])) == [(0, "bad_archive")]
     assert reasons(parse(zipped())) == [(0, "bad_archive")]
-    monkeypatch.setattr("ingest.archive.MEMBER_BYTES_MAX", 100)
+    monkeypatch.setattr("ingest.formats.archive.MEMBER_BYTES_MAX", 100)
     assert reasons(parse(whole)) == [(0, "bad_archive")]

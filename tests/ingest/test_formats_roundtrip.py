@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_files import BRISBANE, CHICAGO, SYDNEY, channel_table, nem12, parse
 
-from ingest.numbers import SLOT_MAX, exact_integers
+from ingest.formats.numbers import SLOT_MAX, exact_integers
 from model.reads import slot_columns
 from model.zones import day_slots, day_start_utc, zone
 

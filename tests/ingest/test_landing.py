@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from meter_files import channels, nem12, nem12_day
 
-from ingest.land import land_files
-from ingest.land_report import LandStatus
-from ingest.land_write import days_table
+from ingest.landing.land import land_files
+from ingest.landing.report import LandStatus
+from ingest.landing.write import days_table
 from ingest.versions import current_days
 from store.control import control, insert, query
 from store.lake import lake_files, scan_lake

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.kernels import (
+from ingest.vee.kernels import (
     GAP,
     KEPT,
     MISSING,

@@ -204,7 +204,9 @@ def make_case(random: Random) -> RatingInput:
             channel_no = number * 10 + place + 1
             measured = kinds[tariff_id] if place == 0 else random.choice(["import_energy", "reactive_energy"])
             minutes = 0 if measured == "gas_volume" or random.random() < 0.05 else random.choice([60] * 7 + [15])
-            channels.append(channel(channel_no, agreement_id, measure=measured, interval_minutes=minutes))
+            dates = {"from_date": later} if random.random() < 0.1 else {}
+            dates |= {"to_date": start + timedelta(days=random.randrange(1, 10))} if random.random() < 0.1 else {}
+            channels.append(channel(channel_no, agreement_id, measure=measured, interval_minutes=minutes, **dates))
             if minutes:
                 days[minutes] += _days(random, channel_no, start, end, tz_name, minutes)
             else:

@@ -22,6 +22,11 @@ METHODS = ["none", "interval", "register", "days"]
 ONE_DAY = timedelta(days=1)
 
 
+def reads_on(channel, day):
+    """Return True when the channel is read on a day."""
+    return (channel["from_date"] or day) <= day and (channel["to_date"] is None or day < channel["to_date"])
+
+
 class ParkedError(Exception):
     def __init__(self, reasons):
         super().__init__(reasons)
@@ -242,7 +247,7 @@ class Twin:
             raise ParkedError(reasons)
         return found
 
-    def quantity(self, due, quantity, days, reasons):
+    def quantity(self, due, quantity, days, reasons):  # noqa: PLR0912
         channels = [row for row in self.channels[due["agreement_id"],] if row["measure"] == quantity["measure"]]
         if not channels and not quantity["is_optional"]:
             reasons.add("no_channel")
@@ -265,8 +270,9 @@ class Twin:
                 estimated, seq = estimated or is_estimated, max(seq, last_seq)
                 methods.add(method)
                 continue
-            methods.add("interval")
-            for day in days:
+            read = [day for day in days if reads_on(channel, day["day"])]
+            methods |= {"interval"} if read else set()
+            for day in read:
                 row = self.days.get((minutes, channel["channel_no"], day["day"]))
                 periods = self.book.slot_periods(
                     version_id, day["season"], day["day_class"], due["tz_name"], day["day"], minutes
@@ -282,6 +288,10 @@ class Twin:
                             slots[tou][minutes, day["day"], place] += row[3][place]
                     else:
                         sums[tou] += sum(row[3][place] for place in places)
+        if channels and not quantity["is_optional"]:
+            for day in days:
+                if not any(channel["interval_minutes"] == 0 or reads_on(channel, day["day"]) for channel in channels):
+                    reasons.add("intervals_missing")
         if is_max:
             sums = {
                 tou: max(value * demand_factor(key[0]) for key, value in values.items())

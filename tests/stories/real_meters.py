@@ -28,6 +28,8 @@ class RealChannel:
     suffix: str
     measure: Measure
     interval_minutes: int
+    start_date: date | None = None
+    end_date: date | None = None
 
 
 def months(first: date, after: date) -> list[tuple[date, date]]:
@@ -54,7 +56,8 @@ def make_books(
     folder.mkdir()
     for table, frame in _tables(channels, spans, tariff, tz_name, currency).items():
         frame.write_csv(folder / f"{table}.csv")
-    import_files(workspace, [folder], all_or_nothing=True, recorded_at=AT, actor="ana")
+    imported = import_files(workspace, [folder], all_or_nothing=True, recorded_at=AT, actor="ana")
+    assert imported.is_recorded, imported.rejects
     add_tariff_files(workspace, [TARIFFS / f"{tariff}.toml"], at=AT, actor="ana")
     return workspace
 
@@ -95,9 +98,10 @@ def _tables(
             pl.lit(1).alias("multiplier"),
         ),
         "channels": pl.DataFrame([
-            {"channel_id": f"{channel.service_point_id}/{channel.suffix}",
+            {"channel_id": f"{channel.service_point_id}/{channel.suffix}/{channel.interval_minutes}",
              "service_point_id": channel.service_point_id, "suffix": channel.suffix, "measure": channel.measure.value,
-             "interval_minutes": channel.interval_minutes}
+             "interval_minutes": channel.interval_minutes, "start_date": channel.start_date,
+             "end_date": channel.end_date}
             for channel in channels
         ]),
         "agreements": pl.DataFrame([

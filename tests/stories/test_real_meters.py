@@ -16,9 +16,9 @@ from cycles.plan import PlanRequest, plan_cycle
 from cycles.publish import publish_run
 from cycles.review import approve_run
 from cycles.run import run_cycle
-from ingest.land import land_files
-from ingest.land_report import LandStatus
-from ingest.vee_run import run_vee
+from ingest.landing.land import land_files
+from ingest.landing.report import LandStatus
+from ingest.vee.run import run_vee
 from model.codes import Measure
 from model.progress import Silent
 from outputs.query import analytics_frame
@@ -104,48 +104,53 @@ def test_every_cent_of_the_texas_bills_is_in_the_ledger(texas: Workspace) -> Non
     assert sums[0] == sums[1] == sums[2] > 0 and sums[3] == 0
 
 
+ONE_DAY = timedelta(days=1)
+
+
+def by_point(channels: list[RealChannel]) -> dict[str, list[RealChannel]]:
+    found: dict[str, list[RealChannel]] = defaultdict(list)
+    for channel in channels:
+        found[channel.service_point_id].append(channel)
+    return found
+
+
 def nem12_files() -> list[Path]:
     return sorted((SHARED / "meterdata" / "nem12").glob("*.csv"))
 
 
-def nem12_channels(paths: list[Path]) -> tuple[dict[tuple[str, str], RealChannel], dict[str, set[date]]]:
-    """Read meters, channels and days from 200 and 300 records, with nothing but the csv module."""
-    channels: dict[tuple[str, str], RealChannel] = {}
-    days: dict[str, set[date]] = defaultdict(set)
+def nem12_channels(paths: list[Path]) -> list[RealChannel]:
+    """Read meters, channels and their days from 200 and 300 records, with nothing but the csv module."""
+    days: dict[tuple[str, str, Measure, int], set[date]] = defaultdict(set)
     for path in paths:
         with path.open(newline="") as source:
             for row in csv.reader(source):
                 if row and row[0] == "200":
-                    point, suffix, minutes = row[1], row[4], int(row[8])
-                    measure = NEM_MEASURES.get(suffix[:1])
-                elif row and row[0] == "300" and measure is not None:
-                    channels[point, suffix] = RealChannel(point, suffix, measure, minutes)
-                    days[point].add(datetime.strptime(row[1], "%Y%m%d").date())
-    return channels, days
+                    key = (row[1], row[4], NEM_MEASURES[row[4][0]], int(row[8]))
+                elif row and row[0] == "300":
+                    days[key].add(datetime.strptime(row[1], "%Y%m%d").date())
+    return [RealChannel(*key, start_date=min(found), end_date=max(found) + ONE_DAY) for key, found in days.items()]
 
 
 def test_nem12_meters_are_billed_for_what_their_files_hold(tmp_path: Path) -> None:
     paths = nem12_files()
-    channels, days = nem12_channels(paths)
-    spans = {point: (min(found), max(found) + timedelta(days=1)) for point, found in days.items()}
+    channels = nem12_channels(paths)
+    spans = {
+        point: (min(c.start_date for c in own), max(c.end_date for c in own))
+        for point, own in by_point(channels).items()
+    }
     workspace = make_books(
-        tmp_path / "books",
-        list(channels.values()),
-        spans,
-        tariff="nem-flat",
-        tz_name="Australia/Brisbane",
-        currency="AUD",
+        tmp_path / "books", channels, spans, tariff="nem-flat", tz_name="Australia/Brisbane", currency="AUD"
     )
     landed = land_files(workspace, paths, received_at=AT)
     assert landed.count(LandStatus.UNUSABLE) == 0
     first, after = min(start for start, _ in spans.values()), max(end for _, end in spans.values())
     run_vee(workspace, from_date=first, to_date=after, received_at=AT)
-    busy = {(day.year, day.month) for found in days.values() for day in found}
-    for year, month in sorted(busy):
-        bill_months(workspace, date(year, month, 1), date(year, month, 2))
+    for start in sorted({start for span in spans.values() for start, _ in months(*span)}):
+        bill_months(workspace, start, start + ONE_DAY)
     billed = analytics_frame(
         workspace,
-        "SELECT service_point_id, sum(quantity)::BIGINT AS wh FROM bill_lines WHERE component_id = 'energy' GROUP BY ALL",
+        "SELECT service_point_id, sum(quantity)::BIGINT AS wh FROM bill_lines WHERE component_id = 'energy' "
+        "GROUP BY ALL",
     )
     expected = expected_import_wh(paths)
     for point, wh in billed.iter_rows():
@@ -157,13 +162,21 @@ def test_nem12_meters_are_billed_for_what_their_files_hold(tmp_path: Path) -> No
     assert billed.height >= 0.9 * len(spans)
 
 
+WH_IN = {"WH": 1, "KWH": 1_000, "MWH": 1_000_000}
+
+
 def expected_import_wh(paths: list[Path]) -> dict[str, int]:
-    """Sum of the E channels of each meter over all files, from expected.csv (three parsers agree)."""
+    """Sum of the E channels of each meter over all files, from expected.csv (three parsers agree), in Wh."""
+    units: dict[tuple[str, str], int] = {}
+    for path in paths:
+        with path.open(newline="") as source:
+            for row in csv.reader(source):
+                if row and row[0] == "200" and row[4].startswith("E"):
+                    units[f"nem12/{path.name}", f"{row[1]}/{row[4]}"] = WH_IN[row[7].upper()]
     sums: dict[str, int] = defaultdict(int)
-    wanted = {f"nem12/{path.name}" for path in paths}
     with (SHARED / "meterdata" / "expected.csv").open(newline="") as source:
         for row in csv.reader(source):
-            if row[0] in wanted and row[1].startswith("sum ") and "/E" in row[1]:
-                point = row[1].removeprefix("sum ").split("/")[0]
-                sums[point] += int(Decimal(row[2]) * 1000)
+            channel = row[1].removeprefix("sum ").split(" ")[0]
+            if row[1].startswith("sum ") and (row[0], channel) in units:
+                sums[channel.split("/")[0]] += int(Decimal(row[2]) * units[row[0], channel])
     return dict(sums)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.rules import RuleSet
-from ingest.vee_findings import finish_findings
+from ingest.vee.findings import finish_findings
+from ingest.vee.rules import RuleSet
 from model.accounts import ChannelNumbers, Meters
 from model.codes import Quality, ReadKind, Severity
 from model.reads import Findings, RegisterReads, RegisterUsage

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ingest.kernels import (
+from ingest.vee.kernels import (
     GAP,
     KEPT,
     MISSING,
@@ -25,8 +25,8 @@ from ingest.kernels import (
     fill_linear,
     reference_rows,
 )
-from ingest.rules import RuleSet
-from ingest.vee_days import DayKinds, quality_matrix, real_slots, value_matrix
+from ingest.vee.matrix import DayKinds, quality_matrix, real_slots, value_matrix
+from ingest.vee.rules import RuleSet
 from model.codes import Method, Quality
 
 # A neighbour or a reference is measured, edited or finally substituted, or read by the customer.

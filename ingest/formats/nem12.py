@@ -10,11 +10,11 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.channels import resolve_channels
-from ingest.days import settle_days
-from ingest.nem12_days import parse_days
-from ingest.nem12_ranges import read_ranges
-from ingest.parsed import ParsedFile, Source, gather_rejects, refused, reject_rows
+from ingest.formats.channels import resolve_channels
+from ingest.formats.days import settle_days
+from ingest.formats.nem12_days import parse_days
+from ingest.formats.nem12_ranges import read_ranges
+from ingest.formats.parsed import ParsedFile, Source, gather_rejects, refused, reject_rows
 from model.accounts import ChannelNumbers
 from model.reads import INTERVAL_LENGTHS
 
@@ -45,7 +45,11 @@ def parse_nem12(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFi
     days, orphans = _days_of_channels(source, dated, known)
     resolved = resolve_channels(source, days, channels, is_nem_time=True)
     ranges, range_rejects = read_ranges(source, records)
-    found, day_rejects = parse_days(source, resolved.rows, ranges)
+    lives = channels.select(
+        "channel_no", pl.col("start_date").alias("life_start"), pl.col("end_date").alias("life_end")
+    )
+    rows = resolved.rows.join(lives, on="channel_no", how="left", validate="m:1", maintain_order="left")
+    found, day_rejects = parse_days(source, rows, ranges)
     kept, duplicates = settle_days(source, found)
     every = [*rejects, channel_rejects, orphans, resolved.rejects, range_rejects, *day_rejects, *duplicates]
     return ParsedFile(source.name, source.sha256, FORMAT, gather_rejects(every), kept)

@@ -12,12 +12,12 @@ from datetime import date
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.channels import resolve_channels, with_day_slots
-from ingest.csv_table import read_columns, split_by_reason
-from ingest.dates import usable_day
-from ingest.parsed import ParsedFile, Source
-from ingest.quality import SMT_QUALITY
-from ingest.slots import days_of_slots, with_values
+from ingest.formats.channels import resolve_channels, with_day_slots
+from ingest.formats.csv_table import read_columns, split_by_reason
+from ingest.formats.dates import usable_day
+from ingest.formats.parsed import ParsedFile, Source
+from ingest.formats.quality import SMT_QUALITY
+from ingest.formats.slots import days_of_slots, with_values
 from model.accounts import ChannelNumbers
 from model.zones import slot_clock_minutes
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ingest.kernels import MISSING, screen_days
-from ingest.rules import RuleSet
-from ingest.vee_days import real_slots, value_matrix
+from ingest.vee.kernels import MISSING, screen_days
+from ingest.vee.matrix import real_slots, value_matrix
+from ingest.vee.rules import RuleSet
 from model.codes import Quality
 
 _DAY_KEY = ["channel_no", "day"]

@@ -12,11 +12,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.registers import usage_between_reads
-from ingest.rules import DEFAULT_RULES, RuleSet
-from ingest.vee import Judged, judge_days, survey_days
-from ingest.vee_days import wide_checked
-from ingest.vee_report import BlockTotals, VeeReport, block_totals, report_of
+from ingest.vee.judge import Judged, judge_days, survey_days
+from ingest.vee.matrix import wide_checked
+from ingest.vee.registers import usage_between_reads
+from ingest.vee.report import BlockTotals, VeeReport, block_totals, report_of
+from ingest.vee.rules import DEFAULT_RULES, RuleSet
 from ingest.versions import current_days, current_registers
 from model.accounts import ChannelNumbers, Meters
 from model.codes import Quality
@@ -99,7 +99,7 @@ def active_days(
 ) -> pl.DataFrame:
     """Return when channels must have reads, clipped to the period: channel_no, from_date, to_date (half-open).
 
-    That is while an agreement runs and a meter hangs at the channel's service point.
+    That is while an agreement runs, a meter hangs at the channel's service point, and the channel is read.
     """
     agreements = facts(connection, "agreements").select("service_point_id", "start_date", "end_date")
     meters = facts(connection, "meters").select("service_point_id", "installed_date", "removed_date")
@@ -109,8 +109,14 @@ def active_days(
         from_date=pl.max_horizontal("start_date", "installed_date", pl.lit(from_date)),
         to_date=pl.min_horizontal("end_date", "removed_date", pl.lit(to_date)),
     ).filter(pl.col("from_date") < pl.col("to_date"))
-    points = channels.select("channel_no", "service_point_id")
-    active = points.join(spans, how="inner", on="service_point_id", validate="m:m")
+    points = channels.select("channel_no", "service_point_id", "start_date", "end_date")
+    active = (
+        points.join(spans, how="inner", on="service_point_id", validate="m:m")
+        .with_columns(
+            from_date=pl.max_horizontal("from_date", "start_date"), to_date=pl.min_horizontal("to_date", "end_date")
+        )
+        .filter(pl.col("from_date") < pl.col("to_date"))
+    )
     return active.select("channel_no", "from_date", "to_date").unique().sort("channel_no", "from_date", "to_date")
 
 

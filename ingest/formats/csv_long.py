@@ -8,12 +8,12 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.channels import resolve_channels, with_day_slots
-from ingest.csv_table import header_names, read_columns, split_by_reason, update_time
-from ingest.dates import usable_instant
-from ingest.parsed import ParsedFile, Source
-from ingest.quality import CSV_QUALITY
-from ingest.slots import days_of_slots, with_values
+from ingest.formats.channels import resolve_channels, with_day_slots
+from ingest.formats.csv_table import header_names, read_columns, split_by_reason, update_time
+from ingest.formats.dates import usable_instant
+from ingest.formats.parsed import ParsedFile, Source
+from ingest.formats.quality import CSV_QUALITY
+from ingest.formats.slots import days_of_slots, with_values
 from model.accounts import ChannelNumbers
 from model.zones import day_start_utc
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.channels import resolve_channels
-from ingest.csv_table import header_names, read_columns, split_by_reason, update_time
-from ingest.dates import usable_day
-from ingest.numbers import READING_MAX, exact_integers
-from ingest.parsed import ParsedFile, Source, gather_rejects, reject_rows
-from ingest.quality import CSV_QUALITY, KIND_QUALITY, quality_of
+from ingest.formats.channels import resolve_channels
+from ingest.formats.csv_table import header_names, read_columns, split_by_reason, update_time
+from ingest.formats.dates import usable_day
+from ingest.formats.numbers import READING_MAX, exact_integers
+from ingest.formats.parsed import ParsedFile, Source, gather_rejects, reject_rows
+from ingest.formats.quality import CSV_QUALITY, KIND_QUALITY, quality_of
 from ingest.versions import READING_KEY, best_first
 from model.accounts import ChannelNumbers
 from model.codes import ReadKind

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from ingest.parsed import Source, reject_rows
+from ingest.formats.parsed import Source, reject_rows
 from ingest.versions import DAY_KEY, best_first
 from model.codes import Quality
 from model.reads import ReadDays, slot_columns

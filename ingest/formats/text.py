@@ -6,7 +6,7 @@ import codecs
 
 import polars as pl
 
-from ingest.parsed import Source
+from ingest.formats.parsed import Source
 from model.errors import InputError
 
 BLANK_MAX = 1_000

@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.archive import Member, is_archive, unpack
-from ingest.detect import ARCHIVE, UNKNOWN, parse_file
-from ingest.land_report import LandedFile, LandReport, LandStatus, energy_by_unit
-from ingest.land_write import fresh_days, fresh_readings, write_days, write_readings, write_rejects
-from ingest.parsed import ParsedFile, gather_rejects, refused
+from ingest.formats.archive import Member, is_archive, unpack
+from ingest.formats.detect import ARCHIVE, UNKNOWN, parse_file
+from ingest.formats.parsed import ParsedFile, gather_rejects, refused
+from ingest.landing.report import LandedFile, LandReport, LandStatus, energy_by_unit
+from ingest.landing.write import fresh_days, fresh_readings, write_days, write_readings, write_rejects
 from model.accounts import ChannelNumbers
 from model.errors import InputError
 from model.schema import arranged

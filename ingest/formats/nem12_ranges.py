@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ingest.parsed import Source, reject_rows
-from ingest.quality import NEM12_QUALITY, quality_of
+from ingest.formats.parsed import Source, reject_rows
+from ingest.formats.quality import NEM12_QUALITY, quality_of
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ingest.dates import usable_day
-from ingest.days import Qualities, assemble_days
-from ingest.nem12_ranges import Ranges, nem12_quality, qualities_of
-from ingest.numbers import SLOT_MAX, exact_integers
-from ingest.parsed import Source, reject_rows
+from ingest.formats.dates import usable_day
+from ingest.formats.days import Qualities, assemble_days
+from ingest.formats.nem12_ranges import Ranges, nem12_quality, qualities_of
+from ingest.formats.numbers import SLOT_MAX, exact_integers
+from ingest.formats.parsed import Source, reject_rows
+from model.codes import Quality
 
 _DAY_MINUTES = 24 * 60
 _HEAD = 2  # fields of a 300 record before its values: indicator, date
@@ -34,7 +35,9 @@ def _parse_group(
     source: Source, group: pl.DataFrame, minutes: int, smallest_per: int, ranges: Ranges
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     count = _DAY_MINUTES // minutes
-    split = group.select("line", "channel_no", "text", pl.col("text").str.split(",").alias("fields"))
+    split = group.select(
+        "line", "channel_no", "life_start", "life_end", "text", pl.col("text").str.split(",").alias("fields")
+    )
     split, wrong = _with_right_count(source, split, count, minutes)
     read = split.with_columns(_tail(count)).join(
         ranges.days, on="line", how="left", validate="1:1", maintain_order="left"
@@ -50,7 +53,7 @@ def _parse_group(
     if sound.height < read.height:
         at = (sound["row"].to_numpy()[:, None] * count + np.arange(count)).reshape(-1)
         values = values.gather(at)
-    quality = _day_qualities(sound, ranges, count)
+    quality = _within_life(sound, values, _day_qualities(sound, ranges, count))
     keys = sound.select("line", "channel_no", "day", _raw_code(), "updated_at")
     return assemble_days(keys, values, quality, minutes), rejects
 
@@ -160,6 +163,24 @@ def _day_qualities(days: pl.DataFrame, ranges: Ranges, count: int) -> Qualities:
     if varies.any():
         quality[varies] = qualities_of(ranges, days.filter(pl.col("code") == "V")["line"], count)
     return quality
+
+
+def _within_life(days: pl.DataFrame, values: pl.Series, quality: Qualities) -> Qualities:
+    """Take the zeros of quality N for what they are on the days on which a channel begins and ends.
+
+    N says that there is no data. While a channel is read that is a gap; before its first and after its last
+    interval there is nothing to read, and a meter that changes its channels at noon writes N and 0 for the other
+    half of the day: estimating it would bill that half twice.
+    """
+    begins = (days["day"] == days["life_start"]).fill_null(False).to_numpy()
+    ends = (days["day"] == days["life_end"].dt.offset_by("-1d")).fill_null(False).to_numpy()
+    if not (begins.any() or ends.any()):
+        return quality
+    missing = quality == Quality.MISSING
+    before = np.logical_and.accumulate(missing, axis=1) & begins[:, None]
+    after = np.logical_and.accumulate(missing[:, ::-1], axis=1)[:, ::-1] & ends[:, None]
+    is_zero = (values == 0).fill_null(False).to_numpy().reshape(quality.shape)
+    return np.where((before | after) & is_zero, np.uint8(Quality.ACTUAL), quality)
 
 
 def _raw_code() -> pl.Expr:

@@ -1,6 +1,6 @@
 """Validation of channel-days: completeness, negative values, spikes; what fails is estimated.
 
-Pure: frames in, frames out. `ingest.vee_run` reads the lake, calls this block by block, and writes.
+Pure: frames in, frames out. `ingest.vee.run` reads the lake, calls this block by block, and writes.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.estimate import DayGrid, Estimated, Fault, build_grid, estimate_gaps
-from ingest.kernels import MISSING
-from ingest.rules import RuleSet
-from ingest.vee_days import (
+from ingest.vee.estimate import DayGrid, Estimated, Fault, build_grid, estimate_gaps
+from ingest.vee.findings import finish_findings, gap_findings, spike_warnings
+from ingest.vee.kernels import MISSING
+from ingest.vee.matrix import (
     bytes_column,
     day_kinds,
     in_order,
     value_columns,
     wide_checked,
 )
-from ingest.vee_findings import finish_findings, gap_findings, spike_warnings
-from ingest.vee_screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
+from ingest.vee.rules import RuleSet
+from ingest.vee.screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
 from model.accounts import ChannelNumbers
 from model.codes import Method, Quality
 from model.reads import Findings, ReadDays, VeeDays, read_days_schema

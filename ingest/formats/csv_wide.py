@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.channels import resolve_channels, with_day_slots
-from ingest.csv_table import header_names, read_columns, split_by_reason, update_time
-from ingest.dates import usable_day
-from ingest.days import assemble_days, settle_days
-from ingest.numbers import SLOT_MAX, exact_integers
-from ingest.parsed import ParsedFile, Source, gather_rejects, refused, reject_rows
-from ingest.quality import CSV_QUALITY, quality_of
+from ingest.formats.channels import resolve_channels, with_day_slots
+from ingest.formats.csv_table import header_names, read_columns, split_by_reason, update_time
+from ingest.formats.dates import usable_day
+from ingest.formats.days import assemble_days, settle_days
+from ingest.formats.numbers import SLOT_MAX, exact_integers
+from ingest.formats.parsed import ParsedFile, Source, gather_rejects, refused, reject_rows
+from ingest.formats.quality import CSV_QUALITY, quality_of
 from model.accounts import ChannelNumbers
 
 FORMAT = "wide"

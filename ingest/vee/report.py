@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee_days import flat_bytes
+from ingest.vee.matrix import flat_bytes
 from model.codes import Measure, Method
 from model.reads import Findings, slot_columns
 from model.units import SMALLEST_UNIT

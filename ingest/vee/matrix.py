@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from ingest.kernels import MISSING, Bytes, Ints, Values
+from ingest.vee.kernels import MISSING, Bytes, Ints, Values
 from model.reads import ReadDays, read_days_schema, slot_columns
 from model.schema import checked
 from model.zones import slot_clock_minutes

@@ -7,12 +7,12 @@ import hashlib
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest import csv_long, csv_wide, nem12, registers_csv, smt
-from ingest.archive import is_archive, unpack
-from ingest.csv_table import header_names
-from ingest.days import settle_days
-from ingest.parsed import ParsedFile, Source, gather_rejects, refused
-from ingest.text import read_source
+from ingest.formats import csv_long, csv_wide, nem12, registers_csv, smt
+from ingest.formats.archive import is_archive, unpack
+from ingest.formats.csv_table import header_names
+from ingest.formats.days import settle_days
+from ingest.formats.parsed import ParsedFile, Source, gather_rejects, refused
+from ingest.formats.text import read_source
 from ingest.versions import current_registers
 from model.accounts import ChannelNumbers
 from model.errors import InputError

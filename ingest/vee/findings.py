@@ -7,9 +7,9 @@ import numpy.typing as npt
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.estimate import DayGrid, Estimated, Fault
-from ingest.kernels import MISSING, Ints, Values
-from ingest.rules import RuleSet
+from ingest.vee.estimate import DayGrid, Estimated, Fault
+from ingest.vee.kernels import MISSING, Ints, Values
+from ingest.vee.rules import RuleSet
 from model.codes import Method, Severity
 from model.ids import content_hash
 from model.reads import Findings

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.parsed import Source, reject_rows
+from ingest.formats.parsed import Source, reject_rows
 from model.accounts import ChannelNumbers
 from model.codes import Measure
 from model.errors import InputError

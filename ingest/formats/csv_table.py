@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ingest.parsed import Source, reject_rows
+from ingest.formats.parsed import Source, reject_rows
 
 
 def header_names(source: Source) -> list[str]:

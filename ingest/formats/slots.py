@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from ingest.csv_table import split_by_reason
-from ingest.days import fold_slots, settle_days
-from ingest.numbers import SLOT_MAX, exact_integers
-from ingest.parsed import ParsedFile, Source, gather_rejects, reject_rows
-from ingest.quality import quality_of
+from ingest.formats.csv_table import split_by_reason
+from ingest.formats.days import fold_slots, settle_days
+from ingest.formats.numbers import SLOT_MAX, exact_integers
+from ingest.formats.parsed import ParsedFile, Source, gather_rejects, reject_rows
+from ingest.formats.quality import quality_of
 from model.codes import Quality
 
 _SLOT = ["channel_no", "day", "copy", "slot"]

@@ -1,0 +1,1 @@
+"""File formats: bytes to wide days and register reads, parsed in columns."""

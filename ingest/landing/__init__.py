@@ -1,0 +1,1 @@
+"""Landing: parsed files to immutable Parquet, each file once."""
