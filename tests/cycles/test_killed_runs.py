@@ -97,9 +97,6 @@ def test_a_night_killed_fifty_times_ends_in_the_same_bytes(files: DemoFiles, tmp
     killed, finished = (sum(column) for column in zip(*counts, strict=True))
     print(f"{killed} kills, {finished} nights finished, all equal to the clean one")
     assert killed >= KILLS
-    invoices = analytics_frame(workspace, "SELECT count(*) AS n FROM invoices").item()
-    assert (
-        invoices
-        == analytics_frame(open_workspace(tmp_path / "hand-0" / "books-0"), "SELECT count(*) FROM invoices").item()
-        > 0
-    )
+    counted = "SELECT count(*) AS invoices FROM invoices"
+    survivor = open_workspace(tmp_path / "hand-0" / "books-0")
+    assert analytics_frame(survivor, counted).item() == analytics_frame(workspace, counted).item() > 0
