@@ -8,7 +8,7 @@ from pathlib import Path
 from outputs.analytics import build_analytics
 from store.audit import record
 from store.control import control, transaction
-from store.workspace import Workspace, create_workspace
+from store.workspace import Workspace, lay_out_workspace, seal_workspace
 from tariffs.catalogue import tables_ddl
 
 
@@ -18,11 +18,12 @@ def init_workspace(root: Path, *, name: str, at: datetime, actor: str) -> Worksp
     Raises:
         ConfigError: the folder is a workspace already or holds other files.
     """
-    workspace = create_workspace(root, name=name, ddl=tables_ddl())
+    workspace = lay_out_workspace(root, name=name, ddl=tables_ddl())
     with control(workspace, purpose="init") as connection:
         with transaction(connection):
             record(
                 connection, at=at, actor=actor, action="init", subject=name, detail=f"layout in {workspace.root.name}"
             )
         build_analytics(workspace, connection)
+    seal_workspace(workspace)
     return workspace

@@ -56,8 +56,18 @@ class Workspace:
 def create_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Workspace:
     """Create a workspace; `ddl` adds the control tables of other folders (tariffs).
 
-    The configuration file is written last, so a kill leaves either no workspace or a whole one; running it again
-    finishes what was cut.
+    Raises:
+        ConfigError: there is one already, or the folder holds other files.
+    """
+    workspace = lay_out_workspace(root, name=name, ddl=ddl)
+    seal_workspace(workspace)
+    return workspace
+
+
+def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Workspace:
+    """Make the folders and the control database of a workspace that is not one before it is sealed.
+
+    A kill before `seal_workspace` leaves no workspace; laying it out again begins anew.
 
     Raises:
         ConfigError: there is one already, or the folder holds other files.
@@ -76,9 +86,13 @@ def create_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Works
     for folder in (workspace.lake, workspace.runs, workspace.quarantine):
         folder.mkdir(parents=True, exist_ok=True)
     _create_control(workspace, ddl)
-    config = f'# A Billmill workspace.\nname = "{_toml_text(name)}"\nlayout = {LAYOUT}\n'
-    write_bytes_atomic(root / CONFIG_NAME, config.encode())
     return workspace
+
+
+def seal_workspace(workspace: Workspace) -> None:
+    """Write the configuration file: from now on the folder is a workspace."""
+    config = f'# A Billmill workspace.\nname = "{_toml_text(workspace.name)}"\nlayout = {LAYOUT}\n'
+    write_bytes_atomic(workspace.root / CONFIG_NAME, config.encode())
 
 
 def open_workspace(root: Path) -> Workspace:
@@ -104,7 +118,7 @@ def open_workspace(root: Path) -> Workspace:
 
 
 def _is_ours(name: str) -> bool:
-    return name in {"lake", "quarantine", "control.duckdb", "control.duckdb.wal"} or name.startswith(".")
+    return name in {"lake", "quarantine", "control.duckdb", "control.duckdb.wal", "analytics.duckdb"} or name.startswith(".")
 
 
 def _toml_text(text: str) -> str:
