@@ -8,7 +8,7 @@ from pathlib import Path
 from outputs.analytics import build_analytics
 from store.audit import record
 from store.control import control, transaction
-from store.workspace import Workspace, lay_out_workspace, seal_workspace
+from store.workspace import LAYOUT, Workspace, lay_out_workspace, seal_workspace
 from tariffs.catalogue import tables_ddl
 
 
@@ -21,9 +21,7 @@ def init_workspace(root: Path, *, name: str, at: datetime, actor: str) -> Worksp
     workspace = lay_out_workspace(root, name=name, ddl=tables_ddl())
     with control(workspace, purpose="init") as connection:
         with transaction(connection):
-            record(
-                connection, at=at, actor=actor, action="init", subject=name, detail=f"layout in {workspace.root.name}"
-            )
+            record(connection, at=at, actor=actor, action="init", subject=name, detail=f"layout {LAYOUT}")
         build_analytics(workspace, connection)
     seal_workspace(workspace)
     return workspace

@@ -118,7 +118,8 @@ def open_workspace(root: Path) -> Workspace:
 
 
 def _is_ours(name: str) -> bool:
-    return name in {"lake", "quarantine", "control.duckdb", "control.duckdb.wal", "analytics.duckdb"} or name.startswith(".")
+    ours = {"lake", "quarantine", "control.duckdb", "control.duckdb.wal", "analytics.duckdb"}
+    return name in ours or name.startswith(".")
 
 
 def _toml_text(text: str) -> str:
