@@ -129,8 +129,10 @@ def _toml_text(text: str) -> str:
 def _create_control(workspace: Workspace, ddl: Sequence[str]) -> None:
     # A kill while DuckDB creates a file can leave one that cannot be opened, so it is made under another name.
     aside = workspace.control_path.with_name(".control.duckdb.new")
-    for left in (aside, aside.with_name(aside.name + ".wal")):
-        left.unlink(missing_ok=True)
+    # What an earlier attempt left was never part of a workspace; its .wal would not fit the new file.
+    for path in (aside, workspace.control_path):
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + ".wal").unlink(missing_ok=True)
     connection = duckdb.connect(str(aside))
     try:
         for statement in (*_control_ddl(), *ddl):

@@ -128,3 +128,11 @@ def test_a_changed_audit_entry_shows(workspace: Workspace) -> None:
 def test_the_last_three_backups_are_kept_and_open(workspace: Workspace) -> None:
     kept = [keep_backup(workspace, f"run-{number}") for number in range(4)]
     assert [path.exists() for path in kept] == [False, True, True, True]
+
+
+def test_the_log_of_an_unfinished_attempt_does_not_meet_the_new_database(workspace: Workspace) -> None:
+    (workspace.root / "billmill.toml").unlink()
+    (workspace.root / "control.duckdb.wal").write_bytes(b"of another file")
+    again = create_workspace(workspace.root, name="again")
+    with control(again, purpose="test") as connection:
+        assert query(connection, "SELECT count(*) FROM run").item() == 0
