@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -147,17 +145,3 @@ def _write_invoices(workspace: Workspace, run_id: str, numbered: Numbered) -> li
         write_lake_file(workspace, "invoices", folder, numbered.invoices),
         write_lake_file(workspace, "invoice_taxes", folder, numbered.invoice_taxes),
     ]
-
-
-def run_report(workspace: Workspace, row: dict[str, Any]) -> dict[str, Any]:
-    """Return what `run show --json` prints: the run's row, its plan's figures and its totals."""
-    folder = run_folder(workspace, row["run_id"])
-    plan = json.loads((folder / "plan" / "plan.json").read_bytes())
-    has_manifest = (folder / "manifest.json").is_file()
-    receipts = len(list((folder / "receipts").glob("p*.json"))) if (folder / "receipts").is_dir() else 0
-    return {
-        "run": {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in row.items()},
-        "accounts": plan["accounts"],
-        "partitions_done": receipts,
-        "totals": read_manifest(folder)["totals"] if has_manifest else {},
-    }

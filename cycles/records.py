@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -75,14 +74,11 @@ def refused_state(run_id: str, current: RunState, new: RunState) -> BillmillErro
         RunState.STAGED: f"billmill cycle run {run_id}",
         RunState.VALIDATED: f"billmill cycle approve {run_id}",
         RunState.APPROVED: f"billmill cycle publish {run_id}",
-        RunState.PUBLISHED: "nothing: it is published; a correction is a new run",
+        RunState.PUBLISHED: "nothing; what is published is corrected by a new run",
         RunState.ABANDONED: "plan a new run with a higher --sequence",
     }
-    message = f"run `{run_id}` is {current.value}; it cannot become {new.value} now"
+    if current == new:
+        message = f"run `{run_id}` is {current.value} already"
+    else:
+        message = f"run `{run_id}` is {current.value}; it cannot become {new.value} now"
     return ControlError(message, hint=f"next: {steps[current]}")
-
-
-def published_at_or_none(row: dict[str, Any]) -> datetime | None:
-    """Return when a run was published, None before that."""
-    value: datetime | None = row["published_at"]
-    return value

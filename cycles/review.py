@@ -22,10 +22,10 @@ def approve_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
         row = the_run(connection, run_id)
         if row["state"] in {RunState.APPROVED, RunState.PUBLISHED} and row["approved_by"] == actor:
             return False
-        if row["planned_by"] == actor:
+        if row["state"] == RunState.VALIDATED and row["planned_by"] == actor:
             raise ControlError(
                 f"run `{run_id}` was planned by {actor}; the same person cannot approve it",
-                hint="another person approves: billmill cycle approve RUN --by NAME",
+                hint=f"another person approves: billmill cycle approve {run_id} --by NAME",
             )
         change_state(connection, run_id, RunState.APPROVED, approved_by=actor)
         detail = f"planned by {row['planned_by']}, {row['billed']} billed, {row['parked']} parked"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,8 @@ from cycles.plan import run_folder
 from cycles.records import list_runs, the_run
 from cycles.run import read_manifest, run_table
 from model.codes import RunState
+from outputs.screens import money_text
+from outputs.summary import RunSummary, describe_run, run_summary
 from store.control import control
 from store.workspace import Workspace
 
@@ -23,14 +26,44 @@ _NEXT = {
 }
 
 
+@dataclass(frozen=True)
+class RunDetails:
+    """All that `run show` prints."""
+
+    row: dict[str, Any]
+    """The run's row of model.control.Runs, and `digest` once it is staged."""
+    facts: dict[str, object]
+    """The same as names and values for a person."""
+    summary: RunSummary | None
+    """Its control sheet; None before it is staged."""
+
+
 def all_runs(workspace: Workspace) -> pl.DataFrame:
-    """Return the runs, newest business date first."""
+    """Return the runs, newest business date first; `total` in major units with its currency, for a person."""
     with control(workspace, purpose="run list") as connection:
         runs = list_runs(connection)
-    return runs.select(
-        "run_id", "cycle_id", "business_date", "state", "selected", "billed", "parked", "total_minor", "planned_by",
-        "approved_by", "published_at",
+    totals = [
+        None if minor is None else money_text(minor, run_currency(workspace, run))
+        for run, minor in runs.select("run_id", "total_minor").iter_rows()  # a row per run
+    ]
+    return runs.with_columns(pl.Series("total", totals, dtype=pl.String)).select(
+        "run_id", "state", "cycle_id", "business_date", "selected", "billed", "parked", "total_minor", "total",
+        "planned_by", "approved_by", "published_at",
     )  # fmt: skip
+
+
+def run_currency(workspace: Workspace, run_id: str) -> str | None:
+    """Return the currency of a run's bills; None when there are several, whose totals cannot be added up."""
+    due = run_folder(workspace, run_id) / "plan" / "due.parquet"
+    if not due.is_file():
+        return None
+    found = pl.scan_parquet(due).select(pl.col("currency").unique()).collect()["currency"].to_list()
+    return str(found[0]) if len(found) == 1 else None
+
+
+def next_step(run_id: str, state: RunState) -> str | None:
+    """Return the command that takes a run further, None when it is at its end."""
+    return f"billmill {_NEXT[state]} {run_id}" if _NEXT[state] else None
 
 
 def run_status(workspace: Workspace, run_id: str | None) -> pl.DataFrame:
@@ -45,11 +78,10 @@ def run_status(workspace: Workspace, run_id: str | None) -> pl.DataFrame:
     for row in wanted.iter_rows(named=True):  # a row per run
         receipts = run_folder(workspace, row["run_id"]) / "receipts"
         done = len(list(receipts.glob("p*.json"))) if receipts.is_dir() else 0
-        following = _NEXT[RunState(row["state"])]
         rows.append({
             "run_id": row["run_id"], "state": row["state"], "partitions": f"{done} of {row['partitions']}",
             "selected": row["selected"], "billed": row["billed"], "parked": row["parked"],
-            "next": f"billmill {following} {row['run_id']}" if following else "nothing",
+            "next": next_step(row["run_id"], RunState(row["state"])) or "nothing",
         })  # fmt: skip
     columns = {
         "run_id": pl.String, "state": pl.String, "partitions": pl.String, "selected": pl.Int64, "billed": pl.Int64,
@@ -58,64 +90,23 @@ def run_status(workspace: Workspace, run_id: str | None) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns)
 
 
-def run_details(workspace: Workspace, run_id: str) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
-    """Return a run's row, and its control totals by branch and commodity and what is parked, once it has any."""
+def run_details(workspace: Workspace, run_id: str) -> RunDetails:
+    """Return a run's row, and its control sheet once it is staged."""
     with control(workspace, purpose="run show") as connection:
         row = the_run(connection, run_id)
+    facts = describe_run(row, run_currency(workspace, run_id))
     folder = run_folder(workspace, run_id)
     if not (folder / "manifest.json").is_file():
-        return row, {}
+        return RunDetails(row, facts, None)
+    digest = {"digest": read_manifest(folder)["digest"]}
+    return RunDetails(row | digest, facts | digest, summarise_run(workspace, run_id))
+
+
+def summarise_run(workspace: Workspace, run_id: str) -> RunSummary:
+    """Return the control sheet of a staged run."""
+    folder = run_folder(workspace, run_id)
     manifest = read_manifest(folder)
-    names = ("bills", "bill_lines", "parked", "energy_controls")
-    frames = {name: run_table(workspace, manifest, name).collect() for name in names}
+    names = ("bill_lines", "bills", "parked", "energy_controls")
+    lines, bills, parked, energy = (run_table(workspace, manifest, name).collect() for name in names)
     due = pl.read_parquet(folder / "plan" / "due.parquet")
-    return row | {"digest": manifest["digest"]}, control_tables(due, **frames)
-
-
-def control_tables(
-    due: pl.DataFrame,
-    bills: pl.DataFrame,
-    bill_lines: pl.DataFrame,
-    parked: pl.DataFrame,
-    energy_controls: pl.DataFrame,
-) -> dict[str, pl.DataFrame]:
-    """Return the control sheets of a run: by branch, by commodity, energy, parked by reason."""
-    energy = (
-        energy_controls.group_by("measure").agg(pl.col("read", "billed", "parked", "unpriced").sum()).sort("measure")
-    )
-    reasons = (
-        parked.group_by("reason", "owner").agg(pl.len().alias("agreements"), pl.col("detail").first()).sort("reason")
-    )
-    return {
-        "By branch (money in minor units)": _by(due, bill_lines, parked, "branch_id", bills),
-        "By commodity": _by(due, bill_lines, parked, "commodity", None),
-        "Interval reads, smallest units: read = billed + parked + unpriced": energy,
-        "Parked": reasons,
-    }
-
-
-def _by(
-    due: pl.DataFrame, lines: pl.DataFrame, parked: pl.DataFrame, key: str, bills: pl.DataFrame | None
-) -> pl.DataFrame:
-    is_tax = pl.col("category") == "tax"
-    amount = pl.col("amount_minor")
-    of_lines = lines.group_by(key).agg(
-        pl.col("agreement_id").n_unique().alias("billed"),
-        amount.filter(~is_tax).sum().alias("net"),
-        amount.filter(is_tax).sum().alias("tax"),
-        amount.sum().alias("total"),
-    )
-    sheet = (
-        due.group_by(key)
-        .agg(pl.len().alias("due"))
-        .join(of_lines, on=key, how="left", validate="1:1")
-        .join(parked.group_by(key).agg(pl.len().alias("parked")), on=key, how="left", validate="1:1")
-        .sort(key)
-        .select(key, "due", "billed", "parked", "net", "tax", "total")
-    )
-    if bills is not None:
-        counted = bills.group_by(key).agg(pl.len().alias("bills"))
-        sheet = sheet.join(counted, on=key, how="left", validate="1:1").select(
-            key, "due", "billed", "parked", "bills", "net", "tax", "total"
-        )
-    return sheet.with_columns(pl.col(pl.Int64, pl.UInt32).fill_null(0))
+    return run_summary(due, lines, bills, parked, energy)

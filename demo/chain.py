@@ -18,7 +18,7 @@ from cycles.publish import publish_run
 from cycles.review import approve_run
 from cycles.run import read_manifest, run_cycle, run_table
 from cycles.setup import init_workspace
-from cycles.status import control_tables
+from cycles.status import summarise_run
 from demo.night import prepare
 from ingest.landing.land import land_files
 from ingest.landing.report import LandReport
@@ -127,11 +127,9 @@ def _period(accounts: Path, cycle_id: str) -> tuple[date, date]:
 
 
 def _summarise(workspace: Workspace, report: DemoReport) -> None:
-    folder = run_folder(workspace, report.run_id)
-    manifest = read_manifest(folder)
-    names = ("bills", "bill_lines", "parked", "energy_controls")
-    frames = {name: run_table(workspace, manifest, name).collect() for name in names}
-    report.tables = control_tables(pl.read_parquet(folder / "plan" / "due.parquet"), **frames)
+    manifest = read_manifest(run_folder(workspace, report.run_id))
+    frames = {name: run_table(workspace, manifest, name).collect() for name in ("bills", "bill_lines")}
+    report.tables = summarise_run(workspace, report.run_id).tables()
     # A bill worth explaining: time-of-use energy and an estimate, the one with the most lines among them.
     lines = frames["bill_lines"]
     rich = lines.filter(pl.col("tou") != "", pl.col("is_estimated")).select("bill_id").unique()

@@ -19,7 +19,7 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _ESTIMATED = "░"
 
 SVG_WIDTH, SVG_HEIGHT = 720, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 12, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 8, 12, 26
 
 
 @dataclass(frozen=True)

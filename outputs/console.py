@@ -4,34 +4,49 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 ROWS_SHOWN = 50
+# Wide enough for every table when nobody's window sets a width.
+PIPED_WIDTH = 160
 
 
 def stdout() -> Console:
     """Return the console of results. Width follows the terminal; piped output is wide enough for its tables."""
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+    # Tables speak by their words: a name that holds [brackets] is text, never markup.
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, soft_wrap=False)
 
 
-def print_frame(frame: pl.DataFrame, title: str | None = None, *, limit: int = ROWS_SHOWN) -> None:
-    """Print a frame as a table: numbers to the right, at most `limit` rows, and how many were left out."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
-    for name, dtype in frame.schema.items():
-        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.head(limit).iter_rows():
-        table.add_row(*(_cell(value) for value in row))
+def print_frame(
+    frame: pl.DataFrame, title: str | None = None, *, limit: int = ROWS_SHOWN, nothing: str = "no rows"
+) -> None:
+    """Print a frame as a table: numbers to the right, at most `limit` rows, and how many were left out.
+
+    A frame without rows prints `nothing`. Where a window is too narrow for the table each row stands as a block of
+    names and values.
+    """
     console = stdout()
-    console.print(table)
+    if frame.is_empty():
+        sys.stdout.write(f"{nothing}\n")
+        return
+    shown = frame.head(limit)
+    table = _table(shown)
+    if title is not None:
+        console.print(title, style="bold", markup=False)
+    if Measurement.get(console, console.options, table).minimum <= console.width:
+        console.print(table)
+    else:
+        _print_blocks(shown)
     if frame.height > limit:
-        console.print(f"... {frame.height - limit:,} more")
+        sys.stdout.write(f"... {frame.height - limit:,} more; all of them with --json\n")
 
 
 def print_json(value: object) -> None:
@@ -41,9 +56,7 @@ def print_json(value: object) -> None:
 
 def print_facts(facts: Mapping[str, object]) -> None:
     """Print names and values, aligned."""
-    width = max((len(name) for name in facts), default=0)
-    for name, value in facts.items():
-        sys.stdout.write(f"{name:<{width}}  {_cell(value)}\n")
+    _print_pairs(facts, indent="")
 
 
 def plain(value: object) -> Any:
@@ -63,15 +76,53 @@ def plain(value: object) -> Any:
             return value
 
 
-def _cell(value: object) -> str:
+def cell_text(value: object) -> str:
+    """Return a value as a person reads it: thousands apart, times to the second in UTC, nothing for null."""
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
-        case int():
+        case int() | Decimal():
             return f"{value:,}"
         case datetime():
             return value.strftime("%Y-%m-%d %H:%M:%S")
         case _:
-            return str(value)
+            # A line break or an escape sequence from a file must not move the cursor of who reads.
+            return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(value))
+
+
+def _table(frame: pl.DataFrame) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name, dtype in frame.schema.items():
+        table.add_column(_name(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(_plain_markup(cell_text(value)) for value in row))
+    return table
+
+
+def _plain_markup(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _print_blocks(frame: pl.DataFrame) -> None:
+    for number, row in enumerate(frame.iter_rows(named=True)):
+        if number:
+            sys.stdout.write("\n")
+        _print_pairs({_name(name): value for name, value in row.items()}, indent="  ")
+
+
+def _print_pairs(pairs: Mapping[str, object], *, indent: str) -> None:
+    width = _longest(list(pairs))
+    for name, value in pairs.items():
+        sys.stdout.write(f"{indent}{name:<{width}}  {cell_text(value)}".rstrip() + "\n")
+
+
+def _longest(names: Sequence[str]) -> int:
+    return max((len(name) for name in names), default=0)
+
+
+def _name(column: str) -> str:
+    return column.replace("_", " ")

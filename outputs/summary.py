@@ -47,7 +47,7 @@ class RunSummary:
         titled = {
             "By branch": self.by_branch,
             "By commodity": self.by_commodity,
-            "Interval reads, in smallest units: read = billed + parked + unpriced": self.energy,
+            "Interval reads: read = billed + parked + unpriced": self.energy,
             "Parked": self.parked,
             "Largest bills": self.top_bills,
             "Bills in credit": self.negative_bills,

@@ -10,7 +10,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.formats.channels import resolve_channels, with_day_slots
 from ingest.formats.csv_table import header_names, read_columns, split_by_reason, update_time
-from ingest.formats.dates import usable_instant
+from ingest.formats.dates import parsed_once, usable_instant
 from ingest.formats.parsed import ParsedFile, Source
 from ingest.formats.quality import CSV_QUALITY
 from ingest.formats.slots import days_of_slots, with_values
@@ -40,9 +40,9 @@ def parse_long(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFil
 
 def _with_times(source: Source, rows: pl.DataFrame, has_update: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     timed = rows.with_columns(
-        _instants(rows["start"]),
+        parsed_once(rows["start"], _instants).alias("start_utc"),
         (pl.col("updated_at") != "" if has_update else pl.lit(False)).alias("has_update"),
-        update_time(has_update),
+        parsed_once(rows["updated_at"], _update_times).alias("updated_at") if has_update else update_time(False),
     )
     is_bad = pl.col("start_utc").is_null() | (pl.col("has_update") & pl.col("updated_at").is_null())
     detail = pl.format(
@@ -63,6 +63,10 @@ def _instants(start: pl.Series) -> pl.Series:
         instants = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
     frame = pl.DataFrame({"start_utc": instants})
     return frame.select(usable_instant(pl.col("start_utc"))).to_series()
+
+
+def _update_times(text: pl.Series) -> pl.Series:
+    return pl.DataFrame({"updated_at": text}).select(update_time(True)).to_series()
 
 
 def _with_slots(source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

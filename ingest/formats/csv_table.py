@@ -29,14 +29,16 @@ def read_columns(
     length = pl.col("fields").list.len()
     is_right = length == len(header)
     detail = pl.format("expected {} fields, found {}", pl.lit(len(header)), length)
-    rejects = reject_rows(source, fields.filter(~is_right), "wrong_field_count", detail)
+    wrong = fields.filter(~is_right)
+    rejects = reject_rows(source, wrong, "wrong_field_count", detail)
+    right = fields.filter(is_right) if wrong.height else fields  # a filter copies the lists
     wanted = [
         pl.col("fields").list.get(header.index(name)).str.strip_chars(' \t"').alias(name)
         for name in names
         if name in header
     ]
     values = [pl.col("fields").list.slice(*span).alias("values")] if span[1] else []
-    return fields.filter(is_right).select("line", *wanted, *values), rejects
+    return right.select("line", *wanted, *values), rejects
 
 
 def update_time(has_column: bool) -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -21,3 +22,12 @@ def usable_instant(instant: pl.Expr) -> pl.Expr:
     first = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
     last = datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC)
     return pl.when(instant.is_between(first, last)).then(instant)
+
+
+def parsed_once(text: pl.Series, parse: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Return `parse(text)`, parsing each distinct text once: the times of a file repeat from channel to channel."""
+    distinct = text.unique()
+    told = pl.DataFrame({"text": distinct, "parsed": parse(distinct)})
+    rows = pl.DataFrame({"text": text})
+    found = rows.join(told, on="text", how="left", validate="m:1", nulls_equal=True, maintain_order="left")
+    return found["parsed"]

@@ -32,14 +32,16 @@ def assemble_days(keys: pl.DataFrame, values: pl.Series, quality: Qualities, int
         values = values.set(pl.Series(unused.reshape(-1)), None)
     worst = quality.max(axis=1, initial=0)
     names = slot_columns(interval_minutes)
-    slots = [values.gather_every(count, slot).alias(names[slot]) for slot in range(count)]
+    slots = values.to_frame("value").select(
+        pl.col("value").gather_every(count, slot).alias(names[slot]) for slot in range(count)
+    )
     absent = [pl.lit(None, dtype=pl.Int32).alias(name) for name in names[count:]]
     days = keys.with_columns(
         pl.lit(count, dtype=pl.Int16).alias("n"),
         pl.Series("worst", worst, dtype=pl.UInt8),
         _flags(quality, worst),
         pl.lit(0, dtype=pl.Int64).alias("seq"),
-        *slots,
+        *slots.iter_columns(),
         *absent,
     )
     return days.select(*column_names(ReadDays), *names, "line")

@@ -34,10 +34,10 @@ def without_repeats(
 
 
 def _news(load: pl.DataFrame, known: pl.DataFrame, key: list[str], compared: Sequence[str]) -> pl.DataFrame:
-    told = known.select(*key, *compared, "updated_at").with_columns(pl.lit(True).alias("is_known"))
-    paired = load.join(told, on=key, how="left", validate="1:1", suffix="_known", maintain_order="left")
-    is_equal = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_known")) for name in compared)
+    said = [*key, *compared]
+    told = known.select(*said, pl.col("updated_at").alias("updated_at_known"), pl.lit(True).alias("is_known"))
+    paired = load.join(told, on=said, how="left", validate="1:1", nulls_equal=True, maintain_order="left")
     later = pl.col("updated_at") > pl.col("updated_at_known")
     is_later = later.fill_null(pl.col("updated_at").is_not_null() & pl.col("updated_at_known").is_null())
-    repeats = pl.col("is_known").fill_null(False) & is_equal & ~is_later
+    repeats = pl.col("is_known").fill_null(False) & ~is_later
     return paired.filter(~repeats).select(load.columns)

@@ -1,0 +1,165 @@
+"""What the commands print for a person: counts that add up, units beside quantities, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from accounts.importing import ImportReport
+from ingest.landing.report import LandedFile, LandReport, LandStatus
+from ingest.vee.report import VeeReport
+from model.codes import Measure
+from model.money import format_minor
+from model.units import READABLE_UNIT, SMALLEST_UNIT
+from outputs.console import ROWS_SHOWN, print_facts, print_frame
+from outputs.reads_report import rejected_lines, vee_findings
+
+_THOUSANDTHS = -3  # a readable unit is a thousand of its smallest unit
+
+
+def imported_rows(report: ImportReport) -> pl.DataFrame:
+    """Return what an import recorded: table, new, changed, same."""
+    rows = [{"table": table, "new": c.new, "changed": c.changed, "same": c.same} for table, c in report.counts.items()]
+    return pl.DataFrame(rows, schema={"table": pl.String, "new": pl.Int64, "changed": pl.Int64, "same": pl.Int64})
+
+
+def print_import(report: ImportReport) -> None:
+    """Print what an import recorded and what it rejected."""
+    if report.is_recorded:
+        print_frame(imported_rows(report))
+    if report.rejects.height:
+        print_frame(report.rejects, f"\nRejected: {report.rejects.height:,} rows")
+
+
+def print_landing(report: LandReport, quarantine: Path) -> None:
+    """Print what landed, file by file; when there are many, the files that need a look come first."""
+    print_facts(_landing_facts(report))
+    files = sorted(report.files, key=_needs_no_look) if len(report.files) > ROWS_SHOWN else report.files
+    names = _short_names([file.name for file in files])
+    print()
+    print_frame(pl.DataFrame([_file_row(file, names[file.name]) for file in files], infer_schema_length=None))
+    reasons = rejected_lines(report)
+    if reasons.height:
+        named = reasons.with_columns(pl.col("file").replace_strict(names, return_dtype=pl.String))
+        print_frame(named, f"\nRejected lines by reason; the lines are in {quarantine}")
+
+
+def landing_next(report: LandReport) -> str | None:
+    """Return the command that follows a landing, None when no day of intervals landed."""
+    days = [(file.first_day, file.last_day) for file in report.files if file.days and file.first_day and file.last_day]
+    if not days:
+        return None
+    first, last = min(day for day, _ in days), max(day for _, day in days)
+    return f"next: billmill reads vee --from {first} --to {last + timedelta(days=1)}"
+
+
+def print_vee(report: VeeReport) -> None:
+    """Print what VEE judged, estimated and found."""
+    methods = ", ".join(f"{count:,} {method.replace('_', ' ')}" for method, count in report.slots_by_method.items())
+    facts = {
+        "channel-days": f"{report.days_judged:,} judged = {report.days_complete:,} complete + "
+        f"{report.days_estimated:,} estimated or edited + {report.days_missing:,} missing",
+        "estimates": f"{methods} slots" if methods else "none",
+        "written": "nothing new" if report.seq is None else f"{report.rows_written:,} channel-days as load {report.seq}",
+    }
+    print_facts(facts)
+    quantities = [_quantity_row(report, measure) for measure in sorted(report.quantity_before)]
+    if quantities:
+        print()
+        print_frame(pl.DataFrame(quantities))
+    findings = vee_findings(report)
+    if findings.height:
+        print_frame(findings, "\nFindings, new")
+
+
+def describe_plan(content: Mapping[str, Any]) -> dict[str, object]:
+    """Return a plan as names and values for a person."""
+    cycle = content["cycle"]
+    return {
+        "run": content["run_id"],
+        "cycle": f"{cycle['cycle_id']}, {cycle['period_start_date']} to {cycle['period_end_date']} (not included)",
+        "business date": content["business_date"],
+        "branches": ", ".join(content["branches"]) or "all",
+        "due": f"{content['selected']:,} agreements of {content['accounts']:,} accounts",
+        "reads up to load": content["seq_max"],
+        "partitions": content["partitions"],
+        "fingerprint": content["fingerprint"],
+    }
+
+
+def describe_result(
+    run_id: str, state: str, totals: Mapping[str, int], currency: str | None, computed: int
+) -> dict[str, object]:
+    """Return what a computed run came to; without one currency its totals are not added up."""
+    facts: dict[str, object] = {
+        "run": run_id,
+        "state": state,
+        "agreements": f"{totals['selected']:,} due = {totals['billed']:,} billed + {totals['parked']:,} parked",
+        "bills": totals["rows_bills"],
+    }
+    for name in ("net", "tax"):
+        facts[name] = money_text(totals[f"{name}_minor"], currency)
+    facts["total"] = money_text(totals["bills_minor"], currency) + " = lines = debits = credits"
+    return facts | {"partitions": f"{computed} computed now"}
+
+
+def money_text(amount_minor: int, currency: str | None) -> str:
+    """Return an amount in major units with its currency: 123456 AUD is `1,234.56 AUD`."""
+    return "in several currencies" if currency is None else f"{format_minor(amount_minor, currency)} {currency}"
+
+
+def _landing_facts(report: LandReport) -> dict[str, object]:
+    counts = [f"{report.count(status)} {status.value.replace('_', ' ')}" for status in LandStatus]
+    energy = ", ".join(f"{Decimal(amount):,} {unit}" for unit, amount in report.energy.items())
+    landed = f"{report.days:,} channel-days, {report.readings:,} readings"
+    return {
+        "files": f"{len(report.files)} = {' + '.join(counts)}",
+        "landed": landed + (f"; {energy}" if energy else ""),
+        "unchanged": f"{report.unchanged:,} channel-days and readings said what was known",
+        "rejected": f"{report.rejected:,} lines",
+    }
+
+
+def _needs_no_look(file: LandedFile) -> bool:
+    return file.status != LandStatus.UNUSABLE and not file.rejected
+
+
+def _short_names(names: list[str]) -> dict[str, str]:
+    """Return each path without the folders that all of them share."""
+    folders = {Path(name).parent for name in names}
+    return {name: Path(name).name if len(folders) == 1 else name for name in names}
+
+
+def _file_row(file: LandedFile, name: str) -> dict[str, object]:
+    energy = ", ".join(f"{Decimal(amount):,} {unit}" for unit, amount in (file.energy or {}).items())
+    is_here = file.status == LandStatus.LANDED
+    told = {LandStatus.LANDED: energy, LandStatus.ALREADY_LANDED: "", LandStatus.UNUSABLE: file.message}
+    return {
+        "file": name,
+        "status": file.status.value.replace("_", " "),
+        "format": "" if file.status == LandStatus.ALREADY_LANDED else file.file_format,
+        "load": file.seq,
+        "days": file.days if is_here else None,
+        "readings": file.readings if is_here else None,
+        "unchanged": file.unchanged if is_here else None,
+        "rejected": None if file.status == LandStatus.ALREADY_LANDED else file.rejected,
+        "first": file.first_day,
+        "last": file.last_day,
+        "landed": told[file.status],
+    }
+
+
+def _quantity_row(report: VeeReport, measure: str) -> dict[str, object]:
+    before, after = report.quantity_before[measure], report.quantity_after[measure]
+    return {
+        "measure": measure,
+        "as landed": Decimal(before).scaleb(_THOUSANDTHS),
+        "as used": Decimal(after).scaleb(_THOUSANDTHS),
+        "difference": Decimal(after - before).scaleb(_THOUSANDTHS),
+        "unit": READABLE_UNIT[SMALLEST_UNIT[Measure(measure)]],
+    }
