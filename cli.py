@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from model.errors import BillmillError, ConfigError, ExitCode
 
@@ -18,8 +19,24 @@ if TYPE_CHECKING:
     from model.progress import Progress
     from store.workspace import Workspace
 
+
+class _Commands(TyperGroup):
+    """All commands: one that is interrupted, or whose reader has seen enough, ends without a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's context is click's
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _talk("interrupted; nothing is lost, run the same command again")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            _leave_stdout()
+            raise typer.Exit(ExitCode.DONE) from None
+
+
 app = typer.Typer(
     name="billmill",
+    cls=_Commands,
     help="Bill a utility: meter reads in; bills, ledger and invoices out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -106,8 +123,9 @@ def _print(as_json: bool, value: object, show: Callable[[], None]) -> None:
         show()
 
 
-def _talk(text: str) -> None:
-    print(text, file=sys.stderr)
+def _talk(text: str | None) -> None:
+    if text is not None:
+        print(text, file=sys.stderr)
 
 
 @app.command()
@@ -164,24 +182,12 @@ def accounts_import(
 
     Example: `billmill accounts import accounts.csv meters.csv`
     """
-    import polars as pl
-
     from accounts.importing import import_files
-    from outputs.console import print_frame
+    from outputs.screens import imported_rows, print_import
 
     report = import_files(_open(workspace), paths, all_or_nothing=all_or_nothing, recorded_at=_now(), actor=_actor(by))
-    counts = pl.DataFrame(
-        [{"table": table, "new": c.new, "changed": c.changed, "same": c.same} for table, c in report.counts.items()],
-        schema={"table": pl.String, "new": pl.Int64, "changed": pl.Int64, "same": pl.Int64},
-    )
-
-    def show() -> None:
-        if report.is_recorded:
-            print_frame(counts, "Recorded")
-        if report.rejects.height:
-            print_frame(report.rejects, f"Rejected: {report.rejects.height} rows")
-
-    _print(json, {"recorded": report.is_recorded, "counts": counts, "rejects": report.rejects}, show)
+    value = {"recorded": report.is_recorded, "counts": imported_rows(report), "rejects": report.rejects}
+    _print(json, value, lambda: print_import(report))
     if not report.is_recorded:
         _talk("nothing was recorded (--all-or-nothing)")
         raise typer.Exit(ExitCode.REFUSED)
@@ -229,7 +235,7 @@ def tariff_factors(
     def show() -> None:
         print_facts(counts)
         if rejects.height:
-            print_frame(rejects, "Rejected")
+            print_frame(rejects, f"\nRejected: {rejects.height} rows")
 
     _print(json, {**counts, "rejects": rejects}, show)
     if rejects.height:
@@ -246,7 +252,7 @@ def tariff_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> 
     from tariffs.library import tariff_versions
 
     frame = tariff_versions(_open(workspace))
-    _print(json, frame, lambda: print_frame(frame))
+    _print(json, frame, lambda: print_frame(frame, nothing="no tariffs yet: billmill tariff add FILES"))
 
 
 @tariff_app.command("show")
@@ -281,22 +287,18 @@ def reads_land(
     """
     from ingest.landing.land import land_files
     from ingest.landing.report import LandStatus
-    from outputs.console import print_frame
     from outputs.reads_report import landed_files, rejected_lines
+    from outputs.screens import landing_next, print_landing
 
     opened = _open(workspace)
     report = land_files(opened, files, received_at=_now())
-    landed, reasons = landed_files(report), rejected_lines(report)
-
-    def show() -> None:
-        print_frame(landed)
-        if reasons.height:
-            print_frame(reasons, f"Rejected lines by reason (see {opened.quarantine})")
-
-    _print(json, {"files": landed, "rejected": reasons}, show)
+    value = {"files": landed_files(report), "rejected": rejected_lines(report)}
+    _print(json, value, lambda: print_landing(report, opened.quarantine))
     if report.count(LandStatus.UNUSABLE) == len(report.files):
+        _talk("error: no file could be used\nhint: the list above says what was expected of each")
         raise typer.Exit(ExitCode.REFUSED)
-    if reasons.height:
+    _talk(landing_next(report))
+    if report.rejected:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
 
@@ -313,18 +315,11 @@ def reads_vee(
     Example: `billmill reads vee --from 2026-10-01 --to 2026-11-01`
     """
     from ingest.vee.run import run_vee
-    from outputs.console import print_facts, print_frame
     from outputs.reads_report import vee_figures, vee_findings
+    from outputs.screens import print_vee
 
     report = run_vee(_open(workspace), from_date=from_date.date(), to_date=to_date.date(), received_at=_now())
-    facts, findings = vee_figures(report), vee_findings(report)
-
-    def show() -> None:
-        print_facts(facts)
-        if findings.height:
-            print_frame(findings, "Findings")
-
-    _print(json, {**facts, "findings": findings}, show)
+    _print(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
 
 
 @cycle_app.command("plan")
@@ -333,7 +328,9 @@ def cycle_plan(
     business_date: Annotated[datetime, typer.Option("--business-date", formats=["%Y-%m-%d"], help="Date of the run.")],
     branch: Annotated[list[str] | None, typer.Option("--branch", help="Only this branch; may be repeated.")] = None,
     sequence: Annotated[int, typer.Option("--sequence", min=1, help="Number of the run on that date.")] = 1,
-    partitions: Annotated[int | None, typer.Option("--partitions", min=1, show_default="by cost")] = None,
+    partitions: Annotated[
+        int | None, typer.Option("--partitions", min=1, show_default="by cost", help="Parts computed one by one.")
+    ] = None,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
     json: JsonOption = False,
@@ -344,6 +341,7 @@ def cycle_plan(
     """
     from cycles.plan import PlanRequest, plan_cycle
     from outputs.console import print_facts
+    from outputs.screens import describe_plan
 
     request = PlanRequest(
         cycle, business_date.date(), tuple(branch or ()), sequence, partitions, known_at=_now(), actor=_actor(by)
@@ -352,8 +350,12 @@ def cycle_plan(
     shown = {
         key: planned.content[key] for key in ("run_id", "selected", "accounts", "partitions", "seq_max", "fingerprint")
     }
-    _print(json, shown | {"new": planned.is_new}, lambda: print_facts(shown))
-    _talk(f"next: billmill cycle run {planned.run_id}" if planned.is_new else "this plan was there already")
+    _print(json, shown | {"new": planned.is_new}, lambda: print_facts(describe_plan(planned.content)))
+    _talk(
+        f"next: billmill cycle run {planned.run_id}"
+        if planned.is_new
+        else f"planned before; see: billmill cycle status {planned.run_id}"
+    )
 
 
 @cycle_app.command("run")
@@ -372,15 +374,19 @@ def cycle_run(
     Example: `billmill cycle run bill-2026-10-20261104-1`
     """
     from cycles.run import run_cycle
+    from cycles.status import next_step, run_currency
     from outputs.console import print_facts
+    from outputs.screens import describe_result
 
+    opened = _open(workspace)
     with _progress(json) as progress:
-        result = run_cycle(
-            _open(workspace), run, workers=_workers(workers), progress=progress, at=_now(), actor=_actor(by)
-        )
-    shown = {"run_id": result.run_id, "state": result.state.value, "computed": result.computed, **result.totals}
-    _print(json, shown, lambda: print_facts(shown))
-    selected, parked = result.totals["selected"], result.totals["parked"]
+        result = run_cycle(opened, run, workers=_workers(workers), progress=progress, at=_now(), actor=_actor(by))
+    state, totals = result.state.value, result.totals
+    facts = describe_result(run, state, totals, run_currency(opened, run), result.computed)
+    _print(json, {"run_id": run, "state": state, "computed": result.computed, **totals}, lambda: print_facts(facts))
+    following = next_step(run, result.state)
+    _talk(following and f"next: {following}")
+    selected, parked = totals["selected"], totals["parked"]
     if parked * 100 > parked_limit * selected:
         _talk(f"{parked} of {selected} agreements are parked, more than {parked_limit} %: billmill run show {run}")
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
@@ -400,7 +406,7 @@ def cycle_status(
     from outputs.console import print_frame
 
     frame = run_status(_open(workspace), run)
-    _print(json, frame, lambda: print_frame(frame))
+    _print(json, frame, lambda: print_frame(frame, nothing="no run is open; all of them: billmill run list"))
 
 
 @cycle_app.command("approve")
@@ -416,7 +422,8 @@ def cycle_approve(
     from cycles.review import approve_run
 
     is_new = approve_run(_open(workspace), run, at=_now(), actor=_actor(by))
-    print(f"{run} approved by {_actor(by)}" + ("" if is_new else " (before)"))
+    print(f"{run} approved by {_actor(by)}" + ("" if is_new else " before"))
+    _talk(f"next: billmill cycle publish {run}")
 
 
 @cycle_app.command("publish")
@@ -431,16 +438,17 @@ def cycle_publish(
     Example: `billmill cycle publish bill-2026-10-20261104-1`
     """
     from cycles.publish import publish_run
+    from cycles.status import run_currency
     from outputs.console import print_facts
+    from outputs.screens import money_text
 
-    published = publish_run(_open(workspace), run, at=_now(), actor=_actor(by))
-    shown = {
-        "run_id": run,
-        "invoices": published.invoices,
-        "total_minor": published.total_minor,
-        "new": published.is_new,
-    }
-    _print(json, shown, lambda: print_facts(shown))
+    opened = _open(workspace)
+    done = publish_run(opened, run, at=_now(), actor=_actor(by))
+    total = money_text(done.total_minor, run_currency(opened, run))
+    published = "now" if done.is_new else "before; nothing changed"
+    facts = {"run": run, "published": published, "invoices": done.invoices, "total": total}
+    value = {"run_id": run, "invoices": done.invoices, "total_minor": done.total_minor, "new": done.is_new}
+    _print(json, value, lambda: print_facts(facts))
 
 
 @cycle_app.command("abandon")
@@ -513,7 +521,8 @@ def run_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> Non
     from outputs.console import print_frame
 
     frame = all_runs(_open(workspace))
-    _print(json, frame, lambda: print_frame(frame))
+    nothing = "no runs yet: billmill cycle plan CYCLE --business-date DATE"
+    _print(json, frame, lambda: print_frame(frame.drop("total_minor"), nothing=nothing))
 
 
 @run_app.command("show")
@@ -529,15 +538,15 @@ def run_show(
     from cycles.status import run_details
     from outputs.console import print_facts, print_frame
 
-    facts, tables = run_details(_open(workspace), run)
+    details = run_details(_open(workspace), run)
+    sheet = details.summary
 
     def show() -> None:
-        print_facts(facts)
-        for title, frame in tables.items():
-            print()
-            print_frame(frame, title)
+        print_facts(details.facts)
+        for title, frame in sheet.tables().items() if sheet else ():
+            print_frame(frame, f"\n{title}")
 
-    _print(json, {**facts, **tables}, show)
+    _print(json, details.row | (sheet.named() if sheet else {}), show)
 
 
 @app.command()
@@ -569,17 +578,29 @@ def _workers(asked: int | None) -> int:
     return asked or os.cpu_count() or 1
 
 
+def _leave_stdout() -> None:
+    """Point stdout nowhere: the reader of a pipe has seen enough, and what is still buffered must not fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> NoReturn:
     """Run the command line; errors that a user can mend are printed without a traceback."""
+    code: object = ExitCode.DONE
     try:
         app()
+    except SystemExit as ended:
+        code = ended.code
     except BillmillError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(int(error.exit_code))
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(0)
+        _talk(f"error: {error}")
+        code = error.exit_code
+    except OSError as error:  # a full disk, a folder that may not be written
+        _talk(f"error: {error.strerror}: `{error.filename}`\nhint: mend this and run the same command again")
+        code = ExitCode.REFUSED
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_stdout()
+    sys.exit(int(code) if isinstance(code, int) else ExitCode.REFUSED)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import polars as pl
 
 from demo.lake import INTERVAL_MINUTES, PERIOD, draw_days, interval_channels
 from demo.night import tariffs_folder
+from demo.places import BRANCHES
 from ingest.landing.write import days_table, write_days
 from model.reads import slot_columns
 from model.tariff import RateBook
@@ -48,7 +49,9 @@ def write_month(folder: Path, channels: int, days: int, seed: int) -> int:
             for block, part in enumerate(group, blocks)
             if part["channel_no"].is_in(listed["channel_no"].implode()).any()
         ]
-        wide = pl.concat(drawn).join(listed, on="channel_no", how="semi", maintain_order="left").sort("channel_no", "day")
+        wide = (
+            pl.concat(drawn).join(listed, on="channel_no", how="semi", maintain_order="left").sort("channel_no", "day")
+        )
         write_days(workspace, {INTERVAL_MINUTES: wide})
         long = _long_rows(wide, listed)
         long.write_parquet(
@@ -106,7 +109,7 @@ def _version_on(versions: list[tuple[str, date]], day: date) -> tuple[int, str]:
 
 def _zones() -> list[str]:
     """Return the zones of the demo utility's branches; a zone's number is its place."""
-    return ["Australia/Sydney"]
+    return sorted({branch.tz_name for branch in BRANCHES})
 
 
 def _with_zone_no(frame: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     PARKED_ABOVE_LIMIT = 3
     BLOCKED_BY_CONTROL = 4
     LOCKED = 75
+    INTERRUPTED = 130
 
 
 class BillmillError(Exception):

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -97,14 +98,8 @@ def _table(frame: pl.DataFrame) -> Table:
     for name, dtype in frame.schema.items():
         table.add_column(_name(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*(_plain_markup(cell_text(value)) for value in row))
+        table.add_row(*(escape(cell_text(value)) for value in row))
     return table
-
-
-def _plain_markup(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _print_blocks(frame: pl.DataFrame) -> None:

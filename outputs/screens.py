@@ -65,7 +65,9 @@ def print_vee(report: VeeReport) -> None:
         "channel-days": f"{report.days_judged:,} judged = {report.days_complete:,} complete + "
         f"{report.days_estimated:,} estimated or edited + {report.days_missing:,} missing",
         "estimates": f"{methods} slots" if methods else "none",
-        "written": "nothing new" if report.seq is None else f"{report.rows_written:,} channel-days as load {report.seq}",
+        "written": "nothing new"
+        if report.seq is None
+        else f"{report.rows_written:,} channel-days as load {report.seq}",
     }
     print_facts(facts)
     quantities = [_quantity_row(report, measure) for measure in sorted(report.quantity_before)]

@@ -7,7 +7,7 @@ with the decimals of their currency, and every total stands beside the currency 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
@@ -36,11 +36,15 @@ class RunSummary:
     energy: pl.DataFrame
     """measure, read, billed, parked, unpriced (smallest units), unit: read is the sum of the other three"""
     parked: pl.DataFrame
-    """reason, owner, agreements, branches, example: the most frequent first"""
+    """reason, owner, agreements, branches, example, its detail: the most frequent first"""
     top_bills: pl.DataFrame
     """bill_id, branch_id, currency, total: the largest first"""
     negative_bills: pl.DataFrame
     """bill_id, branch_id, currency, total: bills that give money back, the largest credit first"""
+
+    def named(self) -> dict[str, pl.DataFrame]:
+        """Return the frames by their names, for machines."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames with the titles that a person reads, those without rows left out."""
@@ -156,6 +160,7 @@ def _parked(parked: pl.DataFrame) -> pl.DataFrame:
             pl.len().alias("agreements"),
             pl.col("branch_id").n_unique().alias("branches"),
             pl.col("agreement_id").min().alias("example"),
+            pl.col("detail").sort_by("agreement_id").first(),
         )
         .sort("agreements", "reason", "owner", descending=[True, False, False])
     )

@@ -1,0 +1,79 @@
+"""One contender measured in a process of its own: wall and CPU seconds, growth of memory, and its result."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import polars as pl
+
+from benchmarks.contenders import CONTENDERS, settled
+
+_BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run. `peak_bytes` is the process's highest resident size, `grown_bytes` what the work added to it."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    grown_bytes: int
+
+
+def measure_once(name: str, folder: Path, result: Path | None) -> Measured:
+    """Run a contender twice in this process, measure the second run, and write its result to `result`.
+
+    The first run loads what a long-lived process has loaded: libraries, compiled kernels, the files in the page cache.
+    """
+    work = CONTENDERS[name](folder)
+    before = _peak_bytes()
+    work()
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = work()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = _peak_bytes()
+    if result is not None:
+        settled(found).write_parquet(result)
+    return Measured(wall, cpu, peak, peak - before)
+
+
+def measure(name: str, folder: Path, result: Path | None = None) -> Measured:
+    """Run `measure_once` in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(measure_once, name, folder, result).result()
+
+
+def medians(runs: Sequence[Measured]) -> Measured:
+    """Return the median of each figure."""
+    return Measured(
+        median(run.wall_seconds for run in runs),
+        median(run.cpu_seconds for run in runs),
+        int(median(run.peak_bytes for run in runs)),
+        int(median(run.grown_bytes for run in runs)),
+    )
+
+
+def check_equal(results: dict[str, pl.DataFrame]) -> None:
+    """Check that results agree to the Wh: by channel, part and period; those that only have a total, in total."""
+    detailed = {name: found for name, found in results.items() if "channel_no" in found.columns}
+    assert detailed, "at least one contender tells channels apart"
+    (first, expected), *others = detailed.items()
+    for name, found in others:
+        assert found.equals(expected), f"`{name}` and `{first}` differ"
+    total = expected["quantity"].sum()
+    for name, found in results.items():
+        assert found["quantity"].sum() == total, f"`{name}` and `{first}` differ in total"
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_UNIT
