@@ -26,7 +26,9 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's context is click's
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and str(error) != "Query interrupted":  # how DuckDB tells of Ctrl-C
+                raise
             _talk("interrupted; nothing is lost, run the same command again")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:

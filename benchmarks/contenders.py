@@ -21,7 +21,11 @@ from model.codes import Measure
 from model.rating import DueAgreements, DueChannels, RatingInput
 from model.reads import RegisterUsage, slot_columns
 from model.schema import arranged, empty
-from rating.stages import rate
+from rating.parking import no_parks
+from rating.ratebook import ready_components
+from rating.segments import number_due
+from rating.stages import STAGES, rate
+from rating.stages import Work as RatingWork
 
 Work = Callable[[], pl.DataFrame]
 KEYS = ["channel_no", "segment_no", "tou"]
@@ -29,26 +33,32 @@ RESULT = [*KEYS, "quantity"]
 
 
 def billmill(folder: Path) -> Work:
-    """Landed days to rated bills: versions of days settled, each slot checked, determinants, charges, taxes."""
-    book = rate_book()
-    due, channels = _due(folder)
-    parts = [(path, *_of_file(path, due, channels)) for path in wide_files(folder)]
+    """Landed days to energy: versions of days settled, every slot and quality checked, determinants found."""
 
-    def work() -> pl.DataFrame:
-        found = []
-        for path, its_due, its_channels in parts:
-            days = {INTERVAL_MINUTES: current_days(pl.scan_parquet(path), None, INTERVAL_MINUTES)}
-            rated = rate(RatingInput(its_due, its_channels, days, empty(RegisterUsage), book))
-            assert rated.parked.is_empty(), "the drawn month has no defects, so nothing is parked"
-            found.append(rated.determinants.filter(pl.col("quantity_id") == "kwh"))
-        numbers = channels.select("agreement_id", "channel_no")
-        return pl.concat(found).join(numbers, on="agreement_id", how="left", validate="m:1").select(RESULT)
+    def determinants(given: RatingInput) -> pl.DataFrame:
+        due = number_due(given.due)
+        work = RatingWork(given, ready_components(given.book), due, due, no_parks())
+        for stage in STAGES[:2]:
+            work, _ = stage.run(work)
+        assert work.determinants is not None, "the second stage finds determinants"
+        return work.determinants.join(due.select("due_no", "agreement_id"), on="due_no", how="left", validate="m:1")
 
-    return work
+    return _by_file(folder, determinants)
+
+
+def billmill_bills(folder: Path) -> Work:
+    """Landed days to rated bills: as `billmill`, then charges, taxes, lines and their checks."""
+
+    def bills(given: RatingInput) -> pl.DataFrame:
+        rated = rate(given)
+        assert rated.parked.is_empty(), "the drawn month has no defects, so nothing is parked"
+        return rated.determinants
+
+    return _by_file(folder, bills)
 
 
 def billmill_reading(folder: Path) -> Work:
-    """The first half of `billmill`: the current version of each landed day, in memory."""
+    """The first step of both: the current version of each landed day, in memory."""
     paths = wide_files(folder)
 
     def work() -> pl.DataFrame:
@@ -80,9 +90,9 @@ def duckdb_wide(folder: Path) -> Work:
     connection.register("channels", channels.to_arrow())
 
     def work() -> pl.DataFrame:
-        rows = connection.sql(
-            f"SELECT r.channel_no, d.segment_no, {sums} FROM read_parquet([{files}]) r JOIN channels USING (channel_no) "
-            "JOIN days d ON d.zone_no = channels.zone_no AND d.day = r.day GROUP BY ALL"
+        rows: pl.DataFrame = connection.sql(
+            f"SELECT r.channel_no, d.segment_no, {sums} FROM read_parquet([{files}]) r "
+            "JOIN channels c USING (channel_no) JOIN days d ON d.zone_no = c.zone_no AND d.day = r.day GROUP BY ALL"
         ).pl()
         return rows.unpivot(on=tous, index=["channel_no", "segment_no"], variable_name="tou", value_name="quantity")
 
@@ -112,11 +122,12 @@ def duckdb_long(folder: Path) -> Work:
     connection.sql("SET TimeZone = 'UTC'")
 
     def work() -> pl.DataFrame:
-        return connection.sql(
+        rows: pl.DataFrame = connection.sql(
             "SELECT r.channel_no, c.segment_no, c.tou, sum(r.wh)::BIGINT AS quantity "
             f"FROM read_parquet('{folder / 'long' / '*.parquet'}') r "
             "JOIN calendar c ON c.zone_no = r.zone_no AND c.start_utc = r.start_utc GROUP BY ALL"
         ).pl()
+        return rows
 
     return work
 
@@ -132,11 +143,12 @@ def scan(folder: Path) -> Work:
 
 
 CONTENDERS: dict[str, Callable[[Path], Work]] = {
-    "Billmill: days to rated bills": billmill,
-    "Billmill: of that, current days": billmill_reading,
+    "Billmill": billmill,
+    "Billmill, to bill lines": billmill_bills,
+    "Billmill, reading only": billmill_reading,
     "DuckDB SQL, wide days": duckdb_wide,
-    "Polars, a row per interval": polars_long,
-    "DuckDB SQL, a row per interval": duckdb_long,
+    "Polars, long rows": polars_long,
+    "DuckDB SQL, long rows": duckdb_long,
     "Bare scan of the slots": scan,
 }
 OURS = next(iter(CONTENDERS))
@@ -151,6 +163,25 @@ def settled(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("quantity").cast(pl.Int64),
     )  # fmt: skip
     return typed.filter(pl.col("quantity") != 0).sort(KEYS)
+
+
+def _by_file(folder: Path, determinants: Callable[[RatingInput], pl.DataFrame]) -> Work:
+    """Return the work of finding determinants file by file, as partitions of a run do."""
+    book = rate_book()
+    due, channels = _due(folder)
+    numbers = channels.select("agreement_id", "channel_no")
+    parts = [(path, *_of_file(path, due, channels)) for path in wide_files(folder)]
+
+    def work() -> pl.DataFrame:
+        found = []
+        for path, its_due, its_channels in parts:
+            days = {INTERVAL_MINUTES: current_days(pl.scan_parquet(path), None, INTERVAL_MINUTES)}
+            rows = determinants(RatingInput(its_due, its_channels, days, empty(RegisterUsage), book))
+            energy = rows.filter(pl.col("quantity_id") == "kwh")
+            found.append(energy.join(numbers, on="agreement_id", how="left", validate="m:1").select(RESULT))
+        return pl.concat(found)
+
+    return work
 
 
 def _due(folder: Path) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:

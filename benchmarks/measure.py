@@ -17,15 +17,15 @@ import polars as pl
 from benchmarks.contenders import CONTENDERS, settled
 
 _BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run. `peak_bytes` is the process's highest resident size, `grown_bytes` what the work added to it."""
+    """One run. `grown_bytes` is what the work added at its highest to the resident memory of its process."""
 
     wall_seconds: float
     cpu_seconds: float
-    peak_bytes: int
     grown_bytes: int
 
 
@@ -35,15 +35,15 @@ def measure_once(name: str, folder: Path, result: Path | None) -> Measured:
     The first run loads what a long-lived process has loaded: libraries, compiled kernels, the files in the page cache.
     """
     work = CONTENDERS[name](folder)
-    before = _peak_bytes()
+    before = _resident_bytes()
     work()
     wall, cpu = time.perf_counter(), time.process_time()
     found = work()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = _peak_bytes()
+    grown = _peak_bytes() - before
     if result is not None:
         settled(found).write_parquet(result)
-    return Measured(wall, cpu, peak, peak - before)
+    return Measured(wall, cpu, grown)
 
 
 def measure(name: str, folder: Path, result: Path | None = None) -> Measured:
@@ -58,7 +58,6 @@ def medians(runs: Sequence[Measured]) -> Measured:
     return Measured(
         median(run.wall_seconds for run in runs),
         median(run.cpu_seconds for run in runs),
-        int(median(run.peak_bytes for run in runs)),
         int(median(run.grown_bytes for run in runs)),
     )
 
@@ -75,5 +74,22 @@ def check_equal(results: dict[str, pl.DataFrame]) -> None:
         assert found["quantity"].sum() == total, f"`{name}` and `{first}` differ in total"
 
 
+def _resident_bytes() -> int:
+    """Return the resident memory now, and let the highest be counted from here."""
+    if not _STATUS.exists():
+        return _peak_bytes()
+    # Otherwise the highest of the parent, which drew the data, would count: a child inherits it.
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status_bytes("VmRSS")
+
+
 def _peak_bytes() -> int:
+    """Return the highest resident memory; where there is no /proc, that since the process began."""
+    if _STATUS.exists():
+        return _status_bytes("VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_UNIT
+
+
+def _status_bytes(name: str) -> int:
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024

@@ -1,7 +1,7 @@
 """A month of drawn 15-minute reads on disk: as landed wide days, and the same as one row per interval.
 
-The folder holds `lake/reads_day_15/` (what landing leaves), `long/` (zone_no, channel_no, start_utc, wh), `channels.parquet`
-and `calendar.parquet`: for each zone and quarter hour the part of the month and the time-of-use period.
+The folder holds `lake/reads_day_15/` (what landing leaves), `long/` (zone_no, channel_no, start_utc, wh),
+`channels.parquet`, and `calendar.parquet`: for each zone and quarter hour the part of the month and the period.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ def month_calendar(book: RateBook, days: int) -> pl.DataFrame:
             for slot, minute in enumerate(slot_clock_minutes(tz_name, day, INTERVAL_MINUTES)):
                 start = day_start_utc(tz_name, day) + timedelta(minutes=slot * INTERVAL_MINUTES)
                 rows.append((zone_no, day, slot, start, segment_no, windows[version, day_class, minute]))
-    schema = {
-        "zone_no": pl.Int8, "day": pl.Date, "slot": pl.Int16, "start_utc": pl.Datetime("us", "UTC"),
-        "segment_no": pl.Int32, "tou": pl.String,
+    schema: dict[str, pl.DataType] = {
+        "zone_no": pl.Int8(), "day": pl.Date(), "slot": pl.Int16(), "start_utc": pl.Datetime("us", "UTC"),
+        "segment_no": pl.Int32(), "tou": pl.String(),
     }  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
 

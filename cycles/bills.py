@@ -80,7 +80,7 @@ def bill_document(workspace: Workspace, bill_id: str, run_id: str | None = None)
     supplied = due.join(tables["premises"].drop("branch_id"), on="premise_id", how="left", validate="m:1")
     places = supplied.select(
         "service_point_id",
-        pl.format("{}, {} {}", "address", "postcode", "city").alias("printed"),
+        pl.format("{}, {} {}", "address", "city", "postcode").alias("printed"),
         "address",
         "city",
         "postcode",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -76,9 +76,7 @@ def run_demo(
     report.landed = clock("land", lambda: land_files(workspace, files.reads, received_at=at))
     period = _period(files.accounts_dir, files.cycle_id)
     report.judged = clock("vee", lambda: run_vee(workspace, from_date=period[0], to_date=period[1], received_at=at))
-    # Planned after the reads were received: the plan sees what is known at its time.
-    known_at = max(at, datetime.now(UTC)) if at.tzinfo else at
-    request = PlanRequest(files.cycle_id, files.business_date, (), 1, None, known_at=known_at, actor=PLANNER)
+    request = PlanRequest(files.cycle_id, files.business_date, (), 1, None, known_at=at, actor=PLANNER)
     report.run_id = clock("plan", lambda: plan_cycle(workspace, request)).run_id
     clock("run", lambda: run_cycle(workspace, report.run_id, workers=workers, progress=progress, at=at, actor=PLANNER))
     clock("approve", lambda: approve_run(workspace, report.run_id, at=at, actor=APPROVER))

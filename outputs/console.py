@@ -18,6 +18,7 @@ from rich.table import Table
 ROWS_SHOWN = 50
 # Wide enough for every table when nobody's window sets a width.
 PIPED_WIDTH = 160
+_ANY_WIDTH = 100_000
 
 
 def stdout() -> Console:
@@ -42,7 +43,8 @@ def print_frame(
     table = _table(shown)
     if title is not None:
         console.print(title, style="bold", markup=False)
-    if Measurement.get(console, console.options, table).minimum <= console.width:
+    needed = Measurement.get(console, console.options.update(max_width=_ANY_WIDTH), table).minimum
+    if needed <= console.width:
         console.print(table)
     else:
         _print_blocks(shown)
@@ -96,7 +98,8 @@ def cell_text(value: object) -> str:
 def _table(frame: pl.DataFrame) -> Table:
     table = Table(header_style="bold", box=None, pad_edge=False)
     for name, dtype in frame.schema.items():
-        table.add_column(_name(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
+        is_number = dtype.is_numeric()
+        table.add_column(_name(name), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row in frame.iter_rows():
         table.add_row(*(escape(cell_text(value)) for value in row))
     return table

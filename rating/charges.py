@@ -160,7 +160,10 @@ def _starts(frame: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
-    """Drop lines of no quantity and no amount; a charge on a quantity keeps its first line of each piece."""
+    """Drop lines of no quantity and no amount; a charge on a measured quantity keeps its first line of each piece.
+
+    What is not measured at all (no export channel, a period that does not occur) has no line.
+    """
     piece = ["due_no", "component_id", "period_start_date"]
     is_empty = (pl.col("quantity") == 0) & (pl.col("amount_minor") == 0)
     kinds = components.select("version_id", "component_id", "kind")
@@ -170,7 +173,8 @@ def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFram
         .with_columns(
             is_empty.alias("is_empty"),
             (is_empty.all().over(piece) & (pl.int_range(pl.len()).over(piece) == 0)).alias("is_kept"),
+            (pl.col("split_method") != "none").any().over(piece).alias("is_measured"),
         )
-        .filter(~pl.col("is_empty") | (pl.col("is_kept") & (pl.col("kind") == "quantity")))
-        .drop("kind", "is_empty", "is_kept")
+        .filter(~pl.col("is_empty") | (pl.col("is_kept") & pl.col("is_measured") & (pl.col("kind") == "quantity")))
+        .drop("kind", "is_empty", "is_kept", "is_measured")
     )

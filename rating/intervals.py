@@ -70,9 +70,9 @@ def interval_use(
     its worst quality is not "missing", and none of those slots is null.
     """
     keys = wide.select("channel_no", "day", "n", "worst", "seq").with_row_index("row")
-    assert keys.select(pl.struct("channel_no", "day").n_unique()).item() == len(keys), (
-        "days must hold one row per channel and day"
-    )
+    # One integer per channel and day; 2^22 days reach past year 9999.
+    identity = pl.col("channel_no").cast(pl.Int64) * 2**22 + pl.col("day").to_physical().cast(pl.Int64)
+    assert keys.select(identity.n_unique()).item() == len(keys), "days must hold one row per channel and day"
     keyed = (
         keys.join(channels, on="channel_no", how="inner", validate="m:m")
         .join(masked_days, on=["cal_no", "day"], how="inner", validate="m:1")
@@ -83,13 +83,15 @@ def interval_use(
         .sort("mask_no", "row", "due_no")
     )
     uses, peaks, goods = [], [], []
-    for (mask_no,), rows in keyed.partition_by("mask_no", as_dict=True, maintain_order=True).items():
-        mask = masks[mask_no]
-        slots = wide.select(slot_columns(interval_minutes)[: mask.n])[rows["row"]]
-        sums = _sums(rows, slots, mask)
-        uses.append(_use_by_slice(sums, mask))
-        goods.append(sums.select(list(GOOD_SCHEMA)))
-        peaks.append(_peaks_by_slice(rows, slots, mask, interval_minutes))
+    for _, of_length in keyed.partition_by("mask_n", as_dict=True, maintain_order=True).items():
+        by_mask = of_length.partition_by("mask_no", as_dict=True, maintain_order=True)
+        bands = _bands(wide, of_length.height, [masks[mask_no] for (mask_no,) in by_mask], interval_minutes)
+        for (mask_no,), rows in by_mask.items():
+            mask = masks[mask_no]
+            sums = _sums(rows, bands, mask)
+            uses.append(_use_by_slice(sums, mask))
+            goods.append(sums.select(list(GOOD_SCHEMA)))
+            peaks.append(_peaks_by_slice(rows.filter("needs_peak"), wide, mask, interval_minutes))
     if not uses:
         return no_use()
     return IntervalUse(_merged_use(pl.concat(uses)), pl.concat(peaks), pl.concat(goods))
@@ -100,14 +102,47 @@ def _named(mask: Mask) -> list[tuple[str, str, list[int]]]:
     return [(f"t{place}", tou, list(slots)) for place, (tou, slots) in enumerate(mask.slots.items())]
 
 
-def _sums(rows: pl.DataFrame, slots: pl.DataFrame, mask: Mask) -> pl.DataFrame:
-    """Return the rows without a null slot, with the energy of each period. Int64 holds 300 slots of any Int32."""
-    sums = slots.select(
-        pl.sum_horizontal([pl.col(slots.columns[slot]).cast(pl.Int64) for slot in numbers], ignore_nulls=False).alias(
-            name
-        )
-        for name, _, numbers in _named(mask)
+@dataclass(frozen=True)
+class _Bands:
+    """Energy of all wide days by band: a column for each, whose slots no mask parts. `firsts`: their first slots."""
+
+    energy: pl.DataFrame
+    firsts: list[int]
+
+    def of(self, slots: list[int]) -> list[pl.Expr]:
+        """Return the bands that lie in these slots."""
+        wanted = set(slots)
+        return [pl.col(name) for name, first in zip(self.energy.columns, self.firsts, strict=True) if first in wanted]
+
+
+def _bands(wide: pl.DataFrame, row_count: int, masks: list[Mask], interval_minutes: int) -> _Bands:
+    """Return the days with their slots added up as far as all of `masks` (of one length) allow.
+
+    Working days, weekends and holidays of a few tariffs cut the day at a few clock times, so each slot is added once,
+    where it lies, and only some sums per day are then picked out by mask. Where that would not pay (many clock times,
+    or few of the days) the bands are the slots themselves.
+    """
+    names = slot_columns(interval_minutes)[: masks[0].n]
+    by_slot = [{slot: tou for tou, slots in mask.slots.items() for slot in slots} for mask in masks]
+    bands: dict[tuple[str, ...], list[int]] = {}
+    for slot in range(len(names)):
+        bands.setdefault(tuple(periods[slot] for periods in by_slot), []).append(slot)
+    if len(bands) > len(names) // 4 or row_count < wide.height // 4:
+        return _Bands(wide.select(names), list(range(len(names))))
+    energy = wide.select(
+        _added([pl.col(names[slot]) for slot in slots]).alias(f"b{place}") for place, slots in enumerate(bands.values())
     )
+    return _Bands(energy, [slots[0] for slots in bands.values()])
+
+
+def _added(parts: list[pl.Expr]) -> pl.Expr:
+    """Return the sum along the row, null where a part is. Int64 holds 300 slots of any Int32."""
+    return pl.sum_horizontal([part.cast(pl.Int64) for part in parts], ignore_nulls=False)
+
+
+def _sums(rows: pl.DataFrame, bands: _Bands, mask: Mask) -> pl.DataFrame:
+    """Return the rows without a null slot, with the energy of each period."""
+    sums = bands.energy[rows["row"]].select(_added(bands.of(slots)).alias(name) for name, _, slots in _named(mask))
     names = [name for name, _, _ in _named(mask)]
     return pl.concat([rows, sums], how="horizontal").filter(pl.all_horizontal(pl.col(names).is_not_null()))
 
@@ -142,12 +177,13 @@ def _merged_use(uses: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _peaks_by_slice(rows: pl.DataFrame, slots: pl.DataFrame, mask: Mask, interval_minutes: int) -> pl.DataFrame:
-    """Return the maxima in W of one mask. Several channels of a measure are added slot by slot first."""
-    needed = pl.concat(
-        [rows.select(*SLICE_KEYS, "measure_no", "day", "needs_peak", "is_shared"), slots], how="horizontal"
-    )
-    needed = needed.filter("needs_peak").with_columns(pl.col(slots.columns).cast(pl.Int64))
+def _peaks_by_slice(rows: pl.DataFrame, wide: pl.DataFrame, mask: Mask, interval_minutes: int) -> pl.DataFrame:
+    """Return the maxima in W of the rows of one mask. Several channels of a measure are added slot by slot first."""
+    if rows.is_empty():
+        return pl.DataFrame(schema=PEAK_SCHEMA)
+    slots = wide.select(slot_columns(interval_minutes)[: mask.n])[rows["row"]]
+    needed = pl.concat([rows.select(*SLICE_KEYS, "measure_no", "day", "is_shared"), slots], how="horizontal")
+    needed = needed.with_columns(pl.col(slots.columns).cast(pl.Int64))
     day_keys = [*SLICE_KEYS, "measure_no", "day"]
     alone = needed.filter(~pl.col("is_shared")).select(*day_keys, *slots.columns)
     together = (

@@ -33,8 +33,8 @@ def test_a_utility_of_ones_own_is_billed_with_the_readmes_commands(tmp_path: Pat
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    # Use between 30 September and 2 November: 15.191 kL in 33 days. October is 31 of them, read at the start of the
-    # day: from day 1 to day 32, 412.118 + 15191 L x 1/33 (down) = 412.578, + 15191 L x 32/33 (down) = 426.848: 14.270 kL.
+    # Between the readings of 30 September and 2 November: 15,191 L in 33 days; October is day 1 to day 32 of them.
+    # 15191 x 1/33 = 460 (down), 15191 x 32/33 = 14730 (down): 14.270 kL.
     # Supply 31 x 0.6035 = 18.7085 -> 18.71; use 10 x 1.85 = 18.50 and 4.270 x 3.10 = 13.237 -> 13.24;
     # GST 10 % of 50.45 = 5.045 -> 5.05 (half up). Together 55.50.
     assert "14.27" in result.stdout and "55.50" in result.stdout

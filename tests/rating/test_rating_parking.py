@@ -77,10 +77,11 @@ def test_a_quantity_without_channel_parks_unless_it_is_optional() -> None:
     assert parked_detail([], channels=[]) == [
         ("no_channel", "quantity kwh needs a channel of import_energy, service point S1 has none")
     ]
-    optional = book(quantities=[quantity(is_optional=True)], **FLAT)
+    charges = [component(), component("supply", kind="daily", position=2)]
+    prices = [price(), price("supply", 1_000_000_000)]
+    optional = book(quantities=[quantity(is_optional=True)], components=charges, prices=prices)
     rated = rate(rating_input(optional, [due()], []))
-    assert amounts(rated) == [("energy", "", 0, 0, 0)]
-    assert rated.lines["split_method"].to_list() == ["none"]
+    assert amounts(rated) == [("supply", "", 0, 30, 3000)]  # what is not measured has no line
 
 
 @pytest.mark.parametrize(

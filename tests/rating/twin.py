@@ -380,7 +380,8 @@ class Twin:
                 | {"is_estimated": parts[tou][1], "reads_seq": parts[tou][2], "split_method": parts[tou][3]}
             )
         kept = [line for line in lines if line["quantity"] or line["amount_minor"]]
-        return kept or (lines[:1] if component["kind"] == "quantity" else [])
+        is_measured = component["kind"] == "quantity" and any(line["split_method"] != "none" for line in lines)
+        return kept or (lines[:1] if is_measured else [])
 
     def unit_size(self, component):
         for quantity in self.book.quantities[component["version_id"],]:
