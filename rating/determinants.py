@@ -5,12 +5,11 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from model.codes import ParkReason
 from model.rating import Determinants, RatingInput
 from model.schema import arranged
 from rating.calendar import Calendar, build_masks
+from rating.coverage import incomplete, of_mixed_lengths, uncovered, without_channel, without_split
 from rating.intervals import PEAK_SCHEMA, SLICE_KEYS, USE_SCHEMA, IntervalUse, highest_by_slice, interval_use, no_use
-from rating.parking import park
 from rating.ratebook import MEASURE_NO
 from rating.registers import register_use
 
@@ -42,11 +41,11 @@ def find_determinants(
     read, register_parks = register_use(given.usage, registers, register_slices)
     whole = _joined(intervals)
     parks = [
-        _without_channel(due, channels, calendar, quantities),
-        _without_split(due, channels, calendar, given, quantities),
-        _of_mixed_lengths(channels, calendar, quantities),
-        _incomplete(channels, calendar, measured, whole.good),
-        _uncovered(channels, calendar, quantities),
+        without_channel(due, channels, calendar, quantities),
+        without_split(due, channels, calendar, given, quantities),
+        of_mixed_lengths(channels, calendar, quantities),
+        incomplete(channels, calendar, measured, whole.good),
+        uncovered(channels, calendar, quantities),
         *register_parks,
     ]
     use = _summed(pl.concat([whole.use, read]))
@@ -177,136 +176,6 @@ def _filled(
         pl.lit(0, pl.Int64).alias("reads_seq"),
     )  # fmt: skip
     return pl.concat([found, absent]).sort(*SLICE_KEYS, "quantity_id", "tou")
-
-
-def _without_channel(
-    due: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame
-) -> pl.DataFrame:
-    """Return parks for quantities that are not optional and have no channel."""
-    needed = (
-        calendar.segments.select("cal_no", "version_id")
-        .join(quantities.filter(~pl.col("is_optional")), on="version_id", how="inner", validate="m:m")
-        .join(due.select("due_no", "cal_no", "service_point_id"), on="cal_no", how="inner", validate="m:m")
-        .join(channels, on=["due_no", "measure_no"], how="anti")
-    )
-    detail = pl.format(
-        "quantity {} needs a channel of {}, service point {} has none", "quantity_id", "measure", "service_point_id"
-    )
-    return park(needed, ParkReason.NO_CHANNEL, detail)
-
-
-def _without_split(
-    due: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
-) -> pl.DataFrame:
-    """Return parks for registers that cannot give what the tariff asks: a maximum, or use by period."""
-    by_tou = given.book.components.filter(pl.col("by_tou")).select("version_id", "quantity_id").unique()
-    split = quantities.join(
-        by_tou.with_columns(pl.lit(True).alias("by_tou")), on=["version_id", "quantity_id"], how="left", validate="1:1"
-    )
-    periods = given.book.tou_windows.group_by("version_id").agg((pl.col("tou") != "").any().alias("has_periods"))
-    asked = (
-        split.join(periods, on="version_id", how="left", validate="m:1")
-        .filter(
-            (pl.col("agg") == "max")
-            | (pl.col("tou") != "")
-            | (pl.col("by_tou").fill_null(False) & pl.col("has_periods"))
-        )
-        .select("version_id", "measure_no", "quantity_id", "agg")
-    )
-    registers = channels.filter(pl.col("interval_minutes") == 0)
-    found = (
-        registers.join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
-        .join(asked, on=["version_id", "measure_no"], how="inner", validate="m:m")
-    )  # fmt: skip
-    purpose = pl.when(pl.col("agg") == "max").then(pl.lit("a maximum")).otherwise(pl.lit("time-of-use periods"))
-    detail = pl.format(
-        "quantity {} needs intervals ({}), channel {} is a register without them", "quantity_id", purpose, "channel_no"
-    )
-    return park(found, ParkReason.NO_CHANNEL, detail)
-
-
-def _of_mixed_lengths(channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame) -> pl.DataFrame:
-    """Return parks for maxima over channels whose intervals differ in length: they cannot be added slot by slot."""
-    lengths = (
-        channels.filter(pl.col("needs_peak") & (pl.col("interval_minutes") > 0))
-        .group_by("due_no", "cal_no", "measure_no")
-        .agg(pl.col("interval_minutes").unique().sort().cast(pl.String).str.join(" and "),
-             pl.col("interval_minutes").n_unique().alias("count"))
-        .filter(pl.col("count") > 1)
-    )  # fmt: skip
-    maxima = quantities.filter(pl.col("agg") == "max")
-    found = lengths.join(
-        calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m"
-    ).join(maxima, on=["version_id", "measure_no"], how="inner", validate="m:m")
-    detail = pl.format(
-        "maximum {} needs channels of one interval length, found {} minutes", "quantity_id", "interval_minutes"
-    )
-    return park(found, ParkReason.NO_CHANNEL, detail)
-
-
-def _incomplete(channels: pl.DataFrame, calendar: Calendar, measured: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
-    """Return parks for channels without complete intervals on every day: first such day, and how many."""
-    counts = good.group_by("due_no", "channel_no", "segment_no").agg(pl.len().alias("good_days"))
-    segments = calendar.segments.select("cal_no", "segment_no", "start_date", "end_date", "days").join(
-        measured, on=["cal_no", "segment_no"], how="inner", validate="1:m"
-    )
-    short = (
-        channels.filter(pl.col("interval_minutes") > 0)
-        .select("due_no", "cal_no", "channel_no", "measure_no", "from_date", "to_date")
-        .join(segments, on=["cal_no", "measure_no"], how="inner", validate="m:m")
-        .with_columns(_days_read())
-        .filter(pl.col("days") > 0)
-        .join(counts, on=["due_no", "channel_no", "segment_no"], how="left", validate="1:1")
-        .filter(pl.col("good_days").fill_null(0) < pl.col("days"))
-    )
-    missing = (
-        short.with_columns(pl.date_ranges("start_date", "end_date", closed="left").alias("day"))
-        .explode("day")
-        .join(good, on=["due_no", "channel_no", "day"], how="anti")
-        .group_by("due_no", "channel_no")
-        .agg(pl.len().alias("day_count"), pl.col("day").min().alias("first_day"))
-    )
-    detail = pl.format(
-        "channel {}: intervals are missing on {} days, the first is {}", "channel_no", "day_count", "first_day"
-    )
-    return park(missing, ParkReason.INTERVALS_MISSING, detail)
-
-
-def _days_read() -> list[pl.Expr]:
-    """Return start_date, end_date and days of a segment cut to the days on which the channel is read."""
-    start, end = pl.max_horizontal("start_date", "from_date"), pl.min_horizontal("end_date", "to_date")
-    return [start.alias("start_date"), end.alias("end_date"), (end - start).dt.total_days().alias("days")]
-
-
-def _uncovered(channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame) -> pl.DataFrame:
-    """Return parks for days on which no channel of a measure is read that is not optional.
-
-    Only where channels begin or end: a channel without dates covers every day.
-    """
-    of_measure = ["due_no", "cal_no", "measure_no"]
-    is_dated = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
-    dated = channels.filter(is_dated.all().over(of_measure) & (pl.col("interval_minutes") > 0).all().over(of_measure))
-    required = quantities.filter(~pl.col("is_optional")).select("version_id", "measure_no", "measure").unique()
-    segments = (
-        calendar.segments.select("cal_no", "segment_no", "version_id", "start_date", "end_date")
-        .join(required, on="version_id", how="inner", validate="m:m")
-        .join(dated.select(of_measure).unique(), on=["cal_no", "measure_no"], how="inner", validate="m:m")
-    )
-    needed = segments.with_columns(pl.date_ranges("start_date", "end_date", closed="left").alias("day")).explode("day")
-    read = (
-        segments.join(dated.drop("cal_no", "measure"), on=["due_no", "measure_no"], how="inner", validate="m:m")
-        .with_columns(_days_read())
-        .filter(pl.col("days") > 0)
-        .with_columns(pl.date_ranges("start_date", "end_date", closed="left").alias("day"))
-        .explode("day")
-    )
-    missing = (
-        needed.join(read, on=["due_no", "measure_no", "day"], how="anti")
-        .group_by("due_no", "measure")
-        .agg(pl.len().alias("day_count"), pl.col("day").min().alias("first_day"))
-    )
-    detail = pl.format("no channel of {} is read on {} days, the first is {}", "measure", "day_count", "first_day")
-    return park(missing, ParkReason.INTERVALS_MISSING, detail)
 
 
 def determinants_table(due: pl.DataFrame, found: pl.DataFrame) -> DataFrame[Determinants]:

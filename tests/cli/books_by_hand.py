@@ -9,9 +9,11 @@ A3  water only; its reading of 1 July comes late
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -106,21 +108,21 @@ class Ended:
 class CommandLine:
     """Runs commands in this process, as the installed command would."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], workspace: Path) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
+    def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
 
     def __call__(self, *words: object) -> Ended:
         """Run a command on the workspace; it ends with its exit code, never with a traceback."""
-        self._monkeypatch.setenv("BILLMILL_WORKSPACE", str(self.workspace))
-        self._monkeypatch.setattr(sys, "argv", ["billmill", *map(str, words)])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = self._capsys.readouterr()
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setenv("BILLMILL_WORKSPACE", str(self.workspace))
+            patch.setenv("COLUMNS", "200")
+            patch.setattr(sys, "argv", ["billmill", *map(str, words)])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
         assert isinstance(ended.value.code, int)
-        assert "Traceback" not in told.err
-        return Ended(int(ended.value.code), told.out, told.err)
+        assert "Traceback" not in err.getvalue()
+        return Ended(int(ended.value.code), out.getvalue(), err.getvalue())
 
     def done(self, *words: object) -> Ended:
         """Run a command that must end well."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from books_by_hand import (
     AUGUST,
     JULY,
@@ -50,12 +49,8 @@ def invoices(command: CommandLine) -> list[tuple[str, ...]]:
     return [tuple(row.values()) for row in command.done("query", INVOICES, "--format", "json").json]
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> CommandLine:
-    return CommandLine(monkeypatch, capsys, tmp_path / "books")
-
-
-def test_two_months_of_a_small_utility(command: CommandLine, tmp_path: Path) -> None:
+def test_two_months_of_a_small_utility(tmp_path: Path) -> None:
+    command = CommandLine(tmp_path / "books")
     june_ready(command, tmp_path)
 
     # 2 July: the water of A3 has no reading at the end of June yet. It waits; everyone else is billed.
