@@ -290,14 +290,14 @@ def reads_land(
     from ingest.landing.land import land_files
     from ingest.landing.report import LandStatus
     from outputs.reads_report import landed_files, rejected_lines
-    from outputs.screens import landing_next, print_landing
+    from outputs.screens import landing_next, print_landing, unusable_files
 
     opened = _open(workspace)
     report = land_files(opened, files, received_at=_now())
     value = {"files": landed_files(report), "rejected": rejected_lines(report)}
     _print(json, value, lambda: print_landing(report, opened.quarantine))
     if report.count(LandStatus.UNUSABLE) == len(report.files):
-        _talk("error: no file could be used\nhint: the list above says what was expected of each")
+        _talk(unusable_files(report))
         raise typer.Exit(ExitCode.REFUSED)
     _talk(landing_next(report))
     if report.rejected:

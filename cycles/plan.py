@@ -106,8 +106,11 @@ def read_plan(workspace: Workspace, row: dict[str, Any]) -> Planned:
         raise StaleError(f"plan of run `{row['run_id']}` is not the one that was planned", hint=again)
     plan = json.loads(path.read_bytes())
     for file_name, sha256 in plan["files"].items():
-        if content_hash((folder / "plan" / file_name).read_bytes()) != sha256:
-            raise StaleError(f"file `{file_name}` of the plan of run `{row['run_id']}` was changed", hint=again)
+        planned = folder / "plan" / file_name
+        if not planned.is_file() or content_hash(planned.read_bytes()) != sha256:
+            raise StaleError(
+                f"file `{file_name}` of the plan of run `{row['run_id']}` was changed or is gone", hint=again
+            )
     if plan["code_version"] != code_version():
         raise StaleError(
             f"run `{row['run_id']}` was planned by another version of Billmill",

@@ -87,8 +87,16 @@ def run_cycle(
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a staged run."""
-    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+    """Return the manifest of a staged run.
+
+    Raises:
+        ControlError: it is gone or not what was written; the lake was touched by hand.
+    """
+    path = folder / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ControlError(f"manifest `{path}` cannot be read: {error}", hint="restore it from a backup") from error
     return manifest
 
 

@@ -96,7 +96,8 @@ def run_details(workspace: Workspace, run_id: str) -> RunDetails:
         row = the_run(connection, run_id)
     facts = describe_run(row, run_currency(workspace, run_id))
     folder = run_folder(workspace, run_id)
-    if not (folder / "manifest.json").is_file():
+    is_staged = RunState(row["state"]) not in {RunState.PLANNED, RunState.ABANDONED}
+    if not is_staged and not (folder / "manifest.json").is_file():
         return RunDetails(row, facts, None)
     digest = {"digest": read_manifest(folder)["digest"]}
     return RunDetails(row | digest, facts | digest, summarise_run(workspace, run_id))

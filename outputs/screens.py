@@ -49,6 +49,15 @@ def print_landing(report: LandReport, quarantine: Path) -> None:
         print_frame(named, f"\nRejected lines by reason; the lines are in {quarantine}")
 
 
+def unusable_files(report: LandReport) -> str:
+    """Return the error when not one file could be used: the first of them and what was expected of it."""
+    first, others = report.files[0], len(report.files) - 1
+    more = f"; so with {others} more" if others else ""
+    return (
+        f"error: `{first.name}` cannot be used: {first.message}{more}\nhint: mend it and land it again; nothing landed"
+    )
+
+
 def landing_next(report: LandReport) -> str | None:
     """Return the command that follows a landing, None when no day of intervals landed."""
     days = [(file.first_day, file.last_day) for file in report.files if file.days and file.first_day and file.last_day]

@@ -24,6 +24,10 @@ def control(workspace: Workspace, *, purpose: str) -> Iterator[Connection]:
         ControlError: the file cannot be opened, for example after damage to the disk.
     """
     with hold(workspace.root / ".lock", purpose=purpose):
+        if not workspace.control_path.is_file():  # DuckDB would make an empty one
+            raise ControlError(
+                f"control database `{workspace.control_path}` is not there", hint="restore the last backup"
+            )
         try:
             connection = duckdb.connect(str(workspace.control_path), config={"threads": 2})
         except duckdb.Error as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ from store.files import read_bytes, write_bytes_atomic
 from store.lake import register_files
 from store.loads import Load, find_load, next_seq, record_load
 from store.workspace import Workspace
+
+PARSERS_MAX = 2  # files parsed at a time; each takes several times its size in memory while it is
 
 _PURPOSE = "landing reads"
 
@@ -98,23 +101,28 @@ def _take(
     connection: Connection, opened: Sequence[Member | ParsedFile], channels: DataFrame[ChannelNumbers]
 ) -> list[_Taken]:
     """Parse what has not landed yet; usable files get the next sequences, in order."""
+    digests = [
+        file.sha256 if isinstance(file, ParsedFile) else hashlib.sha256(file.data).hexdigest() for file in opened
+    ]
+    landed = {digest: load.seq for digest in set(digests) if digest and (load := find_load(connection, digest))}
+
+    def parse(file: Member | ParsedFile, digest: str) -> ParsedFile | None:
+        if isinstance(file, ParsedFile):
+            return file
+        return None if digest in landed else parse_file(file.name, file.data, channels)
+
+    # Files are parsed beside each other, each by itself; the order in which they count is that of their names.
+    with ThreadPoolExecutor(PARSERS_MAX) as pool:
+        every = list(pool.map(parse, opened, digests))
     taken: list[_Taken] = []
     seq = next_seq(connection)
-    here: dict[str, int] = {}
-    for file in opened:
-        if isinstance(file, ParsedFile):
-            taken.append(_Taken(file.name, file.sha256, file, None))
+    for file, digest, parsed in zip(opened, digests, every, strict=True):
+        if parsed is None or (parsed.is_usable and digest in landed):
+            taken.append(_Taken(file.name, digest, None, landed[digest]))
             continue
-        digest = hashlib.sha256(file.data).hexdigest()
-        earlier = find_load(connection, digest)
-        landed_seq = here.get(digest) if earlier is None else earlier.seq
-        if landed_seq is not None:
-            taken.append(_Taken(file.name, digest, None, landed_seq))
-            continue
-        parsed = parse_file(file.name, file.data, channels)
         taken.append(_Taken(file.name, digest, parsed, seq if parsed.is_usable else None))
         if parsed.is_usable:
-            here[digest] = seq
+            landed[digest] = seq
             seq += 1
     return taken
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-from whole_night import bill_cycle, prepare_books
+from whole_night import bill_cycle
 
-from demo.night import prepare
+from demo.night import DemoFiles
+from store.workspace import Workspace
 
 NOTEBOOK = """
 import sys, duckdb
@@ -25,9 +25,7 @@ print(new.execute("SELECT count(*) FROM bill_lines").fetchall()[0][0], flush=Tru
 """
 
 
-def test_a_notebook_that_is_open_during_the_night_breaks_nothing(tmp_path: Path) -> None:
-    files = prepare(tmp_path / "incoming", 50, 3)
-    workspace = prepare_books(tmp_path / "books", files)
+def test_a_notebook_that_is_open_during_the_night_breaks_nothing(workspace: Workspace, files: DemoFiles) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", NOTEBOOK, str(workspace.analytics_path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from whole_night import PLANNED, bill_cycle, digest, prepare_books
+from whole_night import PLANNED, bill_cycle, digest, prepare_books, request
 
-from cycles.plan import PlanRequest, plan_cycle
+from cycles.plan import plan_cycle
 from cycles.publish import publish_run
 from cycles.run import run_cycle
-from demo.night import DemoFiles, prepare
+from demo.night import DemoFiles
 from model.errors import ControlError, StaleError
 from model.progress import Silent
 from store.control import control, query
@@ -25,23 +25,6 @@ ORDER = {
     "journal_lines": ["journal_id", "leg_no"],
     "invoices": "invoice_no",
 }
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> DemoFiles:
-    return prepare(tmp_path_factory.mktemp("incoming"), 60, 5)
-
-
-@pytest.fixture(scope="module")
-def books(files: DemoFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with validated reads, to be copied."""
-    return prepare_books(tmp_path_factory.mktemp("books") / "w", files).root
-
-
-@pytest.fixture
-def workspace(books: Path, tmp_path: Path) -> Workspace:
-    shutil.copytree(books, tmp_path / "w")
-    return open_workspace(tmp_path / "w")
 
 
 def published(workspace: Workspace) -> dict[str, pl.DataFrame]:
@@ -77,12 +60,6 @@ def test_every_step_again_changes_nothing(workspace: Workspace, files: DemoFiles
     prepare_books(workspace.root, files)
     assert bill_cycle(workspace, files) == run
     assert digest(workspace) == before
-
-
-def request(files: DemoFiles, **changed: object) -> PlanRequest:
-    values = {"cycle_id": files.cycle_id, "business_date": files.business_date, "branches": (), "sequence": 1,
-              "partitions": 2, "known_at": PLANNED, "actor": "night"}  # fmt: skip
-    return PlanRequest(**(values | changed))  # type: ignore[arg-type]
 
 
 def test_the_same_run_with_other_inputs_is_refused(workspace: Workspace, files: DemoFiles) -> None:

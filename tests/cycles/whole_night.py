@@ -11,6 +11,7 @@ import pickle
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from accounts.importing import import_files
 from cycles.plan import PlanRequest, plan_cycle
@@ -50,10 +51,18 @@ def prepare_books(root: Path, files: DemoFiles) -> Workspace:
     return workspace
 
 
+def request(files: DemoFiles, **changed: Any) -> PlanRequest:
+    """Return the request of the demo's cycle, as the night asks for it."""
+    values: dict[str, Any] = {
+        "cycle_id": files.cycle_id, "business_date": files.business_date, "branches": (), "sequence": 1,
+        "partitions": 2, "known_at": PLANNED, "actor": "night",
+    }  # fmt: skip
+    return PlanRequest(**(values | changed))
+
+
 def bill_cycle(workspace: Workspace, files: DemoFiles, *, workers: int = 1, partitions: int | None = 3) -> str:
     """From validated reads to published bills; returns the run."""
-    request = PlanRequest(files.cycle_id, files.business_date, (), 1, partitions, known_at=PLANNED, actor="night")
-    run = plan_cycle(workspace, request).run_id
+    run = plan_cycle(workspace, request(files, partitions=partitions)).run_id
     run_cycle(workspace, run, workers=workers, progress=Silent(), at=PLANNED, actor="night")
     approve_run(workspace, run, at=PLANNED, actor="mira")
     publish_run(workspace, run, at=PLANNED, actor="night")

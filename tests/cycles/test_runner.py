@@ -1,0 +1,46 @@
+"""The local runner: workers may die, results come in any order, the first receipt counts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from fragile_worker import die_always, die_once
+
+from cycles.runner import ROUNDS, run_locally
+from cycles.tasks import Receipt, Task, read_receipt, write_receipt
+from model.errors import ControlError
+
+TASKS = [Task("/nowhere", "bill-x", partition) for partition in range(4)]
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="workers are killed with SIGKILL")
+
+
+@POSIX
+def test_what_a_killed_worker_left_is_computed_again() -> None:
+    receipts = list(run_locally(die_once, TASKS, workers=2))
+    attempts = {receipt.partition: receipt.counts["attempt"] for receipt in receipts}
+    assert sorted(attempts) == [0, 1, 2, 3]
+    assert attempts[1] == 2
+
+
+@POSIX
+def test_a_partition_whose_worker_always_dies_ends_the_run_with_its_number() -> None:
+    with pytest.raises(ControlError, match=rf"partitions .*2.*: their worker process died {ROUNDS} times") as error:
+        list(run_locally(die_always, TASKS, workers=2))
+    assert "fewer --workers" in str(error.value)
+
+
+def test_the_threads_of_workers_do_not_leak_into_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLARS_MAX_THREADS", "7")
+    list(run_locally(die_once, TASKS[2:], workers=2))
+    assert os.environ["POLARS_MAX_THREADS"] == "7"
+
+
+def test_the_first_receipt_of_a_partition_counts(tmp_path: Path) -> None:
+    first = Receipt("bill-x", 0, (), {"bills": 1}, {})
+    assert write_receipt(tmp_path, first) == first
+    assert write_receipt(tmp_path, Receipt("bill-x", 0, (), {"bills": 2}, {})) == first
+    assert read_receipt(tmp_path, 0) == first
+    assert read_receipt(tmp_path, 1) is None
