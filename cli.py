@@ -228,18 +228,12 @@ def tariff_factors(
 
     Example: `billmill tariff factors data/samples/tariffs/factors.csv`
     """
-    from outputs.console import print_facts, print_frame
+    from outputs.screens import print_counts
     from tariffs.library import add_factor_file
 
     added = add_factor_file(_open(workspace), file, at=_now(), actor=_actor(by))
     counts, rejects = {"new": added.new, "changed": added.changed, "same": added.same}, added.rejected
-
-    def show() -> None:
-        print_facts(counts)
-        if rejects.height:
-            print_frame(rejects, f"\nRejected: {rejects.height} rows")
-
-    _print(json, {**counts, "rejects": rejects}, show)
+    _print(json, {**counts, "rejects": rejects}, lambda: print_counts(counts, rejects))
     if rejects.height:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
@@ -538,17 +532,11 @@ def run_show(
     Example: `billmill run show bill-2026-10-20261104-1`
     """
     from cycles.status import run_details
-    from outputs.console import print_facts, print_frame
+    from outputs.screens import print_run
 
-    details = run_details(_open(workspace), run)
-    sheet = details.summary
-
-    def show() -> None:
-        print_facts(details.facts)
-        for title, frame in sheet.tables().items() if sheet else ():
-            print_frame(frame, f"\n{title}")
-
-    _print(json, details.row | (sheet.named() if sheet else {}), show)
+    found = run_details(_open(workspace), run)
+    sheet = found.summary.named() if found.summary else {}
+    _print(json, found.row | sheet, lambda: print_run(found.facts, found.summary))
 
 
 @app.command()

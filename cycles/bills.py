@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -16,9 +17,10 @@ from model.errors import ConfigError
 from model.rating import BillLines
 from model.reads import slot_columns
 from model.schema import arranged
-from model.units import SMALLEST_UNIT
+from model.units import READABLE_UNIT, SMALLEST_UNIT
 from outputs.documents import USAGE_SCHEMA, BillDocument
 from rating.explain import explain_lines
+from store.code import code_version
 from store.control import Connection, control, query
 from store.facts import facts
 from store.lake import lake_files, scan_lake
@@ -216,20 +218,30 @@ def _reads_by_day(work: Work) -> list[str]:
         )
         for row in totals.sort("channel_no", "day").iter_rows(named=True):  # one account: a row per day
             quality = Quality(row["worst"]).name.lower()
-            unit = SMALLEST_UNIT[Measure(row["measure"])]
             text.append(
                 f"  {row['day']}  channel {row['channel_no']:>6}  {row['measure']:<16} {row['n']:>3} slots of "
-                f"{minutes} min  {row['quantity']:>12,} {unit:<5} worst quality {quality}, load {row['seq']}"
+                f"{minutes} min  {_readable(row['quantity'], row['measure']):>18}  worst quality {quality}, "
+                f"load {row['seq']}"
             )
+    measures = dict(given.channels.select("channel_no", "measure").unique().iter_rows())
     for row in given.usage.sort("channel_no", "from_date").iter_rows(named=True):
         text.append(
             f"  {row['from_date']} to {row['to_date']}  channel {row['channel_no']:>6}  meter {row['meter_id']}: "
-            f"{row['quantity']:,} between readings, quality {Quality(row['quality']).name.lower()}, load {row['seq']}"
+            f"{_readable(row['quantity'], measures[row['channel_no']])} between readings, "
+            f"quality {Quality(row['quality']).name.lower()}, load {row['seq']}"
         )
     return text or ["  none"]
+
+
+def _readable(quantity: int, measure: str) -> str:
+    """Return a quantity in the unit of its lines: 113614 Wh is `113.614 kWh`."""
+    unit = READABLE_UNIT[SMALLEST_UNIT[Measure(measure)]]
+    return f"{Decimal(quantity).scaleb(-3):,} {unit}"  # a readable unit is a thousand of its smallest unit
 
 
 def _verdict(place: BillPlace, is_same: bool, work: Work) -> str:
     if is_same:
         return f"Computed again from the reads up to load {work.plan['seq_max']}: the same {place.lines.height} lines."
+    if work.plan["code_version"] != code_version():
+        return "Computed again from the plan's inputs: other lines, by another version of Billmill than the run's."
     return "Computed again from the plan's inputs: DIFFERENT lines. Do not rely on this bill; report it."

@@ -85,7 +85,7 @@ def _written(frame: pl.DataFrame, format: str) -> str | bytes:
     if format == "csv":
         return frame.write_csv()
     if format == "json":
-        return frame.write_json()
+        return frame.write_json() + "\n"
     if format == "parquet":
         buffer = io.BytesIO()
         frame.write_parquet(buffer)

@@ -18,6 +18,7 @@ from model.money import format_minor
 from model.units import READABLE_UNIT, SMALLEST_UNIT
 from outputs.console import ROWS_SHOWN, print_facts, print_frame
 from outputs.reads_report import rejected_lines, vee_findings
+from outputs.summary import RunSummary
 
 _THOUSANDTHS = -3  # a readable unit is a thousand of its smallest unit
 
@@ -34,6 +35,20 @@ def print_import(report: ImportReport) -> None:
         print_frame(imported_rows(report))
     if report.rejects.height:
         print_frame(report.rejects, f"\nRejected: {report.rejects.height:,} rows")
+
+
+def print_counts(counts: Mapping[str, object], rejects: pl.DataFrame) -> None:
+    """Print counts, and what was rejected."""
+    print_facts(counts)
+    if rejects.height:
+        print_frame(rejects, f"\nRejected: {rejects.height:,} rows")
+
+
+def print_run(facts: Mapping[str, object], summary: RunSummary | None) -> None:
+    """Print a run and, once it is staged, its control sheet."""
+    print_facts(facts)
+    for title, frame in summary.tables().items() if summary else ():
+        print_frame(frame, f"\n{title}")
 
 
 def print_landing(report: LandReport, quarantine: Path) -> None:

@@ -31,10 +31,10 @@ def next_seq(connection: Connection) -> int:
     return int(query(connection, "SELECT coalesce(max(seq), 0) + 1 AS seq FROM load").item())
 
 
-def find_load(connection: Connection, sha256: str) -> Load | None:
-    """Return the load that brought exactly these bytes, or None."""
+def find_loads(connection: Connection, sha256: str) -> list[Load]:
+    """Return the loads that brought exactly these bytes, the first one first."""
     found = query(connection, "SELECT * FROM load WHERE sha256 = ? AND kind = 'land' ORDER BY seq", [sha256])
-    return None if found.is_empty() else Load(**found.row(0, named=True))
+    return [Load(**row) for row in found.iter_rows(named=True)]
 
 
 def record_load(connection: Connection, load: Load) -> None:

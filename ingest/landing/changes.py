@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
@@ -31,6 +31,25 @@ def without_repeats(
         known = pl.concat([known, news])
         fresh.append(news)
     return pl.concat(fresh)
+
+
+def not_overtaken(
+    past: pl.DataFrame, incoming: pl.DataFrame, *, key: Sequence[str], first_seqs: Mapping[int, int]
+) -> pl.DataFrame:
+    """Return the rows of `incoming` but those of a file that lands again and that were overtaken meanwhile.
+
+    `first_seqs` maps the load of such a file to the load that brought it first. A row that is taken only now is as
+    old as its file: where the same or a later load has landed the same key, that one stands.
+    """
+    if not first_seqs:
+        return incoming
+    names = list(key)
+    landed = past.group_by(names).agg(pl.col("seq").max().alias("landed_seq"))
+    aged = incoming.join(landed, on=names, how="left", validate="m:1", maintain_order="left").with_columns(
+        pl.col("seq").replace_strict(first_seqs, default=None, return_dtype=pl.Int64).alias("first_seq")
+    )
+    is_overtaken = (pl.col("landed_seq") >= pl.col("first_seq")).fill_null(False)
+    return aged.filter(~is_overtaken).select(incoming.columns)
 
 
 def _news(load: pl.DataFrame, known: pl.DataFrame, key: list[str], compared: Sequence[str]) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from model.schema import arranged
 from store.control import Connection, control, query, transaction
 from store.files import read_bytes, write_bytes_atomic
 from store.lake import register_files
-from store.loads import Load, find_load, next_seq, record_load
+from store.loads import Load, find_loads, next_seq, record_load
 from store.workspace import Workspace
 
 PARSERS_MAX = 2  # files parsed at a time; each takes several times its size in memory while it is
@@ -33,12 +33,17 @@ _PURPOSE = "landing reads"
 
 @dataclass(frozen=True)
 class _Taken:
-    """A file of this call. `parsed` is None when its bytes landed before; `seq` is the load that brought them."""
+    """A file of this call. `parsed` is None when its bytes landed before; `seq` is the load that brought them.
+
+    `earlier` holds the first and the last load of the same bytes when lines of them were rejected: what can be taken
+    of them now is landed.
+    """
 
     name: str
     sha256: str
     parsed: ParsedFile | None
     seq: int | None
+    earlier: tuple[int, int] | None = None
 
     @property
     def is_new(self) -> bool:
@@ -48,8 +53,10 @@ class _Taken:
 def land_files(workspace: Workspace, paths: Sequence[Path], *, received_at: datetime) -> LandReport:
     """Land meter files; members of a zip are files of their own.
 
-    Files are taken in order of name. One that landed before (same bytes) is skipped, one that cannot be used is
-    reported and left out; the good rows of all others land in one transaction, so a kill leaves all of it or nothing.
+    Files are taken in order of name. One that landed before (same bytes) is skipped; but when lines of it were
+    rejected and can be taken now, since the channels that they name have become known, these land. One that cannot be
+    used is reported and left out; the good rows of all others land in one transaction, so a kill leaves all of it or
+    nothing.
     Rejects are also written to the quarantine folder, a CSV per file.
 
     Raises:
@@ -60,12 +67,15 @@ def land_files(workspace: Workspace, paths: Sequence[Path], *, received_at: date
     with control(workspace, purpose=_PURPOSE) as connection:
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         taken = _take(connection, opened, channels)
-        new = {file.seq: file.parsed for file in taken if file.is_new and file.seq and file.parsed}
-        days = fresh_days(workspace, connection, new)
-        readings = fresh_readings(workspace, connection, new)
+        parsed = _by_load(taken)
+        first_seqs = {file.seq: file.earlier[0] for file in taken if file.earlier and file.seq}
+        days = fresh_days(workspace, connection, parsed, first_seqs)
+        readings = fresh_readings(workspace, connection, parsed, first_seqs)
+        taken = _without_idle(taken, days, readings)
+        new = _by_load(taken)
         reports = [_report(workspace, file, days, readings, channels) for file in taken]
         if new:
-            rejects = gather_rejects(parsed.rejects for parsed in new.values())
+            rejects = gather_rejects(file.rejects for file in new.values())
             files = (
                 write_days(workspace, days) + write_readings(workspace, readings) + write_rejects(workspace, rejects)
             )
@@ -104,27 +114,44 @@ def _take(
     digests = [
         file.sha256 if isinstance(file, ParsedFile) else hashlib.sha256(file.data).hexdigest() for file in opened
     ]
-    landed = {digest: load.seq for digest in set(digests) if digest and (load := find_load(connection, digest))}
+    known = {digest: loads for digest in set(digests) if digest and (loads := find_loads(connection, digest))}
 
     def parse(file: Member | ParsedFile, digest: str) -> ParsedFile | None:
         if isinstance(file, ParsedFile):
             return file
-        return None if digest in landed else parse_file(file.name, file.data, channels)
+        is_done = digest in known and not known[digest][-1].rejected
+        return None if is_done else parse_file(file.name, file.data, channels)
 
     # Files are parsed beside each other, each by itself; the order in which they count is that of their names.
     with ThreadPoolExecutor(PARSERS_MAX) as pool:
         every = list(pool.map(parse, opened, digests))
     taken: list[_Taken] = []
     seq = next_seq(connection)
+    landed = {digest: loads[-1].seq for digest, loads in known.items()}
     for file, digest, parsed in zip(opened, digests, every, strict=True):
-        if parsed is None or (parsed.is_usable and digest in landed):
+        loads = known.pop(digest, [])
+        if parsed is None or (parsed.is_usable and digest in landed and not loads):
             taken.append(_Taken(file.name, digest, None, landed[digest]))
             continue
-        taken.append(_Taken(file.name, digest, parsed, seq if parsed.is_usable else None))
+        earlier = (loads[0].seq, loads[-1].seq) if loads else None
+        taken.append(_Taken(file.name, digest, parsed, seq if parsed.is_usable else None, earlier))
         if parsed.is_usable:
             landed[digest] = seq
             seq += 1
     return taken
+
+
+def _by_load(taken: Sequence[_Taken]) -> dict[int, ParsedFile]:
+    return {file.seq: file.parsed for file in taken if file.is_new and file.seq and file.parsed}
+
+
+def _without_idle(taken: Sequence[_Taken], days: dict[int, pl.DataFrame], readings: pl.DataFrame) -> list[_Taken]:
+    """Leave files that landed before as they are when nothing more of them can be taken now."""
+    fresh = set(readings["seq"].unique()).union(*(frame["seq"].unique() for frame in days.values()))
+    return [
+        _Taken(file.name, file.sha256, None, file.earlier[1]) if file.earlier and file.seq not in fresh else file
+        for file in taken
+    ]
 
 
 def _report(
@@ -168,9 +195,10 @@ def _report(
 
 def _quarantine(workspace: Workspace, parsed: ParsedFile) -> Path | None:
     """Write the rejects of a file for people; the same file gives the same name and bytes."""
-    if parsed.rejects.is_empty() or not parsed.sha256:
-        return None
     path = workspace.quarantine / f"{parsed.sha256[:12]}.rejects.csv"
+    if parsed.rejects.is_empty() or not parsed.sha256:
+        path.unlink(missing_ok=True)  # what was rejected earlier has been taken now
+        return None
     write_bytes_atomic(path, parsed.rejects.write_csv().encode())
     return path
 

@@ -10,7 +10,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.formats.parsed import ParsedFile
-from ingest.landing.changes import without_repeats
+from ingest.landing.changes import not_overtaken, without_repeats
 from ingest.versions import DAY_KEY, READING_KEY, current_days, current_registers
 from model.reads import ReadDays, RegisterReads, Rejects, read_days_schema, slot_columns
 from model.schema import checked, empty
@@ -21,6 +21,7 @@ from store.workspace import Workspace
 INTERVALS_PER_FILE = 30_000_000  # files of 10 to 30 million intervals scan fastest
 REGISTER_TABLE = "register_reads"
 REJECT_TABLE = "rejects"
+NO_SEQS: Mapping[int, int] = {}
 
 
 def days_table(interval_minutes: int) -> str:
@@ -28,10 +29,15 @@ def days_table(interval_minutes: int) -> str:
     return f"reads_day_{interval_minutes}"
 
 
-def fresh_days(workspace: Workspace, connection: Connection, new: Mapping[int, ParsedFile]) -> dict[int, pl.DataFrame]:
+def fresh_days(
+    workspace: Workspace,
+    connection: Connection,
+    new: Mapping[int, ParsedFile],
+    first_seqs: Mapping[int, int] = NO_SEQS,
+) -> dict[int, pl.DataFrame]:
     """Return the days that say something new, per interval length, sorted by channel, day and load.
 
-    `new` maps the sequence of a load to its file.
+    `new` maps the sequence of a load to its file; `first_seqs` maps it to the load that brought the same file first.
     """
     fresh: dict[int, pl.DataFrame] = {}
     for minutes in sorted({length for parsed in new.values() for length in parsed.days}):
@@ -43,6 +49,7 @@ def fresh_days(workspace: Workspace, connection: Connection, new: Mapping[int, P
         ]
         incoming = pl.concat(parts)
         past = _landed_days(workspace, connection, incoming, minutes)
+        incoming = not_overtaken(past, incoming, key=DAY_KEY, first_seqs=first_seqs)
         kept = without_repeats(
             past,
             incoming,
@@ -56,9 +63,12 @@ def fresh_days(workspace: Workspace, connection: Connection, new: Mapping[int, P
 
 
 def fresh_readings(
-    workspace: Workspace, connection: Connection, new: Mapping[int, ParsedFile]
+    workspace: Workspace,
+    connection: Connection,
+    new: Mapping[int, ParsedFile],
+    first_seqs: Mapping[int, int] = NO_SEQS,
 ) -> DataFrame[RegisterReads]:
-    """Return the register readings that say something new, sorted."""
+    """Return the register readings that say something new, sorted. Arguments as `fresh_days`."""
     parts = [
         parsed.registers.with_columns(pl.lit(seq, dtype=pl.Int64).alias("seq"))
         for seq, parsed in new.items()
@@ -72,6 +82,7 @@ def fresh_readings(
     if files:
         keys = incoming.select(READING_KEY).unique().lazy()
         past = scan_lake(workspace, files).join(keys, on=READING_KEY, how="semi").collect()
+    incoming = not_overtaken(past, incoming, key=READING_KEY, first_seqs=first_seqs)
     kept = without_repeats(past, incoming, key=READING_KEY, compared=["reading", "quality"], current=current_registers)
     return checked(RegisterReads, kept.sort(*READING_KEY, "seq"))
 

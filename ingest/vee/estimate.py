@@ -15,17 +15,13 @@ import polars as pl
 from ingest.vee.kernels import (
     GAP,
     KEPT,
-    MISSING,
     NEIGHBOUR,
     PENDING,
-    Bytes,
-    Ints,
-    Values,
     fill_like_days,
     fill_linear,
     reference_rows,
 )
-from ingest.vee.matrix import DayKinds, quality_matrix, real_slots, value_matrix
+from ingest.vee.matrix import MISSING, Bytes, DayKinds, Ints, Values, quality_matrix, real_slots, value_matrix
 from ingest.vee.rules import RuleSet
 from model.codes import Method, Quality
 

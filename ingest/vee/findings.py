@@ -8,7 +8,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.vee.estimate import DayGrid, Estimated, Fault
-from ingest.vee.kernels import MISSING, Ints, Values
+from ingest.vee.matrix import MISSING, Ints, Values
 from ingest.vee.rules import RuleSet
 from model.codes import Method, Severity
 from model.ids import content_hash

@@ -14,8 +14,8 @@ from pandera.typing.polars import DataFrame
 
 from ingest.vee.estimate import DayGrid, Estimated, Fault, build_grid, estimate_gaps
 from ingest.vee.findings import finish_findings, gap_findings, spike_warnings
-from ingest.vee.kernels import MISSING
 from ingest.vee.matrix import (
+    MISSING,
     bytes_column,
     day_kinds,
     in_order,

@@ -14,13 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from ingest.vee.matrix import MISSING, Bytes, Ints, Values
 from model.codes import Method
 
-Ints = npt.NDArray[np.int64]
-Values = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
-
-MISSING = -(2**31)  # the value of an empty slot; the smallest int32, which no reading reaches
 LARGEST = np.int32(2**31 - 1)  # the lowest value of a day without values
 PENDING = 255  # method of a slot that is still to be estimated
 

@@ -10,10 +10,15 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from ingest.vee.kernels import MISSING, Bytes, Ints, Values
 from model.reads import ReadDays, read_days_schema, slot_columns
 from model.schema import checked
 from model.zones import slot_clock_minutes
+
+Ints = npt.NDArray[np.int64]
+Values = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
+
+MISSING = -(2**31)  # the value of an empty slot; the smallest int32, which no reading reaches
 
 
 def wide_checked(table: type[ReadDays], frame: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:

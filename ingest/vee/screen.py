@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ingest.vee.kernels import MISSING, screen_days
-from ingest.vee.matrix import real_slots, value_matrix
+from ingest.vee.kernels import screen_days
+from ingest.vee.matrix import MISSING, real_slots, value_matrix
 from ingest.vee.rules import RuleSet
 from model.codes import Quality
 

@@ -24,8 +24,10 @@ from store.lock import hold
 from store.workspace import open_workspace
 
 PUBLISHED, PLANNED = "bill-2026-06-20260702-1", "bill-2026-06-20260705-1"
-TABLES = ("branches", "accounts", "customers", "cycles", "agreements", "meters", "channels", "tariff_file", "load", "run",
-          "segment_key", "journal_line", "lake_file")  # fmt: skip
+TABLES = (
+    "branches", "accounts", "customers", "cycles", "agreements", "meters", "channels", "tariff_file", "load", "run",
+    "segment_key", "journal_line", "lake_file",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ JULY_ALL = [
     ("N-2026-0000006", "A3.2026-07.r0", "2026-07-01", "2026-08-01", "18.41", "1.84", "20.25"),
 ]
 INVOICES = (
-    "SELECT i.invoice_no, i.bill_id, CAST(b.period_start_date AS TEXT) AS first, CAST(b.period_end_date AS TEXT) AS after, "
+    "SELECT i.invoice_no, i.bill_id, CAST(b.period_start_date AS TEXT) AS first, "
+    "CAST(b.period_end_date AS TEXT) AS after, "
     "i.net, i.tax, i.total FROM invoices AS i JOIN bills AS b USING (bill_id) ORDER BY i.invoice_no"
 )
 
@@ -83,7 +84,8 @@ def test_two_months_of_a_small_utility(tmp_path: Path) -> None:
 
     # Each agreement's days follow one another: July begins where June ended, and A2 has only the days supplied.
     spans = (
-        "SELECT agreement_id, CAST(min(period_start_date) AS TEXT) AS first, CAST(max(period_end_date) AS TEXT) AS after "
+        "SELECT agreement_id, CAST(min(period_start_date) AS TEXT) AS first, "
+        "CAST(max(period_end_date) AS TEXT) AS after "
         "FROM bill_lines WHERE category <> 'tax' GROUP BY agreement_id, cycle_id ORDER BY agreement_id, first"
     )
     assert [tuple(row.values()) for row in command.done("query", spans, "--format", "json").json] == [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from meter_files import channels, nem12, nem12_day
+from meter_files import BRISBANE, channel_table, channels, nem12, nem12_day
 
 from ingest.landing.land import land_files
 from ingest.landing.report import LandStatus
@@ -183,6 +183,28 @@ def test_files_with_nothing_new_are_still_remembered(workspace: Workspace, inbox
     report = land_files(workspace, [put(inbox, "b.csv", nem12(E1, day(1), "500,O,,,"))], received_at=RECEIVED)
     assert (report.files[0].status, report.days, report.unchanged) == (LandStatus.LANDED, 0, 1)
     assert loads(workspace)[-1] == (2, "b.csv", 0, 0)
+
+
+def test_lines_of_a_channel_that_was_unknown_land_when_it_is_known(workspace: Workspace, inbox: Path) -> None:
+    path = put(
+        inbox, "a.csv", nem12(E1, day(1), "200,NEW1,E1,1,E1,N1,METER9,kWh,30,20241201", day(1, "2"), day(2, "x"))
+    )
+    first = land_files(workspace, [path], received_at=RECEIVED).files[0]
+    assert (first.days, first.reasons) == (1, {"unknown_channel": 1})
+    again = land_files(workspace, [path], received_at=RECEIVED).files[0]
+    assert (again.status, loads(workspace)) == (LandStatus.ALREADY_LANDED, [(1, "a.csv", 1, 1)])
+    # A correction of the day that landed comes before the channel is known: the old file must not undo it.
+    land_files(workspace, [put(inbox, "b.csv", nem12(E1, day(1, "7")))], received_at=RECEIVED)
+    known = channel_table(("NEW1", "E1", "import_energy", 30, BRISBANE))
+    with control(workspace, purpose="test") as connection:
+        insert(connection, "channel_number", known.with_columns(pl.lit(99, dtype=pl.Int32).alias("channel_no")))
+    retried = land_files(workspace, [path, path], received_at=RECEIVED)
+    assert [file.status for file in retried.files] == [LandStatus.LANDED, LandStatus.ALREADY_LANDED]
+    assert (retried.files[0].days, retried.files[0].reasons) == (1, {"bad_number": 1})
+    assert loads(workspace) == [(1, "a.csv", 1, 1), (2, "b.csv", 1, 0), (3, "a.csv", 1, 1)]
+    days = current_days(landed_days(workspace).lazy(), None, 30)
+    assert days.select("channel_no", "seq", "v00").rows() == [(1, 2, 7000), (99, 3, 2000)]
+    assert land_files(workspace, [path], received_at=RECEIVED).files[0].message == "already landed as load 3"
 
 
 def test_no_files_land_nothing(workspace: Workspace) -> None:

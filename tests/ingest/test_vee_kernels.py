@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ingest.vee.kernels import (
     GAP,
     KEPT,
-    MISSING,
     NEIGHBOUR,
     PENDING,
     fill_like_days,
@@ -21,6 +20,7 @@ from ingest.vee.kernels import (
     reference_rows,
     screen_days,
 )
+from ingest.vee.matrix import MISSING
 
 LARGEST = 2**31 - 1
 SLOTS = 5

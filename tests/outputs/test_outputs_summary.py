@@ -35,8 +35,10 @@ def test_commodities_count_agreements_due_billed_and_parked() -> None:
     ]
 
 
-def test_parked_shows_reason_owner_and_an_example() -> None:
-    assert _summary().parked.rows() == [("intervals_missing", "metering", 1, 1, "S3")]
+def test_parked_shows_reason_owner_an_example_and_its_detail() -> None:
+    assert _summary().parked.rows() == [
+        ("intervals_missing", "metering", 1, 1, "S3", "expected 2976 intervals, found 2880")
+    ]
 
 
 def test_energy_is_summed_over_partitions() -> None:
