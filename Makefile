@@ -26,11 +26,15 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	@PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo
 
 format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# Determinants of a month beside DuckDB and plain Polars, on the same files.
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.month
 
 # docs/tables.md from model/, docs/commands.md from the help of each command.
 docs: $(READY)

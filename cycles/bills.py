@@ -8,10 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import STEPS, Work, work_on
-from cycles.plan import run_folder
 from cycles.records import the_run
-from cycles.run import read_manifest, run_table
 from model.codes import Measure, Quality, RunState
 from model.errors import ConfigError
 from model.rating import BillLines

@@ -13,6 +13,7 @@ import polars as pl
 
 from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, cut_partitions, select_due
+from cycles.folders import run_folder
 from cycles.records import add_run, find_run
 from ingest.vee.rules import DEFAULT_RULES
 from model.accounts import IMPORTED
@@ -56,11 +57,6 @@ class PlanRequest:
     partitions: int | None
     known_at: datetime
     actor: str
-
-
-def run_folder(workspace: Workspace, run: str) -> Path:
-    """Return the folder of a run."""
-    return workspace.runs / run
 
 
 def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from cycles.plan import run_folder
+from cycles.folders import manifest_files, read_manifest, run_folder, run_table
 from cycles.records import change_state, refused_state, the_run
-from cycles.run import manifest_files, new_segment_keys, read_manifest, run_table
+from cycles.run import new_segment_keys
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.codes import RunState
 from model.control import SegmentKeys

@@ -14,11 +14,12 @@ from typing import Any
 
 import polars as pl
 
+from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
-from cycles.plan import Planned, read_plan, run_folder
+from cycles.plan import Planned, read_plan
 from cycles.records import change_state, refused_state, the_run
 from cycles.runner import run_locally
-from cycles.tasks import Receipt, Task, lake_file_from, read_receipt
+from cycles.tasks import Receipt, Task, read_receipt
 from ledger.invariants import Books, check_all
 from model.codes import RunState
 from model.errors import ControlError
@@ -27,7 +28,7 @@ from model.progress import Progress
 from store.audit import record
 from store.control import control, query, transaction
 from store.files import create_only, sweep_temporaries, write_bytes_atomic
-from store.lake import LakeFile, scan_lake, verify_file
+from store.lake import verify_file
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -84,30 +85,6 @@ def run_cycle(
                 detail = f"{totals['billed']} billed, {totals['parked']} parked, total {totals['bills_minor']} minor"
                 record(connection, at=at, actor=actor, action="stage", subject=run_id, detail=detail)
     return RunResult(run_id, RunState.VALIDATED, manifest["totals"], computed)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a staged run.
-
-    Raises:
-        ControlError: it is gone or not what was written; the lake was touched by hand.
-    """
-    path = folder / "manifest.json"
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ControlError(f"manifest `{path}` cannot be read: {error}", hint="restore it from a backup") from error
-    return manifest
-
-
-def manifest_files(manifest: dict[str, Any], table: str) -> list[LakeFile]:
-    """Return the files of a table that the manifest lists, in order of partition."""
-    return [lake_file_from(item) for item in manifest["files"] if item["table"] == table]
-
-
-def run_table(workspace: Workspace, manifest: dict[str, Any], table: str) -> pl.LazyFrame:
-    """Return the rows of a run's table over all its partitions."""
-    return scan_lake(workspace, manifest_files(manifest, table))
 
 
 def _compute(workspace: Workspace, plan: Planned, workers: int, progress: Progress) -> int:

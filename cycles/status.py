@@ -7,9 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from cycles.plan import run_folder
+from cycles.folders import read_manifest, run_folder, run_table
 from cycles.records import list_runs, the_run
-from cycles.run import read_manifest, run_table
 from model.codes import RunState
 from outputs.screens import money_text
 from outputs.summary import RunSummary, describe_run, run_summary

@@ -13,10 +13,11 @@ import polars as pl
 
 from accounts.importing import import_files
 from cycles.bills import explain_bill
-from cycles.plan import PlanRequest, plan_cycle, run_folder
+from cycles.folders import read_manifest, run_folder, run_table
+from cycles.plan import PlanRequest, plan_cycle
 from cycles.publish import publish_run
 from cycles.review import approve_run
-from cycles.run import read_manifest, run_cycle, run_table
+from cycles.run import run_cycle
 from cycles.setup import init_workspace
 from cycles.status import summarise_run
 from demo.night import prepare

@@ -86,7 +86,7 @@ def test_the_day_of_25_hours_is_billed_whole_and_explained(texas: Workspace) -> 
     explained = explain_bill(texas, f"A-{ESIID}.2022-11.r0")
     day = [line for line in explained.text if line.strip().startswith("2022-11-06")]
     assert explained.is_same
-    assert len(day) == 1 and "100 slots of 15 min" in day[0] and "3,701 Wh" in day[0]
+    assert len(day) == 1 and "100 slots of 15 min" in day[0] and "3.701 kWh" in day[0]
 
 
 def test_the_day_of_23_hours_has_92_slots_and_no_estimate(texas: Workspace) -> None:

@@ -1,0 +1,43 @@
+"""What lies in a run's folder: its manifest, and the tables that the manifest lists."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cycles.tasks import lake_file_from
+from model.errors import ControlError
+from store.lake import LakeFile, scan_lake
+from store.workspace import Workspace
+
+
+def run_folder(workspace: Workspace, run: str) -> Path:
+    """Return the folder of a run."""
+    return workspace.runs / run
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a staged run.
+
+    Raises:
+        ControlError: it is gone or not what was written; the lake was touched by hand.
+    """
+    path = folder / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ControlError(f"manifest `{path}` cannot be read: {error}", hint="restore it from a backup") from error
+    return manifest
+
+
+def manifest_files(manifest: dict[str, Any], table: str) -> list[LakeFile]:
+    """Return the files of a table that the manifest lists, in order of partition."""
+    return [lake_file_from(item) for item in manifest["files"] if item["table"] == table]
+
+
+def run_table(workspace: Workspace, manifest: dict[str, Any], table: str) -> pl.LazyFrame:
+    """Return the rows of a run's table over all its partitions."""
+    return scan_lake(workspace, manifest_files(manifest, table))
