@@ -287,7 +287,8 @@ def reads_land(
     from outputs.screens import landing_next, print_landing, unusable_files
 
     opened = _open(workspace)
-    report = land_files(opened, files, received_at=_now())
+    with _progress(json) as progress:
+        report = land_files(opened, files, received_at=_now(), progress=progress, actor=_actor(by))
     value = {"files": landed_files(report), "rejected": rejected_lines(report)}
     _print(json, value, lambda: print_landing(report, opened.quarantine))
     if report.count(LandStatus.UNUSABLE) == len(report.files):
@@ -314,7 +315,11 @@ def reads_vee(
     from outputs.reads_report import vee_figures, vee_findings
     from outputs.screens import print_vee
 
-    report = run_vee(_open(workspace), from_date=from_date.date(), to_date=to_date.date(), received_at=_now())
+    first, after = from_date.date(), to_date.date()
+    with _progress(json) as progress:
+        report = run_vee(
+            _open(workspace), from_date=first, to_date=after, received_at=_now(), progress=progress, actor=_actor(by)
+        )
     _print(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
 
 

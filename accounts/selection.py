@@ -85,8 +85,8 @@ def cut_partitions(
     """
     channels = due.select("agreement_id", "account_id", "service_point_id", "start_date", "end_date").join(
         channel_numbers.select(
-            "channel_no", "service_point_id", "measure", "interval_minutes", pl.col("start_date").alias("from_date"),
-            pl.col("end_date").alias("to_date"),
+            "channel_no", "channel_id", "service_point_id", "measure", "interval_minutes",
+            pl.col("start_date").alias("from_date"), pl.col("end_date").alias("to_date"),
         ),
         on="service_point_id", how="left", validate="m:m",
     ).filter(

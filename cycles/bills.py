@@ -210,7 +210,7 @@ def _reads_by_day(work: Work) -> list[str]:
     text = []
     for minutes, days in sorted(given.days.items()):
         totals = _day_totals(days, minutes).join(
-            given.channels.unique("channel_no").select("channel_no", "measure"),
+            given.channels.unique("channel_no").select("channel_no", "channel_id", "measure"),
             on="channel_no",
             how="left",
             validate="m:1",
@@ -218,15 +218,16 @@ def _reads_by_day(work: Work) -> list[str]:
         for row in totals.sort("channel_no", "day").iter_rows(named=True):  # one account: a row per day
             quality = Quality(row["worst"]).name.lower()
             text.append(
-                f"  {row['day']}  channel {row['channel_no']:>6}  {row['measure']:<16} {row['n']:>3} slots of "
+                f"  {row['day']}  {row['channel_id']:<22} {row['measure']:<16} {row['n']:>3} slots of "
                 f"{minutes} min  {_readable(row['quantity'], row['measure']):>18}  worst quality {quality}, "
                 f"load {row['seq']}"
             )
-    measures = dict(given.channels.select("channel_no", "measure").unique().iter_rows())
-    for row in given.usage.sort("channel_no", "from_date").iter_rows(named=True):
+    registers = given.channels.unique("channel_no").select("channel_no", "channel_id", "measure")
+    usage = given.usage.join(registers, on="channel_no", how="left", validate="m:1")
+    for row in usage.sort("channel_no", "from_date").iter_rows(named=True):
         text.append(
-            f"  {row['from_date']} to {row['to_date']}  channel {row['channel_no']:>6}  meter {row['meter_id']}: "
-            f"{_readable(row['quantity'], measures[row['channel_no']])} between readings, "
+            f"  {row['from_date']} to {row['to_date']}  {row['channel_id']:<22} meter {row['meter_id']}: "
+            f"{_readable(row['quantity'], row['measure'])} between readings, "
             f"quality {Quality(row['quality']).name.lower()}, load {row['seq']}"
         )
     return text or ["  none"]

@@ -74,9 +74,11 @@ def run_demo(
     files = clock("draw", lambda: prepare(folder / "incoming", points, seed))
     workspace = clock("init", lambda: init_workspace(folder / "books", name="Wattle & Tide", at=at, actor=PLANNER))
     clock("accounts", lambda: _load_reference(workspace, files.accounts_dir, files.tariffs, files.factors, at))
-    report.landed = clock("land", lambda: land_files(workspace, files.reads, received_at=at))
+    report.landed = clock("land", lambda: land_files(workspace, files.reads, received_at=at, progress=progress))
     period = _period(files.accounts_dir, files.cycle_id)
-    report.judged = clock("vee", lambda: run_vee(workspace, from_date=period[0], to_date=period[1], received_at=at))
+    report.judged = clock(
+        "vee", lambda: run_vee(workspace, from_date=period[0], to_date=period[1], received_at=at, progress=progress)
+    )
     request = PlanRequest(files.cycle_id, files.business_date, (), 1, None, known_at=at, actor=PLANNER)
     report.run_id = clock("plan", lambda: plan_cycle(workspace, request)).run_id
     clock("run", lambda: run_cycle(workspace, report.run_id, workers=workers, progress=progress, at=at, actor=PLANNER))

@@ -29,3 +29,6 @@ class Silent:
 
     def end(self, stage: str, **counts: int) -> None:
         """Ignore."""
+
+
+SILENT = Silent()

@@ -47,6 +47,7 @@ class DueChannels(pa.DataFrameModel):
 
     agreement_id: str = column("Service agreement")
     channel_no: pl.Int32 = column("Channel's number")
+    channel_id: str = column("Channel, as people name it")
     measure: str = column("What it measures")
     interval_minutes: pl.Int32 = column("Length of its intervals; 0 is a register read", unit="min")
     from_date: pl.Date = column("First day on which the channel is read; null when it always was", nullable=True)

@@ -54,7 +54,7 @@ def without_split(
     )  # fmt: skip
     purpose = pl.when(pl.col("agg") == "max").then(pl.lit("a maximum")).otherwise(pl.lit("time-of-use periods"))
     detail = pl.format(
-        "quantity {} needs intervals ({}), channel {} is a register without them", "quantity_id", purpose, "channel_no"
+        "quantity {} needs intervals ({}), channel {} is a register without them", "quantity_id", purpose, "channel_id"
     )
     return park(found, ParkReason.NO_CHANNEL, detail)
 
@@ -99,9 +99,10 @@ def incomplete(channels: pl.DataFrame, calendar: Calendar, measured: pl.DataFram
         .join(good, on=["due_no", "channel_no", "day"], how="anti")
         .group_by("due_no", "channel_no")
         .agg(pl.len().alias("day_count"), pl.col("day").min().alias("first_day"))
+        .join(channels.select("due_no", "channel_no", "channel_id"), on=["due_no", "channel_no"], how="left")
     )
     detail = pl.format(
-        "channel {}: intervals are missing on {} days, the first is {}", "channel_no", "day_count", "first_day"
+        "channel {}: intervals are missing on {} days, the first is {}", "channel_id", "day_count", "first_day"
     )
     return park(missing, ParkReason.INTERVALS_MISSING, detail)
 

@@ -33,7 +33,9 @@ def find_determinants(
         _of_length(given.days.get(minutes), channels, calendar, given, minutes)
         for minutes in sorted(set(channels["interval_minutes"].to_list()) - {0})
     ]
-    registers = channels.filter(pl.col("interval_minutes") == 0).select("due_no", "cal_no", "channel_no", "measure_no")
+    registers = channels.filter(pl.col("interval_minutes") == 0).select(
+        "due_no", "cal_no", "channel_no", "channel_id", "measure_no"
+    )
     register_slices = calendar.slices.select("cal_no", "segment_no", "slice_no", "version_id", "start_date", "end_date")
     register_slices = register_slices.join(measured, on=["cal_no", "segment_no"], how="inner", validate="m:m").drop(
         "version_id"

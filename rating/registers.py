@@ -19,8 +19,8 @@ def register_use(
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Return the use of register channels by slice (USE_SCHEMA, tou ''), and the parks.
 
-    `usage`: model.reads.RegisterUsage. `channels`: due_no, cal_no, channel_no, measure_no of register channels that
-    are needed. `slices`: cal_no, segment_no, slice_no, start_date, end_date of every slice that needs them, with
+    `usage`: model.reads.RegisterUsage. `channels`: due_no, cal_no, channel_no, channel_id, measure_no of the register
+    channels that are needed. `slices`: cal_no, segment_no, slice_no, start_date, end_date of every slice that needs them, with
     measure_no.
     """
     asked = channels.join(slices, on=["cal_no", "measure_no"], how="inner", validate="m:m")
@@ -84,7 +84,7 @@ def _days_from(start: str, end: pl.Expr) -> pl.Expr:
 def _rejected(parts: pl.DataFrame) -> pl.DataFrame:
     detail = pl.format(
         "channel {}: the use of meter {} from {} to {} was rejected (see findings)",
-        "channel_no", "meter_id", "from_date", "to_date",
+        "channel_id", "meter_id", "from_date", "to_date",
     )  # fmt: skip
     return park(parts.filter("is_rejected"), ParkReason.READ_REJECTED, detail)
 
@@ -100,8 +100,8 @@ def _uncovered(usage: pl.DataFrame, parts: pl.DataFrame, asked: pl.DataFrame) ->
         .join(first_reads, on="channel_no", how="left", validate="m:1")
     )
     late = pl.col("first_read_date").is_null() | (pl.col("first_read_date") > pl.col("start_date"))
-    start = pl.format("channel {}: expected a reading on or before {}, found none", "channel_no", "start_date")
-    end = pl.format("channel {}: expected readings that reach {}, found none that does", "channel_no", "end_date")
+    start = pl.format("channel {}: expected a reading on or before {}, found none", "channel_id", "start_date")
+    end = pl.format("channel {}: expected readings that reach {}, found none that does", "channel_id", "end_date")
     return [
         park(short.filter(late), ParkReason.START_READ_MISSING, start),
         park(short.filter(~late), ParkReason.END_READ_MISSING, end),

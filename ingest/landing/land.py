@@ -19,7 +19,9 @@ from ingest.landing.report import LandedFile, LandReport, LandStatus, energy_by_
 from ingest.landing.write import fresh_days, fresh_readings, write_days, write_readings, write_rejects
 from model.accounts import ChannelNumbers
 from model.errors import InputError
+from model.progress import SILENT, Progress
 from model.schema import arranged
+from store.audit import record
 from store.control import Connection, control, query, transaction
 from store.files import read_bytes, write_bytes_atomic
 from store.lake import register_files
@@ -50,7 +52,14 @@ class _Taken:
         return self.parsed is not None and self.parsed.is_usable
 
 
-def land_files(workspace: Workspace, paths: Sequence[Path], *, received_at: datetime) -> LandReport:
+def land_files(
+    workspace: Workspace,
+    paths: Sequence[Path],
+    *,
+    received_at: datetime,
+    progress: Progress = SILENT,
+    actor: str = "system",
+) -> LandReport:
     """Land meter files; members of a zip are files of their own.
 
     Files are taken in order of name. One that landed before (same bytes) is skipped; but when lines of it were
@@ -66,7 +75,8 @@ def land_files(workspace: Workspace, paths: Sequence[Path], *, received_at: date
     opened = _open_files(paths)
     with control(workspace, purpose=_PURPOSE) as connection:
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
-        taken = _take(connection, opened, channels)
+        progress.begin("land", len(opened), "files")
+        taken = _take(connection, opened, channels, progress)
         parsed = _by_load(taken)
         first_seqs = {file.seq: file.earlier[0] for file in taken if file.earlier and file.seq}
         days = fresh_days(workspace, connection, parsed, first_seqs)
@@ -84,7 +94,12 @@ def land_files(workspace: Workspace, paths: Sequence[Path], *, received_at: date
                     if report.status == LandStatus.LANDED:
                         record_load(connection, _load(report, received_at))
                 register_files(connection, files, owner=f"load:{min(new)}")
-    return LandReport(tuple(reports))
+                loads = f"loads {min(new)} to {max(new)}"
+                told = f"{len(new)} files, {sum(report.rejected for report in reports)} lines rejected"
+                record(connection, at=received_at, actor=actor, action="land", subject=loads, detail=told)
+    done = LandReport(tuple(reports))
+    progress.end("land", channel_days=done.days, readings=done.readings, rejected=done.rejected)
+    return done
 
 
 def _open_files(paths: Sequence[Path]) -> list[Member | ParsedFile]:
@@ -108,7 +123,10 @@ def _open_files(paths: Sequence[Path]) -> list[Member | ParsedFile]:
 
 
 def _take(
-    connection: Connection, opened: Sequence[Member | ParsedFile], channels: DataFrame[ChannelNumbers]
+    connection: Connection,
+    opened: Sequence[Member | ParsedFile],
+    channels: DataFrame[ChannelNumbers],
+    progress: Progress,
 ) -> list[_Taken]:
     """Parse what has not landed yet; usable files get the next sequences, in order."""
     digests = [
@@ -124,7 +142,10 @@ def _take(
 
     # Files are parsed beside each other, each by itself; the order in which they count is that of their names.
     with ThreadPoolExecutor(PARSERS_MAX) as pool:
-        every = list(pool.map(parse, opened, digests))
+        every = []
+        for parsed in pool.map(parse, opened, digests):
+            every.append(parsed)
+            progress.advance("land")
     taken: list[_Taken] = []
     seq = next_seq(connection)
     landed = {digest: loads[-1].seq for digest, loads in known.items()}

@@ -22,6 +22,7 @@ from model.accounts import ChannelNumbers, Meters
 from model.codes import Quality
 from model.errors import ConfigError
 from model.ids import content_hash
+from model.progress import SILENT, Progress
 from model.reads import (
     INTERVAL_LENGTHS,
     Findings,
@@ -32,6 +33,7 @@ from model.reads import (
     slot_columns,
 )
 from model.schema import arranged, empty, polars_schema
+from store.audit import record
 from store.control import Connection, control, query, transaction
 from store.facts import facts
 from store.lake import LakeFile, lake_files, register_files, scan_lake, write_lake_file
@@ -59,6 +61,8 @@ def run_vee(
     received_at: datetime,
     rules: RuleSet = DEFAULT_RULES,
     channels_per_block: int = CHANNELS_PER_BLOCK,
+    progress: Progress = SILENT,
+    actor: str = "system",
 ) -> VeeReport:
     """Judge the reads of the days in [from_date, to_date) of all channels under an agreement and with a meter.
 
@@ -77,6 +81,7 @@ def run_vee(
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         active = active_days(connection, channels, from_date, to_date)
         blocks: list[tuple[int, _Block]] = []
+        progress.begin("vee", active["channel_no"].n_unique(), "channels")
         for minutes in INTERVAL_LENGTHS:
             due = channels.filter(pl.col("interval_minutes") == minutes)
             due = due.join(active, how="semi", on="channel_no", maintain_order="left")
@@ -84,13 +89,17 @@ def run_vee(
                 some = arranged(ChannelNumbers, due.slice(start, channels_per_block))
                 lake = _BlockReads(workspace, connection, some, minutes, from_date, to_date)
                 blocks.append((minutes, _judge_block(lake, active, rules)))
+                progress.advance("vee", some.height)
         found = [block.findings for _, block in blocks]
         found.append(_judge_registers(workspace, connection, channels, rules, from_date=from_date, to_date=to_date))
         findings = arranged(Findings, pl.concat(found).sort("channel_no", "day", "first_slot", "rule", "finding_id"))
         new = _unknown_findings(workspace, connection, findings)
         edited = _by_length(blocks)
-        seq = _write(workspace, connection, edited, new, period=(from_date, to_date), received_at=received_at)
+        seq = _write(
+            workspace, connection, edited, new, period=(from_date, to_date), received_at=received_at, actor=actor
+        )
         totals = [block.totals for _, block in blocks]
+        progress.end("vee", findings=new.height)
         return report_of(totals, new, seq=seq, rows_written=sum(days.height for days in edited.values()))
 
 
@@ -263,6 +272,7 @@ def _write(
     *,
     period: tuple[date, date],
     received_at: datetime,
+    actor: str,
 ) -> int | None:
     """Write and register what is new; return the sequence taken, None when there was nothing."""
     if not edited and findings.is_empty():
@@ -289,4 +299,5 @@ def _write(
             detail=f"VEE: {rows} channel-days estimated or edited, {findings.height} findings",
         )
         record_load(connection, load)
+        record(connection, at=received_at, actor=actor, action="vee", subject=load.source_name, detail=load.detail)
     return seq

@@ -128,7 +128,8 @@ def due(start: date = JUNE[0], end: date = JUNE[1], **given: Any) -> Row:
 
 def channel(channel_no: int = 1, agreement_id: str = "A1-1", **given: Any) -> Row:
     return {
-        "agreement_id": agreement_id, "channel_no": channel_no, "measure": "import_energy", "interval_minutes": 15,
+        "agreement_id": agreement_id, "channel_no": channel_no, "channel_id": str(channel_no),
+        "measure": "import_energy", "interval_minutes": 15,
         "from_date": None, "to_date": None, "partition": 0,
     } | given  # fmt: skip
 
