@@ -197,7 +197,7 @@ def _due(folder: Path) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]
     number = pl.format("{}", pl.col("channel_no").cast(pl.String).str.zfill(8))
     named = listed.with_columns(
         number.alias("agreement_id"), number.alias("account_id"), number.alias("customer_id"),
-        number.alias("service_point_id"), pl.format("{}.r0", number).alias("bill_id"),
+        number.alias("service_point_id"), number.alias("channel_id"), pl.format("{}.r0", number).alias("bill_id"),
         *(pl.lit(value).alias(name) for name, value in same.items()),
         measure=pl.lit(Measure.IMPORT_ENERGY.value), interval_minutes=pl.lit(INTERVAL_MINUTES),
     )  # fmt: skip

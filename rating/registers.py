@@ -20,8 +20,8 @@ def register_use(
     """Return the use of register channels by slice (USE_SCHEMA, tou ''), and the parks.
 
     `usage`: model.reads.RegisterUsage. `channels`: due_no, cal_no, channel_no, channel_id, measure_no of the register
-    channels that are needed. `slices`: cal_no, segment_no, slice_no, start_date, end_date of every slice that needs them, with
-    measure_no.
+    channels that are needed. `slices`: cal_no, segment_no, slice_no, start_date, end_date of every slice that needs
+    them, with measure_no.
     """
     asked = channels.join(slices, on=["cal_no", "measure_no"], how="inner", validate="m:m")
     if asked.is_empty():

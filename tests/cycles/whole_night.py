@@ -90,7 +90,9 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             os.setsid()
-            bill_cycle(prepare_books(Path(line.strip()), files), files)
+            root = Path(line.strip())
+            workspace = open_workspace(root) if root.name.startswith("read") else prepare_books(root, files)
+            bill_cycle(workspace, files, partitions=2)
             os._exit(0)
         print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
