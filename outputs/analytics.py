@@ -53,6 +53,8 @@ RUN_VIEWS: dict[str, type[pa.DataFrameModel]] = {
     "determinants": Determinants,
     "parked": Parked,
 }
+# Analysts open the file with the client they have: this storage version is read by DuckDB 1.2 and everything since.
+READABLE_SINCE = "v1.2.0"
 DEFAULT_DECIMALS = 2  # of amounts in major units; more when a currency of the utility has more
 
 
@@ -64,7 +66,7 @@ def build_analytics(workspace: Workspace, connection: Connection) -> None:
     for left in workspace.root.glob(f".{workspace.analytics_path.name}.*.tmp*"):
         left.unlink(missing_ok=True)  # of a build that was killed; nobody else builds while we hold the lock
     with written_aside(workspace.analytics_path) as aside:
-        analytics = duckdb.connect(str(aside), config={"threads": 2})
+        analytics = duckdb.connect(str(aside), config={"threads": 2, "storage_compatibility_version": READABLE_SINCE})
         try:
             analytics.execute("SET TimeZone = 'UTC'")
             with transaction(analytics):  # one: each statement by itself would wait for the disk

@@ -298,3 +298,10 @@ def test_it_opens_without_billmill(workspace: Workspace) -> None:
     _build(workspace)
     with duckdb.connect(str(workspace.analytics_path), read_only=True) as connection:
         assert connection.execute("SELECT sum(total) FROM bills").fetchone() == (Decimal("91.00"),)
+
+
+def test_older_clients_can_open_it(workspace: Workspace) -> None:
+    _build(workspace)
+    header = workspace.analytics_path.read_bytes()[:20]
+    # DuckDB's main header: a checksum of 8 bytes, the letters DUCK, the storage version. DuckDB 1.2 reads up to 65.
+    assert header[8:12] == b"DUCK" and int.from_bytes(header[12:20], "little") <= 65
