@@ -61,7 +61,7 @@ def commands_text() -> str:
         "",
         "Written from `--help` by `make docs`; do not edit. Exit codes: 0 done; 1 crash; 2 refused (option, "
         "configuration or input file); 3 done, but more rejected or parked than the limit allows; 4 blocked by a "
-        "control; 75 another process holds the workspace, try later.",
+        "control; 75 another process holds the workspace, try later; 130 interrupted.",
     ]
     root = typer.main.get_command(cli.app)
     for path in _paths(root, ()):

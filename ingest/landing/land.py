@@ -85,7 +85,8 @@ def land_files(
         new = _by_load(taken)
         reports = [_report(workspace, file, days, readings, channels) for file in taken]
         if new:
-            rejects = gather_rejects(file.rejects for file in new.values())
+            # A file that landed before left its rejects then; they are not listed twice.
+            rejects = gather_rejects(file.rejects for seq, file in new.items() if seq not in first_seqs)
             files = (
                 write_days(workspace, days) + write_readings(workspace, readings) + write_rejects(workspace, rejects)
             )
