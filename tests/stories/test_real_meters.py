@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -115,19 +117,31 @@ def by_point(channels: list[RealChannel]) -> dict[str, list[RealChannel]]:
 
 
 def nem12_files() -> list[Path]:
-    return sorted((SHARED / "meterdata" / "nem12").glob("*.csv"))
+    folder = SHARED / "meterdata"
+    return [*sorted((folder / "nem12").glob("*.csv")), *sorted((folder / "nem12_plain").glob("Example_NEM12_*"))]
+
+
+def records(path: Path) -> Iterator[list[str]]:
+    """Return the records of a file, or of the files in a zip, with nothing but the standard library."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            texts = [archive.read(name).decode() for name in archive.namelist()]
+    else:
+        texts = [path.read_text(encoding="utf-8")]
+    for text in texts:
+        yield from (row for row in csv.reader(text.splitlines()) if row)
 
 
 def nem12_channels(paths: list[Path]) -> list[RealChannel]:
-    """Read meters, channels and their days from 200 and 300 records, with nothing but the csv module."""
+    """Read meters, channels and their days from 200 and 300 records; channels that are no energy (volts) left out."""
     days: dict[tuple[str, str, Measure, int], set[date]] = defaultdict(set)
     for path in paths:
-        with path.open(newline="") as source:
-            for row in csv.reader(source):
-                if row and row[0] == "200":
-                    key = (row[1], row[4], NEM_MEASURES[row[4][0]], int(row[8]))
-                elif row and row[0] == "300":
-                    days[key].add(datetime.strptime(row[1], "%Y%m%d").date())
+        for row in records(path):
+            if row[0] == "200":
+                measure = NEM_MEASURES.get(row[4][0])
+                key = (row[1], row[4], measure, int(row[8]))
+            elif row[0] == "300" and measure is not None:
+                days[key].add(datetime.strptime(row[1], "%Y%m%d").date())
     return [RealChannel(*key, start_date=min(found), end_date=max(found) + ONE_DAY) for key, found in days.items()]
 
 
@@ -169,10 +183,9 @@ def expected_import_wh(paths: list[Path]) -> dict[str, int]:
     """Sum of the E channels of each meter over all files, from expected.csv (three parsers agree), in Wh."""
     units: dict[tuple[str, str], int] = {}
     for path in paths:
-        with path.open(newline="") as source:
-            for row in csv.reader(source):
-                if row and row[0] == "200" and row[4].startswith("E"):
-                    units[f"nem12/{path.name}", f"{row[1]}/{row[4]}"] = WH_IN[row[7].upper()]
+        for row in records(path):
+            if row[0] == "200" and row[4].startswith("E"):
+                units[f"{path.parent.name}/{path.name}", f"{row[1]}/{row[4]}"] = WH_IN[row[7].upper()]
     sums: dict[str, int] = defaultdict(int)
     with (SHARED / "meterdata" / "expected.csv").open(newline="") as source:
         for row in csv.reader(source):
