@@ -159,7 +159,7 @@ def test_nem12_meters_are_billed_for_what_their_files_hold(tmp_path: Path) -> No
     assert landed.count(LandStatus.UNUSABLE) == 0
     first, after = min(start for start, _ in spans.values()), max(end for _, end in spans.values())
     run_vee(workspace, from_date=first, to_date=after, received_at=AT)
-    for start in sorted({start for span in spans.values() for start, _ in months(*span)}):
+    for start in sorted({start.replace(day=1) for span in spans.values() for start, _ in months(*span)}):
         bill_months(workspace, start, start + ONE_DAY)
     billed = analytics_frame(
         workspace,
