@@ -54,7 +54,7 @@ def _group(name: str, text: str) -> typer.Typer:
 
 
 accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
-tariff_app = _group("tariff", "Tariff files: check, add, list, show; dated factors.")
+tariff_app = _group("tariff", "Tariffs: add files (checked first), list, show; dated factors.")
 reads_app = _group("reads", "Meter reads: land files, validate and estimate.")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
 bill_app = _group("bill", "Bills: show one, explain one.")
