@@ -36,9 +36,9 @@ _EMPTY = {LINE: pl.Int64(), REASON: pl.String(), DETAIL: pl.String()}
 def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Return line, reason and detail of rows that cannot stand beside the others.
 
-    `rows` has the columns `line` (over all files), `file` and `file_line`; `known` holds for each table what will be
-    known when these rows are: the good rows of this import and what was recorded before. One reason per line, the
-    first that applies.
+    `rows` has the columns `line` (over all files), `file` and `file_line`; `known` holds what was recorded before, and
+    for the tables that come before this one the good rows of this import as well. One reason per line, the first that
+    applies.
     """
     found = [pl.DataFrame(schema=_EMPTY), _doubled(table, rows)]
     found += [_dangling(rows, column, known[other][key], other) for column, other, key in REFERENCES.get(table, [])]
@@ -48,9 +48,10 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
         found.append(_unknown(rows, "currency", list(CURRENCY_EXPONENT), "a currency of ISO 4217 that Billmill knows"))
     if table == "service_points":
         found.append(_unknown(rows, "tz_name", sorted(available_timezones()), "an IANA zone like Australia/Sydney"))
+    bad = pl.concat(found).unique(LINE, keep="first", maintain_order=True)
     if table == "agreements":
-        found.append(_supplied_twice(rows, known["agreements"]))
-    return pl.concat(found).unique(LINE, keep="first", maintain_order=True).sort(LINE)
+        bad = _without_double_supply(rows, bad, known["agreements"])
+    return bad.sort(LINE)
 
 
 def _doubled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -93,17 +94,34 @@ def _unknown(rows: pl.DataFrame, column: str, allowed: list[str], expected: str)
     )
 
 
-def _supplied_twice(rows: pl.DataFrame, all_agreements: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose service point is under another agreement on the same day."""
-    spans = all_agreements.select("service_point_id", "agreement_id", "start_date", "end_date").unique("agreement_id")
-    pairs = rows.join(spans, on="service_point_id", how="inner", suffix="_other", validate="m:m").filter(
+def _without_double_supply(rows: pl.DataFrame, bad: pl.DataFrame, recorded: pl.DataFrame) -> pl.DataFrame:
+    """Add to `bad` the rows whose service point is under another agreement on the same day.
+
+    A row that is set aside does not count: what was recorded of its agreement goes on, and can meet others in turn.
+    """
+    columns = ["service_point_id", "agreement_id", "start_date", "end_date"]
+    while True:
+        left = rows.join(bad.select(LINE), on=LINE, how="anti")
+        standing = recorded.join(left, on="agreement_id", how="anti").select(columns)
+        more = _supplied_twice(left, left.select(columns), standing)
+        if more.is_empty():
+            return bad
+        bad = pl.concat([bad, more])
+
+
+def _supplied_twice(rows: pl.DataFrame, incoming: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    others = pl.concat([
+        incoming.with_columns(is_recorded=pl.lit(False)), standing.with_columns(is_recorded=pl.lit(True))
+    ])  # fmt: skip
+    pairs = rows.join(others, on="service_point_id", how="inner", suffix="_other", validate="m:m").filter(
         pl.col("agreement_id") != pl.col("agreement_id_other"),
         pl.col("start_date") < pl.col("end_date_other").fill_null(pl.date(9999, 12, 31)),
         pl.col("start_date_other") < pl.col("end_date").fill_null(pl.date(9999, 12, 31)),
     )
-    # Of two that overlap, the one that began later is the one in question.
+    # What is recorded stays. Of two new ones that overlap, the one that began later is the one in question.
     later = pairs.filter(
-        (pl.col("start_date") > pl.col("start_date_other"))
+        pl.col("is_recorded")
+        | (pl.col("start_date") > pl.col("start_date_other"))
         | (
             (pl.col("start_date") == pl.col("start_date_other"))
             & (pl.col("agreement_id") > pl.col("agreement_id_other"))

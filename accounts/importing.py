@@ -83,10 +83,7 @@ def _sift(connection: Connection, files: Sequence[TableFile]) -> tuple[dict[str,
         # Lines count within their file; a number over all files keeps two files' rows apart.
         rows = pl.concat(parts).with_row_index("place").rename({LINE: "file_line"})
         rows = rows.with_columns(pl.col("place").cast(pl.Int64).alias(LINE))
-        merged = pl.concat([rows.select(column_names(IMPORTED[table])), known[table]]).unique(
-            grain(IMPORTED[table]), keep="first", maintain_order=True
-        )
-        bad = find_bad_rows(table, rows, known | {table: merged})
+        bad = find_bad_rows(table, rows, known)
         kept = rows.join(bad.select(LINE), on=LINE, how="anti")
         named = bad.join(rows.select(LINE, "file", "file_line"), on=LINE, how="left", validate="1:1")
         rejects.append(named.select("file", pl.col("file_line").alias(LINE), "reason", "detail"))

@@ -220,3 +220,38 @@ def test_partitions_never_split_an_account_and_number_without_gaps(
     found = cut["partition"].unique().sort().to_list()
     assert found == list(range(len(found))) and len(found) == min(partitions, 5)
     assert channels["partition"].unique().sort().to_list() == found
+
+
+AGREEMENTS = "agreement_id,account_id,service_point_id,tariff_id,start_date,end_date\n"
+
+
+def spans(workspace: Workspace) -> list[tuple[str, str, date, date | None]]:
+    with control(workspace, purpose="test") as connection:
+        found = facts(connection, "agreements")
+    return found.select("agreement_id", "service_point_id", "start_date", "end_date").rows()
+
+
+def test_an_agreement_cannot_be_extended_over_the_next_one(workspace: Workspace, tmp_path: Path) -> None:
+    both = AGREEMENTS + "G1,A1,S1,flat,2022-03-01,2022-06-01\nG2,A1,S1,flat,2022-06-01,\n"
+    assert load(workspace, write(tmp_path / "in", agreements=both)).rejects.is_empty()
+    longer = write(tmp_path / "again", agreements=AGREEMENTS + "G1,A1,S1,flat,2022-03-01,\n")
+    rejects = load(workspace, longer).rejects
+    assert rejects.rows() == [
+        ("agreements.csv", 2, "supplied_twice", "service point `S1` is under agreement `G2` on these days")
+    ]
+    assert spans(workspace)[0] == ("G1", "S1", date(2022, 3, 1), date(2022, 6, 1))
+
+
+def test_a_rejected_end_makes_no_room_for_the_next_agreement(workspace: Workspace, tmp_path: Path) -> None:
+    load(workspace, write(tmp_path / "in"))
+    moved = AGREEMENTS + "G1,A9,S1,flat,2022-03-01,2022-06-01\nG2,A1,S1,flat,2022-06-01,\n"
+    rejects = load(workspace, write(tmp_path / "moved", agreements=moved)).rejects
+    assert rejects.select("line", "reason").rows() == [(2, "unknown_reference"), (3, "supplied_twice")]
+    assert spans(workspace) == [("G1", "S1", date(2022, 3, 1), None)]
+
+
+def test_a_move_in_one_file_is_taken_whole(workspace: Workspace, tmp_path: Path) -> None:
+    load(workspace, write(tmp_path / "in"))
+    moved = AGREEMENTS + "G1,A1,S1,flat,2022-03-01,2022-06-01\nG2,A1,S1,flat,2022-06-01,\n"
+    assert load(workspace, write(tmp_path / "moved", agreements=moved)).rejects.is_empty()
+    assert [row[0] for row in spans(workspace)] == ["G1", "G2"]
