@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import available_timezones
 
 import polars as pl
@@ -10,6 +12,7 @@ from accounts.reading import DETAIL, LINE, REASON
 from model.accounts import IMPORTED
 from model.money import CURRENCY_EXPONENT
 from model.schema import grain
+from model.zones import day_start_utc, zone
 
 # table -> (column, table referred to, its column)
 REFERENCES: dict[str, list[tuple[str, str, str]]] = {
@@ -30,6 +33,8 @@ SPANS: dict[str, tuple[str, str]] = {
     "channels": ("start_date", "end_date"),
     "agreements": ("start_date", "end_date"),
 }
+# Clock changes are looked for in these years; rules of a zone repeat, and older reads are not billed any more.
+_CLOCK_YEARS = range(2020, 2038)
 _EMPTY = {LINE: pl.Int64(), REASON: pl.String(), DETAIL: pl.String()}
 
 
@@ -48,6 +53,9 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
         found.append(_unknown(rows, "currency", list(CURRENCY_EXPONENT), "a currency of ISO 4217 that Billmill knows"))
     if table == "service_points":
         found.append(_unknown(rows, "tz_name", sorted(available_timezones()), "an IANA zone like Australia/Sydney"))
+        found.append(_uneven_points(rows, known["channels"]))
+    if table == "channels":
+        found.append(_uneven_channels(rows, known["service_points"]))
     bad = pl.concat(found).unique(LINE, keep="first", maintain_order=True)
     if table == "agreements":
         bad = _without_double_supply(rows, bad, known["agreements"])
@@ -92,6 +100,54 @@ def _unknown(rows: pl.DataFrame, column: str, allowed: list[str], expected: str)
         pl.lit("value_not_allowed").alias(REASON),
         pl.format("column {}: expected {}, found `{}`", pl.lit(column), pl.lit(expected), column).alias(DETAIL),
     )
+
+
+def _uneven_channels(rows: pl.DataFrame, service_points: pl.DataFrame) -> pl.DataFrame:
+    """Channels whose intervals do not fit into the days on which the clock of their zone changes."""
+    zoned = rows.join(
+        service_points.select("service_point_id", "tz_name"), on="service_point_id", how="inner", validate="m:1"
+    )
+    return _uneven(zoned.select(LINE, "tz_name", "interval_minutes"))
+
+
+def _uneven_points(rows: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
+    """Service points that come into a zone whose days their channels' intervals do not fit."""
+    lengths = channels.select("service_point_id", "interval_minutes").unique()
+    measured = rows.join(lengths, on="service_point_id", how="inner", validate="m:m")
+    return _uneven(measured.select(LINE, "tz_name", "interval_minutes").sort(LINE, "interval_minutes")).unique(
+        LINE, keep="last", maintain_order=True
+    )
+
+
+def _uneven(zoned: pl.DataFrame) -> pl.DataFrame:
+    kinds = zoned.filter(pl.col("interval_minutes") > 0).select("tz_name", "interval_minutes").unique()
+    named = kinds.filter(pl.col("tz_name").is_in(sorted(available_timezones())))
+    days = [_uneven_day(*kind) for kind in named.iter_rows()]  # a row per zone and length
+    uneven = named.with_columns(pl.Series("day", days, dtype=pl.Date)).drop_nulls("day")
+    return zoned.join(uneven, on=["tz_name", "interval_minutes"], how="inner", validate="m:1").select(
+        LINE,
+        pl.lit("slots_not_whole").alias(REASON),
+        pl.format(
+            "column interval_minutes: expected a length that divides every day of {}, found {}; {} is no multiple of it",
+            "tz_name", "interval_minutes", "day",
+        ).alias(DETAIL),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1_024)
+def _uneven_day(tz_name: str, interval_minutes: int) -> date | None:
+    """Return the first day of `_CLOCK_YEARS` that is no whole number of intervals long, None when there is none."""
+    first, after = date(_CLOCK_YEARS.start, 1, 1), date(_CLOCK_YEARS.stop, 1, 1)
+    days = [first + timedelta(days=number) for number in range((after - first).days + 1)]
+    # A day differs from 24 hours by how far the clock moves, so days of the usual offset are left out at once.
+    offsets = [zone(tz_name).utcoffset(datetime.combine(day, time())) for day in days]
+    for day, following, before, behind in zip(days, days[1:], offsets, offsets[1:], strict=False):
+        if before == behind:
+            continue
+        length = day_start_utc(tz_name, following) - day_start_utc(tz_name, day)
+        if int(length.total_seconds()) // 60 % interval_minutes:
+            return day
+    return None
 
 
 def _without_double_supply(rows: pl.DataFrame, bad: pl.DataFrame, recorded: pl.DataFrame) -> pl.DataFrame:

@@ -255,3 +255,32 @@ def test_a_move_in_one_file_is_taken_whole(workspace: Workspace, tmp_path: Path)
     moved = AGREEMENTS + "G1,A1,S1,flat,2022-03-01,2022-06-01\nG2,A1,S1,flat,2022-06-01,\n"
     assert load(workspace, write(tmp_path / "moved", agreements=moved)).rejects.is_empty()
     assert [row[0] for row in spans(workspace)] == ["G1", "G2"]
+
+
+POINTS = "service_point_id,premise_id,commodity,tz_name,route,route_sequence\n"
+CHANNELS = "channel_id,service_point_id,suffix,measure,interval_minutes\n"
+UNEVEN = (
+    "column interval_minutes: expected a length that divides every day of Australia/Lord_Howe, found 60; "
+    "2020-04-05 is no multiple of it"
+)
+
+
+def test_an_hourly_channel_is_refused_where_the_clock_changes_by_half_an_hour(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    points = POINTS + "S1,P1,electricity,Australia/Lord_Howe,R1,1\nS2,P1,electricity,Australia/Adelaide,R1,2\n"
+    channels = CHANNELS + (
+        "S1/E1,S1,E1,import_energy,30\nS1/E2,S1,E2,import_energy,60\nS1/E3,S1,E3,import_energy,0\n"
+        "S2/E1,S2,E1,import_energy,60\n"
+    )
+    rejects = load(workspace, write(tmp_path / "in", service_points=points, channels=channels)).rejects
+    assert rejects.rows() == [("channels.csv", 3, "slots_not_whole", UNEVEN)]
+
+
+def test_a_service_point_with_hourly_channels_cannot_come_to_such_a_zone(workspace: Workspace, tmp_path: Path) -> None:
+    hourly = CHANNELS + "S1/E1,S1,E1,import_energy,60\nS1/E2,S1,E2,import_energy,15\n"
+    assert load(workspace, write(tmp_path / "in", channels=hourly)).rejects.is_empty()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / "service_points.csv").write_text(POINTS + "S1,P1,electricity,Australia/Lord_Howe,R1,1\n")
+    assert load(workspace, moved).rejects.rows() == [("service_points.csv", 2, "slots_not_whole", UNEVEN)]
