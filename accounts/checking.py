@@ -35,6 +35,8 @@ SPANS: dict[str, tuple[str, str]] = {
 }
 # Clock changes are looked for in these years; rules of a zone repeat, and older reads are not billed any more.
 _CLOCK_YEARS = range(2020, 2038)
+# A file name has 255 bytes; the rest of it says kind, date, sequence, branches and that it is a backup being written.
+NAME_BYTES = 100
 _EMPTY = {LINE: pl.Int64(), REASON: pl.String(), DETAIL: pl.String()}
 
 
@@ -49,6 +51,8 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
     found += [_dangling(rows, column, known[other][key], other) for column, other, key in REFERENCES.get(table, [])]
     if table in SPANS:
         found.append(_reversed_span(rows, *SPANS[table]))
+    if table == "cycles":
+        found.append(_unfit_for_names(rows, "cycle_id"))
     if table == "accounts":
         found.append(_unknown(rows, "currency", list(CURRENCY_EXPONENT), "a currency of ISO 4217 that Billmill knows"))
     if table == "service_points":
@@ -102,6 +106,21 @@ def _unknown(rows: pl.DataFrame, column: str, allowed: list[str], expected: str)
     )
 
 
+def _unfit_for_names(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Ids after which folders and files are named: they must not lead elsewhere nor be too long for a name."""
+    fits = pl.col(column).str.contains(r"^[\p{L}\p{N}_-][\p{L}\p{N}._-]*$") & (
+        pl.col(column).str.len_bytes() <= NAME_BYTES
+    )
+    return rows.filter(~fits).select(
+        LINE,
+        pl.lit("value_not_allowed").alias(REASON),
+        pl.format(
+            "column {}: expected letters, digits and . _ - (at most {} bytes, a run's folder is named after it), "
+            "found `{}`", pl.lit(column), pl.lit(NAME_BYTES), column,
+        ).alias(DETAIL),
+    )  # fmt: skip
+
+
 def _uneven_channels(rows: pl.DataFrame, service_points: pl.DataFrame) -> pl.DataFrame:
     """Channels whose intervals do not fit into the days on which the clock of their zone changes."""
     zoned = rows.join(
@@ -128,8 +147,8 @@ def _uneven(zoned: pl.DataFrame) -> pl.DataFrame:
         LINE,
         pl.lit("slots_not_whole").alias(REASON),
         pl.format(
-            "column interval_minutes: expected a length that divides every day of {}, found {}; {} is no multiple of it",
-            "tz_name", "interval_minutes", "day",
+            "column interval_minutes: expected a length that divides every day of {}, found {}; "
+            "{} is no multiple of it", "tz_name", "interval_minutes", "day",
         ).alias(DETAIL),
     )  # fmt: skip
 

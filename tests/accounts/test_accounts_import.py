@@ -72,6 +72,15 @@ def load(workspace: Workspace, folder: Path, *, all_or_nothing: bool = False) ->
          "removed_date 2020-01-02 is not after installed_date 2020-01-02"),
         ("channels", "S1/E2,S1,E2,import_energy,7", "value_not_allowed",
          "column interval_minutes: expected one of 0, 5, 10, 15, 30, 60, found `7`"),
+        ("cycles", "2022/12,monthly,2022-12-01,2023-01-01,2023-01-01,2023-01-10", "value_not_allowed",
+         "column cycle_id: expected letters, digits and . _ - (at most 100 bytes, a run's folder is named after it), "
+         "found `2022/12`"),
+        ("cycles", "../../x,monthly,2022-12-01,2023-01-01,2023-01-01,2023-01-10", "value_not_allowed",
+         "column cycle_id: expected letters, digits and . _ - (at most 100 bytes, a run's folder is named after it), "
+         "found `../../x`"),
+        ("cycles", "é" * 51 + ",monthly,2022-12-01,2023-01-01,2023-01-01,2023-01-10", "value_not_allowed",
+         "column cycle_id: expected letters, digits and . _ - (at most 100 bytes, a run's folder is named after it), "
+         "found `" + "é" * 51 + "`"),
         ("agreements", "G2,A1,S1,flat,2022-05-01,", "supplied_twice",
          "service point `S1` is under agreement `G1` on these days"),
     ],
