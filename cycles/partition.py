@@ -149,7 +149,7 @@ STEPS: tuple[Step, ...] = (
 
 
 def _plan_frame(work: Work, name: str) -> pl.DataFrame:
-    return pl.read_parquet(work.folder / "plan" / f"{name}.parquet")
+    return pl.read_parquet(work.folder / "plan" / f"{name}.parquet", glob=False)
 
 
 def _inputs(work: Work, table: str, channels: pl.Series) -> list[LakeFile]:

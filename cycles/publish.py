@@ -74,7 +74,7 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
     bills = run_table(workspace, manifest, "bills").collect()
     lines = run_table(workspace, manifest, "bill_lines").collect()
     parked = run_table(workspace, manifest, "parked").collect()
-    keys = new_segment_keys(pl.read_parquet(folder / "plan" / "due.parquet"), parked)
+    keys = new_segment_keys(pl.read_parquet(folder / "plan" / "due.parquet", glob=False), parked)
     _refuse_billed_twice(connection, run_id, keys)
     first_numbers = _next_numbers(connection)
     numbered = number_invoices(bills, lines, first_numbers)  # type: ignore[arg-type]  # read back from checked files

@@ -145,7 +145,7 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
     Raises:
         ControlError: something does not; the offenders are written to controls.csv in the run's folder.
     """
-    due = pl.read_parquet(folder / "plan" / "due.parquet")
+    due = pl.read_parquet(folder / "plan" / "due.parquet", glob=False)
     frames = {table: run_table(workspace, manifest, table).collect() for table in RUN_TABLES}
     energy = frames["energy_controls"]
     sums = {

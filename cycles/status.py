@@ -56,7 +56,7 @@ def run_currency(workspace: Workspace, run_id: str) -> str | None:
     due = run_folder(workspace, run_id) / "plan" / "due.parquet"
     if not due.is_file():
         return None
-    found = pl.scan_parquet(due).select(pl.col("currency").unique()).collect()["currency"].to_list()
+    found = pl.scan_parquet(due, glob=False).select(pl.col("currency").unique()).collect()["currency"].to_list()
     return str(found[0]) if len(found) == 1 else None
 
 
@@ -108,5 +108,5 @@ def summarise_run(workspace: Workspace, run_id: str) -> RunSummary:
     manifest = read_manifest(folder)
     names = ("bill_lines", "bills", "parked", "energy_controls")
     lines, bills, parked, energy = (run_table(workspace, manifest, name).collect() for name in names)
-    due = pl.read_parquet(folder / "plan" / "due.parquet")
+    due = pl.read_parquet(folder / "plan" / "due.parquet", glob=False)
     return run_summary(due, lines, bills, parked, energy)

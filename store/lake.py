@@ -99,7 +99,7 @@ def scan_lake(workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise ControlError(f"file `{missing[0]}` of the lake is missing", hint="restore it from a backup")
-    return pl.scan_parquet(paths)
+    return pl.scan_parquet(paths, glob=False)  # a folder may have `[` or `*` in its name
 
 
 def verify_file(workspace: Workspace, file: LakeFile) -> None:
