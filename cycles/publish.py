@@ -108,6 +108,14 @@ def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame
             f"`{first['agreement_id']}` on bill `{first['bill_id_stands']}`",
             hint=f"billmill cycle abandon {run_id}, then plan again: what is billed is left out",
         )
+    # Agreements may have been written anew under other ids; an account still gets each bill once.
+    same = keys.join(stands, on="bill_id", how="semi").select("bill_id").unique().sort("bill_id")
+    if same.height:
+        raise ControlError(
+            f"run `{run_id}`: {same.height} of its bills have been published since it was planned; first: "
+            f"`{same.item(0, 0)}`",
+            hint=f"billmill cycle abandon {run_id}, then plan again: what is billed is left out",
+        )
 
 
 def _next_numbers(connection: Connection) -> dict[str, int]:
