@@ -34,7 +34,8 @@ def select_due(
     """Return the agreements that are due, without their partition, sorted by agreement.
 
     `known` holds the imported tables; `billed` (agreement_id, period_start_date, period_end_date, bill_id) what has
-    been published. An agreement whose period overlaps a published one is not due. `branches` empty means all.
+    been published. Days that have been published are not due; those before the first or after the last of them are
+    (an agreement that was extended), the earlier ones first. `branches` empty means all.
     """
     accounts = known["accounts"].filter(pl.col("bill_group") == cycle.bill_group)
     if branches:
@@ -49,13 +50,30 @@ def select_due(
         )
         .filter(pl.col("start_date") < pl.col("end_date"))
     )
-    overlapping = (
+    due = _without_billed_days(supplied, billed)
+    return _with_bill_ids(due, cycle, billed).sort("agreement_id")
+
+
+def _without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
+    """Cut off the days that are billed; an agreement comes at most once, days before what is billed at first."""
+    standing = (
         supplied.select("agreement_id", "start_date", "end_date")
         .join(billed, on="agreement_id", how="inner", validate="1:m")
         .filter(pl.col("period_start_date") < pl.col("end_date"), pl.col("start_date") < pl.col("period_end_date"))
+        .group_by("agreement_id")
+        .agg(pl.col("period_start_date").min().alias("billed_from"), pl.col("period_end_date").max().alias("billed_to"))
     )
-    due = supplied.join(overlapping.select("agreement_id"), on="agreement_id", how="anti")
-    return _with_bill_ids(due, cycle, billed).sort("agreement_id")
+    is_before = pl.col("start_date") < pl.col("billed_from")
+    is_cut = pl.col("billed_from").is_not_null()
+    return (
+        supplied.join(standing, on="agreement_id", how="left", validate="1:1")
+        .with_columns(
+            start_date=pl.when(is_cut & ~is_before).then(pl.col("billed_to")).otherwise(pl.col("start_date")),
+            end_date=pl.when(is_cut & is_before).then(pl.col("billed_from")).otherwise(pl.col("end_date")),
+        )
+        .filter(pl.col("start_date") < pl.col("end_date"))
+        .drop("billed_from", "billed_to")
+    )
 
 
 def _with_bill_ids(due: pl.DataFrame, cycle: Cycle, billed: pl.DataFrame) -> pl.DataFrame:

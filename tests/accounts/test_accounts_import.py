@@ -213,6 +213,30 @@ def test_what_is_billed_is_not_due_again(workspace: Workspace, tmp_path: Path) -
     assert due_of(workspace, elsewhere)["bill_id"].to_list() == ["A1.2022-11.r1"]
 
 
+@pytest.mark.parametrize(
+    ("billed_from", "billed_to", "expected"),
+    [
+        ((2022, 11, 1), (2022, 11, 21), (date(2022, 11, 21), date(2022, 12, 1))),  # its end was lifted
+        ((2022, 11, 5), (2022, 12, 1), (date(2022, 11, 1), date(2022, 11, 5))),  # its start was put earlier
+        ((2022, 11, 5), (2022, 11, 21), (date(2022, 11, 1), date(2022, 11, 5))),  # both: the rest is due afterwards
+        ((2022, 10, 1), (2022, 11, 1), (date(2022, 11, 1), date(2022, 12, 1))),
+        ((2022, 10, 1), (2022, 12, 1), None),
+        ((2022, 10, 15), (2022, 11, 15), (date(2022, 11, 15), date(2022, 12, 1))),  # a cycle of another bill group
+    ],
+)
+def test_days_that_are_not_billed_yet_stay_due(
+    workspace: Workspace,
+    tmp_path: Path,
+    billed_from: tuple[int, int, int],
+    billed_to: tuple[int, int, int],
+    expected: tuple[date, date] | None,
+) -> None:
+    load(workspace, write(tmp_path / "in"))
+    row = ("G1", date(*billed_from), date(*billed_to), "A1.2022-11.r0")
+    found = due_of(workspace, pl.DataFrame([row], schema=NOTHING_BILLED.schema, orient="row"))
+    assert found.select("start_date", "end_date").rows() == ([] if expected is None else [expected])
+
+
 @pytest.mark.parametrize("partitions", [1, 2, 3, 7])
 def test_partitions_never_split_an_account_and_number_without_gaps(
     workspace: Workspace, tmp_path: Path, partitions: int

@@ -10,7 +10,6 @@ import pytest
 from whole_night import PLANNED, request
 
 from accounts.importing import import_files
-from accounts.selection import Cycle, select_due
 from cycles.plan import plan_cycle
 from cycles.publish import publish_run
 from cycles.review import approve_run
