@@ -54,7 +54,7 @@ def _group(name: str, text: str) -> typer.Typer:
 
 
 accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
-tariff_app = _group("tariff", "Tariffs: add files (checked first), list, show; dated factors.")
+tariff_app = _group("tariff", "Tariffs: check and add files, list, show; dated factors.")
 reads_app = _group("reads", "Meter reads: land files, validate and estimate.")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
 bill_app = _group("bill", "Bills: show one, explain one.")
@@ -206,15 +206,38 @@ def tariff_add(
 ) -> None:
     """Check tariff files and add them. A changed file supersedes the one before; nothing is overwritten.
 
+    A file is refused when one of its worked bills (`[[examples]]`) does not come out to the cent.
+
     Example: `billmill tariff add data/samples/tariffs/tx-res-tou.toml`
     """
     import polars as pl
 
+    from cycles.tariff_check import add_tariffs
     from outputs.console import print_frame
-    from tariffs.library import add_tariff_files
 
-    added = pl.DataFrame(add_tariff_files(_open(workspace), files, at=_now(), actor=_actor(by)))
+    added = pl.DataFrame(add_tariffs(_open(workspace), files, at=_now(), actor=_actor(by)))
     _print(json, added, lambda: print_frame(added))
+
+
+@tariff_app.command("check")
+def tariff_check(
+    files: Annotated[list[Path], typer.Argument(help="Tariff files (TOML).")],
+    json: JsonOption = False,
+) -> None:
+    """Check tariff files and rate their worked bills (`[[examples]]`); no workspace is needed, nothing is added.
+
+    Exit code 2 when a file cannot be used or an example does not come out to the cent.
+
+    Example: `billmill tariff check data/samples/tariffs/*.toml`
+    """
+    from cycles.tariff_check import check_tariff_file
+
+    reports = [check_tariff_file(path) for path in files]
+    shown = [line for report in reports for line in report.as_lines()]
+    _print(json, [report.as_dict() for report in reports], lambda: print("\n".join(shown)))
+    if failed := sum(not report.holds for report in reports):
+        _talk(f"{failed} of {len(reports)} files cannot be added as they are")
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 @tariff_app.command("factors")

@@ -20,6 +20,7 @@ from cycles.review import approve_run
 from cycles.run import run_cycle
 from cycles.setup import init_workspace
 from cycles.status import summarise_run
+from cycles.tariff_check import add_tariffs
 from demo.night import prepare
 from ingest.landing.land import land_files
 from ingest.landing.report import LandReport
@@ -29,7 +30,7 @@ from model.errors import ConfigError
 from model.progress import Progress
 from store.files import write_bytes_atomic
 from store.workspace import Workspace
-from tariffs.library import add_factor_file, add_tariff_files
+from tariffs.library import add_factor_file
 
 PLANNER, APPROVER = "night", "mira"
 _MARK = ".billmill-demo"
@@ -118,7 +119,7 @@ def _ready_folder(folder: Path, fresh: bool) -> Path:
 def _load_reference(workspace: Workspace, accounts: Path, tariffs: list[Path], factors: Path, at: datetime) -> None:
     import_files(workspace, [accounts], all_or_nothing=True, recorded_at=at, actor=PLANNER)
     add_factor_file(workspace, factors, at=at, actor=PLANNER)
-    add_tariff_files(workspace, tariffs, at=at, actor=PLANNER)
+    add_tariffs(workspace, tariffs, at=at, actor=PLANNER)
 
 
 def _period(accounts: Path, cycle_id: str) -> tuple[date, date]:

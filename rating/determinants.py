@@ -52,7 +52,7 @@ def find_determinants(
     ]
     use = _summed(pl.concat([whole.use, read]))
     found = _by_quantity(due, calendar, quantities, use, whole.peaks)
-    return _filled(found, due, calendar, given, quantities), parks
+    return filled(found, due, calendar, given, quantities), parks
 
 
 def _measure_no() -> pl.Expr:
@@ -160,17 +160,11 @@ def _by_quantity(
     )  # fmt: skip
 
 
-def _filled(
+def filled(
     found: pl.DataFrame, due: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
 ) -> pl.DataFrame:
     """Add a row of zero for each quantity of a slice that has none, in the period of the quantity or the first."""
-    first_tou = given.book.tou_windows.group_by("version_id", "season").agg(pl.col("tou").min().alias("first_tou"))
-    expected = (
-        calendar.slices.join(quantities, on="version_id", how="inner", validate="m:m")
-        .join(first_tou, on=["version_id", "season"], how="left", validate="m:1")
-        .with_columns(pl.when(pl.col("tou") == "").then("first_tou").otherwise("tou").fill_null("").alias("tou"))
-        .join(due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
-    )
+    expected = slice_quantities(due, calendar, given, quantities)
     absent = expected.join(found, on=[*SLICE_KEYS, "quantity_id"], how="anti").select(
         *SLICE_KEYS, "quantity_id", "tou", "agg",
         pl.lit(0, pl.Int64).alias("quantity"), pl.lit(None, pl.Date).alias("peak_day"),
@@ -178,6 +172,19 @@ def _filled(
         pl.lit(0, pl.Int64).alias("reads_seq"),
     )  # fmt: skip
     return pl.concat([found, absent]).sort(*SLICE_KEYS, "quantity_id", "tou")
+
+
+def slice_quantities(
+    due: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the quantities that each slice prices; `tou` is the period of the quantity, or the first that occurs."""
+    first_tou = given.book.tou_windows.group_by("version_id", "season").agg(pl.col("tou").min().alias("first_tou"))
+    return (
+        calendar.slices.join(quantities, on="version_id", how="inner", validate="m:m")
+        .join(first_tou, on=["version_id", "season"], how="left", validate="m:1")
+        .with_columns(pl.when(pl.col("tou") == "").then("first_tou").otherwise("tou").fill_null("").alias("tou"))
+        .join(due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
+    )
 
 
 def determinants_table(due: pl.DataFrame, found: pl.DataFrame) -> DataFrame[Determinants]:

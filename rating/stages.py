@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from model.rating import (
     BillLines,
@@ -21,11 +22,14 @@ from model.rating import (
     Segments,
     Slices,
 )
+from model.reads import RegisterUsage
 from model.schema import checked, empty
+from model.tariff import RateBook
 from rating.amounts import CORE_SCHEMA
 from rating.calendar import Calendar, days_without_factor, lay_out, slices_table
 from rating.charges import price_charges
 from rating.determinants import determinants_table, find_determinants
+from rating.given import GivenQuantities, given_determinants
 from rating.lines import lines_table, without_lines
 from rating.parking import PARKS_SCHEMA, first_parks, no_parks, parked_table, sibling_parks
 from rating.ratebook import check_book, ready_components
@@ -141,6 +145,32 @@ def rate(given: RatingInput) -> Rated:
         TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
         AssertionError: a table of `given` is not what it promises.
     """
+    return _run(given, STAGES)
+
+
+def rate_given(due: DataFrame[DueAgreements], book: RateBook, quantities: DataFrame[GivenQuantities]) -> Rated:
+    """Return lines for quantities that are given instead of measured: worked bills, a quote.
+
+    Only the measuring stage differs from `rate`. A quantity is for the whole due period of its agreement; where that
+    is cut, a sum is shared by days (largest remainder), and a maximum is the same in each part.
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: a table is not what it promises, or an agreement is due for several periods.
+    """
+    checked(GivenQuantities, quantities)
+    assert due["agreement_id"].n_unique() == len(due), "quantities are given for one period of each agreement"
+
+    def take(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+        assert work.calendar is not None, "segments come before determinants"
+        found, parks = given_determinants(work.due, work.calendar, work.given, quantities)
+        return replace(work, determinants=found), parks
+
+    stages = tuple(replace(stage, run=take) if stage.run is _measure else stage for stage in STAGES)
+    return _run(RatingInput(due, empty(DueChannels), {}, empty(RegisterUsage), book), stages)
+
+
+def _run(given: RatingInput, stages: tuple[Stage, ...]) -> Rated:
     check_book(given.book)
     due = number_due(checked(DueAgreements, given.due))
     checked(DueChannels, given.channels)
@@ -149,7 +179,7 @@ def rate(given: RatingInput) -> Rated:
         nothing = (empty(Segments), empty(Slices), empty(Determinants), empty(BillLines))
         return Rated(*nothing, parked_table(due, parked))
     work = Work(given, ready_components(given.book), due, due, parked)
-    for stage in STAGES:
+    for stage in stages:
         work, parks = stage.run(work)
         work = work.without(first_parks(parks), stage.name)
     return _tables(work)

@@ -12,6 +12,7 @@ from model.tariff import ANY
 from model.units import PRINTED_UNITS, SMALLEST_UNIT
 from model.zones import zone
 from tariffs.bases import circle_problems, resolve_bases
+from tariffs.check_examples import example_problems
 from tariffs.check_windows import window_problems
 from tariffs.prices import price_e9, read_prices
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
@@ -42,7 +43,7 @@ def find_problems(file: TariffFile) -> list[Problem]:
         problems += in_bases + circle_problems(version, bases, path)
         for name, charge in version.charges.items():
             problems += _charge_problems(charge, (*path, "charges", name), file, are_windows_right=not in_windows)
-    return problems
+    return problems or example_problems(file)  # an example is read against a tariff that is right
 
 
 def factors_used(file: TariffFile) -> list[str]:

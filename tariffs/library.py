@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,30 @@ from store.workspace import Workspace
 from tariffs.catalogue import add_tariff, list_tariffs, load_tariff
 from tariffs.factors import FactorsAdded, add_factors
 from tariffs.file import parse_tariff
+from tariffs.sheet import TariffFile
 from tariffs.show import describe
 
 
-def add_tariff_files(workspace: Workspace, paths: Sequence[Path], *, at: datetime, actor: str) -> list[dict[str, Any]]:
+def add_tariff_files(
+    workspace: Workspace,
+    paths: Sequence[Path],
+    *,
+    at: datetime,
+    actor: str,
+    prove: Callable[[TariffFile, str], None],
+) -> list[dict[str, Any]]:
     """Check and add tariff files in one transaction: all of them, or none.
 
+    `prove` rates the examples of a tariff (it is given the file's name for messages) and raises when one fails:
+    rating stands above this package.
+
     Raises:
-        TariffError: a file cannot be used.
+        TariffError: a file cannot be used, or one of its examples fails.
     """
     added = []
-    texts = [(path, _text(path)) for path in sorted(paths)]
+    texts = [(path, tariff_text(path)) for path in sorted(paths)]
+    for path, text in texts:
+        prove(parse_tariff(text, path.name), path.name)
     with control(workspace, purpose="tariff add") as connection, transaction(connection):
         for path, text in texts:
             outcome = add_tariff(connection, text, path.name, recorded_at=at, recorded_by=actor)
@@ -79,7 +92,7 @@ def describe_file(path: Path) -> list[str]:
     Raises:
         TariffError: the file cannot be used.
     """
-    return describe(parse_tariff(_text(path), path.name))
+    return describe(parse_tariff(tariff_text(path), path.name))
 
 
 def describe_tariff(workspace: Workspace, tariff_id: str) -> list[str]:
@@ -92,7 +105,12 @@ def describe_tariff(workspace: Workspace, tariff_id: str) -> list[str]:
         return describe(load_tariff(connection, tariff_id))
 
 
-def _text(path: Path) -> str:
+def tariff_text(path: Path) -> str:
+    """Return the text of a tariff file.
+
+    Raises:
+        InputError: the file cannot be read, or is not UTF-8.
+    """
     try:
         return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:

@@ -93,9 +93,18 @@ def _subject(path: KeyPath, content: Mapping[str, object]) -> str:
     if len(path) > 1 and path[0] == "versions" and isinstance(path[1], int):
         subject += f" version {_version_name(path[1], content)}"
         rest = path[2:]
+    if len(path) > 1 and path[0] == "examples" and isinstance(path[1], int):
+        subject += f": example {_example_name(path[1], content)}"
     if len(rest) > 1 and rest[0] in _THINGS:
         subject += f": {_THINGS[str(rest[0])]} `{rest[1]}`"
     return f"{subject}: "
+
+
+def _example_name(index: int, content: Mapping[str, object]) -> str:
+    examples = content.get("examples")
+    example = examples[index] if isinstance(examples, list) and index < len(examples) else None
+    name = example.get("name") if isinstance(example, dict) else None
+    return f"`{name}`" if isinstance(name, str) else f"number {index + 1}"
 
 
 def _version_name(index: int, content: Mapping[str, object]) -> str:

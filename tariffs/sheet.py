@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from model.codes import Commodity, Measure
 from model.money import RoundMode
+from model.tariff import ANY
 from tariffs.problems import show_value, suggestion
 
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -140,10 +141,35 @@ def _read_named_tables(value: object) -> object:
     return value
 
 
+def _read_named_amounts(value: object) -> object:
+    if not isinstance(value, dict) or not value:
+        raise _refused("at least one amount, by charge or as `total`", value)
+    return value
+
+
 def _read_date(value: object) -> date:
     if isinstance(value, datetime) or not isinstance(value, date):
         raise _refused("a date such as 2026-01-01, without quotes", value)
     return value
+
+
+def _read_period(value: object) -> tuple[date, date]:
+    """Return the first day and the day after the last."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise _refused("a list of two dates: the first day, and the day after the last", value)
+    start, end = _read_date(value[0]), _read_date(value[1])
+    if start >= end:
+        raise _refused(f"a day after {start} as the end", end, "the end is the day after the last")
+    return start, end
+
+
+def read_by_period(value: object) -> dict[str, Decimal]:
+    """Return numbers by time-of-use period; a number alone stands under the empty name."""
+    if not isinstance(value, dict):
+        return {ANY: read_number(value)}
+    if not value:
+        raise _refused("a number, or a table of numbers by time-of-use period", value)
+    return {str(name): read_number(number) for name, number in value.items()}
 
 
 def _read_holidays(value: object) -> str | tuple[date, ...]:
@@ -160,6 +186,8 @@ Days = Annotated[tuple[str, ...], BeforeValidator(read_days)]
 Bound = Annotated[time | tuple[int, int], BeforeValidator(read_bound)]
 Day = Annotated[date, BeforeValidator(_read_date)]
 RoundingRule = Annotated[Rounding, BeforeValidator(read_rounding)]
+Period = Annotated[tuple[date, date], BeforeValidator(_read_period)]
+ByPeriod = Annotated[dict[str, Decimal], BeforeValidator(read_by_period)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -243,6 +271,32 @@ class Version(Part):
     charges: Annotated[dict[str, Charge], BeforeValidator(_read_named_tables)]
 
 
+class Example(Part):
+    """A worked bill: what was used in a period, and the amounts that the sheet makes of it."""
+
+    name: Text
+    period: Period
+    cycle: Period | None = None
+    usage: dict[str, ByPeriod] = {}
+    factors: dict[str, Number] = {}
+    expect: Annotated[dict[str, ByPeriod], BeforeValidator(_read_named_amounts)]
+    source: Text
+
+    @property
+    def cycle_dates(self) -> tuple[date, date]:
+        """First day of the whole cycle, and the day after its last; the period is the cycle unless it says more."""
+        return self.cycle or self.period
+
+    @property
+    def expected(self) -> list[tuple[str, str, Decimal]]:
+        """Charge, period ('' for the whole charge) and amount; `energy.peak` may also be a key in quotes."""
+        found = []
+        for key, amounts in self.expect.items():
+            charge, _, period = key.partition(".")
+            found += [(charge, period or inner, amount) for inner, amount in amounts.items()]
+        return found
+
+
 class LineRounding(Part):
     """Rounding of the tariff's lines; a charge may state its own."""
 
@@ -263,6 +317,7 @@ class TariffFile(Part):
     windows: dict[str, Window] = {}
     quantities: dict[str, Quantity] = {}
     versions: Annotated[tuple[Version, ...], BeforeValidator(_read_tables)]
+    examples: Annotated[tuple[Example, ...], BeforeValidator(_read_tables)] = ()
 
     @property
     def holiday_dates(self) -> tuple[date, ...]:

@@ -1,0 +1,236 @@
+"""Checking tariff files: their keys, and their worked bills rated by the engine that bills customers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.errors import InputError, TariffError
+from model.money import format_minor
+from model.rating import DueAgreements, Rated
+from model.schema import arranged, polars_schema
+from model.tariff import Factors, RateBook
+from rating.given import GivenQuantities
+from rating.stages import rate_given
+from store.workspace import Workspace
+from tariffs.check_examples import TOTAL, minor_units, smallest_units
+from tariffs.compile import compile_tariff, with_factors
+from tariffs.file import parse_tariff
+from tariffs.library import add_tariff_files, tariff_text
+from tariffs.prices import price_e9
+from tariffs.sheet import Example, TariffFile
+
+
+@dataclass(frozen=True)
+class Amount:
+    """An amount of an example in minor units; `expected_minor` is None where the example does not state it."""
+
+    charge: str
+    period: str
+    expected_minor: int | None
+    found_minor: int
+
+    @property
+    def apart_minor(self) -> int:
+        """Found less expected; 0 where nothing was stated."""
+        return 0 if self.expected_minor is None else self.found_minor - self.expected_minor
+
+    @property
+    def name(self) -> str:
+        """The amount as `expect` names it."""
+        return f"{self.charge}.{self.period}" if self.period else self.charge
+
+
+@dataclass(frozen=True)
+class CheckedExample:
+    """A worked bill beside what rating found. `parked` says why it could not be billed; it then has no amounts."""
+
+    name: str
+    source: str
+    start_date: date
+    end_date: date
+    amounts: tuple[Amount, ...]
+    parked: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether every stated amount was found to the minor unit."""
+        return self.parked is None and all(amount.apart_minor == 0 for amount in self.amounts)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check of a tariff file found. `problem` is the message when the file cannot be used at all."""
+
+    file: str
+    tariff: str | None
+    currency: str | None
+    versions: int
+    examples: tuple[CheckedExample, ...]
+    problem: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the file can be used and all its examples hold."""
+        return self.problem is None and all(example.holds for example in self.examples)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values; amounts are in minor units."""
+        return {
+            "file": self.file, "tariff": self.tariff, "currency": self.currency, "holds": self.holds,
+            "versions": self.versions, "problem": self.problem,
+            "examples": [
+                {"name": example.name, "source": example.source, "start_date": example.start_date,
+                 "end_date": example.end_date, "holds": example.holds, "parked": example.parked,
+                 "amounts": [vars(amount) | {"apart_minor": amount.apart_minor} for amount in example.amounts]}
+                for example in self.examples
+            ],
+        }  # fmt: skip
+
+    def as_lines(self) -> list[str]:
+        """Return the report as a person reads it."""
+        if self.problem is not None or self.currency is None:
+            return [f"{self.file}: cannot be used", *(f"  {line}" for line in (self.problem or "").splitlines())]
+        failed = sum(not example.holds for example in self.examples)
+        verdict = f"{failed} do not hold" if failed else "all hold" if self.examples else "nothing was worked out"
+        counts = f"{_count(self.versions, 'version')}, {_count(len(self.examples), 'example')}"
+        lines = [f"{self.file}: tariff `{self.tariff}`, {counts}: {verdict}"]
+        for example in self.examples:
+            lines += _example_lines(example, self.currency)
+        return lines
+
+
+def check_tariff_file(path: Path) -> CheckReport:
+    """Check a tariff file and rate its examples. A file that cannot be used is a report that says so."""
+    try:
+        file = parse_tariff(tariff_text(path), path.name)
+    except (InputError, TariffError) as error:
+        return CheckReport(path.name, None, None, 0, (), str(error))
+    return CheckReport(path.name, file.tariff, file.currency, len(file.versions), tuple(check_examples(file)), None)
+
+
+def check_examples(file: TariffFile) -> list[CheckedExample]:
+    """Return the examples of a tariff that passed its checks, each beside what rating finds."""
+    book = compile_tariff(file) if file.examples else None
+    # Rated one by one: each brings its own values of dated factors.
+    return [] if book is None else [_checked(file, book, example) for example in file.examples]
+
+
+def add_tariffs(workspace: Workspace, paths: Sequence[Path], *, at: datetime, actor: str) -> list[dict[str, Any]]:
+    """Check tariff files with their examples, and add them: all of them, or none.
+
+    Raises:
+        TariffError: a file cannot be used, or an example does not come out to the minor unit.
+    """
+    return add_tariff_files(workspace, paths, at=at, actor=actor, prove=prove_examples)
+
+
+def prove_examples(file: TariffFile, name: str) -> None:
+    """Refuse a tariff whose examples fail. `name` is the file's name.
+
+    Raises:
+        TariffError: names each example that fails with its charges, what was expected and what was found.
+    """
+    money = partial(format_minor, currency=file.currency)
+    failures = []
+    for index, example in enumerate(check_examples(file)):
+        subject = f"tariff `{file.tariff}`: example `{example.name}`"
+        place = f"\n  at {name}, examples[{index}]"
+        if example.parked is not None:
+            failures.append(f"{subject}: expected a bill, found: {example.parked}{place}")
+        failures += [
+            f"{subject}: charge `{amount.name}`: expected {money(amount.expected_minor)}, "
+            f"found {money(amount.found_minor)}{place}.expect.{amount.name}"
+            for amount in example.amounts
+            if amount.expected_minor is not None and amount.apart_minor
+        ]
+    if failures:
+        raise TariffError("\n".join(failures), hint=f"see all amounts with: billmill tariff check {name}")
+
+
+def _checked(file: TariffFile, book: RateBook, example: Example) -> CheckedExample:
+    rated = rate_given(_due(file, example), with_factors(book, _factors(example)), _quantities(file, example))
+    start, end = example.period
+    if rated.parked.height:
+        reason, detail = rated.parked.select("reason", "detail").row(0)
+        return CheckedExample(example.name, example.source, start, end, (), f"{reason}: {detail}")
+    return CheckedExample(example.name, example.source, start, end, tuple(_amounts(file, example, rated)), None)
+
+
+def _due(file: TariffFile, example: Example) -> DataFrame[DueAgreements]:
+    (start, end), (cycle_start, cycle_end) = example.period, example.cycle_dates
+    row = {
+        "bill_id": "example", "account_id": "example", "customer_id": "example", "branch_id": "example",
+        "revenue_class": "example", "payment_days": 0, "currency": file.currency, "agreement_id": "example",
+        "service_point_id": "example", "premise_id": "example", "commodity": file.commodity.value,
+        "tz_name": file.timezone, "tariff_id": file.tariff, "start_date": start, "end_date": end,
+        "cycle_id": "example", "cycle_start_date": cycle_start, "cycle_end_date": cycle_end, "partition": 0,
+    }  # fmt: skip
+    return arranged(DueAgreements, pl.DataFrame([row], schema=polars_schema(DueAgreements), orient="row"))
+
+
+def _quantities(file: TariffFile, example: Example) -> DataFrame[GivenQuantities]:
+    rows = [
+        {"agreement_id": "example", "quantity_id": name, "tou": period,
+         "quantity": int(smallest_units(file, name, number))}
+        for name, numbers in example.usage.items()
+        for period, number in numbers.items()
+    ]  # fmt: skip
+    return arranged(GivenQuantities, pl.DataFrame(rows, schema=polars_schema(GivenQuantities), orient="row"))
+
+
+def _factors(example: Example) -> pl.DataFrame:
+    """Return the example's values of dated factors, which hold for its whole period."""
+    rows = [
+        {"factor_id": name, "valid_from": example.period[0], "valid_to": None, "value_e9": price_e9(value),
+         "source": example.source}
+        for name, value in example.factors.items()
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=polars_schema(Factors), orient="row")
+
+
+def _amounts(file: TariffFile, example: Example, rated: Rated) -> list[Amount]:
+    """Return what the example states beside what was found, in the order of the bill; then what it leaves out."""
+    lines = rated.lines.sort("line_no").group_by("component_id", "tou", maintain_order=True)
+    found = {(charge, tou): amount for charge, tou, amount in lines.agg(pl.col("amount_minor").sum()).rows()}
+    expected = {(charge, period): int(minor_units(file, amount)) for charge, period, amount in example.expected}
+    sums: dict[str, int] = {}
+    for (charge, _), amount in found.items():
+        sums[charge] = sums.get(charge, 0) + amount
+    total = sum(sums.values())
+    stated = [
+        Amount(charge, period, minor, found.get((charge, period), 0) if period else sums.get(charge, 0))
+        for (charge, period), minor in expected.items()
+        if charge != TOTAL
+    ]
+    named = {amount.charge for amount in stated}
+    unstated = [Amount(charge, "", None, minor) for charge, minor in sums.items() if charge not in named]
+    return [*stated, *unstated, Amount(TOTAL, "", expected.get((TOTAL, "")), total)]
+
+
+def _example_lines(example: CheckedExample, currency: str) -> list[str]:
+    lines = [f"  {example.name}: {'holds' if example.holds else 'does not hold'}"]
+    lines += [f"    {example.start_date} to {example.end_date}, {example.source}"]
+    if example.parked is not None:
+        return [*lines, f"    expected a bill, found: {example.parked}"]
+    rows = [("charge", "expected", "found", "apart")]
+    for amount in example.amounts:
+        stated = "" if amount.expected_minor is None else format_minor(amount.expected_minor, currency)
+        apart = format_minor(amount.apart_minor, currency) if amount.apart_minor else ""
+        rows.append((amount.name, stated, format_minor(amount.found_minor, currency), apart))
+    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+    for name, *numbers in rows:
+        cells = [f"{number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True)]
+        lines.append(f"    {name:<{widths[0]}}  {'  '.join(cells)}".rstrip())
+    return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
