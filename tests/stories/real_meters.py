@@ -11,9 +11,9 @@ import polars as pl
 
 from accounts.importing import import_files
 from cycles.setup import init_workspace
+from cycles.tariff_check import add_tariffs
 from model.codes import Measure
 from store.workspace import Workspace
-from tariffs.library import add_tariff_files
 
 SHARED = Path(__file__).parents[3] / "shared"
 TARIFFS = Path(__file__).parents[2] / "data" / "samples" / "tariffs"
@@ -58,7 +58,7 @@ def make_books(
         frame.write_csv(folder / f"{table}.csv")
     imported = import_files(workspace, [folder], all_or_nothing=True, recorded_at=AT, actor="ana")
     assert imported.is_recorded, imported.rejects
-    add_tariff_files(workspace, [TARIFFS / f"{tariff}.toml"], at=AT, actor="ana")
+    add_tariffs(workspace, [TARIFFS / f"{tariff}.toml"], at=AT, actor="ana")
     return workspace
 
 
