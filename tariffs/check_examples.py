@@ -150,9 +150,8 @@ def _number_problems(file: TariffFile, name: str, numbers: dict[str, Decimal], p
     found = []
     for period, number in numbers.items():
         here = (*path, period) if period else path
-        size = smallest_units(file, name, number)
-        if number < 0 or size != size.to_integral_value() or size > MAX_QUANTITY:
-            smallest = PRINTED_UNITS[file.quantities[name].unit][0]
+        smallest, unit_size = PRINTED_UNITS[file.quantities[name].unit]
+        if not 0 <= number <= MAX_QUANTITY or not _is_whole(smallest_units(file, name, number), number, unit_size):
             text = f"expected 0 or more, in whole {smallest} and at most {MAX_QUANTITY} of them, found `{number}`"
             found.append(Problem(here, text))
     return found
@@ -184,6 +183,9 @@ def _expect_problems(file: TariffFile, example: Example, path: KeyPath) -> list[
     for version in versions_of(file, example):
         for name, charge in version.charges.items():
             charges.setdefault(name, []).append(charge)
+    if TOTAL in charges:
+        text = f"expected no charge of the name `{TOTAL}`, which is the whole bill in an example, found one"
+        return [Problem(here, text, "give the charge another name")]
     periods = _periods_in(file, example)
     found: list[Problem] = []
     stated = Counter((charge, period) for charge, period, _ in example.expected)
@@ -206,9 +208,13 @@ def _expect_problems(file: TariffFile, example: Example, path: KeyPath) -> list[
 
 
 def _amount_problems(file: TariffFile, amount: Decimal, path: KeyPath) -> list[Problem]:
-    minor = minor_units(file, amount)
-    if minor == minor.to_integral_value() and abs(amount) < MAX_AMOUNT:
-        return []
     decimals = CURRENCY_EXPONENT[file.currency]
+    if abs(amount) < MAX_AMOUNT and _is_whole(minor_units(file, amount), amount, 10**decimals):
+        return []
     text = f"expected an amount of {file.currency} below 10^10 with at most {decimals} decimals, found `{amount}`"
     return [Problem(path, text)]
+
+
+def _is_whole(scaled: Decimal, number: Decimal, scale: int) -> bool:
+    """Say whether `scaled`, which is `number` x `scale`, is a whole number that a long `number` was not cut to."""
+    return abs(scaled) <= MAX_QUANTITY and scaled == scaled.to_integral_value() and scaled / scale == number

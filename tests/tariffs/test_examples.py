@@ -119,6 +119,12 @@ REFUSED = [
     ),
     ("below zero", ("peak = 100,", "peak = -1,"), "expected 0 or more, in whole Wh", "examples[0].usage.kwh.peak"),
     ("half a Wh", ("peak = 100,", "peak = 0.0005,"), "found `0.0005`", "examples[0].usage.kwh.peak"),
+    ("beyond decimals", ("peak = 100,", "peak = 1e999999,"), "at most 1000000000000000", "examples[0].usage.kwh.peak"),
+    (
+        "longer than decimals are", ("peak = 100,", f"peak = 100.{'0' * 30}1,"), "in whole Wh",
+        "examples[0].usage.kwh.peak",
+    ),
+    ("amount beyond decimals", ("gst = 11.41", "gst = 1e999999"), "below 10^10", "examples[0].expect.gst"),
     ("text", ("peak = 100,", 'peak = "100",'), 'expected a number, found `"100"`', "examples[0].usage.kwh"),
     (
         "factor that is no price", ("usage  =", "factors = { fuel = 0.01 }\nusage  ="),
@@ -168,3 +174,8 @@ def test_a_period_that_does_not_occur_in_the_season_is_refused() -> None:
         ("price.winter = { peak = 0.40, off_peak", "price.winter = { off_peak"),
     )
     assert "that occurs (off_peak), found `peak`" in refused(text + JULY)
+
+
+def test_a_charge_called_total_would_be_mistaken_for_the_bill() -> None:
+    text = changed(("[versions.charges.supply]", "[versions.charges.total]"))
+    assert "expected no charge of the name `total`" in refused(text)
