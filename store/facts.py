@@ -27,7 +27,8 @@ class FactCounts:
 def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, recorded_at: datetime) -> FactCounts:
     """Record rows of an imported table, by its grain. Recording the same rows again changes nothing.
 
-    `frame` has one row per grain (checked by the caller). Call it inside a transaction.
+    `frame` has one row per grain (checked by the caller). Call it inside a transaction. A row is never learned before
+    the one that it replaces: a command that waited for the lock brings an earlier time than the one that held it.
     """
     declared = IMPORTED[table]
     keys = grain(declared)
@@ -44,12 +45,15 @@ def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, rec
                 FROM incoming LEFT JOIN (SELECT * FROM "{table}" WHERE superseded_at IS NULL) AS known ON {match}""",
         ).row(0)
         connection.execute(
-            f"""UPDATE "{table}" AS known SET superseded_at = ? FROM incoming
+            f"""UPDATE "{table}" AS known SET superseded_at = greatest(?, known.recorded_at) FROM incoming
                 WHERE known.superseded_at IS NULL AND {match} AND NOT ({same})""",
             [recorded_at],
         )
         connection.execute(
-            f"""INSERT INTO "{table}" BY NAME SELECT incoming.*, ?::TIMESTAMPTZ AS recorded_at FROM incoming
+            f"""INSERT INTO "{table}" BY NAME
+                SELECT incoming.*, greatest(?::TIMESTAMPTZ,
+                    (SELECT max(known.superseded_at) FROM "{table}" AS known WHERE {match})) AS recorded_at
+                FROM incoming
                 WHERE NOT EXISTS (SELECT 1 FROM "{table}" AS known WHERE known.superseded_at IS NULL AND {match})""",
             [recorded_at],
         )

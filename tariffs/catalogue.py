@@ -135,6 +135,9 @@ def _record_text(
     recorded_at: datetime,
     recorded_by: str,
 ) -> None:
+    # Never before the text that it replaces: a command that waited for the lock brings an earlier time.
+    latest = query(connection, "SELECT max(recorded_at) AS at FROM tariff_file WHERE tariff_id = ?", [tariff_id]).item()
+    recorded_at = recorded_at if latest is None else max(recorded_at, latest)
     connection.execute(
         "UPDATE tariff_file SET superseded_at = ? WHERE tariff_id = ? AND superseded_at IS NULL",
         [recorded_at, tariff_id],

@@ -61,6 +61,15 @@ def test_a_changed_file_supersedes_and_the_old_one_is_known_as_of_before(
     assert connection.execute("SELECT count(*) FROM tariff_file").fetchall() == [(2,)]
 
 
+def test_a_text_that_waited_for_the_lock_is_not_learned_before_the_one_it_replaces(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add(connection, SHEET, TUESDAY)
+    assert add(connection, sheet(("price = 1.10", "price = 1.20")), MONDAY) == "changed"
+    assert supply_price(connection) == supply_price(connection, known_at=TUESDAY) == 1_200_000_000
+    assert load_rate_book(connection, known_at=MONDAY).versions.is_empty()
+
+
 def test_nothing_was_known_before_the_first_file(connection: duckdb.DuckDBPyConnection) -> None:
     add(connection, SHEET, TUESDAY)
     assert load_rate_book(connection, known_at=MONDAY).versions.is_empty()
