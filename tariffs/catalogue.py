@@ -82,6 +82,11 @@ def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: dat
     return Added(file.tariff, outcome, text_hash, tuple(versions), tuple(factor_warnings(file, series)))
 
 
+def known_texts(connection: Connection) -> set[str]:
+    """Return the texts of all tariffs as known now."""
+    return set(_texts(connection, None)["text"].to_list())
+
+
 def list_tariffs(connection: Connection, *, known_at: datetime | None = None) -> pl.DataFrame:
     """Return the versions of all tariffs as known at a time (now when None), with the file that states each.
 
