@@ -41,7 +41,7 @@ def analytics_frame(workspace: Workspace, sql: str) -> pl.DataFrame:
     try:
         frame: pl.DataFrame = connection.sql(sql).pl()
     except duckdb.Error as error:
-        _refuse_when_moved(workspace, connection)
+        _refuse_when_moved(workspace, connection, str(error))
         raise ConfigError(f"the query cannot be answered: {error}", hint="the views: SHOW TABLES") from error
     finally:
         connection.close()
@@ -82,12 +82,17 @@ def _open(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _refuse_when_moved(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
-    """Say so when the views look for the lake elsewhere: they hold whole paths, so that they work from any folder."""
+def _refuse_when_moved(workspace: Workspace, connection: duckdb.DuckDBPyConnection, told: str) -> None:
+    """Say so when the query failed over a file of the lake where that was before.
+
+    Views hold whole paths, so that they work from any folder; a moved workspace needs them built again.
+    """
     found = connection.execute("SELECT file_name, owner FROM lake.files ORDER BY owner DESC LIMIT 1").fetchone()
     if found is None or str(found[0]).startswith(f"{workspace.lake.as_posix()}/"):
         return
     before = str(found[0]).rpartition("/lake/runs/")[0]
+    if before not in told:
+        return
     raise ConfigError(
         f"`{workspace.analytics_path}` was built for the workspace at `{before}`",
         hint=f"the workspace was moved; build it again: billmill cycle publish {found[1]}",
