@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from commands.context import (
+    HERE,
+    ByOption,
+    Clock,
+    JsonOption,
+    WorkspaceOption,
+    command_group,
+    now,
+    open_books,
+    print_result,
+    progress_shown,
+    talk,
+    who_acts,
+)
+from commands.tariff import tariff_app
 from model.errors import BillmillError, ConfigError, ExitCode
-
-if TYPE_CHECKING:
-    from model.progress import Progress
-    from store.workspace import Workspace
 
 
 class _Commands(TyperGroup):
@@ -29,7 +38,7 @@ class _Commands(TyperGroup):
         except (KeyboardInterrupt, RuntimeError) as error:
             if isinstance(error, RuntimeError) and str(error) != "Query interrupted":  # how DuckDB tells of Ctrl-C
                 raise
-            _talk("interrupted; nothing is lost, run the same command again")
+            talk("interrupted; nothing is lost, run the same command again")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
             _leave_stdout()
@@ -48,27 +57,17 @@ app = typer.Typer(
 
 
 def _group(name: str, text: str) -> typer.Typer:
-    group = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode="markdown")
+    group = command_group(text)
     app.add_typer(group, name=name)
     return group
 
 
 accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
-tariff_app = _group("tariff", "Tariffs: check and add files, list, show; dated factors.")
+app.add_typer(tariff_app, name="tariff")
 reads_app = _group("reads", "Meter reads: land files, validate and estimate.")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
 bill_app = _group("bill", "Bills: show one, explain one.")
 run_app = _group("run", "Runs: list, show.")
-
-WorkspaceOption = Annotated[
-    Path,
-    typer.Option(
-        "--workspace", "-w", envvar="BILLMILL_WORKSPACE", help="Folder of the workspace.", show_default="here"
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Result as JSON on stdout, progress as JSON lines on stderr.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who acts.", show_default="the user logged in")]
-HERE = Path()
 
 
 @app.callback()
@@ -77,57 +76,7 @@ def _options(
         datetime | None, typer.Option("--clock", hidden=True, help="Act as of this time in UTC: for tests and replays.")
     ] = None,
 ) -> None:
-    _Clock.fixed = clock.replace(tzinfo=UTC) if clock else None
-
-
-class _Clock:
-    """The one place where time is read."""
-
-    fixed: datetime | None = None
-
-
-def _now() -> datetime:
-    return _Clock.fixed or datetime.now(UTC)
-
-
-def _actor(by: str | None) -> str:
-    import getpass
-
-    return by or getpass.getuser()
-
-
-def _open(root: Path) -> Workspace:
-    from store.workspace import open_workspace
-
-    return open_workspace(root)
-
-
-@contextmanager
-def _progress(as_json: bool) -> Iterator[Progress]:
-    from model.progress import Silent
-    from outputs.progress import Bars, JsonLines, is_watched
-
-    if as_json:
-        yield JsonLines(sys.stderr)
-    elif is_watched():
-        with Bars() as bars:
-            yield bars
-    else:
-        yield Silent()
-
-
-def _print(as_json: bool, value: object, show: Callable[[], None]) -> None:
-    from outputs.console import print_json
-
-    if as_json:
-        print_json(value)
-    else:
-        show()
-
-
-def _talk(text: str | None) -> None:
-    if text is not None:
-        print(text, file=sys.stderr)
+    Clock.fixed = clock.replace(tzinfo=UTC) if clock else None
 
 
 @app.command()
@@ -142,9 +91,9 @@ def init(
     """
     from cycles.setup import init_workspace
 
-    workspace = init_workspace(folder, name=name, at=_now(), actor=_actor(by))
+    workspace = init_workspace(folder, name=name, at=now(), actor=who_acts(by))
     print(f"workspace {workspace.root}")
-    _talk(f"next: billmill accounts import FILES --workspace {folder}")
+    talk(f"next: billmill accounts import FILES --workspace {folder}")
 
 
 @app.command()
@@ -163,11 +112,11 @@ def demo(
     from demo.chain import run_demo
     from demo.report import print_report
 
-    with _progress(json) as progress:
+    with progress_shown(json) as progress:
         report = run_demo(
-            folder, points=points, seed=seed, workers=_workers(workers), fresh=fresh, progress=progress, at=_now()
+            folder, points=points, seed=seed, workers=_workers(workers), fresh=fresh, progress=progress, at=now()
         )
-    _print(json, report.as_dict(), lambda: print_report(report))
+    print_result(json, report.as_dict(), lambda: print_report(report))
 
 
 @accounts_app.command("import")
@@ -187,106 +136,16 @@ def accounts_import(
     from accounts.importing import import_files
     from outputs.screens import imported_rows, print_import
 
-    report = import_files(_open(workspace), paths, all_or_nothing=all_or_nothing, recorded_at=_now(), actor=_actor(by))
+    report = import_files(
+        open_books(workspace), paths, all_or_nothing=all_or_nothing, recorded_at=now(), actor=who_acts(by)
+    )
     value = {"recorded": report.is_recorded, "counts": imported_rows(report), "rejects": report.rejects}
-    _print(json, value, lambda: print_import(report))
+    print_result(json, value, lambda: print_import(report))
     if not report.is_recorded:
-        _talk("nothing was recorded (--all-or-nothing)")
+        talk("nothing was recorded (--all-or-nothing)")
         raise typer.Exit(ExitCode.REFUSED)
     if report.rejects.height:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
-
-
-@tariff_app.command("add")
-def tariff_add(
-    files: Annotated[list[Path], typer.Argument(help="Tariff files (TOML).")],
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Check tariff files and add them. A changed file supersedes the one before; nothing is overwritten.
-
-    A file is refused when one of its worked bills (`[[examples]]`) does not come out to the cent.
-
-    Example: `billmill tariff add data/samples/tariffs/tx-res-tou.toml`
-    """
-    import polars as pl
-
-    from cycles.tariff_check import add_tariffs
-    from outputs.console import print_frame
-
-    added = pl.DataFrame(add_tariffs(_open(workspace), files, at=_now(), actor=_actor(by)))
-    _print(json, added, lambda: print_frame(added))
-
-
-@tariff_app.command("check")
-def tariff_check(
-    files: Annotated[list[Path], typer.Argument(help="Tariff files (TOML).")],
-    json: JsonOption = False,
-) -> None:
-    """Check tariff files and rate their worked bills (`[[examples]]`); no workspace is needed, nothing is added.
-
-    Exit code 2 when a file cannot be used or an example does not come out to the cent.
-
-    Example: `billmill tariff check data/samples/tariffs/*.toml`
-    """
-    from cycles.tariff_check import check_tariff_file
-
-    reports = [check_tariff_file(path) for path in files]
-    shown = [line for report in reports for line in report.as_lines()]
-    _print(json, [report.as_dict() for report in reports], lambda: print("\n".join(shown)))
-    if failed := sum(not report.holds for report in reports):
-        _talk(f"{failed} of {len(reports)} files cannot be added as they are")
-        raise typer.Exit(ExitCode.REFUSED)
-
-
-@tariff_app.command("factors")
-def tariff_factors(
-    file: Annotated[Path, typer.Argument(help="CSV: factor_id, valid_from, valid_to, value, source.")],
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Add dated factors, such as a fuel clause, that tariffs use as prices.
-
-    Example: `billmill tariff factors data/samples/tariffs/factors.csv`
-    """
-    from outputs.screens import print_counts
-    from tariffs.library import add_factor_file
-
-    added = add_factor_file(_open(workspace), file, at=_now(), actor=_actor(by))
-    counts, rejects = {"new": added.new, "changed": added.changed, "same": added.same}, added.rejected
-    _print(json, {**counts, "rejects": rejects}, lambda: print_counts(counts, rejects))
-    if rejects.height:
-        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
-
-
-@tariff_app.command("list")
-def tariff_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
-    """List the tariffs and their versions.
-
-    Example: `billmill tariff list`
-    """
-    from outputs.console import print_frame
-    from tariffs.library import tariff_versions
-
-    frame = tariff_versions(_open(workspace))
-    _print(json, frame, lambda: print_frame(frame, nothing="no tariffs yet: billmill tariff add FILES"))
-
-
-@tariff_app.command("show")
-def tariff_show(
-    tariff: Annotated[str, typer.Argument(help="Tariff, or a tariff file.")],
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Show a tariff as a person reads it: versions, prices, the week as a grid.
-
-    Example: `billmill tariff show res-tou`
-    """
-    from tariffs.library import describe_file, describe_tariff
-
-    path = Path(tariff)
-    print("\n".join(describe_file(path) if path.suffix == ".toml" else describe_tariff(_open(workspace), tariff)))
 
 
 @reads_app.command("land")
@@ -309,15 +168,15 @@ def reads_land(
     from outputs.reads_report import landed_files, rejected_lines
     from outputs.screens import landing_next, print_landing, unusable_files
 
-    opened = _open(workspace)
-    with _progress(json) as progress:
-        report = land_files(opened, files, received_at=_now(), progress=progress, actor=_actor(by))
+    opened = open_books(workspace)
+    with progress_shown(json) as progress:
+        report = land_files(opened, files, received_at=now(), progress=progress, actor=who_acts(by))
     value = {"files": landed_files(report), "rejected": rejected_lines(report)}
-    _print(json, value, lambda: print_landing(report, opened.quarantine))
+    print_result(json, value, lambda: print_landing(report, opened.quarantine))
     if report.count(LandStatus.UNUSABLE) == len(report.files):
-        _talk(unusable_files(report))
+        talk(unusable_files(report))
         raise typer.Exit(ExitCode.REFUSED)
-    _talk(landing_next(report))
+    talk(landing_next(report))
     if report.rejected:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
@@ -339,11 +198,16 @@ def reads_vee(
     from outputs.screens import print_vee
 
     first, after = from_date.date(), to_date.date()
-    with _progress(json) as progress:
+    with progress_shown(json) as progress:
         report = run_vee(
-            _open(workspace), from_date=first, to_date=after, received_at=_now(), progress=progress, actor=_actor(by)
+            open_books(workspace),
+            from_date=first,
+            to_date=after,
+            received_at=now(),
+            progress=progress,
+            actor=who_acts(by),
         )
-    _print(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
+    print_result(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
 
 
 @cycle_app.command("plan")
@@ -368,14 +232,14 @@ def cycle_plan(
     from outputs.screens import describe_plan
 
     request = PlanRequest(
-        cycle, business_date.date(), tuple(branch or ()), sequence, partitions, known_at=_now(), actor=_actor(by)
+        cycle, business_date.date(), tuple(branch or ()), sequence, partitions, known_at=now(), actor=who_acts(by)
     )
-    planned = plan_cycle(_open(workspace), request)
+    planned = plan_cycle(open_books(workspace), request)
     shown = {
         key: planned.content[key] for key in ("run_id", "selected", "accounts", "partitions", "seq_max", "fingerprint")
     }
-    _print(json, shown | {"new": planned.is_new}, lambda: print_facts(describe_plan(planned.content)))
-    _talk(
+    print_result(json, shown | {"new": planned.is_new}, lambda: print_facts(describe_plan(planned.content)))
+    talk(
         f"next: billmill cycle run {planned.run_id}"
         if planned.is_new
         else f"planned before; see: billmill cycle status {planned.run_id}"
@@ -402,17 +266,19 @@ def cycle_run(
     from outputs.console import print_facts
     from outputs.screens import describe_result
 
-    opened = _open(workspace)
-    with _progress(json) as progress:
-        result = run_cycle(opened, run, workers=_workers(workers), progress=progress, at=_now(), actor=_actor(by))
+    opened = open_books(workspace)
+    with progress_shown(json) as progress:
+        result = run_cycle(opened, run, workers=_workers(workers), progress=progress, at=now(), actor=who_acts(by))
     state, totals = result.state.value, result.totals
     facts = describe_result(run, state, totals, run_currency(opened, run), result.computed)
-    _print(json, {"run_id": run, "state": state, "computed": result.computed, **totals}, lambda: print_facts(facts))
+    print_result(
+        json, {"run_id": run, "state": state, "computed": result.computed, **totals}, lambda: print_facts(facts)
+    )
     following = next_step(run, result.state)
-    _talk(following and f"next: {following}")
+    talk(following and f"next: {following}")
     selected, parked = totals["selected"], totals["parked"]
     if parked * 100 > parked_limit * selected:
-        _talk(f"{parked} of {selected} agreements are parked, more than {parked_limit} %: billmill run show {run}")
+        talk(f"{parked} of {selected} agreements are parked, more than {parked_limit} %: billmill run show {run}")
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
 
@@ -429,8 +295,8 @@ def cycle_status(
     from cycles.status import run_status
     from outputs.console import print_frame
 
-    frame = run_status(_open(workspace), run)
-    _print(json, frame, lambda: print_frame(frame, nothing="no run is open; all of them: billmill run list"))
+    frame = run_status(open_books(workspace), run)
+    print_result(json, frame, lambda: print_frame(frame, nothing="no run is open; all of them: billmill run list"))
 
 
 @cycle_app.command("approve")
@@ -445,9 +311,9 @@ def cycle_approve(
     """
     from cycles.review import approve_run
 
-    is_new = approve_run(_open(workspace), run, at=_now(), actor=_actor(by))
-    print(f"{run} approved by {_actor(by)}" + ("" if is_new else " before"))
-    _talk(f"next: billmill cycle publish {run}")
+    is_new = approve_run(open_books(workspace), run, at=now(), actor=who_acts(by))
+    print(f"{run} approved by {who_acts(by)}" + ("" if is_new else " before"))
+    talk(f"next: billmill cycle publish {run}")
 
 
 @cycle_app.command("publish")
@@ -466,13 +332,13 @@ def cycle_publish(
     from outputs.console import print_facts
     from outputs.screens import money_text
 
-    opened = _open(workspace)
-    done = publish_run(opened, run, at=_now(), actor=_actor(by))
+    opened = open_books(workspace)
+    done = publish_run(opened, run, at=now(), actor=who_acts(by))
     total = money_text(done.total_minor, run_currency(opened, run))
     published = "now" if done.is_new else "before; nothing changed"
     facts = {"run": run, "published": published, "invoices": done.invoices, "total": total}
     value = {"run_id": run, "invoices": done.invoices, "total_minor": done.total_minor, "new": done.is_new}
-    _print(json, value, lambda: print_facts(facts))
+    print_result(json, value, lambda: print_facts(facts))
 
 
 @cycle_app.command("abandon")
@@ -487,7 +353,7 @@ def cycle_abandon(
     """
     from cycles.review import abandon_run
 
-    abandon_run(_open(workspace), run, at=_now(), actor=_actor(by))
+    abandon_run(open_books(workspace), run, at=now(), actor=who_acts(by))
     print(f"{run} abandoned")
 
 
@@ -506,7 +372,7 @@ def bill_show(
     from outputs.documents import render_html, render_text
     from store.files import write_bytes_atomic
 
-    document = bill_document(_open(workspace), bill, run)
+    document = bill_document(open_books(workspace), bill, run)
     if html is None:
         print(render_text(document))
     else:
@@ -529,8 +395,8 @@ def bill_explain(
     """
     from cycles.bills import explain_bill
 
-    explained = explain_bill(_open(workspace), bill, run)
-    _print(json, {"same": explained.is_same, "text": explained.text}, lambda: print("\n".join(explained.text)))
+    explained = explain_bill(open_books(workspace), bill, run)
+    print_result(json, {"same": explained.is_same, "text": explained.text}, lambda: print("\n".join(explained.text)))
     if not explained.is_same:
         raise typer.Exit(ExitCode.BLOCKED_BY_CONTROL)
 
@@ -544,9 +410,9 @@ def run_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> Non
     from cycles.status import all_runs
     from outputs.console import print_frame
 
-    frame = all_runs(_open(workspace))
+    frame = all_runs(open_books(workspace))
     nothing = "no runs yet: billmill cycle plan CYCLE --business-date DATE"
-    _print(json, frame, lambda: print_frame(frame.drop("total_minor"), nothing=nothing))
+    print_result(json, frame, lambda: print_frame(frame.drop("total_minor"), nothing=nothing))
 
 
 @run_app.command("show")
@@ -562,9 +428,9 @@ def run_show(
     from cycles.status import run_details
     from outputs.screens import print_run
 
-    found = run_details(_open(workspace), run)
+    found = run_details(open_books(workspace), run)
     sheet = found.summary.named() if found.summary else {}
-    _print(json, found.row | sheet, lambda: print_run(found.facts, found.summary))
+    print_result(json, found.row | sheet, lambda: print_run(found.facts, found.summary))
 
 
 @app.command()
@@ -583,7 +449,7 @@ def query(
 
     if format == "parquet" and output is None:
         raise ConfigError("parquet is not for a terminal", hint="name a file: --output result.parquet")
-    result = query_analytics(_open(workspace), sql, format)
+    result = query_analytics(open_books(workspace), sql, format)
     data = result if isinstance(result, bytes) else result.encode()
     if output is None:
         sys.stdout.write(data.decode())
@@ -609,10 +475,10 @@ def main() -> NoReturn:
     except SystemExit as ended:
         code = ended.code
     except BillmillError as error:
-        _talk(f"error: {error}")
+        talk(f"error: {error}")
         code = error.exit_code
     except OSError as error:  # a full disk, a folder that may not be written
-        _talk(f"error: {error.strerror}: `{error.filename}`\nhint: mend this and run the same command again")
+        talk(f"error: {error.strerror}: `{error.filename}`\nhint: mend this and run the same command again")
         code = ExitCode.REFUSED
     try:
         sys.stdout.flush()

@@ -83,6 +83,7 @@ def generate_folders() -> list[Path]:
         "ledger",
         "outputs",
         "cycles",
+        "commands",
         "demo",
         "benchmarks",
     )

@@ -1,0 +1,1 @@
+"""The commands by subject, for `cli`: read options, call one function, print."""
