@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import pandera.polars as pa
@@ -10,12 +10,15 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
-from model.schema import column
+from model.schema import column, empty
 from model.tariff import RateBook
 
 
 class DueAgreements(pa.DataFrameModel):
-    """Agreements that a run bills, one row per agreement and cycle. Grain: agreement_id."""
+    """Agreements that a run bills, one row per agreement and period. Grain: agreement_id, start_date.
+
+    An agreement whose attributes change inside the cycle is due for several periods that follow each other.
+    """
 
     bill_id: str = column("Bill that will hold its lines: account, cycle, revision")
     account_id: str = column("Account that pays")
@@ -30,7 +33,9 @@ class DueAgreements(pa.DataFrameModel):
     commodity: str = column("What is supplied")
     tz_name: str = column("Zone of its civil days")
     tariff_id: str = column("Tariff applied")
-    start_date: pl.Date = column("First day billed: cycle and agreement cut with each other")
+    start_date: pl.Date = column(
+        "First day billed: cycle and agreement cut with each other, and where an attribute changes"
+    )
     end_date: pl.Date = column("Day after the last day billed")
     cycle_id: str = column("Cycle")
     cycle_start_date: pl.Date = column("First day of the cycle")
@@ -39,7 +44,7 @@ class DueAgreements(pa.DataFrameModel):
 
     class Config:
         strict = True
-        metadata = {"grain": ["agreement_id"]}
+        metadata = {"grain": ["agreement_id", "start_date"]}
 
 
 class DueChannels(pa.DataFrameModel):
@@ -57,6 +62,57 @@ class DueChannels(pa.DataFrameModel):
     class Config:
         strict = True
         metadata = {"grain": ["agreement_id", "channel_no"]}
+
+
+class DueAttributes(pa.DataFrameModel):
+    """What the contract says of a due period: connected load, meter size, dwelling units.
+
+    Grain: agreement_id, start_date, name.
+    """
+
+    agreement_id: str = column("Service agreement")
+    start_date: pl.Date = column("First day of the due period in which it holds")
+    name: str = column("Attribute, as tariffs name it")
+    number: Annotated[pl.Decimal, 38, 12] = column("Its value, when that is a number", nullable=True)
+    text: str = column("Its value, when that is not a number", nullable=True)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["agreement_id", "start_date", "name"]}
+
+
+class History(pa.DataFrameModel):
+    """Quantities of earlier periods, for ratchets and averages over cycles.
+
+    Grain: service_point_id, quantity_id, period_start_date.
+    """
+
+    service_point_id: str = column("Service point")
+    quantity_id: str = column("Quantity, as tariffs name it")
+    period_start_date: pl.Date = column("First day of the period")
+    period_end_date: pl.Date = column("Day after the last")
+    quantity: pl.Int64 = column("Value in smallest units: Wh, varh, L, kJ, or W for a maximum")
+    unit_size: pl.Int64 = column("Smallest units in one printed unit", ge=1)
+    is_estimated: pl.Boolean = column("True when it rests on an estimate")
+    source: str = column("bill: found by a run; import: from before Billmill", isin=["bill", "import"])
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["service_point_id", "quantity_id", "period_start_date"]}
+
+
+class BankBalances(pa.DataFrameModel):
+    """What an agreement carries from cycle to cycle: energy or money. Grain: agreement_id, bank_id, tou."""
+
+    agreement_id: str = column("Service agreement")
+    bank_id: str = column("Bank, as the tariff names it")
+    tou: str = column("Time-of-use period; empty for all")
+    balance: pl.Int64 = column("What is carried: smallest units of a quantity, or minor units of money")
+    as_of_date: pl.Date = column("Day from which it is carried: the day after the last that counts in it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["agreement_id", "bank_id", "tou"]}
 
 
 class Segments(pa.DataFrameModel):
@@ -169,7 +225,10 @@ class BillLines(pa.DataFrameModel):
 
 
 class Parked(pa.DataFrameModel):
-    """What cannot be billed, with a reason; tried again each night of the window. Grain: agreement_id."""
+    """What cannot be billed, with a reason; tried again each night of the window.
+
+    Grain: agreement_id, start_date.
+    """
 
     account_id: str = column("Account that is not billed")
     branch_id: str = column("Branch that owns the work")
@@ -185,7 +244,7 @@ class Parked(pa.DataFrameModel):
 
     class Config:
         strict = True
-        metadata = {"grain": ["agreement_id"]}
+        metadata = {"grain": ["agreement_id", "start_date"]}
 
 
 @dataclass(frozen=True)
@@ -199,6 +258,11 @@ class RatingInput:
     usage: pl.DataFrame
     """Register use between readings (model.reads.RegisterUsage)."""
     book: RateBook
+    attributes: DataFrame[DueAttributes] = field(default_factory=lambda: empty(DueAttributes))
+    history: DataFrame[History] = field(default_factory=lambda: empty(History))
+    """Quantities of earlier periods of the service points that are due."""
+    banks: DataFrame[BankBalances] = field(default_factory=lambda: empty(BankBalances))
+    """What the due agreements carry into this cycle; a bank without a row is empty."""
 
 
 @dataclass(frozen=True)
@@ -210,3 +274,7 @@ class Rated:
     determinants: DataFrame[Determinants]
     lines: DataFrame[BillLines]
     parked: DataFrame[Parked]
+    history: DataFrame[History] = field(default_factory=lambda: empty(History))
+    """Quantities of this cycle to which later cycles can look back."""
+    banks: DataFrame[BankBalances] = field(default_factory=lambda: empty(BankBalances))
+    """What the agreements carry into the next cycle."""
