@@ -158,7 +158,11 @@ def _reject_overlaps(rows: pl.DataFrame, good: pl.DataFrame, known: pl.DataFrame
 def _record(
     connection: Connection, taken: pl.DataFrame, known: pl.DataFrame, recorded_at: datetime, recorded_by: str
 ) -> tuple[int, int, int]:
-    """Supersede what changed, add what is new; return how many rows are new, changed and the same."""
+    """Supersede what changed, add what is new; return how many rows are new, changed and the same.
+
+    A value is never learned before the one that it replaces: a command that waited for the lock brings an earlier
+    time than the one that held it.
+    """
     keys = grain(Factors)
     columns = list(polars_schema(Factors))
     same = taken.join(known, how="semi", on=columns, nulls_equal=True)
@@ -168,16 +172,16 @@ def _record(
         connection.register("changed_factors", changed.select(keys).to_arrow())
         try:
             connection.execute(
-                """UPDATE factor SET superseded_at = ? FROM changed_factors AS changed
+                """UPDATE factor SET superseded_at = greatest(?, factor.recorded_at) FROM changed_factors AS changed
                    WHERE factor.superseded_at IS NULL AND factor.factor_id = changed.factor_id
                      AND factor.valid_from = changed.valid_from""",
                 [recorded_at],
             )
         finally:
             connection.unregister("changed_factors")
-    insert(
-        connection,
-        "factor",
-        fresh.with_columns(recorded_at=pl.lit(recorded_at), recorded_by=pl.lit(recorded_by)),
+    last = query(connection, "SELECT factor_id, valid_from, max(superseded_at) AS last_at FROM factor GROUP BY ALL")
+    learned = fresh.join(last, on=keys, how="left", validate="1:1").with_columns(
+        recorded_at=pl.max_horizontal(pl.lit(recorded_at), "last_at"), recorded_by=pl.lit(recorded_by)
     )
+    insert(connection, "factor", learned.drop("last_at"))
     return fresh.height - changed.height, changed.height, same.height

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import polars as pl
@@ -232,3 +232,18 @@ def test_a_file_that_is_no_list_of_factors_is_refused(connection: duckdb.DuckDBP
 def test_a_file_with_a_header_only_adds_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     added = put(connection, "")
     assert (added.new, added.changed, added.same, added.rejected.height) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("seconds", [-9, 0, 9])
+def test_one_value_of_a_factor_is_known_at_any_time(connection: duckdb.DuckDBPyConnection, seconds: int) -> None:
+    """A command that waited for the lock brings an earlier time than the one that held it."""
+    times = [MONDAY - timedelta(hours=1), MONDAY, MONDAY + timedelta(seconds=seconds)]
+    for value, at in zip(("0.1", "0.2", "0.3"), times, strict=True):
+        put(connection, f"fuel,2026-01-01,,{value},sheet\n", at)
+    known = [
+        load_factors(connection, known_at=MONDAY + timedelta(seconds=step))["value_e9"].to_list()
+        for step in range(-20, 21)
+    ]
+    assert all(len(values) == 1 for values in known), known
+    assert known[0] == [100_000_000] and known[-1] == [300_000_000]
+    assert load_factors(connection)["value_e9"].to_list() == [300_000_000]
