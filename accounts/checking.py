@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 
 import polars as pl
 
+from accounts.attributes import ATTRIBUTE_OWNER, overlapping_attributes, unfit_attributes
+from accounts.history import unfit_quantities
 from accounts.reading import DETAIL, LINE, REASON
 from model.accounts import IMPORTED
 from model.money import CURRENCY_EXPONENT
@@ -25,6 +27,9 @@ REFERENCES: dict[str, list[tuple[str, str, str]]] = {
         ("account_id", "accounts", "account_id"),
         ("service_point_id", "service_points", "service_point_id"),
     ],
+    "agreement_attributes": [("agreement_id", "agreements", "agreement_id")],
+    "service_point_attributes": [("service_point_id", "service_points", "service_point_id")],
+    "history": [("service_point_id", "service_points", "service_point_id")],
 }
 # table -> (first day, day after the last), of which the first must be earlier
 SPANS: dict[str, tuple[str, str]] = {
@@ -32,6 +37,9 @@ SPANS: dict[str, tuple[str, str]] = {
     "meters": ("installed_date", "removed_date"),
     "channels": ("start_date", "end_date"),
     "agreements": ("start_date", "end_date"),
+    "agreement_attributes": ("valid_from", "valid_to"),
+    "service_point_attributes": ("valid_from", "valid_to"),
+    "history": ("period_start_date", "period_end_date"),
 }
 # Clock changes are looked for in these years; rules of a zone repeat, and older reads are not billed any more.
 _CLOCK_YEARS = range(2020, 2038)
@@ -60,6 +68,12 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
         found.append(_uneven_points(rows, known["channels"]))
     if table == "channels":
         found.append(_uneven_channels(rows, known["service_points"]))
+    if table in ATTRIBUTE_OWNER:
+        found.append(unfit_attributes(rows))
+        usable = rows.join(pl.concat(found).select(LINE), on=LINE, how="anti")
+        found.append(overlapping_attributes(table, usable, known[table]))
+    if table == "history":
+        found.append(unfit_quantities(rows))
     bad = pl.concat(found).unique(LINE, keep="first", maintain_order=True)
     if table == "agreements":
         bad = _without_double_supply(rows, bad, known["agreements"])

@@ -97,6 +97,9 @@ def _parsed(key: str, dtype: pl.DataType) -> pl.Expr:
         return kept.alias(key)
     if dtype == pl.Date:
         return kept.str.to_date("%Y-%m-%d", strict=False).alias(key)
+    if isinstance(dtype, pl.Decimal):  # a cast would round what has more decimals
+        exact = kept.str.contains(rf"^-?[0-9]+(\.[0-9]{{1,{dtype.scale}}})?$")
+        return pl.when(exact).then(kept).cast(dtype, strict=False).alias(key)
     return kept.cast(dtype, strict=False).alias(key)
 
 
@@ -163,4 +166,6 @@ def _rule(statistics: dict[str, Any]) -> str:
 def _type_name(dtype: pl.DataType) -> str:
     if dtype == pl.Date:
         return "a date like 2026-10-01"
+    if isinstance(dtype, pl.Decimal):
+        return f"a number with at most {dtype.scale} decimals"
     return "a whole number" if dtype.is_integer() else "a text"

@@ -36,7 +36,7 @@ class WrittenFiles:
 
 
 def write_accounts(utility: Utility, folder: Path, *, write: Write = write_bytes_atomic) -> dict[str, Path]:
-    """Write one CSV per table of `model.accounts.IMPORTED` into `folder`; the header has the column names."""
+    """Write one CSV per table of the utility into `folder`; the header has the column names."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{name}.csv" for name in utility.frames()}
     for name, frame in utility.frames().items():

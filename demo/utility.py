@@ -58,8 +58,8 @@ class Utility:
         return tables.cycle_id(self.period_start_date)
 
     def frames(self) -> dict[str, pl.DataFrame]:
-        """Return the tables by the names of `model.accounts.IMPORTED`, in its order."""
-        return {name: getattr(self, name) for name in IMPORTED}
+        """Return the tables that are drawn, by the names of `model.accounts.IMPORTED`, in its order."""
+        return {name: getattr(self, name) for name in IMPORTED if hasattr(self, name)}
 
     def events(self) -> pl.DataFrame:
         """Return what happens to points: service_point_id, event, event_date, park_reason (null for most)."""

@@ -6,6 +6,8 @@ that what was known at any time can be read again.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pandera.polars as pa
 import polars as pl
 
@@ -146,6 +148,60 @@ class Agreements(pa.DataFrameModel):
         metadata = {"grain": ["agreement_id"]}
 
 
+class AgreementAttributes(pa.DataFrameModel):
+    """What a contract says that its tariff asks for. It may be personal: not shown to analysts.
+
+    Grain: agreement_id, name, valid_from.
+    """
+
+    agreement_id: str = column("Service agreement", str_length={"min_value": 1})
+    name: str = column("Attribute, as tariffs name it, for example `contract_kw`")
+    value: str = column("Decimal text where the tariff asks for a number; else a text, for example `5/8`")
+    valid_from: pl.Date = column("First day on which it holds")
+    valid_to: pl.Date = column("Day after the last; null until the next value of the attribute", nullable=True)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["agreement_id", "name", "valid_from"]}
+
+
+class ServicePointAttributes(pa.DataFrameModel):
+    """What a place has for whoever is supplied there; the same attribute of an agreement wins over it.
+
+    Grain: service_point_id, name, valid_from.
+    """
+
+    service_point_id: str = column("Service point", str_length={"min_value": 1})
+    name: str = column("Attribute, as tariffs name it, for example `meter_size`")
+    value: str = column("Decimal text where the tariff asks for a number; else a text, for example `5/8`")
+    valid_from: pl.Date = column("First day on which it holds")
+    valid_to: pl.Date = column("Day after the last; null until the next value of the attribute", nullable=True)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["service_point_id", "name", "valid_from"]}
+
+
+class EarlierQuantities(pa.DataFrameModel):
+    """Quantities of periods that were billed before Billmill, for ratchets and averages over cycles.
+
+    Grain: service_point_id, quantity_id, period_start_date.
+    """
+
+    service_point_id: str = column("Service point", str_length={"min_value": 1})
+    quantity_id: str = column("Quantity, as tariffs name it, for example `peak_kw`")
+    period_start_date: pl.Date = column("First day of the period")
+    period_end_date: pl.Date = column("Day after the last")
+    quantity: Annotated[pl.Decimal, 28, 9] = column("Value in `unit`")
+    unit: str = column(
+        "Unit, as the tariff prints it: kWh, kW, m3; any text, or null, for a quantity by formula", nullable=True
+    )
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["service_point_id", "quantity_id", "period_start_date"]}
+
+
 class ChannelNumbers(pa.DataFrameModel):
     """Channels as the reads know them: numbered in branch, group, route order. Grain: channel_no."""
 
@@ -177,4 +233,7 @@ IMPORTED: dict[str, type[pa.DataFrameModel]] = {
     "meters": Meters,
     "channels": Channels,
     "agreements": Agreements,
+    "agreement_attributes": AgreementAttributes,
+    "service_point_attributes": ServicePointAttributes,
+    "history": EarlierQuantities,
 }

@@ -1,4 +1,4 @@
-"""Reference data in two times: when a fact holds is in its columns, when we learned it is here.
+"""Facts in two times: when a fact holds is in its columns, when we learned it is here.
 
 Nothing is overwritten: a changed row closes the knowledge of the old one (`superseded_at`) and adds a new one.
 """
@@ -10,7 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
-from model.accounts import IMPORTED
+from model.facts import FACTS
 from model.schema import arranged, column_names, grain
 from store.control import Connection, query
 
@@ -25,12 +25,12 @@ class FactCounts:
 
 
 def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, recorded_at: datetime) -> FactCounts:
-    """Record rows of an imported table, by its grain. Recording the same rows again changes nothing.
+    """Record rows of a table of `model.facts`, by its grain. Recording the same rows again changes nothing.
 
     `frame` has one row per grain (checked by the caller). Call it inside a transaction. A row is never learned before
     the one that it replaces: a command that waited for the lock brings an earlier time than the one that held it.
     """
-    declared = IMPORTED[table]
+    declared = FACTS[table]
     keys = grain(declared)
     others = [name for name in column_names(declared) if name not in keys]
     match = " AND ".join(f'known."{key}" = incoming."{key}"' for key in keys)
@@ -63,8 +63,8 @@ def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, rec
 
 
 def facts(connection: Connection, table: str, *, known_at: datetime | None = None) -> pl.DataFrame:
-    """Return the rows of an imported table as known at a time (now when None), sorted by grain."""
-    declared = IMPORTED[table]
+    """Return the rows of a table of `model.facts` as known at a time (now when None), sorted by grain."""
+    declared = FACTS[table]
     columns = ", ".join(f'"{name}"' for name in column_names(declared))
     order = ", ".join(f'"{key}"' for key in grain(declared))
     if known_at is None:

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import duckdb
 
-from model.accounts import IMPORTED, ChannelNumbers
+from model.accounts import ChannelNumbers
 from model.control import CONTROL
 from model.errors import ConfigError
+from model.facts import FACTS
 from model.ledger import JournalLines, OpenItems
 from model.schema import create_table_sql
 from store.files import sync_folder, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
-LAYOUT = 1  # raised when the layout on disk changes; a newer one is refused
+LAYOUT = 2  # raised when the layout on disk changes; a newer one is refused
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _create_control(workspace: Workspace, ddl: Sequence[str]) -> None:
 
 def _control_ddl() -> list[str]:
     facts = []
-    for name, table in IMPORTED.items():
+    for name, table in FACTS.items():
         columns = create_table_sql(table, name).removesuffix("\n)")
         facts.append(columns + ',\n    "recorded_at" TIMESTAMPTZ NOT NULL,\n    "superseded_at" TIMESTAMPTZ\n)')
     plain = [create_table_sql(table, name) for name, table in CONTROL.items()]

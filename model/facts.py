@@ -1,0 +1,16 @@
+"""What the control database keeps in two times: when a fact holds, and when it was learned.
+
+Imported rows, and what a cycle leaves to the next ones: values of quantities, balances of banks.
+"""
+
+from __future__ import annotations
+
+import pandera.polars as pa
+
+from model.accounts import IMPORTED
+from model.rating import BankBalances, History
+
+# What publishing a run records, for the cycles that follow.
+CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
+
+FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED
