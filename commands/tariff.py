@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,11 @@ from commands.context import (
     talk,
     who_acts,
 )
-from model.errors import ExitCode
+from model.errors import ConfigError, ExitCode
 
-tariff_app = command_group("Tariffs: check and add files, list, show; dated factors.")
+tariff_app = command_group("Tariffs: check, add, approve and retire; list, show, compare; dated factors.")
+factor_app = command_group("Dated factors, such as a fuel clause, that tariffs use as prices.")
+tariff_app.add_typer(factor_app, name="factor")
 
 
 @tariff_app.command("add")
@@ -31,8 +34,9 @@ def tariff_add(
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check tariff files and add them. A changed file supersedes the one before; nothing is overwritten.
+    """Check tariff files and add them as drafts. Another person approves them before they are billed.
 
+    A changed file supersedes the one before; nothing is overwritten, and what is approved stays in force until then.
     A file is refused when one of its worked bills (`[[examples]]`) does not come out to the cent.
 
     Example: `billmill tariff add data/samples/tariffs/tx-res-tou.toml`
@@ -44,6 +48,8 @@ def tariff_add(
 
     added = pl.DataFrame(add_tariffs(open_books(workspace), files, at=now(), actor=who_acts(by)))
     print_result(json, added, lambda: print_frame(added))
+    if changed := added.filter(added["outcome"] != "unchanged")["tariff"].to_list():
+        talk(f"next, another person: billmill tariff approve {' '.join(changed)} --by NAME")
 
 
 @tariff_app.command("check")
@@ -67,16 +73,16 @@ def tariff_check(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-@tariff_app.command("factors")
-def tariff_factors(
+@factor_app.command("add")
+def tariff_factor_add(
     file: Annotated[Path, typer.Argument(help="CSV: factor_id, valid_from, valid_to, value, source.")],
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Add dated factors, such as a fuel clause, that tariffs use as prices.
+    """Add values of dated factors, such as a fuel clause, that tariffs use as prices.
 
-    Example: `billmill tariff factors data/samples/tariffs/factors.csv`
+    Example: `billmill tariff factor add data/samples/tariffs/factors.csv`
     """
     from outputs.screens import print_counts
     from tariffs.library import add_factor_file
@@ -88,17 +94,84 @@ def tariff_factors(
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
 
+@tariff_app.command("approve")
+def tariff_approve(
+    tariffs: Annotated[list[str] | None, typer.Argument(help="Tariffs.", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every tariff with something to approve.")] = False,
+    version: Annotated[
+        datetime | None, typer.Option("--version", formats=["%Y-%m-%d"], help="Only the version from this day.")
+    ] = None,
+    without_examples: Annotated[
+        str | None, typer.Option("--without-examples", metavar="REASON", help="Why a file needs no worked bill.")
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Approve what tariff files say, so that it is billed. Whoever added a file cannot.
+
+    The worked bills are rated again. Approving the same again changes nothing; all of the tariffs are approved, or
+    none. Exit code 4 when one of them must not be approved.
+
+    Example: `billmill tariff approve res-tou --by mira`
+    """
+    from cycles.tariff_check import approve_tariffs
+    from outputs.tariff_screens import approvals, print_approvals
+
+    if bool(tariffs) == every:
+        raise ConfigError("expected tariffs, or --all of them", hint="see what waits: billmill tariff list")
+    if version is not None and len(tariffs or ()) != 1:
+        raise ConfigError("option --version: expected it with one tariff", hint="approve them one by one")
+    done = approve_tariffs(
+        open_books(workspace), None if every else tariffs, at=now(), actor=who_acts(by),
+        valid_from=version and version.date(), waiver=without_examples,
+    )  # fmt: skip
+    print_result(json, approvals(done), lambda: print_approvals(done, who_acts(by)))
+    for warning in (warning for approved in done for warning in approved.warnings):
+        talk(f"warning: {warning}")
+
+
+@tariff_app.command("retire")
+def tariff_retire(
+    tariff: Annotated[str, typer.Argument(help="Tariff.")],
+    from_date: Annotated[
+        datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day on which it no longer holds.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept, and told beside who is parked.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Retire a tariff: from that day on nobody is billed by it; days before stay as they are.
+
+    Example: `billmill tariff retire res-block --from 2027-01-01 --reason "Decision 12/2026: replaced by res-tou"`
+    """
+    from outputs.tariff_screens import retirement_text
+    from tariffs.lifecycle import retire
+
+    retired, beyond = retire(
+        open_books(workspace), tariff, end_date=from_date.date(), reason=reason, at=now(), actor=who_acts(by)
+    )
+    value = vars(retired) | {"new": bool(retired.versions), "agreements_beyond": beyond}
+    print_result(json, value, lambda: print(retirement_text(retired)))
+    if beyond:
+        talk(f"{beyond:,} agreements run on it from {retired.end_date} on: they will be parked as no_tariff_version")
+
+
 @tariff_app.command("list")
 def tariff_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
-    """List the tariffs and their versions.
+    """List the versions of all tariffs: draft, approved or retired, by whom, and the agreements in their days.
 
     Example: `billmill tariff list`
     """
-    from outputs.console import print_frame
-    from tariffs.library import tariff_versions
+    from outputs.tariff_screens import print_versions
+    from tariffs.lifecycle import tariff_versions
 
     frame = tariff_versions(open_books(workspace))
-    print_result(json, frame, lambda: print_frame(frame, nothing="no tariffs yet: billmill tariff add FILES"))
+    print_result(json, frame, lambda: print_versions(frame))
+    if waiting := frame.filter(frame["state"] == "draft")["tariff_id"].n_unique():
+        told = "1 tariff waits" if waiting == 1 else f"{waiting} tariffs wait"
+        talk(f"{told} for approval: billmill tariff approve TARIFF --by NAME, or --all")
 
 
 @tariff_app.command("show")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from ingest.versions import current_days, current_registers
 from ledger.post import post_bills
 from model.accounts import ChannelNumbers, Meters
 from model.bills import Bills
-from model.rating import DueAgreements, DueChannels, Rated, RatingInput
+from model.codes import ParkReason
+from model.rating import DueAgreements, DueChannels, Parked, Rated, RatingInput
 from model.reads import INTERVAL_LENGTHS, RegisterReads, read_days_schema
 from model.schema import arranged, checked, empty
 from model.tariff import RATE_BOOK_TABLES, RateBook
@@ -108,8 +109,22 @@ def _gather(work: Work) -> None:
 def _rate(work: Work) -> None:
     assert work.rating_input is not None
     rated = rate(work.rating_input)
+    rated = replace(rated, parked=_with_notes(rated.parked, work.rating_input.due, work.plan.get("tariff_notes", {})))
     work.rated = rated
     work.tables |= {"bill_lines": rated.lines, "determinants": rated.determinants, "parked": rated.parked}
+
+
+def _with_notes(parked: DataFrame[Parked], due: DataFrame[DueAgreements], notes: dict[str, str]) -> DataFrame[Parked]:
+    """Add to who misses a tariff version what the plan knows of it: a draft that waits, or since when it is retired."""
+    if not notes:
+        return parked
+    tariffs = due.select(
+        "agreement_id", pl.col("tariff_id").replace_strict(notes, default=None, return_dtype=pl.String).alias("note")
+    )
+    noted = parked.join(tariffs, on="agreement_id", how="left", validate="m:1", maintain_order="left")
+    is_noted = (pl.col("reason") == ParkReason.NO_TARIFF_VERSION.value) & pl.col("note").is_not_null()
+    detail = pl.when(is_noted).then(pl.format("{}; {}", "detail", "note")).otherwise("detail").alias("detail")
+    return arranged(Parked, noted.with_columns(detail))
 
 
 def _bill(work: Work) -> None:

@@ -30,6 +30,7 @@ from store.files import write_bytes_atomic
 from store.lake import LakeFile, lake_files
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
+from tariffs.lifecycle import waiting_notes
 
 # A partition of this many intervals takes a worker one or two seconds and some hundred megabytes.
 INTERVALS_PER_PARTITION = 4_000_000
@@ -74,6 +75,7 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
             return _reread(workspace, existing)
         frames, inputs, seq_max = _gather(connection, cycle, request)
         plan = _content(request, cycle, name, frames, inputs, seq_max)
+        plan["tariff_notes"] = _tariff_notes(connection, frames)
         if existing is not None:
             return _same_or_refused(workspace, existing, plan)
         folder = run_folder(workspace, name)
@@ -176,6 +178,12 @@ def _used_part(book: RateBook, due: pl.DataFrame) -> RateBook:
     used = parts["prices"]["factor_id"].drop_nulls().unique().implode()
     parts["factors"] = parts["factors"].filter(pl.col("factor_id").is_in(used))
     return RateBook(**parts)  # type: ignore[arg-type]  # filtering rows keeps each table's type
+
+
+def _tariff_notes(connection: Connection, frames: dict[str, bytes]) -> dict[str, str]:
+    """Return what is to be told beside a missing tariff version. It is no part of what the run bills from."""
+    due = pl.read_parquet(io.BytesIO(frames["due.parquet"]), columns=["tariff_id"])
+    return waiting_notes(connection, due["tariff_id"].unique().to_list())
 
 
 def _inputs(connection: Connection, cycle: Cycle, seq_max: int) -> dict[str, list[LakeFile]]:

@@ -20,6 +20,8 @@ from model.tariff import Factors, RateBook
 from rating.given import GivenQuantities
 from rating.stages import rate_given
 from store.workspace import Workspace
+from tariffs import lifecycle
+from tariffs.approval import Approved
 from tariffs.check_examples import TOTAL, minor_units, smallest_units
 from tariffs.compile import compile_tariff, with_factors
 from tariffs.file import parse_tariff
@@ -130,6 +132,29 @@ def add_tariffs(workspace: Workspace, paths: Sequence[Path], *, at: datetime, ac
         TariffError: a file cannot be used, or an example does not come out to the minor unit.
     """
     return add_tariff_files(workspace, paths, at=at, actor=actor, prove=prove_examples)
+
+
+def approve_tariffs(
+    workspace: Workspace,
+    tariffs: Sequence[str] | None,
+    *,
+    at: datetime,
+    actor: str,
+    valid_from: date | None = None,
+    waiver: str | None = None,
+) -> list[Approved]:
+    """Rate the worked bills of tariffs again and approve what their files say: all of them, or none.
+
+    `tariffs` None means every tariff with something to approve; `valid_from` names one version of it; `waiver` says
+    why there are no worked bills.
+
+    Raises:
+        TariffError: there is no such tariff or version.
+        ControlError: the approver added the file, it has no worked bills, or one of them fails.
+    """
+    return lifecycle.approve_tariffs(
+        workspace, tariffs, at=at, actor=actor, prove=prove_examples, valid_from=valid_from, waiver=waiver
+    )
 
 
 def prove_examples(file: TariffFile, name: str) -> None:

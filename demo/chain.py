@@ -20,7 +20,7 @@ from cycles.review import approve_run
 from cycles.run import run_cycle
 from cycles.setup import init_workspace
 from cycles.status import summarise_run
-from cycles.tariff_check import add_tariffs
+from cycles.tariff_check import add_tariffs, approve_tariffs
 from demo.night import prepare
 from ingest.landing.land import land_files
 from ingest.landing.report import LandReport
@@ -120,6 +120,7 @@ def _load_reference(workspace: Workspace, accounts: Path, tariffs: list[Path], f
     import_files(workspace, [accounts], all_or_nothing=True, recorded_at=at, actor=PLANNER)
     add_factor_file(workspace, factors, at=at, actor=PLANNER)
     add_tariffs(workspace, tariffs, at=at, actor=PLANNER)
+    approve_tariffs(workspace, None, at=at, actor=APPROVER)
 
 
 def _period(accounts: Path, cycle_id: str) -> tuple[date, date]:

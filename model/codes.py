@@ -95,3 +95,11 @@ class RunState(StrEnum):
     APPROVED = "approved"
     PUBLISHED = "published"
     ABANDONED = "abandoned"
+
+
+class TariffState(StrEnum):
+    """Where a version of a tariff stands; only approved ones are billed, retired ones until their last day."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    RETIRED = "retired"

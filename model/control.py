@@ -7,7 +7,7 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
-from model.codes import RunState
+from model.codes import RunState, TariffState
 from model.schema import column
 
 
@@ -111,7 +111,9 @@ class Audit(pa.DataFrameModel):
     entry_no: pl.Int64 = column("Entry, from 1", ge=1)
     at_utc: Annotated[pl.Datetime, "us", "UTC"] = column("When")
     actor: str = column("Who")
-    action: str = column("What: init, import, add_tariff, land, vee, plan, stage, approve, publish")
+    action: str = column(
+        "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, plan, stage, approve, publish"
+    )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")
     entry_hash: str = column("SHA-256 over the entry and the hash before it")
@@ -119,6 +121,29 @@ class Audit(pa.DataFrameModel):
     class Config:
         strict = True
         metadata = {"grain": ["entry_no"]}
+
+
+class TariffStates(pa.DataFrameModel):
+    """What was decided about versions of tariffs, in two times; a version without a row is a draft.
+
+    Grain: tariff_id, valid_from, recorded_at.
+    """
+
+    tariff_id: str = column("Tariff")
+    valid_from: pl.Date = column("First day of the version")
+    content_hash: str = column("SHA-256 of the tariff file that states it")
+    state: str = column("approved or retired", isin=[TariffState.APPROVED.value, TariffState.RETIRED.value])
+    end_date: pl.Date = column("Day from which a retired version no longer holds", nullable=True)
+    approved_by: str = column("Who approved it: another person than who added the file")
+    approved_at: Annotated[pl.Datetime, "us", "UTC"] = column("When it was approved")
+    reason: str = column("Why it was retired, or approved without worked bills", nullable=True)
+    recorded_at: Annotated[pl.Datetime, "us", "UTC"] = column("When this was decided")
+    superseded_at: Annotated[pl.Datetime, "us", "UTC"] = column("When something else was decided", nullable=True)
+    recorded_by: str = column("Who decided it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["tariff_id", "valid_from", "recorded_at"]}
 
 
 CONTROL: dict[str, type[pa.DataFrameModel]] = {

@@ -10,19 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-import polars as pl
-
-from model.errors import TariffError
+from model.control import TariffStates
 from model.ids import content_hash
 from model.schema import create_table_sql
 from model.tariff import Factors, RateBook
-from store.control import Connection, insert, query
+from store.control import Connection, query
 from tariffs.check import factor_warnings
 from tariffs.compile import compile_tariff, compile_tariffs, with_factors
 from tariffs.factors import load_factors
 from tariffs.file import parse_tariff
-from tariffs.problems import suggestion
 from tariffs.sheet import TariffFile
+from tariffs.states import files_in_force
+from tariffs.texts import record_text, tariff_texts, the_text
 
 _TARIFF_FILE_DDL = """CREATE TABLE "tariff_file" (
     "tariff_id" VARCHAR NOT NULL,
@@ -52,11 +51,12 @@ class Added:
 def tables_ddl() -> list[str]:
     """Return the statements that create the catalogue's tables in a new control database."""
     factor = create_table_sql(Factors, "factor").removesuffix("\n)")
-    return [f"{_TARIFF_FILE_DDL}{_TWO_TIMES_DDL}", f"{factor},{_TWO_TIMES_DDL}"]
+    states = create_table_sql(TariffStates, "tariff_state")
+    return [f"{_TARIFF_FILE_DDL}{_TWO_TIMES_DDL}", states, f"{factor},{_TWO_TIMES_DDL}"]
 
 
 def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: datetime, recorded_by: str) -> Added:
-    """Check a tariff file and record it. Call it in a transaction.
+    """Check a tariff file and record it; what it says anew is a draft until it is approved. Call it in a transaction.
 
     The same text again changes nothing; another text of the same tariff supersedes the one known before, which stays
     readable as of its time. `name` is the file's name; `recorded_by` is who adds it.
@@ -76,7 +76,7 @@ def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: dat
     if known == [text_hash]:
         outcome = "unchanged"
     else:
-        _record_text(connection, file.tariff, text_hash, name, text, recorded_at, recorded_by)
+        record_text(connection, file.tariff, name, text, recorded_at=recorded_at, recorded_by=recorded_by)
     series = load_factors(connection)["factor_id"].unique().to_list()
     versions = book.versions.sort("valid_from")["version_id"].to_list()
     return Added(file.tariff, outcome, text_hash, tuple(versions), tuple(factor_warnings(file, series)))
@@ -84,17 +84,7 @@ def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: dat
 
 def known_texts(connection: Connection) -> set[str]:
     """Return the texts of all tariffs as known now."""
-    return set(_texts(connection, None)["text"].to_list())
-
-
-def list_tariffs(connection: Connection, *, known_at: datetime | None = None) -> pl.DataFrame:
-    """Return the versions of all tariffs as known at a time (now when None), with the file that states each.
-
-    Columns are those of `TariffVersions`, and file_name, content_hash, recorded_at, recorded_by.
-    """
-    texts = _texts(connection, known_at).drop("text")
-    versions = load_rate_book(connection, known_at=known_at).versions
-    return versions.join(texts, how="left", on="tariff_id", validate="m:1").sort("tariff_id", "valid_from")
+    return set(tariff_texts(connection)["text"].to_list())
 
 
 def load_tariff(connection: Connection, tariff_id: str, *, known_at: datetime | None = None) -> TariffFile:
@@ -103,55 +93,11 @@ def load_tariff(connection: Connection, tariff_id: str, *, known_at: datetime | 
     Raises:
         TariffError: it was not in the catalogue then.
     """
-    texts = _texts(connection, known_at)
-    found = texts.filter(pl.col("tariff_id") == tariff_id)
-    if found.is_empty():
-        hint = suggestion(tariff_id, texts["tariff_id"].to_list()) or "see `billmill tariff list`"
-        raise TariffError(f"tariff `{tariff_id}`: expected a tariff of the catalogue, found none", hint=hint)
-    return parse_tariff(found["text"][0], found["file_name"][0])
+    row = the_text(tariff_texts(connection, known_at), tariff_id)
+    return parse_tariff(str(row["text"]), str(row["file_name"]))
 
 
 def load_rate_book(connection: Connection, *, known_at: datetime | None = None) -> RateBook:
-    """Return the rate book of all tariffs and factors as known at a time (now when None)."""
-    texts = _texts(connection, known_at)
-    pairs = zip(texts["text"].to_list(), texts["file_name"].to_list(), strict=True)
-    book = compile_tariffs([parse_tariff(text, name) for text, name in pairs])
+    """Return the rate book of the approved versions and of all factors as known at a time (now when None)."""
+    book = compile_tariffs(files_in_force(connection, known_at=known_at))
     return with_factors(book, load_factors(connection, known_at=known_at))
-
-
-def _texts(connection: Connection, known_at: datetime | None) -> pl.DataFrame:
-    columns = "tariff_id, content_hash, file_name, text, recorded_at, recorded_by"
-    if known_at is None:
-        return query(connection, f"SELECT {columns} FROM tariff_file WHERE superseded_at IS NULL ORDER BY tariff_id")
-    return query(
-        connection,
-        f"""SELECT {columns} FROM tariff_file
-            WHERE recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?) ORDER BY tariff_id""",
-        [known_at, known_at],
-    )
-
-
-def _record_text(
-    connection: Connection,
-    tariff_id: str,
-    text_hash: str,
-    name: str,
-    text: str,
-    recorded_at: datetime,
-    recorded_by: str,
-) -> None:
-    # Never before the text that it replaces: a command that waited for the lock brings an earlier time.
-    latest = query(connection, "SELECT max(recorded_at) AS at FROM tariff_file WHERE tariff_id = ?", [tariff_id]).item()
-    recorded_at = recorded_at if latest is None else max(recorded_at, latest)
-    connection.execute(
-        "UPDATE tariff_file SET superseded_at = ? WHERE tariff_id = ? AND superseded_at IS NULL",
-        [recorded_at, tariff_id],
-    )
-    row = {
-        "tariff_id": tariff_id,
-        "content_hash": text_hash,
-        "file_name": name,
-        "text": text,
-        "recorded_by": recorded_by,
-    }
-    insert(connection, "tariff_file", pl.DataFrame([row]).with_columns(recorded_at=pl.lit(recorded_at)))

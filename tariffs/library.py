@@ -1,4 +1,4 @@
-"""The tariff commands on a workspace: files in, versions listed and shown."""
+"""The tariff commands on a workspace: files in, shown."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from model.errors import InputError
 from store.audit import record
 from store.control import control, transaction
 from store.files import read_bytes
 from store.workspace import Workspace
-from tariffs.catalogue import add_tariff, known_texts, list_tariffs, load_tariff
+from tariffs.catalogue import add_tariff, known_texts, load_tariff
 from tariffs.factors import FactorsAdded, add_factors
 from tariffs.file import parse_tariff
 from tariffs.sheet import TariffFile
@@ -64,29 +62,12 @@ def add_factor_file(workspace: Workspace, path: Path, *, at: datetime, actor: st
         InputError: the file is not such a CSV.
     """
     data = read_bytes(path)
-    with control(workspace, purpose="tariff factors") as connection, transaction(connection):
+    with control(workspace, purpose="tariff factor add") as connection, transaction(connection):
         added = add_factors(connection, data, path.name, recorded_at=at, recorded_by=actor)
         detail = f"{added.new} new, {added.changed} changed, {added.same} same, {added.rejected.height} rejected"
         if added.new or added.changed:
             record(connection, at=at, actor=actor, action="add_factors", subject=path.name, detail=detail)
     return added
-
-
-def tariff_versions(workspace: Workspace) -> pl.DataFrame:
-    """Return the versions of all tariffs, as an operator reads them."""
-    with control(workspace, purpose="tariff list") as connection:
-        versions = list_tariffs(connection)
-    return versions.select(
-        "tariff_id",
-        "commodity",
-        "currency",
-        "valid_from",
-        "valid_to",
-        "source",
-        "file_name",
-        "version_id",
-        "recorded_by",
-    )
 
 
 def describe_file(path: Path) -> list[str]:

@@ -151,11 +151,17 @@ def write_file(path: Path, text: str) -> Path:
     return path
 
 
+def add_tariffs(command: CommandLine, *files: Path) -> None:
+    """Add tariff files as one person and approve them as another."""
+    command.done("tariff", "add", *files, "--by", "ops")
+    command.done("tariff", "approve", "--all", "--without-examples", "the story works them out", "--by", "mira")
+
+
 def june_ready(command: CommandLine, folder: Path) -> None:
     """Make the workspace of June: reference data, tariffs, reads of June, all but the late one."""
     command.done("init", command.workspace, "--name", "Story", "--by", "ops")
     command.done("accounts", "import", write_accounts(folder / "accounts"), "--all-or-nothing", "--by", "ops")
-    command.done("tariff", "add", write_file(folder / "flat.toml", FLAT), write_file(folder / "water.toml", WATER))
+    add_tariffs(command, write_file(folder / "flat.toml", FLAT), write_file(folder / "water.toml", WATER))
     reads = LONG_HEADER + hourly("E1", JUNE, JULY, "0.500") + hourly("E2", JUNE, JULY, "0.250")
     registers = write_file(folder / "water-june.csv", REGISTER_HEADER + WATER_JUNE)
     command.done("reads", "land", write_file(folder / "june.csv", reads), registers)

@@ -115,7 +115,7 @@ def tariff(content: str | bytes) -> Callable[[Place], list[object]]:
 
 
 def factors(content: str | bytes) -> Callable[[Place], list[object]]:
-    return lambda place: ["tariff", "factors", place.file("wrong-factors.csv", content)]
+    return lambda place: ["tariff", "factor", "add", place.file("wrong-factors.csv", content)]
 
 
 def land(name: str, content: str | bytes) -> Callable[[Place], list[object]]:
@@ -164,7 +164,7 @@ NEW_WORKSPACE = [
         "another layout",
         after(lambda p: (p.books / "billmill.toml").write_text('name = "x"\nlayout = 99\n'), "run", "list"),
         2,
-        ("expected layout 1, found 99", "hint"),
+        ("expected layout 2, found 99", "hint"),
     ),
     Wrong(
         "configuration is no TOML",
@@ -310,7 +310,7 @@ TARIFFS = [
     ),
     Wrong("show an unknown one", plain("tariff", "show", "res-gold"), 2, ("res-gold", "tariff list")),
     Wrong("show a missing file", lambda p: ["tariff", "show", p.folder / "no.toml"], 2, ("no.toml", "hint")),
-    Wrong("factors are missing", lambda p: ["tariff", "factors", p.folder / "f.csv"], 2, ("f.csv", "hint")),
+    Wrong("factors are missing", lambda p: ["tariff", "factor", "add", p.folder / "f.csv"], 2, ("f.csv", "hint")),
     Wrong("factors are empty", factors(""), 2, ("wrong-factors.csv",)),
     Wrong("factors are a web page", factors(HTML), 2, ("wrong-factors.csv",)),
     Wrong(

@@ -27,13 +27,14 @@ from store.control import control, query
 from store.files import file_sha256
 from store.workspace import CONFIG_NAME, Workspace, open_workspace
 from tariffs.library import add_factor_file, add_tariff_files
+from tariffs.lifecycle import approve_tariffs
 
 RECEIVED = datetime(2026, 11, 3, 22, tzinfo=UTC)
 PLANNED = datetime(2026, 11, 4, 1, tzinfo=UTC)
 TABLES = (
     "branches", "cycles", "customers", "accounts", "premises", "service_points", "meters", "channels", "agreements",
-    "channel_number", "tariff_file", "factor", "load", "lake_file", "run", "segment_key", "invoice_series",
-    "journal_line", "open_item", "audit",
+    "channel_number", "tariff_file", "tariff_state", "factor", "load", "lake_file", "run", "segment_key",
+    "invoice_series", "journal_line", "open_item", "audit",
 )  # fmt: skip
 
 
@@ -46,6 +47,7 @@ def prepare_books(root: Path, files: DemoFiles) -> Workspace:
     add_factor_file(workspace, files.factors, at=RECEIVED, actor="night")
     # The examples in the tariffs are proved by tests of their own; here they would only cost time.
     add_tariff_files(workspace, files.tariffs, at=RECEIVED, actor="night", prove=lambda *_: None)
+    approve_tariffs(workspace, None, at=RECEIVED, actor="mira", prove=lambda *_: None)
     land_files(workspace, files.reads, received_at=RECEIVED)
     start, end = datetime(2026, 10, 1).date(), datetime(2026, 11, 1).date()
     run_vee(workspace, from_date=start, to_date=end, received_at=RECEIVED)

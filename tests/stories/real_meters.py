@@ -11,7 +11,7 @@ import polars as pl
 
 from accounts.importing import import_files
 from cycles.setup import init_workspace
-from cycles.tariff_check import add_tariffs
+from cycles.tariff_check import add_tariffs, approve_tariffs
 from model.codes import Measure
 from store.workspace import Workspace
 
@@ -59,6 +59,7 @@ def make_books(
     imported = import_files(workspace, [folder], all_or_nothing=True, recorded_at=AT, actor="ana")
     assert imported.is_recorded, imported.rejects
     add_tariffs(workspace, [TARIFFS / f"{tariff}.toml"], at=AT, actor="ana")
+    approve_tariffs(workspace, [tariff], at=AT, actor="mira")
     return workspace
 
 

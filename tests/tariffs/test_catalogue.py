@@ -11,8 +11,10 @@ from tariff_sheets import SAMPLES, SHEET, sheet
 from model.errors import InputError, TariffError
 from model.tariff import RATE_BOOK_TABLES
 from store.control import query
-from tariffs.catalogue import add_tariff, list_tariffs, load_rate_book, load_tariff, tables_ddl
+from tariffs.approval import Decision, approve_tariff
+from tariffs.catalogue import add_tariff, load_rate_book, load_tariff, tables_ddl
 from tariffs.factors import FactorsAdded, add_factors, load_factors
+from tariffs.states import version_states
 
 MONDAY = datetime(2026, 6, 1, 8, tzinfo=UTC)
 TUESDAY = datetime(2026, 6, 2, 8, tzinfo=UTC)
@@ -36,7 +38,10 @@ def supply_price(connection: duckdb.DuckDBPyConnection, known_at: datetime | Non
 
 
 def add(connection: duckdb.DuckDBPyConnection, text: str, at: datetime) -> str:
-    return add_tariff(connection, text, "sample.toml", recorded_at=at, recorded_by="ana").outcome
+    """Add a text as one person and approve it as another."""
+    added = add_tariff(connection, text, "sample.toml", recorded_at=at, recorded_by="ana")
+    approve_tariff(connection, added.tariff_id, Decision("mira", at, {}, waiver="the test proves it"))
+    return added.outcome
 
 
 def put(connection: duckdb.DuckDBPyConnection, rows: str, at: datetime = MONDAY) -> FactorsAdded:
@@ -83,13 +88,15 @@ def test_a_refused_file_is_not_recorded(connection: duckdb.DuckDBPyConnection) -
 
 def test_the_rate_book_holds_all_tariffs_whatever_the_order_of_adding(connection: duckdb.DuckDBPyConnection) -> None:
     for path in sorted(SAMPLES.glob("*.toml"), reverse=True):
-        add_tariff(connection, path.read_text(encoding="utf-8"), path.name, recorded_at=MONDAY, recorded_by="ana")
+        text = path.read_text(encoding="utf-8")
+        added = add_tariff(connection, text, path.name, recorded_at=MONDAY, recorded_by="ana")
+        approve_tariff(connection, added.tariff_id, Decision("mira", MONDAY, {added.content_hash: None}))
     book = load_rate_book(connection)
     assert book.versions.height == 10
     assert book.versions["version_id"].is_sorted()
     assert book.versions["version_id"].n_unique() == 10
-    listed = list_tariffs(connection)
-    assert listed["file_name"].to_list()[:2] == ["biz-demand.toml", "gas-home.toml"]
+    listed = version_states(connection)
+    assert [one.file_name for one in listed[:2]] == ["biz-demand.toml", "gas-home.toml"]
     assert set(book.frames()) == set(RATE_BOOK_TABLES)
 
 
