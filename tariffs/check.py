@@ -97,7 +97,9 @@ def _header_problems(file: TariffFile) -> list[Problem]:
     found = []
     if file.currency not in CURRENCY_EXPONENT:
         text = f"expected a currency code of ISO 4217 such as AUD, found `{file.currency}`"
-        found.append(Problem(("currency",), text, f"known are {show_names(CURRENCY_EXPONENT)}"))
+        # The first two letters of a code are its country's.
+        alike = [code for code in CURRENCY_EXPONENT if code[:2] == file.currency[:2].upper()]
+        found.append(Problem(("currency",), text, f"did you mean {' or '.join(alike)}?" if alike else None))
     try:
         zone(file.timezone)
     except ConfigError as error:
