@@ -7,6 +7,7 @@ components, or tops them up to a minimum. Prices are kept by season, time-of-use
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import pandera.polars as pa
 import polars as pl
@@ -17,6 +18,10 @@ from model.money import RoundMode
 from model.schema import column
 
 ANY = ""  # season or time-of-use period of a price that holds for all of them
+
+# How a price or a threshold is shared: not at all; by days of the cycle; days of a stated whole; each day counts
+# fully; by fractions of calendar months.
+SHARE_RULES = ("none", "cycle", "days", "day", "months")
 
 
 class TariffVersions(pa.DataFrameModel):
@@ -31,6 +36,7 @@ class TariffVersions(pa.DataFrameModel):
     tz_name: str = column("Zone of its clock times; its days are the service point's civil days")
     valid_from: pl.Date = column("First day it holds")
     valid_to: pl.Date = column("Day after the last; null while it holds", nullable=True)
+    normal_days: pl.Int32 = column("Days of a normal cycle; null when the tariff knows none", nullable=True, unit="day")
     source: str = column("Price sheet, order or decision it was written from")
 
     class Config:
@@ -43,18 +49,119 @@ class Quantities(pa.DataFrameModel):
 
     version_id: str = column("Version")
     quantity_id: str = column("Name in the tariff file")
-    measure: str = column("Channel measured", isin=[item.value for item in Measure])
+    kind: str = column(
+        "measured; formula (of other values); history (of earlier cycles); bank (what was carried into the cycle)",
+        isin=["measured", "formula", "history", "bank"],
+    )
+    measure: str = column(
+        "Channel measured; null unless kind is measured", nullable=True, isin=[item.value for item in Measure]
+    )
     agg: str = column("sum of the energy, or max of the mean power of an interval", isin=["sum", "max"])
     tou: str = column("Only slots of this time-of-use period; empty for all")
+    schedule: str = column("Schedule of windows that `tou` belongs to; empty for the tariff's own [windows]")
     is_optional: pl.Boolean = column(
         "Zero where the service point has no such channel; otherwise the account is parked"
     )
     unit: str = column("Printed unit, for example kWh, kW, m3")
-    unit_size: pl.Int64 = column("Smallest units (Wh, W, L) in one printed unit", ge=1)
+    unit_size: pl.Int64 = column(
+        "Smallest units (Wh, W, L) in one printed unit; 10^9 for what is not measured: it carries 9 decimals", ge=1
+    )
+    level: pl.Int32 = column("0 is measured, given or carried; a formula stands above what it names", ge=0)
+    formula_id: str = column("Formula of the quantity; null unless kind is formula", nullable=True)
+    round_mode: str = column("Rounding of the quantity; null when it has none", nullable=True)
+    round_step: pl.Int64 = column("Step of that rounding in smallest units", nullable=True, ge=1)
+    history_of: str = column("Quantity whose earlier values it counts; null unless kind is history", nullable=True)
+    history_agg: str = column(
+        "How earlier values are counted", nullable=True, isin=["max", "min", "mean", "sum", "last"]
+    )
+    history_months: str = column("Months whose values count, as `,5,6,`; null for all", nullable=True)
+    history_back: pl.Int32 = column("Cycles before this one that are looked at", nullable=True, ge=1)
+    known_from: pl.Int32 = column(
+        "Month from which what was found in the months counts; until then the year before's", nullable=True
+    )
+    if_missing_e12: Annotated[pl.Decimal, 38, 0] = column(
+        "Value x 10^12 in printed units without history, or of a bank that never was; null parks", nullable=True
+    )
 
     class Config:
         strict = True
         metadata = {"grain": ["version_id", "quantity_id"]}
+
+
+class Formulas(pa.DataFrameModel):
+    """Formulas of a version; equal up to names and numbers they share a shape. Grain: version_id, formula_id."""
+
+    version_id: str = column("Version")
+    formula_id: str = column("Its text as the file writes it")
+    shape: str = column("The formula with its operands numbered: see `model.formula`")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["version_id", "formula_id"]}
+
+
+class Operands(pa.DataFrameModel):
+    """Operands of formulas. Grain: version_id, formula_id, place."""
+
+    version_id: str = column("Version")
+    formula_id: str = column("Formula")
+    place: pl.Int32 = column("Number of the operand in the shape, from 0", ge=0)
+    kind: str = column("What it is", isin=["number", "quantity", "attribute", "text", "factor", "calendar", "charge"])
+    name: str = column("Name of what it is; empty for a number")
+    number_e12: Annotated[pl.Decimal, 38, 0] = column("Number x 10^12, for kind number", nullable=True)
+    text: str = column("For kind text: 1 when the attribute is this text, else 0", nullable=True)
+    is_negated: pl.Boolean = column("For kind text: 1 when it is another text")
+    by: str = column("For kind factor: text attribute whose value completes the name of the series", nullable=True)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["version_id", "formula_id", "place"]}
+
+
+class Attributes(pa.DataFrameModel):
+    """Attributes of the contract that a version uses. Grain: version_id, name."""
+
+    version_id: str = column("Version")
+    name: str = column("Attribute")
+    is_text: pl.Boolean = column("A text of a list; otherwise a number")
+    default_e12: Annotated[pl.Decimal, 38, 0] = column("Number x 10^12 where the contract says none", nullable=True)
+    default_text: str = column("Text where the contract says none", nullable=True)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["version_id", "name"]}
+
+
+class Banks(pa.DataFrameModel):
+    """What is carried from cycle to cycle: surplus energy, credit. Grain: version_id, bank_id."""
+
+    version_id: str = column("Version")
+    bank_id: str = column("Bank; in formulas its name is what was carried into the cycle")
+    formula_id: str = column("What it carries out of the cycle")
+    level: pl.Int32 = column("Above all charges that the formula names", ge=1)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["version_id", "bank_id"]}
+
+
+class PeriodNames(pa.DataFrameModel):
+    """What each schedule calls the tariff's smallest parts of year and week.
+
+    Several independent schedules (energy hours, demand hours) cut year and week into parts that belong to one period
+    of each. Grain: version_id, schedule, season_part, tou_part.
+    """
+
+    version_id: str = column("Version")
+    schedule: str = column("Schedule; empty for the tariff's own [windows]")
+    season_part: str = column("Part of the year: `season` of SeasonDays and TouWindows")
+    tou_part: str = column("Part of the week: `tou` of TouWindows")
+    season: str = column("Season of the schedule")
+    tou: str = column("Time-of-use period of the schedule")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["version_id", "schedule", "season_part", "tou_part"]}
 
 
 class Components(pa.DataFrameModel):
@@ -64,22 +171,46 @@ class Components(pa.DataFrameModel):
     component_id: str = column("Name in the tariff file")
     position: pl.Int32 = column("Place on the bill, from 1", ge=1)
     level: pl.Int32 = column("1 prices quantities and days; a percentage or minimum stands above its base", ge=1)
-    kind: str = column("What it prices", isin=["quantity", "daily", "cycle", "percent", "minimum"])
+    kind: str = column(
+        "What it prices; amount is a formula",
+        isin=["quantity", "daily", "cycle", "amount", "percent", "minimum", "maximum", "rounding"],
+    )
     quantity_id: str = column("Quantity priced; null unless kind is quantity", nullable=True)
     by_season: pl.Boolean = column("Priced by season")
     by_tou: pl.Boolean = column("Priced by time-of-use period")
     has_factor: pl.Boolean = column("Its price is a dated factor, so that it is split where the factor changes")
     tier_method: str = column(
-        "none; graduated (each tier on its own part); pro_rata (tiers of the total, shared over periods by use)",
-        isin=["none", "graduated", "pro_rata"],
+        "none; graduated (each tier on its own part); pro_rata (tiers of the total, shared over periods by use); "
+        "volume (the whole at the price of the tier it reaches); package (whole packages)",
+        isin=["none", "graduated", "pro_rata", "volume", "package"],
     )
-    tiers_per: str = column(
-        "Thresholds, or the floor of a minimum, hold per cycle (shared by days) or per day", isin=["cycle", "day"]
-    )
+    tiers_share: str = column("How thresholds are shared", isin=list(SHARE_RULES))
+    tiers_whole_e4: pl.Int64 = column("Whole of that share x 10^4, for days and months", ge=1)
+    price_share: str = column("How a price per cycle, a maximum's price, or a floor is shared", isin=list(SHARE_RULES))
+    price_whole_e4: pl.Int64 = column("Whole of that share x 10^4, for days and months", ge=1)
+    tolerance_min: pl.Int32 = column("A cycle of so many days or more is shared by its own days", nullable=True, unit="day")
+    tolerance_max: pl.Int32 = column("... and of so many or less", nullable=True, unit="day")
+    tiers_round_mode: str = column("Rounding of thresholds; null: half up to the smallest unit", nullable=True)
+    tiers_round_step: pl.Int64 = column("Step of that rounding in smallest units", nullable=True, ge=1)
+    package_size: pl.Int64 = column("Smallest units in a package; null unless tier_method is package", nullable=True)
+    package_free: pl.Int64 = column("Smallest units without a package", nullable=True, ge=0)
     is_peak: pl.Boolean = column("A maximum: its quantity is never shared by days, its price is")
+    schedule: str = column("Schedule whose seasons and periods it is priced by; empty for [windows]")
+    lookup: str = column("Text attribute that chooses its prices; null when none does", nullable=True)
+    when_id: str = column("Formula that says whether it applies; null when it always does", nullable=True)
+    amount_id: str = column("Formula of its amount, or of the number of a percentage or floor", nullable=True)
+    scale_id: str = column("Formula by which thresholds are multiplied", nullable=True)
+    times_id: str = column("Formula by which days or cycles are multiplied", nullable=True)
+    gross_total_e9: pl.Int64 = column(
+        "For a percentage inside its own base: the sum of all such percentages x 10^9", nullable=True
+    )
+    is_included: pl.Boolean = column("A percentage that its base contains already")
+    is_exact: pl.Boolean = column("A percentage of the exact amounts of its base, not of the rounded ones")
+    is_kept: pl.Boolean = column("Printed when it is zero")
+    party: str = column("Who supplies it when it is not the biller", nullable=True)
     round_mode: str = column("Rounding of the line", isin=[item.value for item in RoundMode])
     round_step_minor: pl.Int64 = column("Step of the rounding, in minor units of the currency", ge=1)
-    category: str = column("charge or tax", isin=["charge", "tax"])
+    category: str = column("charge, tax, or memo: shown, but no part of the bill", isin=["charge", "tax", "memo"])
     tax_code: str = column("Tax code, for example GST; null unless category is tax", nullable=True)
     line_text: str = column("Text printed on the bill")
     clause: str = column("Clause of the price sheet", nullable=True)
@@ -91,10 +222,14 @@ class Components(pa.DataFrameModel):
 
 
 class Prices(pa.DataFrameModel):
-    """Prices by season, time-of-use period and tier. Grain: version_id, component_id, season, tou, tier."""
+    """Prices by looked-up text, season, time-of-use period and tier.
+
+    Grain: version_id, component_id, key, season, tou, tier.
+    """
 
     version_id: str = column("Version")
     component_id: str = column("Component")
+    key: str = column("Text of the attribute that is looked up; empty when none is")
     season: str = column("Season; empty for all")
     tou: str = column("Time-of-use period; empty for all")
     tier: pl.Int32 = column("Tier, from 1", ge=1)
@@ -106,10 +241,13 @@ class Prices(pa.DataFrameModel):
         nullable=True,
     )
     factor_id: str = column("Dated factor that is the price; null when it is printed", nullable=True)
+    price_id: str = column("Formula that is the price; null when it is a number or a factor", nullable=True)
+    edge_id: str = column("Formula that is the upper edge, in printed units; null when it is a number", nullable=True)
+    fixed_e9: pl.Int64 = column("Owed once the tier is reached, x 10^9 in major units")
 
     class Config:
         strict = True
-        metadata = {"grain": ["version_id", "component_id", "season", "tou", "tier"]}
+        metadata = {"grain": ["version_id", "component_id", "key", "season", "tou", "tier"]}
 
 
 class Bases(pa.DataFrameModel):
@@ -187,6 +325,11 @@ class RateBook:
 
     versions: DataFrame[TariffVersions]
     quantities: DataFrame[Quantities]
+    formulas: DataFrame[Formulas]
+    operands: DataFrame[Operands]
+    attributes: DataFrame[Attributes]
+    banks: DataFrame[Banks]
+    period_names: DataFrame[PeriodNames]
     components: DataFrame[Components]
     prices: DataFrame[Prices]
     bases: DataFrame[Bases]
@@ -203,6 +346,11 @@ class RateBook:
 RATE_BOOK_TABLES: dict[str, type[pa.DataFrameModel]] = {
     "versions": TariffVersions,
     "quantities": Quantities,
+    "formulas": Formulas,
+    "operands": Operands,
+    "attributes": Attributes,
+    "banks": Banks,
+    "period_names": PeriodNames,
     "components": Components,
     "prices": Prices,
     "bases": Bases,

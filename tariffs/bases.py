@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tariffs.names import charges_named
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
-from tariffs.sheet import Charge, Version
+from tariffs.sheet import Charge, TariffFile, Version
 
 Bases = dict[str, tuple[str, ...]]
 
@@ -20,7 +21,7 @@ def resolve_bases(version: Version, path: KeyPath) -> tuple[Bases, list[Problem]
             tagged.setdefault(tag, []).append(name)
     bases: Bases = {}
     for name, charge in version.charges.items():
-        if charge.kind not in {"percent", "minimum"}:
+        if charge.kind not in {"percent", "minimum", "maximum"}:
             continue
         counted: set[str] = set()
         for base in charge.of or ():
@@ -35,6 +36,13 @@ def resolve_bases(version: Version, path: KeyPath) -> tuple[Bases, list[Problem]
             counted.update([base] if base in version.charges else tagged.get(base, []))
         bases[name] = tuple(other for other in version.charges if other in counted)
     return bases, problems
+
+
+def needs_of(file: TariffFile, version: Version, bases: Bases) -> Bases:
+    """Return, for each charge that is above others, those it needs: its base, and those that its formulas name."""
+    needs = {name: (*bases.get(name, ()), *charges_named(file, version, charge)) for name, charge in
+             version.charges.items()}  # fmt: skip
+    return {name: named for name, named in needs.items() if named or name in bases}
 
 
 def charge_levels(charges: dict[str, Charge], bases: Bases) -> dict[str, int]:
@@ -52,7 +60,7 @@ def charge_levels(charges: dict[str, Charge], bases: Bases) -> dict[str, int]:
 
 
 def circle_problems(version: Version, bases: Bases, path: KeyPath) -> list[Problem]:
-    """Return a problem for each circle of charges that count each other."""
+    """Return a problem for each circle of charges that need each other (`needs_of`)."""
     levels = charge_levels(version.charges, bases)
     problems: list[Problem] = []
     seen: set[str] = set()

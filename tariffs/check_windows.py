@@ -23,18 +23,18 @@ from tariffs.windows import (
 )
 
 
-def window_problems(file: TariffFile) -> list[Problem]:
-    """Return the problems of the windows. Coverage is judged only when each window by itself is right."""
-    problems = [problem for name in file.windows for problem in _one_window(name, file)]
-    problems += _holiday_problems(file)
-    return problems or [*_season_coverage(file), *_week_coverage(file)]
+def window_problems(file: TariffFile, root: KeyPath = ("windows",)) -> list[Problem]:
+    """Return the problems of the windows at `root`. Coverage is judged only when each window by itself is right."""
+    problems = [problem for name in file.windows for problem in _one_window(name, file, root)]
+    problems += _holiday_problems(file) if root == ("windows",) else []
+    return problems or [*_season_coverage(file, root), *_week_coverage(file, root)]
 
 
-def _one_window(name: str, file: TariffFile) -> list[Problem]:
-    window, path = file.windows[name], ("windows", name)
+def _one_window(name: str, file: TariffFile, root: KeyPath) -> list[Problem]:
+    window, path = file.windows[name], (*root, name)
     keys = {Window.model_fields[key].alias or key for key in window.model_fields_set}
     if window.rest_of is not None:
-        return _else_problems(name, file) + _extra_keys(path, keys - {"else"}, "else")
+        return _else_problems(name, file, path) + _extra_keys(path, keys - {"else"}, "else")
     kind = window_kind(name, file.windows)
     if kind is None:
         text = f"expected `months`, `days`, `spans`, `else`, or `from` and `to`, found {show_names(sorted(keys))}"
@@ -55,8 +55,8 @@ def _extra_keys(path: KeyPath, keys: set[str], beside: str) -> list[Problem]:
     return [Problem((*path, key), f"expected no `{key}` beside `{beside}`, found one") for key in sorted(keys)]
 
 
-def _else_problems(name: str, file: TariffFile) -> list[Problem]:
-    path = ("windows", name, "else")
+def _else_problems(name: str, file: TariffFile, window_path: KeyPath) -> list[Problem]:
+    path = (*window_path, "else")
     found = []
     for other in file.windows[name].rest_of or ():
         if other not in file.windows:
@@ -116,7 +116,7 @@ def _holiday_problems(file: TariffFile) -> list[Problem]:
     return []
 
 
-def _season_coverage(file: TariffFile) -> list[Problem]:
+def _season_coverage(file: TariffFile, root: KeyPath) -> list[Problem]:
     days = list(seasons_by_day(file).items())
     found: list[Problem] = []
     start = 0
@@ -128,12 +128,12 @@ def _season_coverage(file: TariffFile) -> list[Problem]:
             end = days[index][0] if index < len(days) else (1, 1)
             where = f"from {_mm_dd(days[start][0])} to {_mm_dd(end)}"
             text = f"expected one season on each day, found {_several(names)} {where}"
-            found.append(Problem(("windows",), text, _cover_hint(names, windows_of_kind("season", file.windows))))
+            found.append(Problem(root, text, _cover_hint(names, windows_of_kind("season", file.windows))))
         start = index
     return found
 
 
-def _week_coverage(file: TariffFile) -> list[Problem]:
+def _week_coverage(file: TariffFile, root: KeyPath) -> list[Problem]:
     """Return a problem for each stretch of clock time without one period, with its kinds of days and seasons."""
     seasons = season_names(file)
     found: list[Problem] = []
@@ -141,7 +141,7 @@ def _week_coverage(file: TariffFile) -> list[Problem]:
         clock = f"{show_clock(spell.from_minute)}-{show_clock(spell.to_minute)}"
         where = f"{show_days(classes)} {clock}" + (f" in {show_names(held)}" if held != seasons else "")
         text = f"expected one time-of-use period at each hour, found {_several(spell.names)} on {where}"
-        found.append(Problem(("windows",), text, _cover_hint(spell.names, windows_of_kind("tou", file.windows))))
+        found.append(Problem(root, text, _cover_hint(spell.names, windows_of_kind("tou", file.windows))))
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
 from typing import Any
 
 import pandera.polars as pa
@@ -15,18 +14,13 @@ from model.codes import Commodity
 from model.ids import content_hash
 from model.money import CURRENCY_EXPONENT
 from model.schema import arranged, empty, grain, polars_schema
-from model.tariff import ANY, RATE_BOOK_TABLES, Factors, RateBook
-from tariffs.bases import Bases, charge_levels, resolve_bases
-from tariffs.check import priced_by, printed_size
-from tariffs.prices import PriceCell, price_e9, read_prices
-from tariffs.sheet import Charge, Rounding, TariffFile, Version
-from tariffs.windows import day_classes_used, periods_of_day, season_names, seasons_by_day, uses_holidays
-
-# Ledger accounts credited unless a charge names its own. Source: FERC Uniform System of Accounts, 18 CFR 101 (440
-# residential sales, 241 tax collections payable) and 18 CFR 201 (480 residential sales of gas). 460 for water and
-# 462 for heat are Billmill's own choice in the range of water revenue.
-REVENUE_ACCOUNT = {Commodity.ELECTRICITY: "440", Commodity.GAS: "480", Commodity.WATER: "460", Commodity.HEAT: "462"}
-TAX_ACCOUNT = "241"
+from model.tariff import RATE_BOOK_TABLES, Factors, RateBook
+from tariffs.bases import needs_of, resolve_bases
+from tariffs.compile_charges import component_rows, price_rows
+from tariffs.compile_values import attribute_rows, bank_rows, formula_tables, quantity_rows
+from tariffs.parts import Parts, lay_over
+from tariffs.sheet import TariffFile, Version
+from tariffs.windows import uses_holidays
 
 Row = dict[str, Any]
 
@@ -37,6 +31,11 @@ class _Rows:
 
     versions: list[Row]
     quantities: list[Row]
+    formulas: list[Row]
+    operands: list[Row]
+    attributes: list[Row]
+    banks: list[Row]
+    period_names: list[Row]
     components: list[Row]
     prices: list[Row]
     bases: list[Row]
@@ -96,11 +95,14 @@ def _version_id(file: TariffFile, version: Version, rows: _Rows) -> str:
     return f"{file.tariff}@{version.valid_from}#{digest[:8]}"
 
 
-def _version_rows(file: TariffFile, index: int, version: Version) -> _Rows:
+def _version_rows(whole: TariffFile, index: int, version: Version) -> _Rows:
+    file = whole.of_version(version)
     bases, problems = resolve_bases(version, ("versions", index))
     assert not problems, f"tariff {file.tariff} was not checked: {problems}"
     later = file.versions[index + 1].valid_from if index + 1 < len(file.versions) else None
-    season_of = seasons_by_day(file)
+    needs = needs_of(file, version, bases)
+    parts = lay_over(file)
+    formulas, operands = formula_tables(file, version)
     header: Row = {
         "tariff_id": file.tariff,
         "title": file.title,
@@ -110,109 +112,50 @@ def _version_rows(file: TariffFile, index: int, version: Version) -> _Rows:
         "tz_name": file.timezone,
         "valid_from": version.valid_from,
         "valid_to": version.valid_to or later,
+        "normal_days": file.normal_days,
         "source": version.source,
     }
     return _Rows(
         versions=[header],
-        quantities=_quantity_rows(file, version),
-        components=_component_rows(file, version, bases),
-        prices=_price_rows(file, version),
+        quantities=quantity_rows(file, version),
+        formulas=formulas,
+        operands=operands,
+        attributes=attribute_rows(file, operands, version),
+        banks=bank_rows(file, version, needs),
+        period_names=_period_name_rows(file, parts),
+        components=component_rows(file, version, needs),
+        prices=price_rows(file, version),
         bases=[{"component_id": name, "base_component_id": base} for name, of in bases.items() for base in of],
-        season_days=[{"month": day[0], "day_of_month": day[1], "season": names[0]} for day, names in season_of.items()],
-        tou_windows=_tou_rows(file),
+        season_days=[{"month": day[0], "day_of_month": day[1], "season": part} for day, part in
+                     parts.season_of.items()],
+        tou_windows=_tou_rows(parts),
         holidays=[{"day": day} for day in file.holiday_dates] if uses_holidays(file) else [],
-    )
+    )  # fmt: skip
 
 
-def _quantity_rows(file: TariffFile, version: Version) -> list[Row]:
-    """Only quantities that the version prices: another one may lack its channel without harm."""
-    charges = version.charges.values()
-    priced = {charge.of[0] for charge in charges if charge.kind == "quantity" and charge.of is not None}
+def _period_name_rows(file: TariffFile, parts: Parts) -> list[Row]:
     return [
         {
-            "quantity_id": name,
-            "measure": quantity.measure.value,
-            "agg": quantity.agg,
-            "tou": quantity.window or ANY,
-            "is_optional": quantity.optional,
-            "unit": quantity.unit,
-            "unit_size": printed_size(quantity),
+            "schedule": schedule,
+            "season_part": season_part,
+            "tou_part": tou_part,
+            "season": parts.seasons[season_part][place],
+            "tou": periods[place],
         }
-        for name, quantity in file.quantities.items()
-        if name in priced
+        for (season_part, tou_part), periods in parts.periods.items()
+        for place, schedule in enumerate(file.schedule_names)
     ]
 
 
-def _component_rows(file: TariffFile, version: Version, bases: Bases) -> list[Row]:
-    levels = charge_levels(version.charges, bases)
-    return [
-        _component_row(file, name, charge) | {"position": position, "level": levels[name]}
-        for position, (name, charge) in enumerate(version.charges.items(), start=1)
-    ]
-
-
-def _component_row(file: TariffFile, name: str, charge: Charge) -> Row:
-    rounding = charge.rounding or file.rounding.line
-    account = TAX_ACCOUNT if charge.tax is not None else REVENUE_ACCOUNT[file.commodity]
-    is_quantity = charge.kind == "quantity"
-    quantity_id = charge.of[0] if is_quantity and charge.of is not None else None
-    return {
-        "component_id": name,
-        "kind": charge.kind,
-        "quantity_id": quantity_id,
-        "by_season": "season" in charge.by,
-        "by_tou": "tou" in charge.by,
-        "has_factor": charge.factor_id is not None,
-        "tier_method": (charge.tier_method or "graduated") if charge.tiers is not None else "none",
-        "tiers_per": charge.tiers_per or charge.per or "cycle",
-        "is_peak": quantity_id is not None and file.quantities[quantity_id].agg == "max",
-        "round_mode": rounding.mode.value,
-        "round_step_minor": _step_minor(rounding, file.currency),
-        "category": "tax" if charge.tax is not None else "charge",
-        "tax_code": charge.tax,
-        "line_text": charge.text or name.replace("_", " ").capitalize(),
-        "clause": charge.clause,
-        "gl_account": charge.gl_account or account,
-    }
-
-
-def _step_minor(rounding: Rounding, currency: str) -> int:
-    return int(rounding.step.scaleb(CURRENCY_EXPONENT[currency]))
-
-
-def _price_rows(file: TariffFile, version: Version) -> list[Row]:
-    rows: list[Row] = []
-    for name, charge in version.charges.items():
-        rows += [{"component_id": name, **vars(cell)} for cell in _price_cells(file, charge)]
-    return rows
-
-
-def _price_cells(file: TariffFile, charge: Charge) -> list[PriceCell]:
-    number = charge.percent if charge.percent is not None else charge.at_least
-    if number is not None:
-        return [PriceCell(ANY, ANY, 1, 0, None, _exact_e9(number), None)]
-    unit_size = printed_size(file.quantities[charge.of[0]]) if charge.of is not None else 1
-    table = read_prices(charge, (), unit_size, priced_by(charge, file))
-    assert not table.problems, f"tariff {file.tariff} was not checked: {table.problems}"
-    return table.cells
-
-
-def _exact_e9(number: Decimal) -> int:
-    value = price_e9(number)
-    assert value is not None, f"{number} was not checked"
-    return value
-
-
-def _tou_rows(file: TariffFile) -> list[Row]:
+def _tou_rows(parts: Parts) -> list[Row]:
     return [
         {
-            "season": season,
+            "season": season_part,
             "day_class": day_class,
             "from_minute": spell.from_minute,
             "to_minute": spell.to_minute,
             "tou": spell.names[0],
         }
-        for season in season_names(file)
-        for day_class in day_classes_used(file)
-        for spell in periods_of_day(file, season, day_class)
+        for (season_part, day_class), spells in parts.spells.items()
+        for spell in spells
     ]

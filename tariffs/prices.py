@@ -16,12 +16,16 @@ from tariffs.sheet import Charge, read_number
 # Bounds that keep integers of 64 bits from wrapping: price x 10^9, and a threshold times the days of a period.
 MAX_PRICE = Decimal(10**9)
 MAX_THRESHOLD = 10**13
+MAX_THRESHOLD_E9 = 10**17  # of a quantity with 9 decimals
 _RATE_SCALE = Decimal(10**RATE_DECIMALS)
 
 
 @dataclass(frozen=True)
 class PriceCell:
-    """One price: where it holds, its tier in smallest units (from_quantity, to_quantity], and price x 10^9."""
+    """One price: where it holds, its tier in smallest units (from_quantity, to_quantity], and price x 10^9.
+
+    A price or an edge that is a formula has its text in `price_id` and `edge_id`, and no number.
+    """
 
     season: str
     tou: str
@@ -30,6 +34,10 @@ class PriceCell:
     to_quantity: int | None
     price_e9: int | None
     factor_id: str | None
+    key: str = ANY
+    price_id: str | None = None
+    edge_id: str | None = None
+    fixed_e9: int = 0
 
 
 @dataclass
@@ -53,8 +61,16 @@ def price_e9(value: Decimal) -> int | None:
     return int(scaled) if is_usable else None
 
 
-def read_prices(charge: Charge, path: KeyPath, unit_size: int, occurring: Mapping[str, Sequence[str]]) -> PriceTable:
+def read_prices(
+    charge: Charge,
+    path: KeyPath,
+    unit_size: int,
+    occurring: Mapping[str, Sequence[str]],
+    texts: Sequence[str] = (ANY,),
+) -> PriceTable:
     """Return the prices of a charge that prices a quantity, a day or a cycle.
+
+    `texts` are those of the attribute that chooses the prices, if one does.
 
     `occurring` holds the periods that occur in each season, for the seasons and periods that the charge is priced
     by (`{"": [""]}` when it is priced by neither). A price that is missing, or never holds, is a problem.
@@ -65,18 +81,43 @@ def read_prices(charge: Charge, path: KeyPath, unit_size: int, occurring: Mappin
     if charge.factor_id is not None and key == "price":
         _read_factor(table, charge, (*path, key))
         return table
-    seasons = list(occurring)
-    by_season = _named_parts(table, tree, "season", seasons, (*path, key)) if "season" in charge.by else {ANY: tree}
+    by_text: Mapping[str, object] = {ANY: tree}
+    if charge.lookup is not None:
+        by_text = _named_parts(table, tree, f"text of `{charge.lookup}`", texts, (*path, key))
+    for text, part in by_text.items():
+        _read_by_period(table, charge, part, text, (*path, key, text) if text else (*path, key), occurring)
+    return table
+
+
+def _read_by_period(
+    table: PriceTable,
+    charge: Charge,
+    tree: object,
+    text: str,
+    path: KeyPath,
+    occurring: Mapping[str, Sequence[str]],
+) -> None:
+    """Read the prices by season and period of one looked-up text."""
+    by_season = _named_parts(table, tree, "season", list(occurring), path) if "season" in charge.by else {ANY: tree}
     every_period = list(dict.fromkeys(tou for periods in occurring.values() for tou in periods))
     for season, part in by_season.items():
-        here = (*path, key, season) if season else (*path, key)
+        here = (*path, season) if season else path
         if "tou" in charge.by:
             by_tou = _named_parts(table, part, "period", list(occurring[season]), here, every_period)
         else:
             by_tou = {ANY: part}
         for tou, leaf in by_tou.items():
-            _read_leaf(table, leaf, (season, tou), (*here, tou) if tou else here, is_tiered=key == "tiers")
-    return table
+            place = _Place(text, season, tou)
+            _read_leaf(table, leaf, place, (*here, tou) if tou else here, is_tiered=charge.tiers is not None)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a price holds."""
+
+    key: str
+    season: str
+    tou: str
 
 
 def _read_factor(table: PriceTable, charge: Charge, path: KeyPath) -> None:
@@ -123,12 +164,26 @@ def _named_parts(
     return {name: tree[name] for name in names if name in tree}
 
 
-def _read_leaf(table: PriceTable, leaf: object, place: tuple[str, str], path: KeyPath, *, is_tiered: bool) -> None:
+def _read_leaf(table: PriceTable, leaf: object, place: _Place, path: KeyPath, *, is_tiered: bool) -> None:
     if is_tiered:
         _read_tiers(table, leaf, place, path)
         return
-    value = _read_price(table, leaf, path)
-    table.cells.append(PriceCell(*place, 1, 0, None, value, None))
+    _add_cell(table, place, leaf, path, tier=1, lower=0)
+
+
+def _add_cell(
+    table: PriceTable, place: _Place, price: object, path: KeyPath, *, tier: int, lower: int,
+    upper: int | None = None, edge_id: str | None = None, fixed_e9: int = 0,
+) -> None:  # fmt: skip
+    """Add a price that is a number, or a formula in quotes."""
+    is_formula = isinstance(price, str)
+    table.cells.append(
+        PriceCell(
+            place.season, place.tou, tier, lower, upper,
+            None if is_formula else _read_price(table, price, path), None, place.key,
+            str(price) if is_formula else None, edge_id, fixed_e9,
+        )
+    )  # fmt: skip
 
 
 def _read_price(table: PriceTable, value: object, path: KeyPath) -> int:
@@ -150,7 +205,7 @@ def _read_price(table: PriceTable, value: object, path: KeyPath) -> int:
     return scaled or 0
 
 
-def _read_tiers(table: PriceTable, leaf: object, place: tuple[str, str], path: KeyPath) -> None:
+def _read_tiers(table: PriceTable, leaf: object, place: _Place, path: KeyPath) -> None:
     if not isinstance(leaf, list) or not leaf or not all(isinstance(tier, Mapping) for tier in leaf):
         expected = "a list of tiers such as [{ to = 10, price = 0.25 }, { price = 0.30 }]"
         text = f"expected {expected}, found {show_value(leaf)}"
@@ -161,19 +216,25 @@ def _read_tiers(table: PriceTable, leaf: object, place: tuple[str, str], path: K
     for index, tier in enumerate(leaf):
         here = (*path, index)
         _check_tier_keys(table, tier, here, is_last=index == len(leaf) - 1)
-        upper = _read_threshold(table, tier["to"], lower, (*here, "to")) if "to" in tier else None
-        value = _read_price(table, tier["price"], (*here, "price")) if "price" in tier else 0
-        table.cells.append(PriceCell(*place, index + 1, lower, upper, value, None))
+        edge = tier.get("to")
+        edge_id = edge if isinstance(edge, str) else None
+        is_number = edge is not None and edge_id is None
+        upper = _read_threshold(table, edge, lower, (*here, "to")) if is_number else None
+        fixed = _read_price(table, tier["fixed"], (*here, "fixed")) if "fixed" in tier else 0
+        _add_cell(
+            table, place, tier.get("price", Decimal(0)), (*here, "price"), tier=index + 1, lower=lower, upper=upper,
+            edge_id=edge_id, fixed_e9=fixed,
+        )  # fmt: skip
         lower = upper if upper is not None else lower
 
 
 def _check_tier_keys(table: PriceTable, tier: Mapping[str, object], path: KeyPath, *, is_last: bool) -> None:
     for key in tier:
-        if key not in {"to", "price"}:
+        if key not in {"to", "price", "fixed"}:
             table.problems.append(
-                Problem((*path, key), f"expected no key `{key}`, found one", "a tier has `to` and `price`")
+                Problem((*path, key), f"expected no key `{key}`, found one", "a tier has `to`, `price` and `fixed`")
             )
-    if "price" not in tier:
+    if "price" not in tier and "fixed" not in tier:
         table.problems.append(Problem(path, "expected a key `price`, found none"))
     if is_last and "to" in tier:
         text = f"expected a last tier without `to`, found `to = {tier['to']}`"
@@ -190,10 +251,9 @@ def _read_threshold(table: PriceTable, value: object, lower: int, path: KeyPath)
     except PydanticCustomError as error:
         table.problems.append(Problem(path, error.message()))
         return lower
-    if scaled != scaled.to_integral_value() or abs(scaled) > MAX_THRESHOLD:
-        text = (
-            f"expected a whole number of smallest units, at most {MAX_THRESHOLD}, found `{value}` x {table.unit_size}"
-        )
+    highest = MAX_THRESHOLD if table.unit_size <= 10**6 else MAX_THRESHOLD_E9
+    if scaled != scaled.to_integral_value() or abs(scaled) > highest:
+        text = f"expected a whole number of smallest units, at most {highest}, found `{value}` x {table.unit_size}"
         table.problems.append(Problem(path, text))
         return lower
     if scaled <= lower:

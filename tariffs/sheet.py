@@ -109,6 +109,55 @@ def read_rounding(value: object) -> Rounding:
     return Rounding(RoundMode(words[0]), Decimal(words[1]))
 
 
+@dataclass(frozen=True)
+class ShareRule:
+    """How a price or threshold of a whole period is shared: the rule of `model.tariff.SHARE_RULES`, and the whole."""
+
+    rule: str
+    whole_e4: int
+
+
+_DAYS_SHARE = re.compile(r"^days/(\d{1,3}(?:\.\d{1,4})?)$")
+NORMAL_SHARE = ShareRule("normal", 10**4)
+
+
+def read_share(value: object) -> ShareRule:
+    """Return a rule from text: `cycle`, `none`, `months`, `months/12`, `days/normal`, `days/30`, `days/30.4167`."""
+    named = {
+        "none": ShareRule("none", 10**4),
+        "cycle": ShareRule("cycle", 10**4),
+        "months": ShareRule("months", 10**4),
+        "months/12": ShareRule("months", 12 * 10**4),
+        "days/normal": NORMAL_SHARE,
+    }
+    if not isinstance(value, str):
+        raise _refused("how a part of a period is shared, such as `cycle` or `days/30`", value)
+    found = _DAYS_SHARE.match(value)
+    if found is not None and Decimal(found[1]) > 0:
+        return ShareRule("days", int(Decimal(found[1]).scaleb(4)))
+    if value not in named:
+        raise _refused("how a part of a period is shared", value, f"known are {', '.join(named)}, days/30, days/365")
+    return named[value]
+
+
+def read_tolerance(value: object) -> tuple[int, int]:
+    """Return the lengths of a cycle, in days, that count as a whole one."""
+    days = value if isinstance(value, list) and len(value) == 2 else [None]
+    if any(isinstance(day, bool) or not isinstance(day, int) for day in days) or not 1 <= days[0] <= days[1]:
+        raise _refused("the least and the most days of a whole cycle, such as [25, 35]", value)
+    return days[0], days[1]
+
+
+def read_formulaic(value: object) -> Decimal | str:
+    """Return a number, or a formula as text."""
+    return value if isinstance(value, str) and value else read_number(value)
+
+
+def read_number_or_text(value: object) -> Decimal | str:
+    """Return a number or a text."""
+    return value if isinstance(value, str) and value else read_number(value)
+
+
 def read_months(value: object) -> tuple[int, ...]:
     """Return months, each 1 to 12."""
     months = value if isinstance(value, list) else []
@@ -188,6 +237,7 @@ Day = Annotated[date, BeforeValidator(_read_date)]
 RoundingRule = Annotated[Rounding, BeforeValidator(read_rounding)]
 Period = Annotated[tuple[date, date], BeforeValidator(_read_period)]
 ByPeriod = Annotated[dict[str, Decimal], BeforeValidator(read_by_period)]
+Share = Annotated[ShareRule, BeforeValidator(read_share)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -215,14 +265,55 @@ class Window(Span):
     rest_of: Names | None = Field(default=None, alias="else")
 
 
-class Quantity(Part):
-    """A determinant: what is measured, how it is aggregated, in which printed unit."""
+Formulaic = Annotated[Decimal | str, BeforeValidator(read_formulaic)]
+Months = Annotated[tuple[int, ...], BeforeValidator(read_months)]
 
-    measure: Annotated[Measure, _one_of(Measure)]
-    agg: Literal["sum", "max"]
+
+class Quantity(Part):
+    """A determinant: measured, computed by a formula, or found in the history of the agreement."""
+
     unit: Text
+    measure: Annotated[Measure | None, _one_of(Measure)] = None
+    agg: str | None = None
     window: str | None = None
+    schedule: str = ANY
     optional: bool = False
+    round: RoundingRule | None = None
+    formula: Text | None = None
+    history: str | None = None
+    months: Months | None = None
+    back: Annotated[int, Field(ge=1, le=120)] | None = None
+    known_from: Annotated[int, Field(ge=1, le=12)] | None = None
+    if_missing: Number | None = None
+
+    @property
+    def kind(self) -> str:
+        """measured, formula or history."""
+        if self.formula is not None:
+            return "formula"
+        return "history" if self.history is not None else "measured"
+
+
+class Attribute(Part):
+    """Something that the contract says: a number, or a text of a list."""
+
+    values: Annotated[tuple[str, ...], BeforeValidator(read_names)] | None = None
+    default: Annotated[Decimal | str, BeforeValidator(read_number_or_text)] | None = None
+
+
+class FactorName(Part):
+    """A dated series kept outside the tariff, under the name that formulas use."""
+
+    series: Text
+    by: str | None = None
+
+
+class Bank(Part):
+    """What is carried from cycle to cycle; in formulas its name is what was carried in."""
+
+    closing: Text
+    opening: Number = Decimal(0)
+    unit: Text = "kWh"
 
 
 class Charge(Part):
@@ -232,11 +323,30 @@ class Charge(Part):
     by: Annotated[tuple[str, ...], BeforeValidator(read_names)] = ()
     price: Any = None
     tiers: Any = None
-    tiers_per: Literal["cycle", "day"] | None = None
+    schedule: str | None = None
+    lookup: str | None = None
+    curve: Literal["graduated", "volume", "package"] | None = None
+    package: Number | None = None
+    free: Number | None = None
+    tiers_per: Names | None = None
     tier_method: Literal["graduated", "pro_rata"] | None = None
-    per: Literal["day", "cycle"] | None = None
-    percent: Number | None = None
-    at_least: Number | None = None
+    round_tiers: RoundingRule | None = None
+    prorate_tiers: Share | None = None
+    per: Literal["day", "cycle", "month", "year"] | None = None
+    times: Names | None = None
+    prorate: Share | None = None
+    tolerance: Annotated[tuple[int, int], BeforeValidator(read_tolerance)] | None = None
+    amount: Text | None = None
+    percent: Formulaic | None = None
+    gross_up: bool = False
+    included: bool = False
+    exact: bool = False
+    at_least: Formulaic | None = None
+    at_most: Formulaic | None = None
+    when: Text | None = None
+    memo: bool = False
+    print_if_zero: bool = False
+    party: Text | None = None
     tags: Names = ()
     tax: Text | None = None
     text: Text | None = None
@@ -246,11 +356,11 @@ class Charge(Part):
 
     @property
     def kind(self) -> str | None:
-        """What the charge prices: quantity, daily, cycle, percent or minimum; None when its keys do not say."""
-        if self.percent is not None:
-            return "percent"
-        if self.at_least is not None:
-            return "minimum"
+        """What the charge prices; None when its keys do not say."""
+        stated = {"percent": self.percent, "minimum": self.at_least, "maximum": self.at_most, "amount": self.amount}
+        for kind, key in stated.items():
+            if key is not None:
+                return kind
         if self.per is not None:
             return "daily" if self.per == "day" else "cycle"
         return "quantity" if self.of is not None else None
@@ -262,12 +372,30 @@ class Charge(Part):
         return named if isinstance(named, str) else None
 
 
+class LineRounding(Part):
+    """Rounding of the lines (a charge may state its own), and of the sum of them all when the sheet says so."""
+
+    line: RoundingRule
+    total: RoundingRule | None = None
+
+
 class Version(Part):
-    """Charges and the days from which they hold."""
+    """Charges and the days from which they hold.
+
+    What a version says of windows, schedules, quantities, attributes, factors or rounding takes the place of what the
+    file says under the same name. `inherit` and `without` are resolved when the file is read.
+    """
 
     valid_from: Day
     valid_to: Day | None = None
     source: Text | None = None
+    windows: dict[str, Window] = {}
+    schedules: dict[str, dict[str, Window]] = {}
+    quantities: dict[str, Quantity] = {}
+    attributes: dict[str, Attribute] = {}
+    factors: dict[str, FactorName] = {}
+    rounding: LineRounding | None = None
+    normal_days: Annotated[int, Field(ge=1, le=400)] | None = None
     charges: Annotated[dict[str, Charge], BeforeValidator(_read_named_tables)]
 
 
@@ -279,6 +407,9 @@ class Example(Part):
     cycle: Period | None = None
     usage: dict[str, ByPeriod] = {}
     factors: dict[str, Number] = {}
+    attributes: dict[str, Annotated[Decimal | str, BeforeValidator(read_number_or_text)]] = {}
+    banks: dict[str, Number] = {}
+    apart: dict[str, Number] = {}
     expect: Annotated[dict[str, ByPeriod], BeforeValidator(_read_named_amounts)]
     source: Text
 
@@ -297,12 +428,6 @@ class Example(Part):
         return found
 
 
-class LineRounding(Part):
-    """Rounding of the tariff's lines; a charge may state its own."""
-
-    line: RoundingRule
-
-
 class TariffFile(Part):
     """A tariff as its file states it. `tariffs.file.parse_tariff` gives only files that passed every check."""
 
@@ -314,8 +439,13 @@ class TariffFile(Part):
     holidays: Annotated[str | tuple[date, ...], BeforeValidator(_read_holidays)] = ()
     holiday_lists: dict[str, Annotated[tuple[date, ...], BeforeValidator(_read_holidays)]] = {}
     rounding: LineRounding
+    normal_days: Annotated[int, Field(ge=1, le=400)] | None = None
     windows: dict[str, Window] = {}
+    schedules: dict[str, dict[str, Window]] = {}
+    attributes: dict[str, Attribute] = {}
+    factors: dict[str, FactorName] = {}
     quantities: dict[str, Quantity] = {}
+    banks: dict[str, Bank] = {}
     versions: Annotated[tuple[Version, ...], BeforeValidator(_read_tables)]
     examples: Annotated[tuple[Example, ...], BeforeValidator(_read_tables)] = ()
 
@@ -324,3 +454,28 @@ class TariffFile(Part):
         """Holidays of the tariff in order, each once; empty when it names a list that is not there."""
         dates = self.holiday_lists.get(self.holidays, ()) if isinstance(self.holidays, str) else self.holidays
         return tuple(sorted(set(dates)))
+
+    @property
+    def schedule_names(self) -> list[str]:
+        """All schedules: the tariff's own windows, under the empty name, first."""
+        return [ANY, *(name for name in self.schedules if name != ANY)]
+
+    def on_schedule(self, name: str) -> TariffFile:
+        """Return the tariff as seen by what is priced on a schedule: its windows are those of the schedule."""
+        if name == ANY:
+            return self
+        others = self.schedules | {ANY: self.windows}
+        return self.model_copy(update={"windows": self.schedules.get(name, {}), "schedules": others})
+
+    def of_version(self, version: Version) -> TariffFile:
+        """Return the tariff as one of its versions has it."""
+        named = ("windows", "schedules", "quantities", "attributes", "factors")
+        changed: dict[str, Any] = {
+            key: getattr(self, key) | getattr(version, key) for key in named if getattr(version, key)
+        }
+        if version.windows:
+            changed["windows"] = version.windows  # a week is written whole, or not at all
+        changed |= {
+            key: getattr(version, key) for key in ("rounding", "normal_days") if getattr(version, key) is not None
+        }
+        return self.model_copy(update=changed) if changed else self

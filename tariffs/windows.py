@@ -67,8 +67,9 @@ def tou_names(file: TariffFile) -> list[str]:
 
 
 def uses_holidays(file: TariffFile) -> bool:
-    """Say whether any window names holidays; if none does, they count as the weekdays they are."""
-    spans = [span for window in file.windows.values() for span in (window, *(window.spans or ()))]
+    """Say whether any window of any schedule names holidays; if none does, they count as the weekdays they are."""
+    tables = [file.windows, *file.schedules.values()]
+    spans = [span for windows in tables for window in windows.values() for span in (window, *(window.spans or ()))]
     return any(HOLIDAYS in (span.days or ()) + (span.but_not or ()) for span in spans)
 
 

@@ -1,0 +1,122 @@
+"""Checks of quantities, attributes, factors and banks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from model.tariff import ANY
+from model.units import PRINTED_UNITS, SMALLEST_UNIT
+from tariffs.problems import KeyPath, Problem, show_names, suggestion
+from tariffs.sheet import Quantity, TariffFile
+from tariffs.windows import windows_of_kind
+
+AGGREGATES = ("sum", "max")
+HISTORY_AGGREGATES = ("max", "mean", "sum", "min", "last")
+_KEYS = {
+    "measured": {"measure", "agg", "window", "schedule", "optional"},
+    "formula": {"formula"},
+    "history": {"history", "agg", "months", "back", "known_from", "if_missing"},
+}
+_COMMON_KEYS = {"unit", "round"}
+
+
+def quantity_problems(file: TariffFile, path: KeyPath, names: Sequence[str]) -> list[Problem]:
+    """Return the problems of the named quantities; `path` leads to the table that holds [quantities]."""
+    found: list[Problem] = []
+    for name in names:
+        quantity, here = file.quantities[name], (*path, "quantities", name)
+        if extra := sorted(quantity.model_fields_set - _KEYS[quantity.kind] - _COMMON_KEYS):
+            what = "measure" if quantity.kind == "measured" else quantity.kind
+            found += [Problem((*here, key), f"expected no `{key}` beside `{what}`, found one") for key in extra]
+        elif quantity.kind == "measured":
+            found += _measured_problems(file, quantity, here)
+        elif quantity.kind == "history":
+            found += _history_problems(file, quantity, here)
+        else:
+            found += _unit_step_problems(quantity, here)
+    return found
+
+
+def _measured_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> list[Problem]:
+    if quantity.measure is None:
+        return [Problem(path, "expected `measure`, `formula` or `history`, found none of them")]
+    if quantity.agg not in AGGREGATES:
+        shown = "none" if quantity.agg is None else f"`{quantity.agg}`"
+        hint = suggestion(quantity.agg or "", AGGREGATES)
+        return [Problem((*path, "agg"), f"expected one of {', '.join(AGGREGATES)}, found {shown}", hint)]
+    smallest = SMALLEST_UNIT[quantity.measure]
+    if quantity.agg == "max" and smallest != "Wh":
+        text = f"expected a maximum of energy in Wh, found `{quantity.measure}` in {smallest}"
+        return [Problem((*path, "agg"), text)]
+    found = []
+    units = [unit for unit, of in PRINTED_UNITS.items() if of[0] == ("W" if quantity.agg == "max" else smallest)]
+    if quantity.unit not in units:
+        what = "maximum" if quantity.agg == "max" else "sum"
+        expected = f"a unit for the {what} of {quantity.measure} ({show_names(units)})"
+        text = f"expected {expected}, found `{quantity.unit}`"
+        found.append(Problem((*path, "unit"), text, suggestion(quantity.unit, units)))
+    else:
+        found += _unit_step_problems(quantity, path)
+    return found + _window_problems(file, quantity, path)
+
+
+def _window_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> list[Problem]:
+    if quantity.schedule != ANY and quantity.schedule not in file.schedules:
+        known = list(file.schedules)
+        text = f"expected a schedule ({show_names(known)}), found `{quantity.schedule}`"
+        return [Problem((*path, "schedule"), text, suggestion(quantity.schedule, known))]
+    periods = list(windows_of_kind("tou", file.on_schedule(quantity.schedule).windows))
+    if quantity.window is None or quantity.window in periods:
+        return []
+    text = f"expected a time-of-use period ({show_names(periods)}), found `{quantity.window}`"
+    return [Problem((*path, "window"), text, suggestion(quantity.window, periods))]
+
+
+def _unit_step_problems(quantity: Quantity, path: KeyPath) -> list[Problem]:
+    """Rounding steps are whole numbers of what the quantity is counted in."""
+    if quantity.round is None:
+        return []
+    size = PRINTED_UNITS[quantity.unit][1] if quantity.kind == "measured" else 10**9
+    step = quantity.round.step * size
+    if step == step.to_integral_value() and step <= 10**15:
+        return []
+    return [Problem((*path, "round"), f"expected a step of whole smallest units, found `{quantity.round.step}`")]
+
+
+def _history_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> list[Problem]:
+    found = []
+    known = [name for name, other in file.quantities.items() if other.kind != "history"]
+    if quantity.history not in known:
+        text = f"expected a quantity that is measured or computed ({show_names(known)}), found `{quantity.history}`"
+        found.append(Problem((*path, "history"), text, suggestion(quantity.history or "", known)))
+    if quantity.agg not in HISTORY_AGGREGATES:
+        shown = "none" if quantity.agg is None else f"`{quantity.agg}`"
+        text = f"expected one of {', '.join(HISTORY_AGGREGATES)}, found {shown}"
+        found.append(Problem((*path, "agg"), text))
+    if quantity.back is None:
+        found.append(Problem((*path, "back"), "expected how many cycles are looked back, found none", "back = 12"))
+    if quantity.known_from is not None and quantity.months is None:
+        found.append(Problem((*path, "known_from"), "expected `months` beside it, found none"))
+    return found + _unit_step_problems(quantity, path)
+
+
+def name_table_problems(file: TariffFile) -> list[Problem]:
+    """Return the problems of attributes, factors and banks."""
+    found: list[Problem] = []
+    for name, attribute in file.attributes.items():
+        path: KeyPath = ("attributes", name, "default")
+        if attribute.default is None:
+            continue
+        if attribute.values is not None and attribute.default not in attribute.values:
+            text = f"expected one of {show_names(attribute.values)}, found `{attribute.default}`"
+            found.append(Problem(path, text))
+        if attribute.values is None and not isinstance(attribute.default, Decimal):
+            text = f"expected a number, or `values` beside a text, found `{attribute.default}`"
+            found.append(Problem(path, text))
+    texts = [name for name, attribute in file.attributes.items() if attribute.values is not None]
+    for name, factor in file.factors.items():
+        if factor.by is not None and factor.by not in texts:
+            text = f"expected a text attribute ({show_names(texts)}), found `{factor.by}`"
+            found.append(Problem(("factors", name, "by"), text, suggestion(factor.by, texts)))
+    return found

@@ -1,0 +1,152 @@
+"""Compiling what formulas work on: quantities, attributes, banks, and the formulas themselves."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from model.formula import Name, Number, Operand
+from model.tariff import ANY
+from tariffs.bases import Bases, charge_levels
+from tariffs.check_charges import printed_size
+from tariffs.formula import parse_formula
+from tariffs.names import formula_places, operand_kind, quantity_levels
+from tariffs.sheet import Charge, Quantity, TariffFile, Version
+
+Row = dict[str, Any]
+
+
+def quantity_rows(file: TariffFile, version: Version) -> list[Row]:
+    """Return the quantities that the version prices or needs: another one may lack its channel without harm."""
+    levels = quantity_levels(file)
+    needed = needed_quantities(file, version)
+    rows = [
+        _quantity_row(name, quantity) | {"level": levels[name]}
+        for name, quantity in file.quantities.items()
+        if name in needed
+    ]
+    return rows + [_bank_quantity(name, file) for name in file.banks]
+
+
+def needed_quantities(file: TariffFile, version: Version) -> set[str]:
+    """Return the quantities that charges, formulas in use, and history count."""
+    charges = version.charges.values()
+    needed = {charge.of[0] for charge in charges if charge.kind == "quantity" and charge.of is not None}
+    formulas = {place.path: place.text for place in formula_places(file, version, ())}
+    by_quantity = {str(path[-2]): text for path, text in formulas.items() if path[-1] == "formula"}
+    in_use = [text for path, text in formulas.items() if path[-1] != "formula"]
+    needed |= {name for text in in_use for name in parse_formula(text).names if name in file.quantities}
+    waiting = list(needed)
+    while waiting:
+        name = waiting.pop()
+        quantity = file.quantities[name]
+        named = [quantity.history] if quantity.history is not None else []
+        if name in by_quantity:
+            named += [other for other in parse_formula(by_quantity[name]).names if other in file.quantities]
+        waiting += [other for other in named if other not in needed]
+        needed.update(named)
+    return needed
+
+
+def _quantity_row(name: str, quantity: Quantity) -> Row:
+    rule = quantity.round
+    is_history = quantity.kind == "history"
+    return {
+        "quantity_id": name,
+        "kind": quantity.kind,
+        "measure": quantity.measure.value if quantity.measure is not None else None,
+        "agg": (quantity.agg if quantity.kind == "measured" else None) or "sum",
+        "tou": quantity.window or ANY,
+        "schedule": quantity.schedule,
+        "is_optional": quantity.optional,
+        "unit": quantity.unit,
+        "unit_size": printed_size(quantity),
+        "formula_id": quantity.formula,
+        "round_mode": rule.mode.value if rule is not None else None,
+        "round_step": int(rule.step * printed_size(quantity)) if rule is not None else None,
+        "history_of": quantity.history,
+        "history_agg": quantity.agg if is_history else None,
+        "history_months": "".join(f",{month}" for month in quantity.months) + "," if quantity.months else None,
+        "history_back": quantity.back,
+        "known_from": quantity.known_from,
+        "if_missing_e12": e12(quantity.if_missing),
+    }
+
+
+def _bank_quantity(name: str, file: TariffFile) -> Row:
+    bank = file.banks[name]
+    carried = Quantity(unit=bank.unit, formula=bank.closing)
+    return _quantity_row(name, carried) | {
+        "kind": "bank", "formula_id": None, "if_missing_e12": e12(bank.opening), "level": 0,
+    }  # fmt: skip
+
+
+def e12(number: Decimal | None) -> Decimal | None:
+    """Return a number x 10^12 as the rate book keeps it."""
+    return None if number is None else Decimal(Number(number).value_e12)
+
+
+def formula_tables(file: TariffFile, version: Version) -> tuple[list[Row], list[Row]]:
+    """Return the formulas in use, each once, and their operands."""
+    needed = needed_quantities(file, version)
+    texts = {
+        place.text: parse_formula(place.text)
+        for place in formula_places(file, version, ())
+        if place.path[-1] != "formula" or place.path[-2] in needed
+    }
+    formulas = [{"formula_id": text, "shape": formula.shape} for text, formula in texts.items()]
+    operands = [
+        {"formula_id": text, "place": place} | _operand_row(file, version, operand)
+        for text, formula in texts.items()
+        for place, operand in enumerate(formula.operands)
+    ]
+    return formulas, operands
+
+
+def _operand_row(file: TariffFile, version: Version, operand: Operand) -> Row:
+    row: Row = {"kind": "number", "name": "", "number_e12": None, "text": None, "is_negated": False, "by": None}
+    if isinstance(operand, Number):
+        return row | {"number_e12": Decimal(operand.value_e12)}
+    if not isinstance(operand, Name):
+        return row | {"kind": "text", "name": operand.name, "text": operand.text, "is_negated": not operand.is_equal}
+    kind = operand_kind(file, version, operand.name)
+    if kind == "factor":
+        factor = file.factors[operand.name]
+        return row | {"kind": kind, "name": factor.series, "by": factor.by}
+    return row | {"kind": kind, "name": operand.name}
+
+
+def attribute_rows(file: TariffFile, operands: list[Row], version: Version) -> list[Row]:
+    """Return the attributes that formulas, factors or lookups of the version use."""
+    used = {row["name"] for row in operands if row["kind"] in {"attribute", "text"}}
+    used |= {row["by"] for row in operands if row["by"] is not None}
+    used |= {charge.lookup for charge in version.charges.values() if charge.lookup is not None}
+    return [
+        {
+            "name": name,
+            "is_text": attribute.values is not None,
+            "default_e12": e12(attribute.default) if isinstance(attribute.default, Decimal) else None,
+            "default_text": attribute.default if isinstance(attribute.default, str) else None,
+        }
+        for name, attribute in file.attributes.items()
+        if name in used
+    ]
+
+
+def bank_rows(file: TariffFile, version: Version, needs: Bases) -> list[Row]:
+    """Return the banks; each stands above the charges that its formula names."""
+    levels = charge_levels(version.charges, needs)
+    return [
+        {
+            "bank_id": name,
+            "formula_id": bank.closing,
+            "level": 1 + max((levels[charge] for charge in _charges_in(bank.closing, version)), default=0),
+        }
+        for name, bank in file.banks.items()
+    ]
+
+
+def _charges_in(text: str, version: Version) -> list[str]:
+    return [name for name in parse_formula(text).names if name in version.charges]
+
+
