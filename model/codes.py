@@ -21,6 +21,7 @@ class Measure(StrEnum):
     EXPORT_ENERGY = "export_energy"
     REACTIVE_ENERGY = "reactive_energy"
     REACTIVE_EXPORT = "reactive_export"
+    APPARENT_ENERGY = "apparent_energy"
     GAS_VOLUME = "gas_volume"
     GAS_ENERGY = "gas_energy"
     WATER_VOLUME = "water_volume"

@@ -11,7 +11,7 @@ from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
 from model.schema import column, empty
-from model.tariff import RateBook
+from model.tariff import AGGREGATES, RateBook
 
 
 class DueAgreements(pa.DataFrameModel):
@@ -152,16 +152,25 @@ class Slices(pa.DataFrameModel):
 
 
 class Determinants(pa.DataFrameModel):
-    """Billed quantities. Grain: agreement_id, segment_no, slice_no, quantity_id, tou."""
+    """Billed quantities. Grain: agreement_id, segment_no, slice_no, quantity_id, tou, rank."""
 
     agreement_id: str = column("Service agreement")
     segment_no: pl.Int32 = column("Segment")
     slice_no: pl.Int32 = column("Slice")
     quantity_id: str = column("Quantity of the tariff version")
     tou: str = column("Time-of-use period; every quantity is kept by period, '' when the version has none")
-    agg: str = column("sum or max")
-    quantity: pl.Int64 = column("Value in smallest units: Wh, varh, L, kJ, or W for a maximum")
-    peak_day: pl.Date = column("Day of a maximum (the earliest); null for sums", nullable=True)
+    agg: str = column("How it was measured: see model.tariff.Quantities", isin=list(AGGREGATES))
+    rank: pl.Int32 = column("Place of a power among the highest, from 1; null unless nth or mean_of_n", nullable=True)
+    quantity: pl.Int64 = column(
+        "Value in smallest units: Wh, varh, L, kJ, or W for a power; of `mean` the energy, of `cost` 10^-9 major units "
+        "of the currency, rounded half away from zero"
+    )
+    minutes: pl.Int64 = column(
+        "Time of the energy of a `mean`: its power is quantity x 60 / minutes; null for others",
+        unit="min",
+        nullable=True,
+    )
+    peak_day: pl.Date = column("Day of a power (the earliest); null for others", nullable=True)
     is_estimated: pl.Boolean = column("True when any slot or reading in it is substituted or estimated")
     split_method: str = column(
         "interval (cut exactly), register (two readings), days (shared between readings by days)"
@@ -170,7 +179,7 @@ class Determinants(pa.DataFrameModel):
 
     class Config:
         strict = True
-        metadata = {"grain": ["agreement_id", "segment_no", "slice_no", "quantity_id", "tou"]}
+        metadata = {"grain": ["agreement_id", "segment_no", "slice_no", "quantity_id", "tou", "rank"]}
 
 
 class BillLines(pa.DataFrameModel):

@@ -6,7 +6,7 @@ components, or tops them up to a minimum. Prices are kept by season, time-of-use
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated
 
 import pandera.polars as pa
@@ -15,7 +15,7 @@ from pandera.typing.polars import DataFrame
 
 from model.codes import Measure
 from model.money import RoundMode
-from model.schema import column
+from model.schema import column, empty
 
 ANY = ""  # season or time-of-use period of a price that holds for all of them
 
@@ -44,8 +44,15 @@ class TariffVersions(pa.DataFrameModel):
         metadata = {"grain": ["version_id"]}
 
 
+AGGREGATES = ("sum", "max", "min", "nth", "mean_of_n", "mean", "cost")
+NETTINGS = ("none", "interval", "hour", "day")
+
+
 class Quantities(pa.DataFrameModel):
-    """Determinants that a version prices. Grain: version_id, quantity_id."""
+    """Determinants that a version prices. Grain: version_id, quantity_id.
+
+    Powers are mean powers of a demand interval, rounded half up to the smallest unit (W, var, VA).
+    """
 
     version_id: str = column("Version")
     quantity_id: str = column("Name in the tariff file")
@@ -54,14 +61,53 @@ class Quantities(pa.DataFrameModel):
         isin=["measured", "formula", "history", "bank"],
     )
     measure: str = column(
-        "Channel measured; null unless kind is measured", nullable=True, isin=[item.value for item in Measure]
+        "Channel measured, null unless kind is measured; apparent_energy is worked out slot by slot from import_energy "
+        "and reactive_energy",
+        nullable=True,
+        isin=[item.value for item in Measure],
     )
-    agg: str = column("sum of the energy, or max of the mean power of an interval", isin=["sum", "max"])
+    agg: str = column(
+        "sum of the energy; max or min power; nth (the n-th highest power, or the lowest there is); mean_of_n (mean of "
+        "the n highest, or of as many as there are); mean (energy by time, over all slots of the period); cost (energy "
+        "of each slot at the price of its slot)",
+        isin=list(AGGREGATES),
+    )
+    n: pl.Int32 = column("Rank, or how many, of nth and mean_of_n; 1 for others", ge=1)
+    distinct_days: pl.Boolean = column("nth and mean_of_n take at most one interval of each day")
+    interval_minutes: pl.Int32 = column(
+        "Demand interval: slots are added to blocks of this length from the first slot of the day, and a block belongs "
+        "to the period in which it begins; a block that the day cuts short counts as if its rest were zero. "
+        "0 is the channel's own interval. Not for sum, mean and cost",
+        unit="min",
+        ge=0,
+    )
+    is_rolling: pl.Boolean = column(
+        "The demand interval slides by the channel's interval; a window belongs to the slot in which it ends, and "
+        "reaches into the day before when that is a day of the same due period"
+    )
+    less_measure: str = column(
+        "Measure that is subtracted; null for none", nullable=True, isin=[item.value for item in Measure]
+    )
+    netting: str = column(
+        "Where what is left may not be negative: none (the difference of the sums, may be negative), interval, hour "
+        "(clock hours from midnight) or day. The hour or day belongs to the period of its first slot, so net by day "
+        "only where a version has no periods. hour and day are for sum and cost",
+        isin=list(NETTINGS),
+    )
     tou: str = column("Only slots of this time-of-use period; empty for all")
     schedule: str = column("Schedule of windows that `tou` belongs to; empty for the tariff's own [windows]")
     is_optional: pl.Boolean = column(
         "Zero where the service point has no such channel; otherwise the account is parked"
     )
+    is_less_optional: pl.Boolean = column(
+        "Nothing is subtracted (apparent energy: the reactive part is zero) where the service point has no channel of "
+        "the second measure; otherwise the account is parked"
+    )
+    series_id: str = column("Price series of agg cost; null for others", nullable=True)
+    price_floor_e9: pl.Int64 = column("Lowest price of a slot after factor and adder; null for none", nullable=True)
+    price_cap_e9: pl.Int64 = column("Highest price of a slot after factor and adder; null for none", nullable=True)
+    price_factor_e9: pl.Int64 = column("The series is multiplied by this x 10^-9; 10^9 for others")
+    price_adder_e9: pl.Int64 = column("Added to each price of the series x 10^9, after the factor; 0 for others")
     unit: str = column("Printed unit, for example kWh, kW, m3")
     unit_size: pl.Int64 = column(
         "Smallest units (Wh, W, L) in one printed unit; 10^9 for what is not measured: it carries 9 decimals", ge=1
@@ -319,6 +365,47 @@ class Factors(pa.DataFrameModel):
         metadata = {"grain": ["factor_id", "valid_from"]}
 
 
+class Events(pa.DataFrameModel):
+    """Events that are called outside the tariff: critical peaks, system peaks. Grain: event_series, day, from_minute."""
+
+    event_series: str = column("Series of events, for example those of one system operator")
+    day: pl.Date = column("Civil day")
+    from_minute: pl.Int16 = column("First minute by the clock on the wall", unit="min", ge=0, le=1439)
+    to_minute: pl.Int16 = column("Minute after the last", unit="min", ge=1, le=1440)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["event_series", "day", "from_minute"]}
+
+
+class EventWindows(pa.DataFrameModel):
+    """Time-of-use period that a version's slots have during events. Grain: version_id, tou, event_series."""
+
+    version_id: str = column("Version")
+    tou: str = column("Time-of-use period of the events, instead of the one of `TouWindows`")
+    event_series: str = column("Series of events")
+    position: pl.Int32 = column("Where events overlap, the lowest position holds", ge=1)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["version_id", "tou", "event_series"]}
+
+
+class SeriesDays(pa.DataFrameModel):
+    """Days of price series, slot by slot as the clock on the wall ran through them. Grain: series_id, day."""
+
+    series_id: str = column("Series")
+    day: pl.Date = column("Civil day")
+    interval_minutes: pl.Int32 = column("Length of its slots", unit="min", ge=1)
+    values_e9: Annotated[pl.List, pl.Int64()] = column(
+        "Price x 10^9 of each slot, in major units per printed unit; may be negative; null is missing"
+    )
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["series_id", "day"]}
+
+
 @dataclass(frozen=True)
 class RateBook:
     """All narrow tables of the versions that a run may use."""
@@ -337,6 +424,9 @@ class RateBook:
     tou_windows: DataFrame[TouWindows]
     holidays: DataFrame[Holidays]
     factors: DataFrame[Factors]
+    events: DataFrame[Events] = field(default_factory=lambda: empty(Events))
+    event_windows: DataFrame[EventWindows] = field(default_factory=lambda: empty(EventWindows))
+    series_days: DataFrame[SeriesDays] = field(default_factory=lambda: empty(SeriesDays))
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """Return the tables by name."""
@@ -358,4 +448,7 @@ RATE_BOOK_TABLES: dict[str, type[pa.DataFrameModel]] = {
     "tou_windows": TouWindows,
     "holidays": Holidays,
     "factors": Factors,
+    "events": Events,
+    "event_windows": EventWindows,
+    "series_days": SeriesDays,
 }

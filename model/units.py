@@ -10,6 +10,7 @@ SMALLEST_UNIT: dict[Measure, str] = {
     Measure.EXPORT_ENERGY: "Wh",
     Measure.REACTIVE_ENERGY: "varh",
     Measure.REACTIVE_EXPORT: "varh",
+    Measure.APPARENT_ENERGY: "VAh",
     Measure.GAS_VOLUME: "L",
     Measure.GAS_ENERGY: "kJ",
     Measure.WATER_VOLUME: "L",
@@ -24,6 +25,9 @@ PRINTED_UNITS: dict[str, tuple[str, int]] = {
     "varh": ("varh", 1),
     "kvarh": ("varh", 1_000),
     "Mvarh": ("varh", 1_000_000),
+    "VAh": ("VAh", 1),
+    "kVAh": ("VAh", 1_000),
+    "MVAh": ("VAh", 1_000_000),
     "L": ("L", 1),
     "m3": ("L", 1_000),
     "kL": ("L", 1_000),
@@ -34,11 +38,32 @@ PRINTED_UNITS: dict[str, tuple[str, int]] = {
     "W": ("W", 1),
     "kW": ("W", 1_000),
     "MW": ("W", 1_000_000),
+    "var": ("var", 1),
+    "kvar": ("var", 1_000),
+    "Mvar": ("var", 1_000_000),
+    "VA": ("VA", 1),
+    "kVA": ("VA", 1_000),
+    "MVA": ("VA", 1_000_000),
 }
-_BY_FOLDED = {name.casefold(): name for name in PRINTED_UNITS if name not in {"ML", "W", "kW", "MW"}}
+# Mean power of an interval: smallest unit of the energy -> smallest unit of the power.
+POWER_UNIT: dict[str, str] = {"Wh": "W", "varh": "var", "VAh": "VA"}
+_BY_FOLDED = {
+    name.casefold(): name
+    for name, (smallest, _) in PRINTED_UNITS.items()
+    if name != "ML" and smallest not in POWER_UNIT.values()
+}
 
 # What a person reads: smallest unit -> printed unit.
-READABLE_UNIT: dict[str, str] = {"Wh": "kWh", "varh": "kvarh", "L": "m3", "kJ": "MJ", "W": "kW"}
+READABLE_UNIT: dict[str, str] = {
+    "Wh": "kWh",
+    "varh": "kvarh",
+    "VAh": "kVAh",
+    "L": "m3",
+    "kJ": "MJ",
+    "W": "kW",
+    "var": "kvar",
+    "VA": "kVA",
+}
 
 
 def printed_unit(text: str) -> str:

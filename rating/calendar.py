@@ -162,17 +162,18 @@ def slices_table(due: pl.DataFrame, slices: pl.DataFrame) -> DataFrame[Slices]:
 
 
 def build_masks(
-    days: pl.DataFrame, tou_windows: DataFrame[TouWindows], interval_minutes: int
+    days: pl.DataFrame, tou_windows: DataFrame[TouWindows], interval_minutes: int, step: int = 1
 ) -> tuple[pl.DataFrame, list[Mask]]:
     """Return the mask of each calendar day (cal_no, day, segment_no, slice_no, n, mask_no), and the masks.
 
     A mask follows the clock on the wall: on the day the clock goes back the repeated hour counts twice in its
-    period. Masks are few: versions x seasons x kinds of day x shapes of day, and equal ones are one.
+    period. Masks are few: versions x seasons x kinds of day x shapes of day, and equal ones are one. `step`: slots
+    in a block; the mask then is that of the blocks, and each has the period in which its first slot begins.
     """
     shapes: dict[tuple[int, ...], int] = {}
     shaped = days.select("tz_name", "day").unique().sort("tz_name", "day")
     numbers = [
-        shapes.setdefault(slot_clock_minutes(tz_name, day, interval_minutes), len(shapes))
+        shapes.setdefault(slot_clock_minutes(tz_name, day, interval_minutes)[::step], len(shapes))
         for tz_name, day in zip(shaped["tz_name"].to_list(), shaped["day"].to_list(), strict=True)
     ]
     shaped = shaped.with_columns(pl.Series("shape_no", numbers, dtype=pl.Int32))

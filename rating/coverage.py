@@ -10,16 +10,14 @@ import polars as pl
 from model.codes import ParkReason
 from model.rating import RatingInput
 from rating.calendar import Calendar
-from rating.parking import park
+from rating.parking import no_parks, park
 
 
-def without_channel(
-    due: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame
-) -> pl.DataFrame:
-    """Return parks for quantities that are not optional and have no channel."""
+def without_channel(due: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
+    """Return parks for quantities that are not optional and have no channel. `parts`: `sources.measured_parts`."""
     needed = (
         calendar.segments.select("cal_no", "version_id")
-        .join(quantities.filter(~pl.col("is_optional")), on="version_id", how="inner", validate="m:m")
+        .join(parts.filter(~pl.col("is_optional")), on="version_id", how="inner", validate="m:m")
         .join(due.select("due_no", "cal_no", "service_point_id"), on="cal_no", how="inner", validate="m:m")
         .join(channels, on=["due_no", "measure_no"], how="anti")
     )
@@ -29,52 +27,81 @@ def without_channel(
     return park(needed, ParkReason.NO_CHANNEL, detail)
 
 
+_PURPOSES = {"max": "a maximum", "min": "a minimum", "mean": "a mean", "cost": "a price for each"}
+_PURPOSES |= {"nth": "the highest", "mean_of_n": "the highest"}
+
+
 def without_split(
-    due: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
+    due: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, parts: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return parks for registers that cannot give what the tariff asks: a maximum, or use by period."""
+    """Return parks for registers that cannot give what the tariff asks: a power, a cost, netting, use by period."""
     by_tou = given.book.components.filter(pl.col("by_tou")).select("version_id", "quantity_id").unique()
-    split = quantities.join(
-        by_tou.with_columns(pl.lit(True).alias("by_tou")), on=["version_id", "quantity_id"], how="left", validate="1:1"
+    split = parts.join(
+        by_tou.with_columns(pl.lit(True).alias("by_tou")), on=["version_id", "quantity_id"], how="left", validate="m:1"
     )
-    periods = given.book.tou_windows.group_by("version_id").agg((pl.col("tou") != "").any().alias("has_periods"))
+    named = pl.concat(
+        [given.book.tou_windows.select("version_id", "tou"), given.book.event_windows.select("version_id", "tou")]
+    )
+    periods = named.group_by("version_id").agg((pl.col("tou") != "").any().alias("has_periods"))
+    needs_slots = (pl.col("agg") != "sum") | (pl.col("kind") == "slots")
     asked = (
         split.join(periods, on="version_id", how="left", validate="m:1")
         .filter(
-            (pl.col("agg") == "max")
+            needs_slots
             | (pl.col("tou") != "")
-            | (pl.col("by_tou").fill_null(False) & pl.col("has_periods"))
+            | (pl.col("by_tou").fill_null(False) & pl.col("has_periods").fill_null(False))
         )
-        .select("version_id", "measure_no", "quantity_id", "agg")
+        .select("version_id", "measure_no", "quantity_id", "agg", "kind")
     )
     registers = channels.filter(pl.col("interval_minutes") == 0)
     found = (
         registers.join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
         .join(asked, on=["version_id", "measure_no"], how="inner", validate="m:m")
     )  # fmt: skip
-    purpose = pl.when(pl.col("agg") == "max").then(pl.lit("a maximum")).otherwise(pl.lit("time-of-use periods"))
+    of_sum = pl.when(pl.col("kind") == "slots").then(pl.lit("netting")).otherwise(pl.lit("time-of-use periods"))
+    purpose = pl.col("agg").replace_strict(_PURPOSES, default=of_sum, return_dtype=pl.String)
     detail = pl.format(
         "quantity {} needs intervals ({}), channel {} is a register without them", "quantity_id", purpose, "channel_id"
     )
     return park(found, ParkReason.NO_CHANNEL, detail)
 
 
-def of_mixed_lengths(channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame) -> pl.DataFrame:
-    """Return parks for maxima over channels whose intervals differ in length: they cannot be added slot by slot."""
-    lengths = (
-        channels.filter(pl.col("needs_peak") & (pl.col("interval_minutes") > 0))
-        .group_by("due_no", "cal_no", "measure_no")
+def of_mixed_lengths(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
+    """Return parks for quantities that add or compare slots of channels whose intervals differ in length."""
+    intervals = channels.filter(pl.col("interval_minutes") > 0).select(
+        "due_no", "cal_no", "measure_no", "interval_minutes"
+    )
+    mixed = intervals.filter(pl.col("interval_minutes").n_unique().over("due_no") > 1)
+    found = (
+        mixed.join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
+        .join(parts.filter("by_slot"), on=["version_id", "measure_no"], how="inner", validate="m:m")
+        .group_by("due_no", "version_id", "quantity_id", "agg")
         .agg(pl.col("interval_minutes").unique().sort().cast(pl.String).str.join(" and "),
              pl.col("interval_minutes").n_unique().alias("count"))
         .filter(pl.col("count") > 1)
     )  # fmt: skip
-    maxima = quantities.filter(pl.col("agg") == "max")
-    found = lengths.join(
-        calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m"
-    ).join(maxima, on=["version_id", "measure_no"], how="inner", validate="m:m")
+    named = pl.when(pl.col("agg") == "max").then(pl.lit("maximum")).otherwise(pl.lit("quantity"))
     detail = pl.format(
-        "maximum {} needs channels of one interval length, found {} minutes", "quantity_id", "interval_minutes"
+        "{} {} needs channels of one interval length, found {} minutes", named, "quantity_id", "interval_minutes"
     )
+    return park(found, ParkReason.NO_CHANNEL, detail)
+
+
+def of_long_intervals(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
+    """Return parks for demand intervals that are no multiple of the channel's own interval."""
+    blocks = parts.filter(pl.col("block_minutes") > 0)
+    if blocks.is_empty():
+        return no_parks()
+    found = (
+        channels.filter(pl.col("interval_minutes") > 0)
+        .join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
+        .join(blocks, on=["version_id", "measure_no"], how="inner", validate="m:m")
+        .filter(pl.col("block_minutes") % pl.col("interval_minutes") != 0)
+    )
+    detail = pl.format(
+        "quantity {} has a demand interval of {} minutes; expected intervals that divide it, channel {} has {} minutes",
+        "quantity_id", "block_minutes", "channel_id", "interval_minutes",
+    )  # fmt: skip
     return park(found, ParkReason.NO_CHANNEL, detail)
 
 
@@ -113,7 +140,7 @@ def _days_read() -> list[pl.Expr]:
     return [start.alias("start_date"), end.alias("end_date"), (end - start).dt.total_days().alias("days")]
 
 
-def uncovered(channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame) -> pl.DataFrame:
+def uncovered(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
     """Return parks for days on which no channel of a measure is read that is not optional.
 
     Only where channels begin or end: a channel without dates covers every day.
@@ -121,7 +148,7 @@ def uncovered(channels: pl.DataFrame, calendar: Calendar, quantities: pl.DataFra
     of_measure = ["due_no", "cal_no", "measure_no"]
     is_dated = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
     dated = channels.filter(is_dated.all().over(of_measure) & (pl.col("interval_minutes") > 0).all().over(of_measure))
-    required = quantities.filter(~pl.col("is_optional")).select("version_id", "measure_no", "measure").unique()
+    required = parts.filter(~pl.col("is_optional")).select("version_id", "measure_no", "measure").unique()
     segments = (
         calendar.segments.select("cal_no", "segment_no", "version_id", "start_date", "end_date")
         .join(required, on="version_id", how="inner", validate="m:m")

@@ -6,15 +6,23 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.rating import Determinants, RatingInput
+from model.reads import slot_columns
 from model.schema import arranged
 from rating.calendar import Calendar, build_masks
-from rating.coverage import incomplete, of_mixed_lengths, uncovered, without_channel, without_split
-from rating.intervals import PEAK_SCHEMA, SLICE_KEYS, USE_SCHEMA, IntervalUse, highest_by_slice, interval_use, no_use
+from rating.coverage import incomplete, of_long_intervals, of_mixed_lengths, uncovered, without_channel, without_split
+from rating.intervals import USE_SCHEMA, IntervalUse, interval_use, no_use
+from rating.made import make_days
+from rating.powers import SLICE_KEYS, Powers, Reading, kept_powers
 from rating.ratebook import MEASURE_NO
 from rating.registers import register_use
+from rating.sources import made_sources, measured_parts, power_ways, with_sources
 
 # From the best to the worst way in which a quantity was cut; a sum takes the worst of its parts.
 SPLIT_METHODS = ("none", "interval", "register", "days")
+
+
+FOUND = ["quantity_id", "tou", "agg", "n", "distinct_days", "rank", "quantity", "minutes", "peak_day", "is_estimated",
+         "split_method", "reads_seq"]  # fmt: skip
 
 
 def find_determinants(
@@ -22,15 +30,18 @@ def find_determinants(
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Return the determinants of the numbered agreements, and the parks.
 
-    Columns: due_no, segment_no, slice_no, quantity_id, tou, agg, quantity, peak_day, is_estimated, split_method,
-    reads_seq. Every quantity of a slice has at least one row; it is zero where an optional channel is absent or
-    its period does not occur.
+    Columns: due_no, segment_no, slice_no, quantity_id, tou, agg, n, distinct_days, rank, quantity, minutes, peak_day,
+    is_estimated, split_method, reads_seq. Every quantity of a slice has at least one row; it is zero where an
+    optional channel is absent or its period does not occur. `rating.aggregates.aggregate` reduces rows of several
+    slices or periods, and the ranks of nth and mean_of_n, to one value.
     """
-    quantities = given.book.quantities.with_columns(_measure_no())
-    channels = _needed_channels(due, calendar, given, quantities)
-    measured = _measured(calendar, quantities)
+    quantities = with_sources(given.book.quantities)
+    parts = measured_parts(quantities)
+    asked = _asked_powers(calendar, quantities)
+    channels = _needed_channels(due, calendar, given, parts, asked)
+    measured = _measured(calendar, parts)
     intervals = [
-        _of_length(given.days.get(minutes), channels, calendar, given, minutes)
+        _of_length(given.days.get(minutes), channels, calendar, given, minutes, asked)
         for minutes in sorted(set(channels["interval_minutes"].to_list()) - {0})
     ]
     registers = channels.filter(pl.col("interval_minutes") == 0).select(
@@ -41,46 +52,57 @@ def find_determinants(
         "version_id"
     )
     read, register_parks = register_use(given.usage, registers, register_slices)
-    whole = _joined(intervals)
+    plain = _joined(intervals, asked)
+    sources = made_sources(quantities)
+    made = _joined(_of_made_days(sources, quantities, channels, plain.good, calendar, given, asked), asked)
     parks = [
-        without_channel(due, channels, calendar, quantities),
-        without_split(due, channels, calendar, given, quantities),
-        of_mixed_lengths(channels, calendar, quantities),
-        incomplete(channels, calendar, measured, whole.good),
-        uncovered(channels, calendar, quantities),
+        without_channel(due, channels, calendar, parts),
+        without_split(due, channels, calendar, given, parts),
+        of_mixed_lengths(channels, calendar, parts),
+        of_long_intervals(channels, calendar, parts),
+        incomplete(channels, calendar, measured, plain.good),
+        uncovered(channels, calendar, parts),
         *register_parks,
     ]
-    use = _summed(pl.concat([whole.use, read]))
-    found = _by_quantity(due, calendar, quantities, use, whole.peaks)
+    use = _with_differences(_summed(pl.concat([plain.use, made.use, read])), sources)
+    found = _by_quantity(due, calendar, quantities, use, pl.concat([plain.powers, made.powers]))
     return filled(found, due, calendar, given, quantities), parks
 
 
-def _measure_no() -> pl.Expr:
-    return pl.col("measure").replace_strict(MEASURE_NO, return_dtype=pl.Int32).alias("measure_no")
-
-
-def _measured(calendar: Calendar, quantities: pl.DataFrame) -> pl.DataFrame:
+def _measured(calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
     """Return the measures that each segment needs: cal_no, segment_no, measure_no."""
-    measures = quantities.select("version_id", "measure_no").unique()
+    measures = parts.select("version_id", "measure_no").unique()
     return calendar.segments.select("cal_no", "segment_no", "version_id").join(
         measures, on="version_id", how="inner", validate="m:m"
     ).select("cal_no", "segment_no", "measure_no")  # fmt: skip
 
 
+def _asked_powers(calendar: Calendar, quantities: pl.DataFrame) -> Powers:
+    wanted = (
+        calendar.segments.select("cal_no", "version_id")
+        .join(quantities.filter(pl.col("power_no").is_not_null()), on="version_id", how="inner", validate="m:m")
+        .select("cal_no", "measure_no", "power_no")
+        .unique()
+    )
+    return Powers(wanted, power_ways(quantities))
+
+
 def _needed_channels(
-    due: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
+    due: pl.DataFrame, calendar: Calendar, given: RatingInput, parts: pl.DataFrame, asked: Powers
 ) -> pl.DataFrame:
     """Return the channels that some version of the agreement's calendar measures."""
     needs = (
         calendar.segments.select("cal_no", "version_id")
-        .join(quantities, on="version_id", how="inner", validate="m:m")
-        .group_by("cal_no", "measure_no")
-        .agg((pl.col("agg") == "max").any().alias("needs_peak"))
+        .join(parts, on="version_id", how="inner", validate="m:m")
+        .select("cal_no", "measure_no")
+        .unique()
+        .join(_with_power(asked), on=["cal_no", "measure_no"], how="left", validate="1:1")
+        .with_columns(pl.col("needs_power").fill_null(False))
     )
     channels = (
         due.select("due_no", "cal_no", "agreement_id")
         .join(given.channels.drop("partition"), on="agreement_id", how="inner", validate="m:m")
-        .with_columns(_measure_no())
+        .with_columns(pl.col("measure").replace_strict(MEASURE_NO, return_dtype=pl.Int32).alias("measure_no"))
         .join(needs, on=["cal_no", "measure_no"], how="inner", validate="m:1")
     )
     # A length that does not divide an hour has no exact mean power; channels of it are refused when declared.
@@ -89,24 +111,55 @@ def _needed_channels(
     )
 
 
+def _with_power(asked: Powers) -> pl.DataFrame:
+    return asked.wanted.select("cal_no", "measure_no").unique().with_columns(pl.lit(True).alias("needs_power"))
+
+
 def _of_length(
-    wide: pl.DataFrame | None, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, minutes: int
-) -> IntervalUse:
+    wide: pl.DataFrame | None, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, minutes: int,
+    asked: Powers,
+) -> IntervalUse:  # fmt: skip
     if wide is None or wide.is_empty():
         return no_use()
     mine = channels.filter(pl.col("interval_minutes") == minutes).select(
-        "due_no", "cal_no", "channel_no", "measure_no", "needs_peak", "is_shared", "from_date", "to_date"
+        "due_no", "cal_no", "channel_no", "measure_no", "needs_power", "is_shared", "from_date", "to_date"
     )
-    days = calendar.days.join(mine.select("cal_no").unique(), on="cal_no", how="semi")
-    masked_days, masks = build_masks(days, given.book.tou_windows, minutes)
-    return interval_use(wide, mine, masked_days, masks, minutes)
+    return _read(wide, mine, calendar, given, minutes, 1, Reading(slot_columns(minutes), minutes), asked)
 
 
-def _joined(intervals: list[IntervalUse]) -> IntervalUse:
+def _read(
+    wide: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, minutes: int, step: int,
+    reading: Reading, asked: Powers,
+) -> IntervalUse:  # fmt: skip
+    days = calendar.days.join(channels.select("cal_no").unique(), on="cal_no", how="semi")
+    masked_days, masks = build_masks(days, given.book.tou_windows, minutes, step)
+    return interval_use(wide, channels, masked_days, masks, reading, asked)
+
+
+def _of_made_days(
+    sources: pl.DataFrame, quantities: pl.DataFrame, channels: pl.DataFrame, good: pl.DataFrame, calendar: Calendar,
+    given: RatingInput, asked: Powers,
+) -> list[IntervalUse]:  # fmt: skip
+    """Return use and powers of the sources that are made slot by slot."""
+    wanted = (
+        calendar.segments.select("cal_no", "version_id")
+        .join(quantities.filter(pl.col("kind") == "slots"), on="version_id", how="inner", validate="m:m")
+        .select("cal_no", "measure_no")
+        .unique()
+        .join(_with_power(asked), on=["cal_no", "measure_no"], how="left", validate="1:1")
+        .with_columns(pl.col("needs_power").fill_null(False))
+    )
+    return [
+        _read(made.wide, made.channels, calendar, given, made.minutes, made.step, made.reading, asked)
+        for made in make_days(sources, wanted, channels, good, given.days)
+    ]
+
+
+def _joined(intervals: list[IntervalUse], asked: Powers) -> IntervalUse:
     parts = [no_use(), *intervals]
     return IntervalUse(
         pl.concat([part.use for part in parts]),
-        highest_by_slice(pl.concat([part.peaks for part in parts])),
+        kept_powers(pl.concat([part.powers for part in parts]), asked),
         pl.concat([part.good for part in parts]),
     )
 
@@ -118,6 +171,18 @@ def _summed(use: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("quantity").sum(), pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split())
         .select(list(USE_SCHEMA))
     )
+
+
+def _with_differences(use: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+    """Add the differences of sums, for slices in which the first measure is read; they may be negative."""
+    differences = sources.filter(pl.col("kind") == "sums").rename({"measure_no": "made_no"})
+    first = differences.join(use, left_on="first_no", right_on="measure_no", how="inner", validate="m:m")
+    second = differences.join(use, left_on="second_no", right_on="measure_no", how="inner", validate="m:m").join(
+        first, on=[*SLICE_KEYS, "made_no"], how="semi"
+    )
+    columns = [pl.col("made_no").alias("measure_no") if name == "measure_no" else pl.col(name) for name in USE_SCHEMA]
+    parts = [first.select(columns), second.with_columns(-pl.col("quantity")).select(columns)]
+    return pl.concat([use, _summed(pl.concat(parts))])
 
 
 def worst_split() -> pl.Expr:
@@ -133,31 +198,28 @@ def worst_split() -> pl.Expr:
 
 
 def _by_quantity(
-    due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, use: pl.DataFrame, peaks: pl.DataFrame
+    due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, use: pl.DataFrame, powers: pl.DataFrame
 ) -> pl.DataFrame:
     """Return what was measured, under the names that the version of each slice gives it."""
-    peak_keys = [*SLICE_KEYS, "measure_no", "tou"]
-    highest = peaks.select(*peak_keys, pl.col("quantity").alias("peak_w"), "peak_day")
-    assert list(PEAK_SCHEMA)[:5] == peak_keys, "maxima are kept by slice, measure and period"
-    measured = (
-        use.join(highest, on=peak_keys, how="left", validate="1:1")
-        .join(due.select("due_no", "cal_no"), on="due_no", how="left", validate="m:1")
+    wanted = quantities.select(
+        "version_id", "measure_no", "quantity_id", "agg", "n", "distinct_days", "power_no",
+        pl.col("tou").alias("only_tou"),
+    )  # fmt: skip
+    named = (
+        use.join(due.select("due_no", "cal_no"), on="due_no", how="left", validate="m:1")
         .join(calendar.segments.select("cal_no", "segment_no", "version_id"), on=["cal_no", "segment_no"], how="left",
               validate="m:1")
-    )  # fmt: skip
-    wanted = quantities.select("version_id", "measure_no", "quantity_id", "agg", pl.col("tou").alias("only_tou"))
-    is_max = pl.col("agg") == "max"
-    return (
-        measured.join(wanted, on=["version_id", "measure_no"], how="inner", validate="m:m")
+        .join(wanted, on=["version_id", "measure_no"], how="inner", validate="m:m")
         .filter((pl.col("only_tou") == "") | (pl.col("only_tou") == pl.col("tou")))
-        .filter(~is_max | pl.col("peak_w").is_not_null())
-        .with_columns(
-            pl.when(is_max).then("peak_w").otherwise("quantity").alias("quantity"),
-            pl.when(is_max).then("peak_day").alias("peak_day"),
-        )
-        .select(*SLICE_KEYS, "quantity_id", "tou", "agg", "quantity", "peak_day", "is_estimated", "split_method",
-                "reads_seq")
     )  # fmt: skip
+    sums = named.filter(pl.col("agg") == "sum").with_columns(
+        pl.lit(None, pl.Int32).alias("rank"), pl.lit(None, pl.Int64).alias("minutes"),
+        pl.lit(None, pl.Date).alias("peak_day"),
+    )  # fmt: skip
+    found = named.drop("quantity").join(
+        powers, on=[*SLICE_KEYS, "measure_no", "tou", "power_no"], how="inner", validate="m:m"
+    )
+    return pl.concat([sums.select(*SLICE_KEYS, *FOUND), found.select(*SLICE_KEYS, *FOUND)])
 
 
 def filled(
@@ -165,13 +227,14 @@ def filled(
 ) -> pl.DataFrame:
     """Add a row of zero for each quantity of a slice that has none, in the period of the quantity or the first."""
     expected = slice_quantities(due, calendar, given, quantities)
-    absent = expected.join(found, on=[*SLICE_KEYS, "quantity_id"], how="anti").select(
-        *SLICE_KEYS, "quantity_id", "tou", "agg",
-        pl.lit(0, pl.Int64).alias("quantity"), pl.lit(None, pl.Date).alias("peak_day"),
+    absent = expected.join(found, on=[*SLICE_KEYS, "quantity_id"], how="anti").with_columns(
+        pl.lit(None, pl.Int32).alias("rank"),
+        pl.lit(0, pl.Int64).alias("quantity"), pl.lit(None, pl.Int64).alias("minutes"),
+        pl.lit(None, pl.Date).alias("peak_day"),
         pl.lit(False).alias("is_estimated"), pl.lit("none").alias("split_method"),
         pl.lit(0, pl.Int64).alias("reads_seq"),
     )  # fmt: skip
-    return pl.concat([found, absent]).sort(*SLICE_KEYS, "quantity_id", "tou")
+    return pl.concat([found, absent.select(found.columns)]).sort(*SLICE_KEYS, "quantity_id", "tou", "rank")
 
 
 def slice_quantities(
@@ -192,6 +255,6 @@ def determinants_table(due: pl.DataFrame, found: pl.DataFrame) -> DataFrame[Dete
     frame = (
         found.join(due.select("due_no", "agreement_id", "segment_offset"), on="due_no", how="inner", validate="m:1")
         .with_columns(pl.col("segment_no") + pl.col("segment_offset"))
-        .sort("agreement_id", "segment_no", "slice_no", "quantity_id", "tou")
+        .sort("agreement_id", "segment_no", "slice_no", "quantity_id", "tou", "rank")
     )
     return arranged(Determinants, frame)

@@ -10,9 +10,9 @@ from model.codes import ParkReason
 from model.rating import RatingInput
 from model.schema import column
 from rating.calendar import Calendar
-from rating.determinants import filled, slice_quantities
-from rating.intervals import SLICE_KEYS
+from rating.determinants import FOUND, filled, slice_quantities
 from rating.parking import park
+from rating.powers import SLICE_KEYS
 from rating.rounding import wide
 
 
@@ -48,16 +48,18 @@ def given_determinants(
     parks = [_not_given(due, mine, wanted), _not_by_period(mine, wanted, given), _not_priced(mine, placed)]
     found = (
         _shared(placed)
-        .group_by(*SLICE_KEYS, "quantity_id", "tou", "agg")
+        .group_by(*SLICE_KEYS, "quantity_id", "tou", "agg", "n", "distinct_days")
         .agg(
-            pl.when(pl.col("agg").first() == "max").then(pl.col("quantity").max()).otherwise(pl.col("quantity").sum()),
+            pl.when(_is_shared(pl.col("agg").first())).then(pl.col("quantity").sum()).otherwise(pl.col("quantity").max()),
+            pl.lit(None, pl.Int32).alias("rank"),
+            # The mean power of an hour is its energy.
+            pl.when(pl.col("agg").first() == "mean").then(60).cast(pl.Int64).alias("minutes"),
             pl.lit(None, pl.Date).alias("peak_day"),
             pl.lit(False).alias("is_estimated"),
             pl.when(pl.col("is_cut").any()).then(pl.lit("days")).otherwise(pl.lit("register")).alias("split_method"),
             pl.lit(0, pl.Int64).alias("reads_seq"),
         )
-        .select(*SLICE_KEYS, "quantity_id", "tou", "agg", "quantity", "peak_day", "is_estimated", "split_method",
-                "reads_seq")
+        .select(*SLICE_KEYS, *FOUND)
     )  # fmt: skip
     return filled(found, due, calendar, given, given.book.quantities), parks
 
@@ -74,7 +76,7 @@ def _placed(mine: pl.DataFrame, wanted: pl.DataFrame, given: RatingInput) -> pl.
             named.with_columns(pl.col("given_tou").alias("tou")),
         ],
         how="diagonal",
-    ).select(*SLICE_KEYS, "days", "quantity_id", "agg", "tou", "given_tou")
+    ).select(*SLICE_KEYS, "days", "quantity_id", "agg", "n", "distinct_days", "tou", "given_tou")
     return mine.join(places, on=["due_no", "quantity_id", "given_tou"], how="inner", validate="1:m")
 
 
@@ -95,12 +97,17 @@ def _shared(placed: pl.DataFrame) -> pl.DataFrame:
             pl.int_range(pl.len()).over(whole).alias("place"),
         )
         .with_columns(
-            pl.when(pl.col("agg") == "max")
-            .then("quantity")
-            .otherwise(pl.col("part") + (pl.col("place") < pl.col("left")).cast(pl.Int64))
+            pl.when(_is_shared(pl.col("agg")))
+            .then(pl.col("part") + (pl.col("place") < pl.col("left")).cast(pl.Int64))
+            .otherwise("quantity")
             .alias("quantity")
         )
     )
+
+
+def _is_shared(agg: pl.Expr) -> pl.Expr:
+    """Return whether a quantity is shared over slices by days; powers hold in each of them."""
+    return agg.is_in(["sum", "cost"])
 
 
 def _not_given(due: pl.DataFrame, mine: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:

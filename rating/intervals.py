@@ -1,4 +1,4 @@
-"""Use and maxima of interval channels, straight from wide days.
+"""Use and powers of interval channels, straight from wide days.
 
 A day is a row and a slot is a column, so a time-of-use period is a set of columns: its energy is their sum along the
 row, its maximum the largest of them. Rows are grouped by the few distinct masks; no row per interval is ever made.
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from model.codes import Quality
-from model.reads import slot_columns
-from model.units import demand_factor
 from rating.calendar import Mask
+from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, powers_by_slice, slots_by_period
 
-SLICE_KEYS = ["due_no", "segment_no", "slice_no"]
 USE_SCHEMA = {
     "due_no": pl.Int64(),
     "segment_no": pl.Int32(),
@@ -27,15 +25,6 @@ USE_SCHEMA = {
     "reads_seq": pl.Int64(),
     "split_method": pl.String(),
 }
-PEAK_SCHEMA = {
-    "due_no": pl.Int64(),
-    "segment_no": pl.Int32(),
-    "slice_no": pl.Int32(),
-    "measure_no": pl.Int32(),
-    "tou": pl.String(),
-    "quantity": pl.Int64(),
-    "peak_day": pl.Date(),
-}
 GOOD_SCHEMA = {"due_no": pl.Int64(), "channel_no": pl.Int32(), "segment_no": pl.Int32(), "day": pl.Date()}
 
 
@@ -43,28 +32,29 @@ GOOD_SCHEMA = {"due_no": pl.Int64(), "channel_no": pl.Int32(), "segment_no": pl.
 class IntervalUse:
     """What the wide days of one interval length say.
 
-    `use`: energy by slice, measure and period (USE_SCHEMA). `peaks`: highest mean power in W, with its earliest day
-    (PEAK_SCHEMA). `good`: the days of each channel that may be billed (GOOD_SCHEMA).
+    `use`: energy by slice, measure and period (USE_SCHEMA). `powers`: see `rating.powers.POWER_SCHEMA`. `good`: the
+    days of each channel that may be billed (GOOD_SCHEMA).
     """
 
     use: pl.DataFrame
-    peaks: pl.DataFrame
+    powers: pl.DataFrame
     good: pl.DataFrame
 
 
 def no_use() -> IntervalUse:
     """Return the use of no channel at all."""
     return IntervalUse(
-        pl.DataFrame(schema=USE_SCHEMA), pl.DataFrame(schema=PEAK_SCHEMA), pl.DataFrame(schema=GOOD_SCHEMA)
+        pl.DataFrame(schema=USE_SCHEMA), pl.DataFrame(schema=POWER_SCHEMA), pl.DataFrame(schema=GOOD_SCHEMA)
     )
 
 
 def interval_use(
-    wide: pl.DataFrame, channels: pl.DataFrame, masked_days: pl.DataFrame, masks: list[Mask], interval_minutes: int
-) -> IntervalUse:
-    """Return use and maxima of `channels` in `wide`.
+    wide: pl.DataFrame, channels: pl.DataFrame, masked_days: pl.DataFrame, masks: list[Mask], reading: Reading,
+    asked: Powers,
+) -> IntervalUse:  # fmt: skip
+    """Return use and powers of `channels` in `wide`.
 
-    `channels`: due_no, cal_no, channel_no, measure_no, needs_peak, is_shared (the measure has several channels),
+    `channels`: due_no, cal_no, channel_no, measure_no, needs_power, is_shared (the measure has several channels),
     from_date and to_date (days on which it is read; null where it has no such end).
     `masked_days`: see `rating.calendar.build_masks`. A day counts when it has as many slots as the clock gave it,
     its worst quality is not "missing", and none of those slots is null.
@@ -82,24 +72,19 @@ def interval_use(
         )
         .sort("mask_no", "row", "due_no")
     )
-    uses, peaks, goods = [], [], []
+    uses, powers, goods = [], [], []
     for _, of_length in keyed.partition_by("mask_n", as_dict=True, maintain_order=True).items():
         by_mask = of_length.partition_by("mask_no", as_dict=True, maintain_order=True)
-        bands = _bands(wide, of_length.height, [masks[mask_no] for (mask_no,) in by_mask], interval_minutes)
+        bands = _bands(wide, of_length.height, [masks[mask_no] for (mask_no,) in by_mask], reading)
         for (mask_no,), rows in by_mask.items():
             mask = masks[mask_no]
-            sums = _sums(rows, bands, mask)
+            sums = _sums(rows, bands, mask, reading)
             uses.append(_use_by_slice(sums, mask))
             goods.append(sums.select(list(GOOD_SCHEMA)))
-            peaks.append(_peaks_by_slice(rows.filter("needs_peak"), wide, mask, interval_minutes))
+            powers.append(powers_by_slice(rows.filter("needs_power"), wide, mask, reading, asked))
     if not uses:
         return no_use()
-    return IntervalUse(_merged_use(pl.concat(uses)), pl.concat(peaks), pl.concat(goods))
-
-
-def _named(mask: Mask) -> list[tuple[str, str, list[int]]]:
-    """Return for each period of a mask: its column name in sums and maxima, its name, its slots."""
-    return [(f"t{place}", tou, list(slots)) for place, (tou, slots) in enumerate(mask.slots.items())]
+    return IntervalUse(_merged_use(pl.concat(uses)), pl.concat(powers), pl.concat(goods))
 
 
 @dataclass(frozen=True)
@@ -115,14 +100,14 @@ class _Bands:
         return [pl.col(name) for name, first in zip(self.energy.columns, self.firsts, strict=True) if first in wanted]
 
 
-def _bands(wide: pl.DataFrame, row_count: int, masks: list[Mask], interval_minutes: int) -> _Bands:
+def _bands(wide: pl.DataFrame, row_count: int, masks: list[Mask], reading: Reading) -> _Bands:
     """Return the days with their slots added up as far as all of `masks` (of one length) allow.
 
     Working days, weekends and holidays of a few tariffs cut the day at a few clock times, so each slot is added once,
     where it lies, and only some sums per day are then picked out by mask. Where that would not pay (many clock times,
     or few of the days) the bands are the slots themselves.
     """
-    names = slot_columns(interval_minutes)[: masks[0].n]
+    names = reading.names[: masks[0].n]
     by_slot = [{slot: tou for tou, slots in mask.slots.items() for slot in slots} for mask in masks]
     bands: dict[tuple[str, ...], list[int]] = {}
     for slot in range(len(names)):
@@ -140,15 +125,19 @@ def _added(parts: list[pl.Expr]) -> pl.Expr:
     return pl.sum_horizontal([part.cast(pl.Int64) for part in parts], ignore_nulls=False)
 
 
-def _sums(rows: pl.DataFrame, bands: _Bands, mask: Mask) -> pl.DataFrame:
+def _sums(rows: pl.DataFrame, bands: _Bands, mask: Mask, reading: Reading) -> pl.DataFrame:
     """Return the rows without a null slot, with the energy of each period."""
-    sums = bands.energy[rows["row"]].select(_added(bands.of(slots)).alias(name) for name, _, slots in _named(mask))
-    names = [name for name, _, _ in _named(mask)]
-    return pl.concat([rows, sums], how="horizontal").filter(pl.all_horizontal(pl.col(names).is_not_null()))
+    periods = slots_by_period(mask)
+    sums = bands.energy[rows["row"]].select(_added(bands.of(slots)).alias(name) for name, _, slots in periods)
+    summed = pl.concat([rows, sums], how="horizontal")
+    names = [name for name, _, _ in periods]
+    if reading.is_whole:
+        return summed.with_columns(pl.col(names).fill_null(0))
+    return summed.filter(pl.all_horizontal(pl.col(names).is_not_null()))
 
 
 def _use_by_slice(sums: pl.DataFrame, mask: Mask) -> pl.DataFrame:
-    periods = {name: tou for name, tou, _ in _named(mask)}
+    periods = {name: tou for name, tou, _ in slots_by_period(mask)}
     by_slice = sums.group_by(*SLICE_KEYS, "measure_no").agg(
         *(pl.col(name).sum() for name in periods),
         (pl.col("worst") >= Quality.SUBSTITUTED).any().alias("is_estimated"),
@@ -174,47 +163,4 @@ def _merged_use(uses: pl.DataFrame) -> pl.DataFrame:
             pl.lit("interval").alias("split_method"),
         )
         .select(list(USE_SCHEMA))
-    )
-
-
-def _peaks_by_slice(rows: pl.DataFrame, wide: pl.DataFrame, mask: Mask, interval_minutes: int) -> pl.DataFrame:
-    """Return the maxima in W of the rows of one mask. Several channels of a measure are added slot by slot first."""
-    if rows.is_empty():
-        return pl.DataFrame(schema=PEAK_SCHEMA)
-    slots = wide.select(slot_columns(interval_minutes)[: mask.n])[rows["row"]]
-    needed = pl.concat([rows.select(*SLICE_KEYS, "measure_no", "day", "is_shared"), slots], how="horizontal")
-    needed = needed.with_columns(pl.col(slots.columns).cast(pl.Int64))
-    day_keys = [*SLICE_KEYS, "measure_no", "day"]
-    alone = needed.filter(~pl.col("is_shared")).select(*day_keys, *slots.columns)
-    together = (
-        needed.filter("is_shared").group_by(day_keys).agg(pl.col(slots.columns).sum()).select(*day_keys, *slots.columns)
-    )
-    factor = demand_factor(interval_minutes)
-    named = _named(mask)
-    highest = pl.concat([alone, together]).select(
-        *day_keys,
-        *(
-            (pl.max_horizontal([slots.columns[slot] for slot in numbers]) * factor).alias(name)
-            for name, _, numbers in named
-        ),
-    )
-    return highest_by_slice(
-        highest.unpivot(
-            on=[name for name, _, _ in named], index=day_keys, variable_name="tou", value_name="quantity"
-        ).with_columns(
-            pl.col("tou").replace_strict({name: tou for name, tou, _ in named}, return_dtype=pl.String),
-            pl.col("day").alias("peak_day"),
-        )
-    )
-
-
-def highest_by_slice(peaks: pl.DataFrame) -> pl.DataFrame:
-    """Return the highest of each slice, measure and period, with the earliest day on which it was reached."""
-    return (
-        peaks.group_by(*SLICE_KEYS, "measure_no", "tou")
-        .agg(
-            pl.col("peak_day").filter(pl.col("quantity") == pl.col("quantity").max()).min().alias("peak_day"),
-            pl.col("quantity").max(),
-        )
-        .select(list(PEAK_SCHEMA))
     )

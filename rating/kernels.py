@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 Int64s = npt.NDArray[np.int64]
+
+# Squares of two such numbers add up inside int64.
+APPARENT_MAX = 2**31 - 1
 
 # Below this, twice a remainder cannot leave int64.
 APPORTION_MAX = 2**61
@@ -109,3 +113,36 @@ def apportion(use: Int64s, use_start: Int64s, tier: Int64s, tier_start: Int64s) 
     out_quantity = np.zeros(out_start[-1], dtype=np.int64)
     apportion_kernel(use, use_start, tier, tier_start, out_start, out_quantity)
     return out_quantity
+
+
+@_compiled
+def apparent_kernel(first: Int64s, second: Int64s, out_apparent: Int64s) -> None:
+    """Fill the square root of first^2 + second^2, rounded half up to a whole number.
+
+    All arrays are int64 of one length, in any order; magnitudes are below 2^31, so that the sum of squares stays
+    below 2^63. The float root is a first guess only; whole numbers correct it.
+    """
+    for place in range(len(first)):
+        square = first[place] * first[place] + second[place] * second[place]
+        root = int(math.sqrt(square))
+        while root * root > square:
+            root -= 1
+        while (root + 1) * (root + 1) <= square:
+            root += 1
+        out_apparent[place] = root + 1 if square > root * root + root else root
+
+
+def apparent_energy(first: Int64s, second: Int64s) -> Int64s:
+    """Return the roots of `apparent_kernel` for arrays of any one shape and any magnitude."""
+    assert first.shape == second.shape, f"slots must have one shape, found {first.shape} and {second.shape}"
+    assert first.dtype == second.dtype == np.int64, f"the kernel takes int64, found {first.dtype}, {second.dtype}"
+    flat, other = first.ravel(), second.ravel()
+    is_large = np.maximum(np.abs(flat), np.abs(other)) > APPARENT_MAX
+    found = np.zeros(len(flat), dtype=np.int64)
+    apparent_kernel(np.where(is_large, 0, flat), np.where(is_large, 0, other), found)
+    for place in np.flatnonzero(is_large).tolist():
+        # No meter counts this much in a slot; a wrong reading must still not stop everyone else.
+        square = int(flat[place]) ** 2 + int(other[place]) ** 2
+        root = math.isqrt(square)
+        found[place] = root + 1 if square > root * root + root else root
+    return found.reshape(first.shape)

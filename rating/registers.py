@@ -9,8 +9,9 @@ from __future__ import annotations
 import polars as pl
 
 from model.codes import ParkReason, Quality
-from rating.intervals import SLICE_KEYS, USE_SCHEMA
+from rating.intervals import USE_SCHEMA
 from rating.parking import no_parks, park
+from rating.powers import SLICE_KEYS
 from rating.rounding import wide
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from model.tariff import ANY
+from model.tariff import AGGREGATES, ANY
 from model.units import PRINTED_UNITS, SMALLEST_UNIT
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
 from tariffs.sheet import Quantity, TariffFile
 from tariffs.windows import windows_of_kind
 
-AGGREGATES = ("sum", "max")
+POWERS = ("max", "min", "nth", "mean_of_n", "mean")
+# Smallest unit of energy -> of its power.
+POWER_UNIT = {"Wh": "W", "VAh": "VA", "varh": "var"}
 HISTORY_AGGREGATES = ("max", "mean", "sum", "min", "last")
 _KEYS = {
-    "measured": {"measure", "agg", "window", "schedule", "optional"},
+    "measured": {
+        "measure", "agg", "window", "schedule", "optional", "n", "distinct_days", "interval", "rolling", "less",
+        "less_optional", "netting", "series", "floor", "cap", "times", "plus",
+    },
     "formula": {"formula"},
     "history": {"history", "agg", "months", "back", "known_from", "if_missing"},
 }
@@ -46,19 +51,45 @@ def _measured_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> l
         hint = suggestion(quantity.agg or "", AGGREGATES)
         return [Problem((*path, "agg"), f"expected one of {', '.join(AGGREGATES)}, found {shown}", hint)]
     smallest = SMALLEST_UNIT[quantity.measure]
-    if quantity.agg == "max" and smallest != "Wh":
-        text = f"expected a maximum of energy in Wh, found `{quantity.measure}` in {smallest}"
+    is_power = quantity.agg in POWERS
+    if is_power and smallest not in POWER_UNIT:
+        text = f"expected a maximum of energy in {' or '.join(POWER_UNIT)}, found `{quantity.measure}` in {smallest}"
         return [Problem((*path, "agg"), text)]
-    found = []
-    units = [unit for unit, of in PRINTED_UNITS.items() if of[0] == ("W" if quantity.agg == "max" else smallest)]
+    found = _aggregate_problems(quantity, path)
+    wanted = POWER_UNIT[smallest] if is_power else smallest
+    units = [unit for unit, of in PRINTED_UNITS.items() if of[0] == wanted]
     if quantity.unit not in units:
-        what = "maximum" if quantity.agg == "max" else "sum"
+        what = "maximum" if is_power else "sum"
         expected = f"a unit for the {what} of {quantity.measure} ({show_names(units)})"
         text = f"expected {expected}, found `{quantity.unit}`"
         found.append(Problem((*path, "unit"), text, suggestion(quantity.unit, units)))
     else:
         found += _unit_step_problems(quantity, path)
     return found + _window_problems(file, quantity, path)
+
+
+def _aggregate_problems(quantity: Quantity, path: KeyPath) -> list[Problem]:
+    """Return keys that the aggregate needs and lacks, or has and does not know."""
+    found = []
+    known = {
+        "n": {"nth", "mean_of_n"},
+        "distinct_days": {"nth", "mean_of_n"},
+        "interval": {"max", "min", "nth", "mean_of_n"},
+        "rolling": {"max", "min", "nth", "mean_of_n"},
+        "series": {"cost"}, "floor": {"cost"}, "cap": {"cost"}, "times": {"cost"}, "plus": {"cost"},
+    }  # fmt: skip
+    for key in sorted(set(known) & quantity.model_fields_set):
+        if quantity.agg not in known[key]:
+            text = f"expected no `{key}` beside agg `{quantity.agg}`, found one"
+            found.append(Problem((*path, key), text, f"it belongs to {show_names(sorted(known[key]))}"))
+    needed = {"nth": "n", "mean_of_n": "n", "cost": "series"}.get(quantity.agg or "")
+    if needed is not None and needed not in quantity.model_fields_set:
+        found.append(Problem((*path, needed), f"expected `{needed}` beside agg `{quantity.agg}`, found none"))
+    if quantity.rolling and quantity.interval is None:
+        found.append(Problem((*path, "interval"), "expected `interval` beside `rolling`, found none"))
+    if (quantity.netting is not None or quantity.less_optional) and quantity.less is None:
+        found.append(Problem((*path, "less"), "expected `less`, the measure that is subtracted, found none"))
+    return found
 
 
 def _window_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> list[Problem]:

@@ -11,7 +11,8 @@ from tariffs.bases import Bases, charge_levels
 from tariffs.check_charges import printed_size
 from tariffs.formula import parse_formula
 from tariffs.names import formula_places, operand_kind, quantity_levels
-from tariffs.sheet import Charge, Quantity, TariffFile, Version
+from tariffs.prices import price_e9
+from tariffs.sheet import Quantity, TariffFile, Version
 
 Row = dict[str, Any]
 
@@ -56,6 +57,18 @@ def _quantity_row(name: str, quantity: Quantity) -> Row:
         "kind": quantity.kind,
         "measure": quantity.measure.value if quantity.measure is not None else None,
         "agg": (quantity.agg if quantity.kind == "measured" else None) or "sum",
+        "n": quantity.n or 1,
+        "distinct_days": quantity.distinct_days is not False,
+        "interval_minutes": quantity.interval or 0,
+        "is_rolling": quantity.rolling,
+        "less_measure": quantity.less.value if quantity.less is not None else None,
+        "netting": quantity.netting or "none",
+        "is_less_optional": quantity.less_optional,
+        "series_id": quantity.series,
+        "price_floor_e9": _optional_e9(quantity.floor),
+        "price_cap_e9": _optional_e9(quantity.cap),
+        "price_factor_e9": _e9(quantity.times, 1),
+        "price_adder_e9": _e9(quantity.plus, 0),
         "tou": quantity.window or ANY,
         "schedule": quantity.schedule,
         "is_optional": quantity.optional,
@@ -79,6 +92,16 @@ def _bank_quantity(name: str, file: TariffFile) -> Row:
     return _quantity_row(name, carried) | {
         "kind": "bank", "formula_id": None, "if_missing_e12": e12(bank.opening), "level": 0,
     }  # fmt: skip
+
+
+def _e9(number: Decimal | None, default: int) -> int:
+    value = price_e9(Decimal(default) if number is None else number)
+    assert value is not None, f"{number} was not checked"
+    return value
+
+
+def _optional_e9(number: Decimal | None) -> int | None:
+    return None if number is None else _e9(number, 0)
 
 
 def e12(number: Decimal | None) -> Decimal | None:

@@ -140,6 +140,14 @@ def read_share(value: object) -> ShareRule:
     return named[value]
 
 
+def read_interval(value: object) -> int:
+    """Return the minutes of a demand interval from text: `30min`."""
+    found = re.fullmatch(r"(\d{1,4})min", value) if isinstance(value, str) else None
+    if found is None or not 1 <= int(found[1]) <= 1440:
+        raise _refused("a demand interval such as `15min`, `30min` or `60min`", value)
+    return int(found[1])
+
+
 def read_tolerance(value: object) -> tuple[int, int]:
     """Return the lengths of a cycle, in days, that count as a whole one."""
     days = value if isinstance(value, list) and len(value) == 2 else [None]
@@ -278,6 +286,18 @@ class Quantity(Part):
     window: str | None = None
     schedule: str = ANY
     optional: bool = False
+    n: Annotated[int, Field(ge=1, le=100)] | None = None
+    distinct_days: bool | None = None
+    interval: Annotated[int, BeforeValidator(read_interval)] | None = None
+    rolling: bool = False
+    less: Annotated[Measure | None, _one_of(Measure)] = None
+    less_optional: bool = False
+    netting: Literal["none", "interval", "hour", "day"] | None = None
+    series: str | None = None
+    floor: Number | None = None
+    cap: Number | None = None
+    times: Number | None = None
+    plus: Number | None = None
     round: RoundingRule | None = None
     formula: Text | None = None
     history: str | None = None

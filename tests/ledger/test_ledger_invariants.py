@@ -254,7 +254,8 @@ def test_an_agreement_that_changes_tariff_is_settled_in_both_parts() -> None:
 def test_billed_energy_is_counted_once_however_many_quantities_measure_it() -> None:
     quantity = {
         "version_id": "V", "measure": "import_energy", "agg": "sum", "tou": "", "is_optional": False, "unit": "kWh",
-        "unit_size": 1000,
+        "unit_size": 1000, "n": 1, "distinct_days": True, "interval_minutes": 0, "is_rolling": False,
+        "netting": "none", "is_less_optional": False, "price_factor_e9": 10**9, "price_adder_e9": 0,
     }  # fmt: skip
     quantities = arranged(
         Quantities,
@@ -263,6 +264,7 @@ def test_billed_energy_is_counted_once_however_many_quantities_measure_it() -> N
                 quantity | {"quantity_id": "all"},
                 quantity | {"quantity_id": "peak_only", "tou": "peak"},
                 quantity | {"quantity_id": "demand", "agg": "max"},
+                quantity | {"quantity_id": "net", "less_measure": "export_energy", "netting": "interval"},
             ]
         ),
     )
@@ -271,7 +273,7 @@ def test_billed_energy_is_counted_once_however_many_quantities_measure_it() -> N
         pl.DataFrame([{"agreement_id": "S1", "segment_no": 1, "version_id": "V", "start_date": START, "end_date": END,
                        "days": 31, "cycle_days": 31}]),
     )  # fmt: skip
-    rows = [("all", "peak", "sum", 100, True), ("all", "off", "sum", 300, False),
+    rows = [("all", "peak", "sum", 100, True), ("all", "off", "sum", 300, False), ("net", "super", "sum", 7, False),
             ("peak_only", "peak", "sum", 100, True), ("demand", "peak", "max", 9000, False)]  # fmt: skip
     determinants = arranged(
         Determinants,

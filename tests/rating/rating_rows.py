@@ -33,8 +33,10 @@ def version(version_id: str = "t@1", **given: Any) -> Row:
 
 def quantity(quantity_id: str = "kwh", version_id: str = "t@1", **given: Any) -> Row:
     return {
-        "version_id": version_id, "quantity_id": quantity_id, "measure": "import_energy", "agg": "sum", "tou": "",
-        "is_optional": False, "unit": "kWh", "unit_size": 1000,
+        "version_id": version_id, "quantity_id": quantity_id, "measure": "import_energy", "agg": "sum", "n": 1,
+        "distinct_days": True, "interval_minutes": 0, "is_rolling": False, "less_measure": None, "netting": "none",
+        "tou": "", "is_optional": False, "is_less_optional": False, "series_id": None, "price_floor_e9": None,
+        "price_cap_e9": None, "price_factor_e9": 10**9, "price_adder_e9": 0, "unit": "kWh", "unit_size": 1000,
     } | given  # fmt: skip
 
 
