@@ -36,7 +36,7 @@ def billmill(folder: Path) -> Work:
     """Landed days to energy: versions of days settled, every slot and quality checked, determinants found."""
 
     def determinants(given: RatingInput) -> pl.DataFrame:
-        due = number_due(given.due)
+        due = number_due(given.due, given.attributes, given.book)
         work = RatingWork(given, ready_components(given.book), due, due, no_parks())
         for stage in STAGES[:2]:
             work, _ = stage.run(work)

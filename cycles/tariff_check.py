@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pandera.typing.polars import DataFrame
 
 from model.errors import InputError, TariffError
 from model.money import format_minor
-from model.rating import DueAgreements, Rated
+from model.rating import DueAgreements, DueAttributes, Rated
 from model.schema import arranged, polars_schema
 from model.tariff import Factors, RateBook
 from rating.given import GivenQuantities
@@ -22,7 +23,7 @@ from rating.stages import rate_given
 from store.workspace import Workspace
 from tariffs import lifecycle
 from tariffs.approval import Approved
-from tariffs.check_examples import TOTAL, minor_units, smallest_units
+from tariffs.check_examples import TOTAL, minor_units, seen_by, series_of, smallest_units
 from tariffs.compile import compile_tariff, with_factors
 from tariffs.file import parse_tariff
 from tariffs.library import add_tariff_files, tariff_text
@@ -38,11 +39,18 @@ class Amount:
     period: str
     expected_minor: int | None
     found_minor: int
+    known_apart_minor: int = 0
+    """Found less expected, as the file itself says: the publisher's own slip, or digits that it does not print."""
 
     @property
     def apart_minor(self) -> int:
         """Found less expected; 0 where nothing was stated."""
         return 0 if self.expected_minor is None else self.found_minor - self.expected_minor
+
+    @property
+    def holds(self) -> bool:
+        """Whether found and expected are as far apart as the file says: usually not at all."""
+        return self.expected_minor is None or self.apart_minor == self.known_apart_minor
 
     @property
     def name(self) -> str:
@@ -64,7 +72,7 @@ class CheckedExample:
     @property
     def holds(self) -> bool:
         """Whether every stated amount was found to the minor unit."""
-        return self.parked is None and all(amount.apart_minor == 0 for amount in self.amounts)
+        return self.parked is None and all(amount.holds for amount in self.amounts)
 
 
 @dataclass(frozen=True)
@@ -174,14 +182,17 @@ def prove_examples(file: TariffFile, name: str) -> None:
             f"{subject}: charge `{amount.name}`: expected {money(amount.expected_minor)}, "
             f"found {money(amount.found_minor)}{place}.expect.{amount.name}"
             for amount in example.amounts
-            if amount.expected_minor is not None and amount.apart_minor
+            if amount.expected_minor is not None and not amount.holds
         ]
     if failures:
         raise TariffError("\n".join(failures), hint=f"see all amounts with: billmill tariff check {name}")
 
 
 def _checked(file: TariffFile, book: RateBook, example: Example) -> CheckedExample:
-    rated = rate_given(_due(file, example), with_factors(book, _factors(example)), _quantities(file, example))
+    rated = rate_given(
+        _due(file, example), with_factors(book, _factors(file, example)), _quantities(file, example),
+        _attributes(example),
+    )  # fmt: skip
     start, end = example.period
     if rated.parked.height:
         reason, detail = rated.parked.select("reason", "detail").row(0)
@@ -202,42 +213,66 @@ def _due(file: TariffFile, example: Example) -> DataFrame[DueAgreements]:
 
 
 def _quantities(file: TariffFile, example: Example) -> DataFrame[GivenQuantities]:
+    seen = seen_by(file, example)
+    usage = example.usage | {name: {"": number} for name, number in example.banks.items()}
     rows = [
         {"agreement_id": "example", "quantity_id": name, "tou": period,
-         "quantity": int(smallest_units(file, name, number))}
-        for name, numbers in example.usage.items()
+         "quantity": int(smallest_units(seen, name, number))}
+        for name, numbers in usage.items()
         for period, number in numbers.items()
     ]  # fmt: skip
     return arranged(GivenQuantities, pl.DataFrame(rows, schema=polars_schema(GivenQuantities), orient="row"))
 
 
-def _factors(example: Example) -> pl.DataFrame:
-    """Return the example's values of dated factors, which hold for its whole period."""
+def _attributes(example: Example) -> DataFrame[DueAttributes]:
     rows = [
-        {"factor_id": name, "valid_from": example.period[0], "valid_to": None, "value_e9": price_e9(value),
-         "source": example.source}
-        for name, value in example.factors.items()
+        {"agreement_id": "example", "start_date": example.period[0], "name": name,
+         "number": value if isinstance(value, Decimal) else None, "text": str(value)}
+        for name, value in example.attributes.items()
     ]  # fmt: skip
+    return arranged(DueAttributes, pl.DataFrame(rows, schema=polars_schema(DueAttributes), orient="row"))
+
+
+def _factors(file: TariffFile, example: Example) -> pl.DataFrame:
+    """Return the example's values of dated factors, which hold for its whole period, whatever they are chosen by."""
+    series, seen = series_of(file, example), seen_by(file, example)
+    by = {factor.series: factor.by for factor in seen.factors.values() if factor.by is not None}
+    rows = []
+    for name, value in example.factors.items():
+        texts = seen.attributes[by[series[name]]].values or () if series[name] in by else ()
+        ids = [f"{series[name]}.{text}" for text in texts] or [series[name]]
+        rows += [
+            {"factor_id": factor_id, "valid_from": example.period[0], "valid_to": None, "value_e9": price_e9(value),
+             "source": example.source}
+            for factor_id in ids
+        ]  # fmt: skip
     return pl.DataFrame(rows, schema=polars_schema(Factors), orient="row")
 
 
 def _amounts(file: TariffFile, example: Example, rated: Rated) -> list[Amount]:
     """Return what the example states beside what was found, in the order of the bill; then what it leaves out."""
-    lines = rated.lines.sort("line_no").group_by("component_id", "tou", maintain_order=True)
-    found = {(charge, tou): amount for charge, tou, amount in lines.agg(pl.col("amount_minor").sum()).rows()}
+    lines = rated.lines.sort("line_no").with_columns(pl.coalesce("memo_minor", "amount_minor").alias("shown"))
+    sums = _sums(lines, ["component_id"]) | {(TOTAL,): int(lines["amount_minor"].sum())}
+    parts = _sums(lines.filter(pl.col("tou") != ""), ["component_id", "tou"])
+    tiers = lines.filter(pl.col("tier") > 0).with_columns(pl.col("tier").cast(pl.String))
+    parts |= _sums(tiers, ["component_id", "tier"])
+    apart = {name: int(minor_units(file, amount)) for name, amount in example.apart.items()}
+
+    def stated(charge: str, period: str, expected: int | None) -> Amount:
+        found = parts.get((charge, period), 0) if period else sums.get((charge,), 0)
+        return Amount(charge, period, expected, found, apart.get(f"{charge}.{period}" if period else charge, 0))
+
     expected = {(charge, period): int(minor_units(file, amount)) for charge, period, amount in example.expected}
-    sums: dict[str, int] = {}
-    for (charge, _), amount in found.items():
-        sums[charge] = sums.get(charge, 0) + amount
-    total = sum(sums.values())
-    stated = [
-        Amount(charge, period, minor, found.get((charge, period), 0) if period else sums.get(charge, 0))
-        for (charge, period), minor in expected.items()
-        if charge != TOTAL
-    ]
-    named = {amount.charge for amount in stated}
-    unstated = [Amount(charge, "", None, minor) for charge, minor in sums.items() if charge not in named]
-    return [*stated, *unstated, Amount(TOTAL, "", expected.get((TOTAL, "")), total)]
+    told = [stated(*place, minor) for place, minor in expected.items() if place[0] != TOTAL]
+    named = {amount.charge for amount in told} | {TOTAL}
+    untold = [stated(charge, "", None) for (charge,) in sums if charge not in named]
+    return [*told, *untold, stated(TOTAL, "", expected.get((TOTAL, "")))]
+
+
+def _sums(lines: pl.DataFrame, keys: list[str]) -> dict[tuple[str, ...], int]:
+    """Return what the lines of each group come to, in the order of the bill."""
+    found = lines.group_by(keys, maintain_order=True).agg(pl.col("shown").sum())
+    return {tuple(row[:-1]): row[-1] for row in found.iter_rows()}
 
 
 def _example_lines(example: CheckedExample, currency: str) -> list[str]:
@@ -249,6 +284,7 @@ def _example_lines(example: CheckedExample, currency: str) -> list[str]:
     for amount in example.amounts:
         stated = "" if amount.expected_minor is None else format_minor(amount.expected_minor, currency)
         apart = format_minor(amount.apart_minor, currency) if amount.apart_minor else ""
+        apart += " (known)" if apart and amount.holds else ""
         rows.append((amount.name, stated, format_minor(amount.found_minor, currency), apart))
     widths = [max(len(row[place]) for row in rows) for place in range(4)]
     for name, *numbers in rows:

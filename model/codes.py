@@ -26,6 +26,10 @@ class Measure(StrEnum):
     GAS_ENERGY = "gas_energy"
     WATER_VOLUME = "water_volume"
     HEAT_ENERGY = "heat_energy"
+    WATER_GALLONS = "water_gallons"
+    WATER_CUBIC_FEET = "water_cubic_feet"
+    GAS_CUBIC_FEET = "gas_cubic_feet"
+    GAS_BTU = "gas_btu"
 
 
 class Quality(IntEnum):
@@ -83,6 +87,9 @@ class ParkReason(StrEnum):
     END_READ_MISSING = "end_read_missing"
     READ_REJECTED = "read_rejected"
     CURRENCY_MISMATCH = "currency_mismatch"
+    ATTRIBUTE_MISSING = "attribute_missing"
+    HISTORY_MISSING = "history_missing"
+    FORMULA_UNDEFINED = "formula_undefined"
     AMOUNT_TOO_LARGE = "amount_too_large"
     SIBLING_PARKED = "sibling_parked"
 

@@ -199,8 +199,8 @@ class BillLines(pa.DataFrameModel):
     tariff_id: str = column("Tariff")
     version_id: str = column("Tariff version")
     component_id: str = column("Charge of the tariff")
-    kind: str = column("quantity, daily, cycle, percent, minimum")
-    category: str = column("charge or tax")
+    kind: str = column("quantity, daily, cycle, amount, percent, minimum, maximum, rounding")
+    category: str = column("charge, tax, or memo: shown for information, no part of the bill")
     tax_code: str = column("Tax code of a tax line", nullable=True)
     line_text: str = column("Text printed on the bill")
     season: str = column("Season of the price; empty when it has none")
@@ -216,17 +216,23 @@ class BillLines(pa.DataFrameModel):
         "Price per printed unit as the sheet prints it; percent for percentages"
     )
     factor_id: str = column("Dated factor that was the price", nullable=True)
-    share_days: pl.Int32 = column(
-        "Days counted of `cycle_days` when a price per cycle is shared; null otherwise", nullable=True
+    fixed: Annotated[pl.Decimal, 18, 9] = column("Owed once the tier is reached, beside the rate, in major units")
+    share_part: pl.Int64 = column(
+        "Part of `share_whole` that a price of a whole period is shared by, for example days; null when it is whole",
+        nullable=True,
     )
-    cycle_days: pl.Int32 = column("Days of the whole cycle when `share_days` is given", nullable=True)
+    share_whole: pl.Int64 = column("What `share_part` is a part of", nullable=True)
     amount_exact: Annotated[pl.Decimal, 38, 15] = column("Amount before rounding, in major units of the currency")
-    amount_minor: pl.Int64 = column("Amount on the bill, in minor units, rounded once as the tariff states")
+    amount_minor: pl.Int64 = column(
+        "Amount on the bill, in minor units, rounded once as the tariff states; 0 for a memo"
+    )
+    memo_minor: pl.Int64 = column("Amount of a memo, rounded the same way; null for others", nullable=True)
     currency: str = column("ISO 4217 code")
     split_method: str = column("How its quantity was cut: interval, register, days, none")
     is_estimated: pl.Boolean = column("True when its quantity rests on an estimate")
     reads_seq: pl.Int64 = column("Highest load sequence of the reads used; 0 when no read was", ge=0)
     gl_account: str = column("Ledger account that is credited")
+    party: str = column("Who supplies it when it is not the biller", nullable=True)
 
     class Config:
         strict = True

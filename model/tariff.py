@@ -234,7 +234,9 @@ class Components(pa.DataFrameModel):
     tiers_whole_e4: pl.Int64 = column("Whole of that share x 10^4, for days and months", ge=1)
     price_share: str = column("How a price per cycle, a maximum's price, or a floor is shared", isin=list(SHARE_RULES))
     price_whole_e4: pl.Int64 = column("Whole of that share x 10^4, for days and months", ge=1)
-    tolerance_min: pl.Int32 = column("A cycle of so many days or more is shared by its own days", nullable=True, unit="day")
+    tolerance_min: pl.Int32 = column(
+        "A cycle of so many days or more is shared by its own days", nullable=True, unit="day"
+    )
     tolerance_max: pl.Int32 = column("... and of so many or less", nullable=True, unit="day")
     tiers_round_mode: str = column("Rounding of thresholds; null: half up to the smallest unit", nullable=True)
     tiers_round_step: pl.Int64 = column("Step of that rounding in smallest units", nullable=True, ge=1)
@@ -366,7 +368,7 @@ class Factors(pa.DataFrameModel):
 
 
 class Events(pa.DataFrameModel):
-    """Events that are called outside the tariff: critical peaks, system peaks. Grain: event_series, day, from_minute."""
+    """Events called outside the tariff: critical peaks, system peaks. Grain: event_series, day, from_minute."""
 
     event_series: str = column("Series of events, for example those of one system operator")
     day: pl.Date = column("Civil day")

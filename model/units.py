@@ -15,6 +15,11 @@ SMALLEST_UNIT: dict[Measure, str] = {
     Measure.GAS_ENERGY: "kJ",
     Measure.WATER_VOLUME: "L",
     Measure.HEAT_ENERGY: "Wh",
+    # US meters count in units that are no whole multiples of metric ones: each keeps its own smallest unit.
+    Measure.WATER_GALLONS: "mgal",
+    Measure.WATER_CUBIC_FEET: "mft3",
+    Measure.GAS_CUBIC_FEET: "mft3",
+    Measure.GAS_BTU: "Btu",
 }
 
 # Printed unit -> (smallest unit, how many of it). Only whole multiples: anything else would not be exact.
@@ -35,6 +40,17 @@ PRINTED_UNITS: dict[str, tuple[str, int]] = {
     "kJ": ("kJ", 1),
     "MJ": ("kJ", 1_000),
     "GJ": ("kJ", 1_000_000),
+    "mgal": ("mgal", 1),
+    "gal": ("mgal", 1_000),
+    "kgal": ("mgal", 1_000_000),
+    "mft3": ("mft3", 1),
+    "ft3": ("mft3", 1_000),
+    "Ccf": ("mft3", 100_000),
+    "HCF": ("mft3", 100_000),
+    "Mcf": ("mft3", 1_000_000),
+    "Btu": ("Btu", 1),
+    "therm": ("Btu", 100_000),
+    "Dth": ("Btu", 1_000_000),
     "W": ("W", 1),
     "kW": ("W", 1_000),
     "MW": ("W", 1_000_000),
@@ -60,6 +76,9 @@ READABLE_UNIT: dict[str, str] = {
     "VAh": "kVAh",
     "L": "m3",
     "kJ": "MJ",
+    "mgal": "gal",
+    "mft3": "ft3",
+    "Btu": "therm",
     "W": "kW",
     "var": "kvar",
     "VA": "kVA",
@@ -93,3 +112,21 @@ def demand_factor(interval_minutes: int) -> int:
     """
     assert 60 % interval_minutes == 0, f"an interval of {interval_minutes} minutes does not divide an hour"
     return 60 // interval_minutes
+
+
+def measure_counted(measure: Measure, unit: str) -> Measure:
+    """Return the measure that a tariff means which names the metric one with a unit of US meters.
+
+    >>> str(measure_counted(Measure.WATER_VOLUME, "kgal"))
+    'water_gallons'
+    """
+    smallest = PRINTED_UNITS[unit][0] if unit in PRINTED_UNITS else ""
+    return _US_MEASURE.get((measure, smallest), measure)
+
+
+_US_MEASURE = {
+    (Measure.WATER_VOLUME, "mgal"): Measure.WATER_GALLONS,
+    (Measure.WATER_VOLUME, "mft3"): Measure.WATER_CUBIC_FEET,
+    (Measure.GAS_VOLUME, "mft3"): Measure.GAS_CUBIC_FEET,
+    (Measure.GAS_ENERGY, "Btu"): Measure.GAS_BTU,
+}

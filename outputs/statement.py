@@ -128,8 +128,8 @@ def printed_line(row: Mapping[str, Any], period: tuple[date, date]) -> PrintedLi
     if (row["period_start_date"], row["period_end_date"]) != period:
         last = row["period_end_date"] - timedelta(days=1)
         notes.append(f"{short_date(row['period_start_date'])} to {short_date(last)}")
-    if row["share_days"] is not None:
-        notes.append(f"{row['share_days']} of {row['cycle_days']} days")
+    if row["share_part"] is not None:
+        notes.append(f"{row['share_part']} of {row['share_whole']} days")
     return PrintedLine(
         text=f"{row['line_text']} ({qualifiers})" if qualifiers else row["line_text"],
         note=", ".join(notes),

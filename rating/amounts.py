@@ -10,7 +10,7 @@ from rating.ratebook import UNIT_SIZE_SCALE
 from rating.rounding import (
     PRODUCT_MAX,
     QUANTITY_MAX,
-    SHARE_DAYS_MAX,
+    SHARE_MAX,
     amount_is_too_large,
     divide_toward_zero,
     int128,
@@ -34,9 +34,10 @@ CORE_SCHEMA = {
     "unit": pl.String(),
     "unit_size": pl.Int64(),
     "price_e9": pl.Int64(),
+    "fixed_e9": pl.Int64(),
     "factor_id": pl.String(),
-    "share_days": pl.Int32(),
-    "cycle_days": pl.Int32(),
+    "share_part": pl.Int64(),
+    "share_whole": pl.Int64(),
     "amount_e15": pl.Int128(),
     "amount_minor": pl.Int64(),
     "split_method": pl.String(),
@@ -48,13 +49,13 @@ CORE_SCHEMA = {
 def within_bounds(priced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows whose products cannot wrap, and parks `amount_too_large` for the others.
 
-    Looks at quantity, price_e9, and, where there, share_days and cycle_days.
+    Looks at quantity, unit_size, price_e9, fixed_e9, share_part and share_whole.
     """
     fits = (
         (wide("quantity").abs() <= int128(QUANTITY_MAX))
-        & ((wide("quantity") * wide("price_e9")).abs() <= int128(PRODUCT_MAX))
-        & (pl.col("share_days").fill_null(0) <= SHARE_DAYS_MAX)
-        & (pl.col("cycle_days").fill_null(0) <= SHARE_DAYS_MAX)
+        & ((wide("quantity") * wide("price_e9")).abs() <= int128(PRODUCT_MAX) * wide("unit_size"))
+        & (pl.col("share_part").fill_null(0).abs() <= SHARE_MAX)
+        & (pl.col("share_whole").fill_null(0) <= SHARE_MAX)
     )
     return priced.filter(fits), _too_large(priced.filter(~fits))
 
@@ -70,18 +71,26 @@ def _too_large(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_exact_amount(priced: pl.DataFrame) -> pl.DataFrame:
-    """Add `amount_e15` = price x quantity / unit size x share of days, and whether it was cut.
+    """Add `amount_e15` = (price x quantity / unit size + fixed) x share, and whether it was cut.
 
-    Without a share the amount is exact, since unit sizes divide 10^6. A share is divided last, toward zero.
+    A charge by formula has its amount already (`formula_e15`). Without a share the amount is exact when the unit size
+    divides 10^6; else the division comes last, toward zero.
     """
-    share = pl.col("share_days").is_not_null()
-    days = pl.when(share).then(wide("share_days")).otherwise(int128(1))
-    cycle = pl.when(share).then(wide("cycle_days")).otherwise(int128(1))
-    numerator = wide("price_e9") * wide("quantity") * int128(UNIT_SIZE_SCALE) * days
-    denominator = wide("unit_size") * cycle
+    is_shared = pl.col("share_part").is_not_null()
+    part = pl.when(is_shared).then(wide("share_part")).otherwise(int128(1))
+    whole = pl.when(is_shared).then(wide("share_whole")).otherwise(int128(1))
+    # Of the 15 decimals 9 come from the price and 6 from what a unit size leaves of 10^6; a larger one divides.
+    more = pl.max_horizontal(int128(UNIT_SIZE_SCALE) // wide("unit_size"), int128(1))
+    less = pl.max_horizontal(wide("unit_size") // int128(UNIT_SIZE_SCALE), int128(1))
+    priced_e15 = wide("price_e9") * wide("quantity") * more + wide("fixed_e9") * int128(UNIT_SIZE_SCALE) * less
+    numerator, denominator = priced_e15 * part, less * whole
+    by_formula = pl.col("formula_e15").is_not_null()
     return priced.with_columns(
-        divide_toward_zero(numerator, denominator).alias("amount_e15"),
-        is_cut(numerator, denominator).alias("amount_is_cut"),
+        pl.when(by_formula)
+        .then("formula_e15")
+        .otherwise(divide_toward_zero(numerator, denominator))
+        .alias("amount_e15"),
+        (is_cut(numerator, denominator) & ~by_formula).alias("amount_is_cut"),
     )
 
 

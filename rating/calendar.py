@@ -11,9 +11,10 @@ from pandera.typing.polars import DataFrame
 from model.codes import ParkReason
 from model.rating import Slices
 from model.schema import arranged
-from model.tariff import Factors, Holidays, Prices, RateBook, TouWindows
+from model.tariff import Factors, Holidays, RateBook, TouWindows
 from model.zones import slot_clock_minutes
 from rating.parking import park
+from rating.uses import used_factors
 
 HOLIDAY_CLASS = 8
 
@@ -45,9 +46,8 @@ class Mask:
 def lay_out(segments: pl.DataFrame, book: RateBook) -> tuple[Calendar, pl.DataFrame]:
     """Return the calendar of all segments, and the days without a factor: cal_no, factor_id, day."""
     days = _days_of(segments, book)
-    used = used_factors(book.prices)
-    valued = factor_days(days, used, book.factors)
-    gaps = valued.filter(pl.col("value_e9").is_null()).select("cal_no", "factor_id", "day")
+    valued = factor_days(days, _resolved(segments, used_factors(book)), book.factors)
+    gaps = valued.filter(pl.col("value_e9").is_null()).select("cal_no", pl.col("series_id").alias("factor_id"), "day")
     signatures = (
         valued.sort("cal_no", "day", "factor_id")
         .group_by("cal_no", "day", maintain_order=True)
@@ -115,28 +115,43 @@ def _day_class(days: pl.DataFrame, holidays: DataFrame[Holidays]) -> pl.Series:
     return marked.select(holiday.cast(pl.Int8).alias("day_class")).to_series()
 
 
-def used_factors(prices: DataFrame[Prices]) -> pl.DataFrame:
-    """Return which dated factors each component uses: version_id, component_id, factor_id."""
-    return (
-        prices.filter(pl.col("factor_id").is_not_null())
-        .select("version_id", "component_id", "factor_id")
+def _resolved(segments: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:
+    """Return the series that each calendar's versions use: cal_no, version_id, factor_id, series_id.
+
+    A series by a text of the contract is `factor.text`; `factor_keys` of a calendar holds `attribute=text` for each.
+    """
+    asked = segments.select("cal_no", "version_id", "factor_keys").unique().join(
+        used, on="version_id", how="inner", validate="m:m"
+    )  # fmt: skip
+    texts = (
+        asked.select("cal_no", "factor_keys")
         .unique()
-        .sort("version_id", "component_id", "factor_id")
+        .with_columns(pl.col("factor_keys").str.split(";"))
+        .explode("factor_keys")
+        .with_columns(pl.col("factor_keys").str.splitn("=", 2).struct.rename_fields(["by", "text"]))
+        .unnest("factor_keys")
+        .filter(pl.col("text").is_not_null())
     )
+    named = asked.join(texts, on=["cal_no", "by"], how="left", validate="m:1")
+    whole = pl.format("{}.{}", "factor_id", pl.col("text").fill_null("?"))
+    series = pl.when(pl.col("by").is_null()).then("factor_id").otherwise(whole)
+    return named.select("cal_no", "version_id", "factor_id", series.alias("series_id"))
 
 
 def factor_days(days: pl.DataFrame, used: pl.DataFrame, factors: DataFrame[Factors]) -> pl.DataFrame:
     """Return the value of every factor that a day's version uses; null where the series has none for that day."""
     needed = days.select("cal_no", "version_id", "day").join(
-        used.select("version_id", "factor_id").unique(), on="version_id", how="inner", validate="m:m"
+        used, on=["cal_no", "version_id"], how="inner", validate="m:m"
     )
-    series = factors.select("factor_id", "valid_from", "valid_to", "value_e9").sort("valid_from", "factor_id")
-    held = needed.sort("day", "factor_id", "cal_no").join_asof(
-        series, left_on="day", right_on="valid_from", by="factor_id", strategy="backward", check_sortedness=False
+    series = factors.select(
+        pl.col("factor_id").alias("series_id"), "valid_from", "valid_to", "value_e9"
+    ).sort("valid_from", "series_id")  # fmt: skip
+    held = needed.sort("day", "series_id", "cal_no").join_asof(
+        series, left_on="day", right_on="valid_from", by="series_id", strategy="backward", check_sortedness=False
     )
     in_force = pl.col("valid_to").is_null() | (pl.col("day") < pl.col("valid_to"))
     return held.with_columns(pl.when(in_force).then("value_e9").alias("value_e9")).select(
-        "cal_no", "day", "factor_id", "value_e9"
+        "cal_no", "day", "factor_id", "series_id", "value_e9"
     )
 
 

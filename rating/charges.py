@@ -1,4 +1,4 @@
-"""Charges of the first level: on quantities (flat, tiered, maxima), by day, and by cycle."""
+"""Charges of the first level: on quantities (flat, tiered, maxima), by day and cycle, and by formula."""
 
 from __future__ import annotations
 
@@ -6,85 +6,171 @@ import numpy as np
 import polars as pl
 
 from model.codes import ParkReason
-from model.tariff import ANY, RateBook
+from model.tariff import ANY
+from rating.aggregates import aggregate
 from rating.amounts import rounded, with_exact_amount, within_bounds
-from rating.calendar import Calendar
-from rating.determinants import worst_split
 from rating.kernels import apportion
 from rating.parking import park
+from rating.personal import PieceValues, piece_values, with_personal_prices, with_texts
 from rating.pieces import PIECE_KEYS, cut_pieces, price_pieces
-from rating.rounding import QUANTITY_MAX
+from rating.rounding import QUANTITY_MAX, rounded_to_step, wide
+from rating.values import Known
 
 _GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
 
 
 def price_charges(
-    due: pl.DataFrame, calendar: Calendar, determinants: pl.DataFrame, components: pl.DataFrame, book: RateBook
+    known: Known, components: pl.DataFrame, idle: pl.DataFrame
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Return the lines of all charges of level 1 (rating.amounts.CORE_SCHEMA), and the parks."""
-    pieces, piece_slices = cut_pieces(calendar, components, book)
-    prices = price_pieces(pieces, piece_slices, calendar, components, book)
+    """Return the lines of all charges of level 1 (rating.amounts.CORE_SCHEMA), and the parks.
+
+    `idle`: due_no, version_id, component_id of those whose condition is not met.
+    """
+    pieces, piece_slices = cut_pieces(known.calendar, components, known.book)
+    prices = price_pieces(pieces, piece_slices, known.calendar, components, known.book)
+    values = piece_values(known, components, pieces, piece_slices, idle)
     parts = pl.concat(
         [
-            _quantity_parts(due, calendar, determinants, components, book, piece_slices),
-            _day_parts(due, pieces, components),
+            _measured_parts(known, components, piece_slices),
+            _found_parts(values, components, known),
+            _day_parts(values, pieces, components, known),
+            _amount_parts(values, pieces, components),
         ],
         how="diagonal",
     )
+    parts = parts.join(idle, on=["due_no", "version_id", "component_id"], how="anti")
+    parts, without_text = with_texts(parts, components, known)
     priced, unpriced = _with_prices(parts, prices, pieces, components)
+    priced = with_personal_prices(priced, values)
     small, large = _bounded(priced)
-    tiered = _tiered(small)
+    tiered = _tiered(_packed(small, components))
     fitting, too_large = within_bounds(tiered)
     lines, too_large_amounts = rounded(with_exact_amount(fitting), components)
-    return _without_empty(lines, components), [unpriced, large, too_large, too_large_amounts]
+    return _without_empty(lines, components), [
+        *values.parks,
+        without_text,
+        unpriced,
+        large,
+        too_large,
+        too_large_amounts,
+    ]
 
 
-def _quantity_parts(
-    due: pl.DataFrame, calendar: Calendar, determinants: pl.DataFrame, components: pl.DataFrame, book: RateBook,
-    piece_slices: pl.DataFrame,
-) -> pl.DataFrame:  # fmt: skip
-    """Return the quantity of each charge, piece and (for charges by period) time-of-use period."""
-    charges = components.filter(pl.col("kind") == "quantity").join(
-        book.quantities.select("version_id", "quantity_id", "unit", "unit_size"),
-        on=["version_id", "quantity_id"], how="inner", validate="m:1",
+def _measured_parts(known: Known, components: pl.DataFrame, piece_slices: pl.DataFrame) -> pl.DataFrame:
+    """Return the measured quantity of each charge, piece and (for charges by period) time-of-use period."""
+    measured = known.book.quantities.filter(pl.col("kind") == "measured").select(
+        "version_id", "quantity_id", "unit", "unit_size", pl.col("round_mode").alias("quantity_mode"), "round_step"
+    )
+    charges = components.filter((pl.col("kind") == "quantity") & (pl.col("level") == 1)).join(
+        measured, on=["version_id", "quantity_id"], how="inner", validate="m:1"
+    )
+    charges = charges.select(
+        "version_id", "component_id", "quantity_id", "by_tou", "schedule", "unit", "unit_size", "quantity_mode",
+        "round_step",
     )  # fmt: skip
-    charges = charges.select("version_id", "component_id", "quantity_id", "by_tou", "unit", "unit_size")
+    calendar = known.calendar
     placed = (
-        determinants.join(due.select("due_no", "cal_no"), on="due_no", how="inner", validate="m:1")
+        known.determinants.join(known.due.select("due_no", "cal_no"), on="due_no", how="inner", validate="m:1")
         .join(calendar.segments.select("cal_no", "segment_no", "version_id"), on=["cal_no", "segment_no"], how="left",
               validate="m:1")
         .join(charges, on=["version_id", "quantity_id"], how="inner", validate="m:m")
         .join(piece_slices, on=["cal_no", "segment_no", "slice_no", "component_id"], how="left", validate="m:1")
-        .with_columns(pl.when("by_tou").then("tou").otherwise(pl.lit(ANY)).alias("tou"))
     )  # fmt: skip
-    is_max = pl.col("agg").first() == "max"
-    return placed.group_by("cal_no", *_GROUP, "version_id", "tou", "unit", "unit_size").agg(
-        pl.col("quantity_id").first().alias("determinant"),
-        pl.when(is_max).then(pl.col("quantity").max()).otherwise(pl.col("quantity").sum()).alias("quantity"),
-        pl.col("is_estimated").any(),
-        pl.col("reads_seq").max(),
-        worst_split(),
+    keys = ["cal_no", *_GROUP, "version_id", "tou", "unit", "unit_size", "quantity_id", "quantity_mode", "round_step"]
+    found = aggregate(_with_period_names(placed, known), keys).drop("agg", "peak_day")
+    stepped = rounded_to_step(wide("quantity"), wide("round_step"), pl.col("quantity_mode")).cast(pl.Int64)
+    return found.with_columns(
+        pl.when(pl.col("quantity_mode").is_null()).then("quantity").otherwise(stepped).alias("quantity"),
+        pl.col("quantity_id").alias("determinant"),
+    ).drop("quantity_id", "quantity_mode", "round_step")
+
+
+def _with_period_names(placed: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Return determinant rows whose `tou` is the period by which their charge is priced; '' for charges by none."""
+    plain = placed.filter(~pl.col("by_tou")).with_columns(pl.lit(ANY).alias("tou"))
+    seasons = known.calendar.slices.select("cal_no", "segment_no", "slice_no", pl.col("season").alias("season_part"))
+    names = known.book.period_names.select(
+        "version_id", "schedule", "season_part", pl.col("tou_part").alias("tou"), pl.col("tou").alias("tou_name")
     )
+    named = (
+        placed.filter("by_tou")
+        .join(seasons, on=["cal_no", "segment_no", "slice_no"], how="left", validate="m:1")
+        .join(names, on=["version_id", "schedule", "season_part", "tou"], how="left", validate="m:1")
+        .with_columns(pl.coalesce("tou_name", "tou").alias("tou"))
+    )
+    return pl.concat([plain, named.select(plain.columns)])
 
 
-def _day_parts(due: pl.DataFrame, pieces: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
-    """Return the days of charges by day, and one cycle for charges by cycle (shared by `_with_prices`)."""
-    kinds = components.filter(pl.col("kind").is_in(["daily", "cycle"])).select("version_id", "component_id", "kind")
+def _found_parts(values: PieceValues, components: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Return the quantities that are found by formula, in history or in a bank: 9 decimals of their printed unit."""
+    free = known.book.quantities.filter(pl.col("kind") != "measured").select(
+        "version_id", "quantity_id", "unit", "unit_size"
+    )
+    charges = components.filter(pl.col("kind") == "quantity").select("version_id", "component_id", "quantity_id")
+    rows = values.scopes.join(
+        charges.join(free, on=["version_id", "quantity_id"], how="inner", validate="m:1"),
+        on=["version_id", "component_id"], how="inner", validate="m:1",
+    ).join(
+        values.quantities.rename({"name": "quantity_id"}), on=["scope_no", "quantity_id"], how="inner", validate="m:1"
+    )  # fmt: skip
+    return rows.with_columns(
+        to_e9(pl.col("value")).alias("quantity"),
+        pl.lit(ANY).alias("tou"),
+        pl.col("quantity_id").alias("determinant"),
+    ).select("cal_no", *_GROUP, "version_id", "tou", "unit", "unit_size", "quantity", "is_estimated", "reads_seq",
+             "split_method", "determinant")  # fmt: skip
+
+
+def to_e9(value: pl.Expr) -> pl.Expr:
+    """Return a value x 10^12 as Int64 x 10^9, half away from zero, cut where no quantity is rated any more."""
+    size = (value.abs() + 500) // 1000
+    highest = pl.lit(2 * QUANTITY_MAX, dtype=pl.Int128)
+    return (value.sign() * pl.min_horizontal(size, highest)).cast(pl.Int64)
+
+
+def _day_parts(values: PieceValues, pieces: pl.DataFrame, components: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Return the days of charges by day, and one for charges by cycle, times what the charge is multiplied by."""
+    kinds = components.filter(pl.col("kind").is_in(["daily", "cycle"])).select(
+        "version_id", "component_id", "kind", "times_id"
+    )
     daily = pl.col("kind") == "daily"
-    return (
+    parts = (
         pieces.join(kinds, on=["version_id", "component_id"], how="inner", validate="m:1")
-        .join(due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
-        .select(
-            "cal_no", *_GROUP, "version_id",
-            pl.lit(ANY).alias("tou"),
-            pl.when(daily).then(pl.lit("day")).otherwise(pl.lit("cycle")).alias("unit"),
-            pl.lit(1, pl.Int64).alias("unit_size"),
-            pl.when(daily).then(pl.lit("days")).otherwise(pl.lit("cycle")).alias("determinant"),
-            pl.when(daily).then("piece_days").otherwise(pl.lit(1)).cast(pl.Int64).alias("quantity"),
-            pl.lit(False).alias("is_estimated"),
-            pl.lit(0, pl.Int64).alias("reads_seq"),
-            pl.lit("none").alias("split_method"),
-        )
+        .join(known.due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
+        .join(values.of_formula("times_id", "times"), on=_GROUP, how="left", validate="1:1")
+        .filter(pl.col("times_id").is_null() | pl.col("times").is_not_null())
+    )
+    count = pl.when(daily).then("piece_days").otherwise(pl.lit(1)).cast(pl.Int64)
+    many = to_e9(pl.col("times") * count.cast(pl.Int128))
+    is_many = pl.col("times").is_not_null()
+    return parts.select(
+        "cal_no", *_GROUP, "version_id",
+        pl.lit(ANY).alias("tou"),
+        pl.when(daily).then(pl.lit("day")).otherwise(pl.lit("cycle")).alias("unit"),
+        pl.when(is_many).then(10**9).otherwise(1).cast(pl.Int64).alias("unit_size"),
+        pl.when(daily).then(pl.lit("days")).otherwise(pl.lit("cycle")).alias("determinant"),
+        pl.when(is_many).then(many).otherwise(count).alias("quantity"),
+        pl.lit(False).alias("is_estimated"),
+        pl.lit(0, pl.Int64).alias("reads_seq"),
+        pl.lit("none").alias("split_method"),
+    )  # fmt: skip
+
+
+def _amount_parts(values: PieceValues, pieces: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
+    """Return the amounts of charges that are a formula."""
+    kinds = components.filter(pl.col("kind") == "amount").select("version_id", "component_id")
+    rows = values.scopes.join(kinds, on=["version_id", "component_id"], how="semi").join(
+        values.of_formula("amount_id", "formula"), on=_GROUP, how="inner", validate="1:1"
+    )
+    return rows.select(
+        "cal_no", *_GROUP, "version_id",
+        pl.lit(ANY).alias("tou"),
+        pl.lit("amount").alias("unit"),
+        pl.lit(1, pl.Int64).alias("unit_size"),
+        pl.col("amount_id").alias("determinant"),
+        pl.lit(1, pl.Int64).alias("quantity"),
+        "is_estimated", "reads_seq", "split_method",
+        (pl.col("formula") * 1000).alias("formula_e15"),
     )  # fmt: skip
 
 
@@ -92,25 +178,38 @@ def _with_prices(
     parts: pl.DataFrame, prices: pl.DataFrame, pieces: pl.DataFrame, components: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return parts x tiers with dates and shares, and parks `no_price` for parts without a price."""
-    rules = components.select("version_id", "component_id", "kind", "tier_method", "is_peak", "by_tou")
-    joined = (
-        parts.join(pieces.drop("version_id"), on=PIECE_KEYS, how="left", validate="m:1")
-        .join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
-        .join(prices, on=[*PIECE_KEYS, "tou"], how="left", validate="m:m")
+    rules = components.select(
+        "version_id", "component_id", "kind", "tier_method", "is_peak", "by_tou", "tiers_round_mode", "tiers_round_step"
     )
-    unpriced = joined.filter(pl.col("price_e9").is_null())
+    joined = (
+        parts.with_columns(_column(parts, "formula_e15", pl.Int128()))
+        .join(pieces.drop("version_id"), on=PIECE_KEYS, how="left", validate="m:1")
+        .join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
+        .join(prices, on=[*PIECE_KEYS, "key", "tou"], how="left", validate="m:m")
+    )
+    # What is no measured quantity, and of which there is nothing, needs no price: a period that does not occur.
+    is_priced = pl.col("price_e9").is_not_null() | pl.col("price_id").is_not_null() | (pl.col("kind") == "amount")
+    unpriced = joined.filter(~is_priced)
+    of_text = pl.when(pl.col("key") == ANY).then(pl.lit("")).otherwise(pl.format(", text `{}`", "key"))
     detail = pl.format(
-        "charge {} of version {} has no price for season `{}`, period `{}` from {}", "component_id", "version_id",
-        "season", "tou", "piece_start",
+        "charge {} of version {} has no price for season `{}`, period `{}`{} from {}", "component_id", "version_id",
+        "season", "tou", of_text, "piece_start",
     )  # fmt: skip
-    is_shared = (pl.col("is_peak") | (pl.col("kind") == "cycle")) & (pl.col("piece_days") != pl.col("cycle_days"))
-    priced = joined.filter(pl.col("price_e9").is_not_null()).with_columns(
-        pl.when(is_shared).then("piece_days").alias("share_days"),
-        pl.when(is_shared).then("cycle_days").alias("cycle_days"),
+    is_shared = pl.col("kind") != "amount"
+    priced = joined.filter(is_priced).with_columns(
+        pl.col("price_e9", "fixed_e9").fill_null(0),
+        pl.col("tier").fill_null(0),
+        pl.when(is_shared).then("price_part").alias("share_part"),
+        pl.when(is_shared).then("price_whole").alias("share_whole"),
         pl.col("piece_start").alias("period_start_date"),
         pl.col("piece_end").alias("period_end_date"),
     )
     return priced, park(unpriced, ParkReason.NO_PRICE, detail)
+
+
+def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a column, or nulls of its type when no part brought it."""
+    return pl.col(name) if name in frame.columns else pl.lit(None, dtype).alias(name)
 
 
 def _bounded(priced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -121,19 +220,48 @@ def _bounded(priced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return priced.filter(total <= QUANTITY_MAX), park(large, ParkReason.AMOUNT_TOO_LARGE, detail)
 
 
+def _packed(priced: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with whole packages for charges on packages: what is begun counts, what is free does not."""
+    sizes = components.filter(pl.col("tier_method") == "package").select(
+        "version_id", "component_id", "package_size", "package_free"
+    )
+    if sizes.is_empty():
+        return priced
+    packed = priced.join(sizes, on=["version_id", "component_id"], how="left", validate="m:1")
+    is_packed = pl.col("package_size").is_not_null()
+    beyond = (pl.col("quantity") - pl.col("package_free")).clip(lower_bound=0)
+    count = (beyond + pl.col("package_size") - 1) // pl.col("package_size")
+    return packed.with_columns(
+        pl.when(is_packed).then(count).otherwise("quantity").alias("quantity"),
+        pl.when(is_packed).then(pl.lit(1, pl.Int64)).otherwise("unit_size").alias("unit_size"),
+        pl.when(is_packed).then(pl.lit("package")).otherwise("unit").alias("unit"),
+    ).drop("package_size", "package_free")
+
+
 def tier_quantity(total: pl.Expr, lower: pl.Expr, upper: pl.Expr) -> pl.Expr:
-    """Return the part of `total` above `lower` and up to `upper`, which is included; null `upper` is the rest."""
-    return (pl.min_horizontal(total, upper) - lower).clip(lower_bound=0)
+    """Return the part of `total` above `lower` and up to `upper`, which is included; null `upper` is the rest.
+
+    What is below zero (a net quantity) belongs to the first tier.
+    """
+    inside = (pl.min_horizontal(total, upper) - lower).clip(lower_bound=0)
+    return pl.when((total < 0) & (lower == 0)).then(total).otherwise(inside)
 
 
 def _tiered(priced: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with the quantity of their tier; `tier` is 0 where the price has none."""
-    untiered = priced.filter(pl.col("tier_method") == "none").with_columns(pl.lit(0, pl.Int32).alias("tier"))
-    shared = (pl.col("tier_method") == "pro_rata") & pl.col("by_tou")
-    graduated = priced.filter((pl.col("tier_method") != "none") & ~shared).with_columns(
-        tier_quantity(pl.col("quantity"), pl.col("lower"), pl.col("upper")).alias("quantity")
+    method = pl.col("tier_method")
+    untiered = priced.filter(method.is_in(["none", "package"])).with_columns(pl.lit(0, pl.Int32).alias("tier"))
+    shared = (method == "pro_rata") & pl.col("by_tou")
+    is_first, above = pl.col("tier") == 1, pl.col("quantity") > pl.col("lower")
+    # Zero still owes what the first tier owes.
+    entered = is_first | above
+    graduated = priced.filter(method.is_in(["graduated", "pro_rata"]) & ~shared).with_columns(
+        pl.when(entered).then("fixed_e9").otherwise(0).alias("fixed_e9"),
+        tier_quantity(pl.col("quantity"), pl.col("lower"), pl.col("upper")).alias("quantity"),
     )
-    return pl.concat([untiered, graduated, _apportioned(priced.filter(shared))], how="vertical")
+    reached = entered & (pl.col("upper").is_null() | (pl.col("quantity") <= pl.col("upper")))
+    volume = priced.filter((method == "volume") & reached)
+    return pl.concat([untiered, graduated, volume, _apportioned(priced.filter(shared))], how="vertical")
 
 
 def _apportioned(priced: pl.DataFrame) -> pl.DataFrame:
@@ -162,19 +290,22 @@ def _starts(frame: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
     """Drop lines of no quantity and no amount; a charge on a measured quantity keeps its first line of each piece.
 
-    What is not measured at all (no export channel, a period that does not occur) has no line.
+    What is not measured at all (no export channel, a period that does not occur) has no line. A charge that is
+    printed when it is zero keeps its first line in any case; an amount of zero has none.
     """
     piece = ["due_no", "component_id", "period_start_date"]
-    is_empty = (pl.col("quantity") == 0) & (pl.col("amount_minor") == 0)
-    kinds = components.select("version_id", "component_id", "kind")
+    nothing = (pl.col("quantity") == 0) | (pl.col("kind") == "amount")
+    is_empty = nothing & (pl.col("amount_minor") == 0)
+    kinds = components.select("version_id", "component_id", "kind", pl.col("is_kept").alias("is_printed"))
+    measured = pl.col("is_measured") & (pl.col("kind") == "quantity")
     return (
         lines.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1")
         .sort(*piece, "season", "tou", "tier")
+        .with_columns(is_empty.alias("is_empty"))
         .with_columns(
-            is_empty.alias("is_empty"),
-            (is_empty.all().over(piece) & (pl.int_range(pl.len()).over(piece) == 0)).alias("is_kept"),
+            (pl.col("is_empty").all().over(piece) & (pl.int_range(pl.len()).over(piece) == 0)).alias("is_kept"),
             (pl.col("split_method") != "none").any().over(piece).alias("is_measured"),
         )
-        .filter(~pl.col("is_empty") | (pl.col("is_kept") & pl.col("is_measured") & (pl.col("kind") == "quantity")))
-        .drop("kind", "is_empty", "is_kept", "is_measured")
+        .filter(~pl.col("is_empty") | (pl.col("is_kept") & (measured | pl.col("is_printed"))))
+        .drop("kind", "is_empty", "is_kept", "is_measured", "is_printed")
     )

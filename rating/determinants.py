@@ -65,7 +65,8 @@ def find_determinants(
         *register_parks,
     ]
     use = _with_differences(_summed(pl.concat([plain.use, made.use, read])), sources)
-    found = _by_quantity(due, calendar, quantities, use, pl.concat([plain.powers, made.powers]))
+    found = _by_quantity(due, calendar, quantities, use, pl.concat([plain.powers, made.powers]),
+                         given.book.period_names)  # fmt: skip
     return filled(found, due, calendar, given, quantities), parks
 
 
@@ -198,20 +199,21 @@ def worst_split() -> pl.Expr:
 
 
 def _by_quantity(
-    due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, use: pl.DataFrame, powers: pl.DataFrame
-) -> pl.DataFrame:
+    due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, use: pl.DataFrame, powers: pl.DataFrame,
+    period_names: pl.DataFrame,
+) -> pl.DataFrame:  # fmt: skip
     """Return what was measured, under the names that the version of each slice gives it."""
     wanted = quantities.select(
-        "version_id", "measure_no", "quantity_id", "agg", "n", "distinct_days", "power_no",
+        "version_id", "measure_no", "quantity_id", "agg", "n", "distinct_days", "power_no", "schedule",
         pl.col("tou").alias("only_tou"),
     )  # fmt: skip
-    named = (
+    asked = (
         use.join(due.select("due_no", "cal_no"), on="due_no", how="left", validate="m:1")
         .join(calendar.segments.select("cal_no", "segment_no", "version_id"), on=["cal_no", "segment_no"], how="left",
               validate="m:1")
         .join(wanted, on=["version_id", "measure_no"], how="inner", validate="m:m")
-        .filter((pl.col("only_tou") == "") | (pl.col("only_tou") == pl.col("tou")))
     )  # fmt: skip
+    named = _of_own_period(asked, calendar, period_names)
     sums = named.filter(pl.col("agg") == "sum").with_columns(
         pl.lit(None, pl.Int32).alias("rank"), pl.lit(None, pl.Int64).alias("minutes"),
         pl.lit(None, pl.Date).alias("peak_day"),
@@ -222,11 +224,26 @@ def _by_quantity(
     return pl.concat([sums.select(*SLICE_KEYS, *FOUND), found.select(*SLICE_KEYS, *FOUND)])
 
 
+def _of_own_period(asked: pl.DataFrame, calendar: Calendar, period_names: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that lie in the period to which their quantity is limited; all rows of one that is not."""
+    limited = asked.filter(pl.col("only_tou") != "")
+    if limited.is_empty():
+        return asked
+    seasons = calendar.slices.select("cal_no", "segment_no", "slice_no", pl.col("season").alias("season_part"))
+    names = period_names.select(
+        "version_id", "schedule", "season_part", pl.col("tou_part").alias("tou"), pl.col("tou").alias("only_tou")
+    )
+    inside = limited.join(seasons, on=["cal_no", "segment_no", "slice_no"], how="left", validate="m:1").join(
+        names, on=["version_id", "schedule", "season_part", "tou", "only_tou"], how="semi"
+    )
+    return pl.concat([asked.filter(pl.col("only_tou") == ""), inside.drop("season_part")])
+
+
 def filled(
     found: pl.DataFrame, due: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
 ) -> pl.DataFrame:
     """Add a row of zero for each quantity of a slice that has none, in the period of the quantity or the first."""
-    expected = slice_quantities(due, calendar, given, quantities)
+    expected = slice_quantities(due, calendar, given, quantities).with_columns(pl.col("tou").fill_null(""))
     absent = expected.join(found, on=[*SLICE_KEYS, "quantity_id"], how="anti").with_columns(
         pl.lit(None, pl.Int32).alias("rank"),
         pl.lit(0, pl.Int64).alias("quantity"), pl.lit(None, pl.Int64).alias("minutes"),
@@ -240,14 +257,27 @@ def filled(
 def slice_quantities(
     due: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return the quantities that each slice prices; `tou` is the period of the quantity, or the first that occurs."""
-    first_tou = given.book.tou_windows.group_by("version_id", "season").agg(pl.col("tou").min().alias("first_tou"))
+    """Return the quantities that each slice prices; `tou` is the first part of the week in their period, or of all.
+
+    `tou` is null where the period of the quantity does not occur in the slice.
+    """
+    names = given.book.period_names
+    keys = ["version_id", "schedule", "season_part"]
+    first = pl.concat(
+        [
+            names.group_by(keys).agg(pl.col("tou_part").min().alias("part")).with_columns(pl.lit("").alias("tou")),
+            names.filter(pl.col("tou") != "").group_by(*keys, "tou").agg(pl.col("tou_part").min().alias("part")),
+        ],
+        how="diagonal",
+    )
     return (
         calendar.slices.join(quantities, on="version_id", how="inner", validate="m:m")
-        .join(first_tou, on=["version_id", "season"], how="left", validate="m:1")
-        .with_columns(pl.when(pl.col("tou") == "").then("first_tou").otherwise("tou").fill_null("").alias("tou"))
+        .join(first, left_on=["version_id", "schedule", "season", "tou"], right_on=[*keys, "tou"], how="left",
+              validate="m:1")
+        .with_columns(pl.col("part").alias("tou"))
+        .drop("part")
         .join(due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
-    )
+    )  # fmt: skip
 
 
 def determinants_table(due: pl.DataFrame, found: pl.DataFrame) -> DataFrame[Determinants]:

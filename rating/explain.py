@@ -99,25 +99,52 @@ def _working(line: Row, component: Row, book: RateBook) -> str:
     step = Decimal(component["round_step_minor"]).scaleb(-CURRENCY_EXPONENT[currency])
     rounding = f"{_MODE_TEXT[RoundMode(component['round_mode'])]} {step}"
     rate = plain(line["rate"], least=2)
-    share = f" x {line['share_days']}/{line['cycle_days']} days" if line["share_days"] is not None else ""
+    share = _share(line, component)
     exact = plain(line["amount_exact"], least=2)
-    result = f"= {exact} -> {format_minor(line['amount_minor'], currency)} {currency} ({rounding})"
-    if line["kind"] == "percent":
-        base = format_minor(line["quantity"], currency)
-        return f"{plain(line['rate'])} % of {base} {currency} ({_listed(line['determinant'])}) {result}"
-    if line["kind"] == "minimum":
-        base = format_minor(line["quantity"], currency)
-        return (
-            f"at least {rate} {currency}/{line['unit']}{share or _floor_days(line, component)}, "
-            f"less {base} {currency} ({_listed(line['determinant'])}) {result}"
-        )
+    minor = line["amount_minor"] if line["memo_minor"] is None else line["memo_minor"]
+    result = f"= {exact} -> {format_minor(minor, currency)} {currency} ({rounding})"
+    if line["memo_minor"] is not None:
+        result += ", for information: no part of the bill"
+    base = f"{format_minor(line['quantity'], currency)} {currency} ({_listed(line['determinant'])})"
+    match line["kind"]:
+        case "percent":
+            exactly = " exactly" if component["is_exact"] else ""
+            return f"{plain(line['rate'])} % of {base}{exactly}{_percent_kind(component)} {result}"
+        case "minimum" | "maximum":
+            word = "at least" if line["kind"] == "minimum" else "at most"
+            limit = f"{rate} {currency}/{line['unit']}{share or _floor_days(line, component)}"
+            return f"{word} {limit}, less {base} {result}"
+        case "amount":
+            return f"{line['determinant']} {result}"
+        case "rounding":
+            return f"{format_minor(line['quantity'], currency)} {currency} rounded {rounding} {result}"
     quantity = _scaled(line["quantity"], line["unit_size"])
     what = f"{line['determinant']} " if line["kind"] == "quantity" else ""
-    return f"{what}{quantity} {line['unit']} x {rate} {currency}/{line['unit']}{share} {result}"
+    fixed = f" + {plain(line['fixed'], least=2)} {currency}" if line["fixed"] else ""
+    return f"{what}{quantity} {line['unit']} x {rate} {currency}/{line['unit']}{fixed}{share} {result}"
+
+
+def _percent_kind(component: Row) -> str:
+    if component["gross_total_e9"] is not None:
+        total = plain(Decimal(component["gross_total_e9"]).scaleb(-9))
+        return f", inside the base: divided by 1 - {total} %"
+    return ", contained in it" if component["is_included"] else ""
+
+
+def _share(line: Row, component: Row) -> str:
+    """Return the share of a price of a whole period: ` x 10/30 days`."""
+    if line["share_part"] is None:
+        return ""
+    part, whole = Decimal(line["share_part"]), Decimal(line["share_whole"])
+    if component["price_share"] == "months" and whole % 10**4 == 0:
+        return f" x {plain(part / 10**4)}/{plain(whole / 10**4)} months"
+    if component["price_share"] == "days" and component["price_whole_e4"] == whole:
+        return f" x {plain(part / 10**4)}/{plain(whole / 10**4)} days"
+    return f" x {plain(part)}/{plain(whole)} days"
 
 
 def _floor_days(line: Row, component: Row) -> str:
-    if component["tiers_per"] != "day":
+    if component["price_share"] != "day":
         return ""
     return f" x {(line['period_end_date'] - line['period_start_date']).days} days"
 
@@ -129,20 +156,32 @@ def _listed(names: str) -> str:
 def _tier(line: Row, component: Row, book: RateBook) -> list[str]:
     if not line["tier"]:
         return []
-    price = book.prices.filter(
-        (pl.col("version_id") == line["version_id"])
-        & (pl.col("component_id") == line["component_id"])
-        & (pl.col("season") == line["season"])
-        & (pl.col("tou") == line["tou"])
-        & (pl.col("tier") == line["tier"])
-    ).row(0, named=True)
+    price = (
+        book.prices.filter(
+            (pl.col("version_id") == line["version_id"])
+            & (pl.col("component_id") == line["component_id"])
+            & (pl.col("season") == line["season"])
+            & (pl.col("tou") == line["tou"])
+            & (pl.col("tier") == line["tier"])
+        )
+        .sort("key")
+        .row(0, named=True)
+    )
     lower = _scaled(price["from_quantity"], line["unit_size"])
-    upper = price["to_quantity"]
-    edges = f"above {lower}" + (f" up to {_scaled(upper, line['unit_size'])}" if upper is not None else "")
-    scale = "not shared by days" if component["is_peak"] else f"per {component['tiers_per']}, scaled to the days billed"
+    upper = price["edge_id"] or price["to_quantity"]
+    shown = _scaled(upper, line["unit_size"]) if isinstance(upper, int) else upper
+    edges = f"above {lower}" + (f" up to {shown}" if upper is not None else "")
+    scale = _tier_scale(component)
     is_shared = component["tier_method"] == "pro_rata" and component["by_tou"]
     shared = "; tiers of the total, shared over periods by use" if is_shared else ""
     return [f"tier {line['tier']}: {edges} {line['unit']} {scale}{shared}"]
+
+
+def _tier_scale(component: Row) -> str:
+    times = f" times {component['scale_id']}" if component["scale_id"] is not None else ""
+    if component["is_peak"] or component["tiers_share"] == "none":
+        return f"{times.strip()}, not shared by days" if times else "not shared by days"
+    return f"per {component['tiers_share']}{times}, scaled to the days billed"
 
 
 def _factor(line: Row, book: RateBook) -> list[str]:

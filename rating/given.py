@@ -7,13 +7,14 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
+from model.formula import FORMULA_SCALE
 from model.rating import RatingInput
 from model.schema import column
 from rating.calendar import Calendar
 from rating.determinants import FOUND, filled, slice_quantities
 from rating.parking import park
 from rating.powers import SLICE_KEYS
-from rating.rounding import wide
+from rating.rounding import int128, wide
 
 
 class GivenQuantities(pa.DataFrameModel):
@@ -22,7 +23,7 @@ class GivenQuantities(pa.DataFrameModel):
     agreement_id: str = column("Service agreement")
     quantity_id: str = column("Quantity of the tariff version")
     tou: str = column("Time-of-use period; empty when the quantity is not given by period")
-    quantity: pl.Int64 = column("Value in smallest units: Wh, varh, L, kJ, or W for a maximum", ge=0)
+    quantity: pl.Int64 = column("Value in smallest units: Wh, varh, L, kJ, or W for a maximum")
 
     class Config:
         strict = True
@@ -41,9 +42,7 @@ def given_determinants(
         due.select("due_no", "agreement_id"), on="agreement_id", how="inner", validate="m:1"
     )
     # A quantity of one period is not wanted in a season in which that period does not occur.
-    wanted = slice_quantities(due, calendar, given, given.book.quantities).join(
-        given.book.tou_windows, on=["version_id", "season", "tou"], how="semi"
-    )
+    wanted = slice_quantities(due, calendar, given, given.book.quantities).filter(pl.col("tou").is_not_null())
     placed = _placed(mine, wanted, given)
     parks = [_not_given(due, mine, wanted), _not_by_period(mine, wanted, given), _not_priced(mine, placed)]
     found = (
@@ -64,19 +63,39 @@ def given_determinants(
     return filled(found, due, calendar, given, given.book.quantities), parks
 
 
+def given_carried(
+    due: pl.DataFrame, given: RatingInput, quantities: DataFrame[GivenQuantities], carried: pl.DataFrame
+) -> pl.DataFrame:
+    """Return what earlier cycles left, with given values in place of histories and banks of the same name."""
+    kinds = given.book.quantities.filter(pl.col("kind").is_in(["history", "bank"])).select(
+        "version_id", "quantity_id", "unit_size"
+    )
+    stated = (
+        quantities.join(due.select("due_no", "agreement_id", "tariff_id"), on="agreement_id", how="inner",
+                        validate="m:1")
+        .join(given.book.versions.select("version_id", "tariff_id"), on="tariff_id", how="inner", validate="m:m")
+        .join(kinds, on=["version_id", "quantity_id"], how="inner", validate="m:1")
+        .select("due_no", "version_id", pl.col("quantity_id").alias("name"),
+                (wide("quantity") * int128(FORMULA_SCALE) // wide("unit_size")).alias("value"))
+    )  # fmt: skip
+    keys = ["due_no", "version_id", "name"]
+    return pl.concat([stated, carried.join(stated, on=keys, how="anti")])
+
+
 def _placed(mine: pl.DataFrame, wanted: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
     """Return the given quantities in each slice that prices them and in which their period occurs."""
-    occurring = given.book.tou_windows.select("version_id", "season", pl.col("tou").alias("given_tou")).unique()
-    named = wanted.join(occurring, on=["version_id", "season"], how="inner", validate="m:m").filter(
-        pl.col("given_tou") != ""
+    names = (
+        given.book.period_names.filter(pl.col("tou") != "")
+        .group_by("version_id", "schedule", "season_part", pl.col("tou").alias("given_tou"))
+        .agg(pl.col("tou_part").min().alias("part"))
     )
-    places = pl.concat(
-        [
-            wanted.with_columns(pl.lit("").alias("given_tou")),
-            named.with_columns(pl.col("given_tou").alias("tou")),
-        ],
-        how="diagonal",
-    ).select(*SLICE_KEYS, "days", "quantity_id", "agg", "n", "distinct_days", "tou", "given_tou")
+    named = wanted.join(
+        names, left_on=["version_id", "schedule", "season"], right_on=["version_id", "schedule", "season_part"],
+        how="inner", validate="m:m",
+    ).with_columns(pl.col("part").alias("tou"))  # fmt: skip
+    places = pl.concat([wanted.with_columns(pl.lit("").alias("given_tou")), named], how="diagonal").select(
+        *SLICE_KEYS, "days", "quantity_id", "agg", "n", "distinct_days", "tou", "given_tou"
+    )
     return mine.join(places, on=["due_no", "quantity_id", "given_tou"], how="inner", validate="1:m")
 
 

@@ -24,8 +24,9 @@ def lines_table(
         AssertionError: two lines have the same id; a programmer's mistake.
     """
     texts = components.select(
-        "version_id", "component_id", "position", "kind", "category", "tax_code", "line_text", "gl_account"
+        "version_id", "component_id", "position", "kind", "category", "tax_code", "line_text", "gl_account", "party"
     )
+    is_memo = pl.col("category") == "memo"
     frame = (
         lines.join(
             due.select("due_no", "bill_id", "account_id", "branch_id", "agreement_id", "service_point_id", "commodity",
@@ -39,6 +40,9 @@ def lines_table(
             pl.int_range(1, pl.len() + 1).over("bill_id").alias("line_no"),
             exact_decimal("amount_e15").alias("amount_exact"),
             rate_decimal("price_e9").alias("rate"),
+            rate_decimal("fixed_e9").alias("fixed"),
+            pl.when(is_memo).then("amount_minor").alias("memo_minor"),
+            pl.when(is_memo).then(0).otherwise("amount_minor").cast(pl.Int64).alias("amount_minor"),
             _line_id(),
         )
         .sort("bill_id", "line_no")

@@ -25,6 +25,9 @@ OWNER: dict[ParkReason, str] = {
     ParkReason.END_READ_MISSING: "metering",
     ParkReason.READ_REJECTED: "metering",
     ParkReason.CURRENCY_MISMATCH: "accounts",
+    ParkReason.ATTRIBUTE_MISSING: "accounts",
+    ParkReason.HISTORY_MISSING: "accounts",
+    ParkReason.FORMULA_UNDEFINED: "tariffs",
     ParkReason.AMOUNT_TOO_LARGE: "tariffs",
     ParkReason.SIBLING_PARKED: "accounts",
 }

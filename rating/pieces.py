@@ -9,46 +9,65 @@ from __future__ import annotations
 import polars as pl
 
 from model.tariff import ANY, RateBook
-from rating.calendar import Calendar, used_factors
-from rating.rounding import QUANTITY_MAX, divide_half_up, int128, wide
+from rating.calendar import Calendar
+from rating.rounding import QUANTITY_MAX, divide_half_up, int128, rounded_to_step, wide
+from rating.uses import component_factors
 
 PIECE_KEYS = ["cal_no", "segment_no", "component_id", "piece_start"]
+_E4 = 10**4
 
 
 def cut_pieces(calendar: Calendar, components: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the pieces of the charges on quantities and days, and which slices are in each.
+    """Return the pieces of the charges of level 1, and which slices are in each.
 
-    Pieces: PIECE_KEYS, version_id, season (of the price), piece_end, piece_days, cycle_days.
-    Slices: PIECE_KEYS and slice_no.
+    Pieces: PIECE_KEYS, version_id, season (of the price), piece_end, piece_days, cycle_days, and the shares of
+    prices and thresholds (`_shares`). Slices: PIECE_KEYS and slice_no.
     """
-    priced = components.filter(pl.col("level") == 1).select("version_id", "component_id", "by_season", "has_factor")
+    factors = component_factors(book)
+    priced = (
+        components.filter(pl.col("level") == 1)
+        .select("version_id", "component_id", "by_season", "schedule")
+        .join(factors.select("version_id", "component_id").unique().with_columns(pl.lit(True).alias("has_factor")),
+              on=["version_id", "component_id"], how="left", validate="1:1")
+    )  # fmt: skip
     sliced = calendar.slices.join(priced, on="version_id", how="inner", validate="m:m").join(
-        _factor_keys(calendar, book), on=["cal_no", "segment_no", "slice_no", "component_id"], how="left",
+        _factor_keys(calendar, factors), on=["cal_no", "segment_no", "slice_no", "component_id"], how="left",
         validate="1:1",
     )  # fmt: skip
-    sliced = sliced.with_columns(
-        pl.when("by_season").then("season").otherwise(pl.lit(ANY)).alias("season"),
-        pl.when("has_factor").then(pl.col("factor_key").fill_null("")).otherwise(pl.lit("")).alias("factor_key"),
-    ).with_columns(
-        pl.col("start_date")
-        .min()
-        .over("cal_no", "segment_no", "component_id", "season", "factor_key")
-        .alias("piece_start")
+    sliced = (
+        sliced.join(_season_names(book), on=["version_id", "schedule", "season"], how="left", validate="m:1")
+        .with_columns(
+            pl.when("by_season").then("season_name").otherwise(pl.lit(ANY)).alias("season"),
+            pl.when("has_factor").then(pl.col("factor_key").fill_null("")).otherwise(pl.lit("")).alias("factor_key"),
+        )
+        .with_columns(
+            pl.col("start_date")
+            .min()
+            .over("cal_no", "segment_no", "component_id", "season", "factor_key")
+            .alias("piece_start")
+        )
     )
     pieces = (
         sliced.group_by(*PIECE_KEYS, "version_id", "season")
         .agg(pl.col("end_date").max().alias("piece_end"), pl.col("days").sum().alias("piece_days"))
         .join(calendar.segments.select("cal_no", "segment_no", "cycle_days"), on=["cal_no", "segment_no"], how="left",
               validate="m:1")
-        .sort(PIECE_KEYS)
     )  # fmt: skip
-    return pieces, sliced.select(*PIECE_KEYS, "slice_no")
+    piece_slices = sliced.select(*PIECE_KEYS, "slice_no")
+    return _with_shares(pieces, piece_slices, calendar, components).sort(PIECE_KEYS), piece_slices
 
 
-def _factor_keys(calendar: Calendar, book: RateBook) -> pl.DataFrame:
+def _season_names(book: RateBook) -> pl.DataFrame:
+    """Return what each schedule calls a part of the year: version_id, schedule, season (the part), season_name."""
+    return book.period_names.select(
+        "version_id", "schedule", pl.col("season_part").alias("season"), pl.col("season").alias("season_name")
+    ).unique()
+
+
+def _factor_keys(calendar: Calendar, factors: pl.DataFrame) -> pl.DataFrame:
     """Return for each slice and component the values of the component's factors, as one text."""
     return (
-        _component_factors(calendar, book)
+        _factors_of_slices(calendar, factors)
         .sort("cal_no", "segment_no", "slice_no", "component_id", "factor_id")
         .group_by("cal_no", "segment_no", "slice_no", "component_id", maintain_order=True)
         .agg(pl.format("{}={}", "factor_id", "value_e9").alias("factor_key"))
@@ -56,53 +75,142 @@ def _factor_keys(calendar: Calendar, book: RateBook) -> pl.DataFrame:
     )
 
 
-def _component_factors(calendar: Calendar, book: RateBook) -> pl.DataFrame:
+def _factors_of_slices(calendar: Calendar, factors: pl.DataFrame) -> pl.DataFrame:
     slices = calendar.slices.select("cal_no", "segment_no", "slice_no", "version_id")
-    return slices.join(used_factors(book.prices), on="version_id", how="inner", validate="m:m").join(
+    return slices.join(factors.drop("by").unique(), on="version_id", how="inner", validate="m:m").join(
         calendar.factors, on=["cal_no", "segment_no", "slice_no", "factor_id"], how="inner", validate="m:1"
     )
+
+
+def _with_shares(
+    pieces: pl.DataFrame, piece_slices: pl.DataFrame, calendar: Calendar, components: pl.DataFrame
+) -> pl.DataFrame:
+    """Add the shares of price (price_part of price_whole; null: the whole) and thresholds (tiers_part, tiers_whole)."""
+    rules = components.select(
+        "version_id", "component_id", "price_share", "price_whole_e4", "tiers_share", "tiers_whole_e4",
+        "tolerance_min", "tolerance_max",
+    )  # fmt: skip
+    ruled = pieces.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
+    by_month = ruled.filter((pl.col("price_share") == "months") | (pl.col("tiers_share") == "months"))
+    months = months_e4(piece_slices.join(by_month.select(PIECE_KEYS), on=PIECE_KEYS, how="semi"), calendar, PIECE_KEYS)
+    return (
+        ruled.join(months, on=PIECE_KEYS, how="left", validate="1:1")
+        .with_columns(*share_columns("price"), *share_columns("tiers"))
+        .drop(*rules.columns[2:], "months_e4")
+    )
+
+
+def months_e4(slices: pl.DataFrame, calendar: Calendar, keys: list[str]) -> pl.DataFrame:
+    """Return the calendar months in groups of slices x 10^4 (keys, months_e4).
+
+    Each month counts by the share of its days, rounded half up to 4 decimals: 6 days of June and 24 of July are
+    0.2000 + 0.7742 (BSES Rajdhani prorates so).
+    """
+    days = slices.join(
+        calendar.days.select("cal_no", "segment_no", "slice_no", "day"), on=["cal_no", "segment_no", "slice_no"],
+        how="inner", validate="m:m",
+    )  # fmt: skip
+    months = days.group_by(*keys, pl.col("day").dt.month_start().alias("month_start")).agg(
+        pl.len().cast(pl.Int64).alias("used"), pl.col("day").first().dt.days_in_month().cast(pl.Int64).alias("length")
+    )
+    fraction = (pl.col("used") * 2 * _E4 + pl.col("length")) // (pl.col("length") * 2)
+    return months.group_by(keys).agg(fraction.sum().alias("months_e4"))
+
+
+def share_columns(name: str) -> list[pl.Expr]:
+    """Return part and whole of a share as Int64, reduced; both null for a whole.
+
+    Needs piece_days, cycle_days, months_e4, tolerance_min, tolerance_max and the rule: `name`_share, `name`_whole_e4.
+
+    A cycle within the tolerance is shared by its own days, so that the whole of it is not shared at all.
+    """
+    rule, whole_e4 = pl.col(f"{name}_share"), pl.col(f"{name}_whole_e4")
+    days, cycle_days = pl.col("piece_days").cast(pl.Int64), pl.col("cycle_days").cast(pl.Int64)
+    tolerated = pl.col("cycle_days").is_between(pl.col("tolerance_min"), pl.col("tolerance_max")).fill_null(False)
+    by_cycle = (rule == "cycle") | (tolerated & rule.is_in(["days", "months"]))
+    even = whole_e4 % _E4 == 0
+    part = (
+        pl.when(by_cycle | (rule == "day"))
+        .then(days)
+        .when(rule == "days")
+        .then(pl.when(even).then(days).otherwise(days * _E4))
+        .when(rule == "months")
+        .then("months_e4")
+    )
+    whole = (
+        pl.when(by_cycle)
+        .then(cycle_days)
+        .when(rule == "day")
+        .then(pl.lit(1, pl.Int64))
+        .when(rule == "days")
+        .then(pl.when(even).then(whole_e4 // _E4).otherwise(whole_e4))
+        .when(rule == "months")
+        .then(whole_e4)
+    )
+    is_whole = part.is_null() | (part == whole)
+    return [
+        pl.when(~is_whole).then(part).alias(f"{name}_part"),
+        pl.when(~is_whole).then(whole).alias(f"{name}_whole"),
+    ]
 
 
 def price_pieces(
     pieces: pl.DataFrame, piece_slices: pl.DataFrame, calendar: Calendar, components: pl.DataFrame, book: RateBook
 ) -> pl.DataFrame:
-    """Return the prices of each piece: PIECE_KEYS, tou, tier, price_e9, factor_id, lower, upper (null: no end).
+    """Return the prices of each piece: PIECE_KEYS, key, tou, tier, price_e9, fixed_e9, factor_id, price_id, edge_id,
+    edge (as the tariff states it), lower, upper (null: no end).
 
-    Edges are in smallest units, scaled to the piece: edges per day times its days; edges per cycle by days of the
-    cycle, half up to the smallest unit, when the piece is not the whole cycle. Edges of a maximum are not scaled.
+    Edges are in smallest units, scaled to the piece by its share, half up to the smallest unit or as the charge
+    rounds its thresholds. Those that depend on the agreement (`scale_id`, `edge_id`) are scaled later.
     """
+    factors = component_factors(book)
     values = (
         piece_slices.join(
-            _component_factors(calendar, book), on=["cal_no", "segment_no", "slice_no", "component_id"], how="inner",
-            validate="1:m",
+            _factors_of_slices(calendar, factors), on=["cal_no", "segment_no", "slice_no", "component_id"],
+            how="inner", validate="1:m",
         )
         .group_by(*PIECE_KEYS, "factor_id")
         .agg(pl.col("value_e9").first())
     )  # fmt: skip
-    scales = components.select("version_id", "component_id", "tiers_per", "is_peak")
+    rounding = components.select("version_id", "component_id", "tiers_round_mode", "tiers_round_step")
     return (
-        pieces.join(scales, on=["version_id", "component_id"], how="left", validate="m:1")
+        pieces.join(rounding, on=["version_id", "component_id"], how="left", validate="m:1")
         .join(book.prices, on=["version_id", "component_id", "season"], how="inner", validate="m:m")
         .join(values, on=[*PIECE_KEYS, "factor_id"], how="left", validate="m:1")
         .with_columns(
             pl.coalesce("price_e9", "value_e9").alias("price_e9"),
-            _scaled("from_quantity").alias("lower"),
-            _scaled("to_quantity").alias("upper"),
+            scaled_edge("from_quantity", None).alias("lower"),
+            scaled_edge("to_quantity", None).alias("upper"),
         )
-        .select(*PIECE_KEYS, "tou", "tier", "price_e9", "factor_id", "lower", "upper")
-    )
+        .select(*PIECE_KEYS, "key", "tou", "tier", "price_e9", "fixed_e9", "factor_id", "price_id", "edge_id",
+                pl.col("to_quantity").alias("edge"), "lower", "upper")
+    )  # fmt: skip
 
 
-def _scaled(edge: str) -> pl.Expr:
-    """Return a tier edge scaled to its piece. No quantity reaches 2 x QUANTITY_MAX, so edges are cut there."""
-    days, cycle_days = wide("piece_days"), wide("cycle_days")
+def scaled_edge(edge: str, scale: str | None) -> pl.Expr:
+    """Return a tier edge scaled to its piece, and by `scale` (Int128 x 10^12) when one is named, rounded once.
+
+    No quantity reaches 2 x QUANTITY_MAX, so edges are cut there; the float tells only what lies far beyond it.
+    """
+    part, whole = wide("tiers_part").fill_null(int128(1)), wide("tiers_whole").fill_null(int128(1))
+    numerator, denominator = wide(edge) * part, whole
+    is_far = pl.lit(False)
+    if scale is not None:
+        factor = pl.max_horizontal(wide(scale), int128(0))
+        size = pl.col(edge).cast(pl.Float64) * pl.col("tiers_part").fill_null(1) * factor.cast(pl.Float64)
+        is_far = size > 1e37
+        numerator = pl.when(is_far).then(int128(0)).otherwise(numerator * factor)
+        denominator = denominator * int128(10**12)
+    step = wide("tiers_round_step")
+    stepped = _to_step(numerator, denominator, step)
     scaled = (
-        pl.when("is_peak")
-        .then(wide(edge))
-        .when(pl.col("tiers_per") == "day")
-        .then(wide(edge) * days)
-        .when(days != cycle_days)
-        .then(divide_half_up(wide(edge) * days, cycle_days))
-        .otherwise(wide(edge))
+        pl.when(pl.col("tiers_round_mode").is_null()).then(divide_half_up(numerator, denominator)).otherwise(stepped)
     )
-    return pl.when(pl.col(edge).is_not_null()).then(pl.min_horizontal(scaled, int128(2 * QUANTITY_MAX)).cast(pl.Int64))
+    highest = int128(2 * QUANTITY_MAX)
+    cut = pl.when(is_far).then(highest).otherwise(pl.min_horizontal(scaled, highest))
+    return pl.when(pl.col(edge).is_not_null()).then(cut.cast(pl.Int64))
+
+
+def _to_step(numerator: pl.Expr, denominator: pl.Expr, step: pl.Expr) -> pl.Expr:
+    """Return numerator / denominator rounded once to a multiple of `step` by `tiers_round_mode`."""
+    return rounded_to_step(numerator, step * denominator, pl.col("tiers_round_mode")) // denominator

@@ -17,7 +17,7 @@ UNIT_SIZE_SCALE = 10**6
 
 MEASURE_NO: dict[str, int] = {measure.value: place for place, measure in enumerate(Measure)}
 
-_OVER_BASE = ["percent", "minimum"]
+_OVER_BASE = ["percent", "minimum", "maximum"]
 
 
 def _refuse(found: pl.DataFrame, expected: str, hint: str) -> None:
@@ -48,7 +48,9 @@ def check_book(book: RateBook) -> None:
 
 def _check_quantities(book: RateBook) -> None:
     _refuse(
-        book.quantities.filter(UNIT_SIZE_SCALE % pl.col("unit_size") != 0).with_columns(
+        book.quantities.filter(
+            (pl.col("kind") == "measured") & (UNIT_SIZE_SCALE % pl.col("unit_size") != 0)
+        ).with_columns(
             pl.format("quantity `{}` has {} smallest units in its unit", "quantity_id", "unit_size").alias("thing")
         ),
         "expected a divisor of 1000000",
@@ -110,8 +112,10 @@ def _check_versions(book: RateBook) -> None:
 
 
 def _check_tiers(book: RateBook) -> None:
-    of_price = ["version_id", "component_id", "season", "tou"]
-    following = book.prices.sort(*of_price, "tier").with_columns(
+    of_price = ["version_id", "component_id", "key", "season", "tou"]
+    # Edges by formula are known for each agreement only: rating keeps them in order.
+    numbers = book.prices.filter(pl.col("edge_id").is_null().all().over(of_price))
+    following = numbers.sort(*of_price, "tier").with_columns(
         pl.col("to_quantity").shift(1).over(of_price).fill_null(0).alias("lower"),
         (pl.col("tier") == pl.col("tier").max()).over(of_price).alias("is_last"),
     )
@@ -132,7 +136,13 @@ def _check_tiers(book: RateBook) -> None:
 def _check_percentages(book: RateBook) -> None:
     counts = book.prices.group_by("version_id", "component_id").agg(
         pl.len().alias("count"),
-        ((pl.col("season") == ANY) & (pl.col("tou") == ANY) & pl.col("price_e9").is_not_null()).all().alias("plain"),
+        (
+            (pl.col("season") == ANY)
+            & (pl.col("tou") == ANY)
+            & (pl.col("price_e9").is_not_null() | pl.col("price_id").is_not_null())
+        )
+        .all()
+        .alias("plain"),
     )
     over_base = book.components.filter(pl.col("kind").is_in(_OVER_BASE)).join(
         counts, on=["version_id", "component_id"], how="left", validate="1:1"
@@ -157,11 +167,18 @@ def _check_shared_tiers(book: RateBook) -> None:
     shared = book.components.filter(pl.col("tier_method") == "pro_rata").select("version_id", "component_id")
     edges = (
         book.prices.join(shared, on=["version_id", "component_id"], how="inner", validate="m:1")
-        .sort("version_id", "component_id", "season", "tou", "tier")
-        .group_by("version_id", "component_id", "season", "tou", maintain_order=True)
-        .agg(pl.format("{}-{}", "from_quantity", pl.col("to_quantity").cast(pl.String).fill_null("")).alias("edges"))
+        .sort("version_id", "component_id", "key", "season", "tou", "tier")
+        .group_by("version_id", "component_id", "key", "season", "tou", maintain_order=True)
+        .agg(
+            pl.format(
+                "{}-{}-{}",
+                "from_quantity",
+                pl.col("to_quantity").cast(pl.String).fill_null(""),
+                pl.col("edge_id").fill_null(""),
+            ).alias("edges")
+        )
         .with_columns(pl.col("edges").list.join(" "))
-        .group_by("version_id", "component_id", "season")
+        .group_by("version_id", "component_id", "key", "season")
         .agg(pl.col("edges").n_unique())
     )
     _refuse(
@@ -182,7 +199,7 @@ def ready_components(book: RateBook) -> pl.DataFrame:
     """
     exponents = book.versions.select("version_id", "currency_exponent")
     prices = (
-        book.prices.sort("version_id", "component_id", "season", "tou", "tier")
+        book.prices.sort("version_id", "component_id", "key", "season", "tou", "tier")
         .group_by("version_id", "component_id", maintain_order=True)
         .agg(pl.col("price_e9").first().alias("single_price_e9"))
     )
@@ -192,8 +209,8 @@ def ready_components(book: RateBook) -> pl.DataFrame:
     own = [
         pl.col(name).cast(pl.String).fill_null("")
         for name in (
-            "component_id", "kind", "single_price_e9", "tiers_per", "round_mode", "round_step_minor",
-            "category", "tax_code", "gl_account",
+            "component_id", "kind", "single_price_e9", "price_share", "price_whole_e4", "round_mode",
+            "round_step_minor", "category", "tax_code", "gl_account", "amount_id", "when_id", "gross_total_e9",
         )
     ]  # fmt: skip
     components = components.with_columns(pl.concat_str(own, separator=";").alias("own_key"))

@@ -12,15 +12,17 @@ import polars as pl
 
 from model.money import EXACT_DECIMALS, RATE_DECIMALS, RoundMode
 
-# |price_e9 x quantity| that is rated. Times 10^6 and at most 10^4 days of a share it stays below 2^127 = 1.7 x 10^38.
-PRODUCT_MAX = 10**28
-# |quantity| that is rated: a million times what a large city uses in a year. Times any int64 price it fits Int128.
-QUANTITY_MAX = 10**15
+# |price_e9 x quantity| of one smallest unit in a printed one: 10^10 major units. Times 10^6 for the 15 decimals of an
+# amount and at most 10^8 for its share it stays below 2^127 = 1.7 x 10^38.
+PRODUCT_MAX = 10**19
+# |quantity| that is rated, in smallest units: 10^15 kWh, or 10^9 of what carries 9 decimals. Times any int64 price it
+# fits Int128.
+QUANTITY_MAX = 10**18
+SHARE_MAX = 10**8
 # |price_e9|: what DECIMAL(18, 9) holds.
 PRICE_E9_MAX = 10**18 - 1
 # |amount| of a line in major units: as minor units, millions of such lines still add up inside int64.
 AMOUNT_MAX_MAJOR = 10**10
-SHARE_DAYS_MAX = 10**4
 
 _RATE_UNIT = Decimal(1).scaleb(-RATE_DECIMALS)
 _EXACT_UNIT = Decimal(1).scaleb(-EXACT_DECIMALS)
@@ -49,6 +51,22 @@ def divide_toward_zero(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 def is_cut(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     """Return whether `divide_toward_zero` leaves a remainder: the true value lies further from zero."""
     return (numerator % denominator) != 0
+
+
+def rounded_to_step(value: pl.Expr, step: pl.Expr, mode: pl.Expr) -> pl.Expr:
+    """Return an exact Int128 value as a multiple of `step` (Int128, above zero), rounded by `mode`."""
+    size = value.abs()
+    whole, rest = size // step, size % step
+    goes_up = (
+        pl.when(mode == RoundMode.HALF_UP.value)
+        .then(rest * 2 >= step)
+        .when(mode == RoundMode.HALF_EVEN.value)
+        .then((rest * 2 > step) | ((rest * 2 == step) & (whole % 2 == 1)))
+        .when(mode == RoundMode.UP.value)
+        .then(rest > 0)
+        .otherwise(pl.lit(False))
+    )
+    return value.sign() * (whole + goes_up.cast(pl.Int128)) * step
 
 
 def step_e15() -> pl.Expr:

@@ -10,20 +10,50 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
-from model.rating import DueAgreements, Segments
+from model.rating import DueAgreements, DueAttributes, Segments
 from model.schema import arranged
-from model.tariff import TariffVersions
+from model.tariff import RateBook, TariffVersions
 from rating.parking import park
+from rating.uses import used_factors
 
-CALENDAR_KEYS = ["tariff_id", "tz_name", "start_date", "end_date", "cycle_start_date", "cycle_end_date"]
+CALENDAR_KEYS = [
+    "tariff_id", "tz_name", "start_date", "end_date", "cycle_start_date", "cycle_end_date", "factor_keys",
+]  # fmt: skip
 
 
-def number_due(due: DataFrame[DueAgreements]) -> pl.DataFrame:
-    """Return the due agreements with `due_no` in order of bill, agreement and date, and `cal_no` of their calendar."""
+def number_due(due: DataFrame[DueAgreements], attributes: DataFrame[DueAttributes], book: RateBook) -> pl.DataFrame:
+    """Return the due agreements with `due_no` in order of bill, agreement and date, and `cal_no` of their calendar.
+
+    `factor_keys`: the texts of the contract by which the tariff chooses its dated factors, `area=north;zone=2`: what
+    they change is a date of the calendar.
+    """
     ordered = due.sort("bill_id", "agreement_id", "start_date").with_row_index("due_no")
-    return ordered.with_columns(
-        pl.col("due_no").cast(pl.Int64),
-        pl.struct(CALENDAR_KEYS).rank("dense").cast(pl.Int64).alias("cal_no"),
+    ordered = ordered.with_columns(pl.col("due_no").cast(pl.Int64))
+    keyed = ordered.join(_factor_keys(ordered, attributes, book), on="due_no", how="left", validate="1:1").with_columns(
+        pl.col("factor_keys").fill_null("")
+    )
+    return keyed.with_columns(pl.struct(CALENDAR_KEYS).rank("dense").cast(pl.Int64).alias("cal_no")).sort("due_no")
+
+
+def _factor_keys(due: pl.DataFrame, attributes: DataFrame[DueAttributes], book: RateBook) -> pl.DataFrame:
+    names = (
+        used_factors(book)
+        .filter(pl.col("by").is_not_null())
+        .join(book.versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1")
+        .join(book.attributes.select("version_id", pl.col("name").alias("by"), "default_text"),
+              on=["version_id", "by"], how="left", validate="m:1")
+        .group_by("tariff_id", "by")
+        .agg(pl.col("default_text").last())
+    )  # fmt: skip
+    texts = attributes.select("agreement_id", "start_date", pl.col("name").alias("by"), "text")
+    found = due.select("due_no", "tariff_id", "agreement_id", "start_date").join(
+        names, on="tariff_id", how="inner", validate="m:m"
+    ).join(texts, on=["agreement_id", "start_date", "by"], how="left", validate="m:1")  # fmt: skip
+    said = found.with_columns(pl.coalesce("text", "default_text").alias("text")).filter(pl.col("text").is_not_null())
+    return (
+        said.sort("due_no", "by")
+        .group_by("due_no", maintain_order=True)
+        .agg(pl.format("{}={}", "by", "text").str.join(";").alias("factor_keys"))
     )
 
 
@@ -60,8 +90,9 @@ def cut_segments(cals: pl.DataFrame, versions: DataFrame[TariffVersions]) -> pl.
             pl.int_range(1, pl.len() + 1).over("cal_no").cast(pl.Int32).alias("segment_no"),
             _days("start_date", "end_date").alias("days"),
         )
-        .select("cal_no", "segment_no", "version_id", "start_date", "end_date", "days", "cycle_days", "tz_name")
-    )
+        .select("cal_no", "segment_no", "version_id", "start_date", "end_date", "days", "cycle_days", "tz_name",
+                "factor_keys")
+    )  # fmt: skip
 
 
 def days_without_version(due: pl.DataFrame, cals: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import polars as pl
 
 from model.codes import Measure
-
 from rating.ratebook import MEASURE_NO
 
 FIRST_MADE_NO = 1000

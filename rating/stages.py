@@ -13,9 +13,11 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.rating import (
+    BankBalances,
     BillLines,
     Determinants,
     DueAgreements,
+    DueAttributes,
     DueChannels,
     Rated,
     RatingInput,
@@ -24,14 +26,16 @@ from model.rating import (
 )
 from model.reads import RegisterUsage
 from model.schema import checked, empty
-from model.tariff import RateBook
+from model.tariff import Quantities, RateBook
 from rating.amounts import CORE_SCHEMA
 from rating.calendar import Calendar, days_without_factor, lay_out, slices_table
+from rating.carried import carried_in, kept_banks, kept_history
 from rating.charges import price_charges
 from rating.determinants import determinants_table, find_determinants
-from rating.given import GivenQuantities, given_determinants
+from rating.given import GivenQuantities, given_carried, given_determinants
 from rating.lines import lines_table, without_lines
 from rating.parking import PARKS_SCHEMA, first_parks, no_parks, parked_table, sibling_parks
+from rating.personal import conditions
 from rating.ratebook import check_book, ready_components
 from rating.segments import (
     calendars,
@@ -43,6 +47,7 @@ from rating.segments import (
     segments_table,
 )
 from rating.taxes import price_over_bases
+from rating.values import Known, stated_attributes
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,19 @@ class Work:
     calendar: Calendar | None = None
     determinants: pl.DataFrame | None = None
     lines: pl.DataFrame | None = None
+    carried: pl.DataFrame | None = None
+    """What earlier cycles left (see `rating.carried`)."""
+    idle: pl.DataFrame | None = None
+    """Charges whose condition is not met: due_no, version_id, component_id."""
+    banks: DataFrame[BankBalances] | None = None
+
+    def known(self) -> Known:
+        """Return what formulas may ask."""
+        assert self.calendar is not None, "segments come before values"
+        assert self.determinants is not None, "determinants come before values"
+        assert self.carried is not None, "determinants come before values"
+        attributes = stated_attributes(self.due, self.given.attributes)
+        return Known(self.given.book, self.calendar, self.due, self.determinants, attributes, self.carried)
 
     def without(self, parks: pl.DataFrame, stage: str) -> Work:
         """Return the work without the agreements that `stage` parked."""
@@ -101,22 +119,38 @@ def _cut(work: Work) -> tuple[Work, list[pl.DataFrame]]:
 
 def _measure(work: Work) -> tuple[Work, list[pl.DataFrame]]:
     assert work.calendar is not None, "segments come before determinants"
-    found, parks = find_determinants(work.due, work.calendar, work.given)
-    return replace(work, determinants=found), parks
+    found, parks = find_determinants(work.due, work.calendar, _measured_only(work.given))
+    return replace(work, determinants=found, carried=carried_in(work.due, work.given)), parks
+
+
+def _measured_only(given: RatingInput) -> RatingInput:
+    """Return the input with the quantities that channels measure; the others are found from these."""
+    quantities = checked(Quantities, given.book.quantities.filter(pl.col("kind") == "measured"))
+    return replace(given, book=replace(given.book, quantities=quantities))
+
+
+def _judge(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+    idle, parks = conditions(work.known(), work.components)
+    return replace(work, idle=idle), parks
 
 
 def _charge(work: Work) -> tuple[Work, list[pl.DataFrame]]:
-    assert work.calendar is not None, "segments come before charges"
-    assert work.determinants is not None, "determinants come before charges"
-    lines, parks = price_charges(work.due, work.calendar, work.determinants, work.components, work.given.book)
+    assert work.idle is not None, "conditions come before charges"
+    lines, parks = price_charges(work.known(), work.components, work.idle)
     return replace(work, lines=lines), parks
 
 
 def _tax(work: Work) -> tuple[Work, list[pl.DataFrame]]:
-    assert work.calendar is not None, "segments come before taxes"
+    assert work.idle is not None, "conditions come before taxes"
     assert work.lines is not None, "charges come before taxes"
-    lines, parks = price_over_bases(work.due, work.calendar, work.lines, work.components, work.given.book.bases)
+    lines, parks = price_over_bases(work.known(), work.lines, work.components, work.idle)
     return replace(work, lines=lines), parks
+
+
+def _carry(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+    assert work.lines is not None, "charges come before balances"
+    banks, parks = kept_banks(work.known(), work.due, work.lines, work.components)
+    return replace(work, banks=banks), [parks]
 
 
 def _bill(work: Work) -> tuple[Work, list[pl.DataFrame]]:
@@ -129,8 +163,10 @@ def _bill(work: Work) -> tuple[Work, list[pl.DataFrame]]:
 STAGES: tuple[Stage, ...] = (
     Stage("segments", "cut due periods at tariff versions, seasons and dated factors", _cut),
     Stage("determinants", "sum intervals by time-of-use period, find maxima, share register readings", _measure),
+    Stage("conditions", "ask the conditions of charges", _judge),
     Stage("charges", "price quantities, days and cycles by season, period and tier; round each line once", _charge),
-    Stage("taxes", "add percentages and minimums on the rounded lines, level by level", _tax),
+    Stage("taxes", "add percentages, floors and caps on the rounded lines, level by level", _tax),
+    Stage("balances", "find what is carried into the next cycle", _carry),
     Stage("bills", "set aside whole bills of which an agreement is parked", _bill),
 )
 
@@ -148,7 +184,13 @@ def rate(given: RatingInput) -> Rated:
     return _run(given, STAGES)
 
 
-def rate_given(due: DataFrame[DueAgreements], book: RateBook, quantities: DataFrame[GivenQuantities]) -> Rated:
+def rate_given(
+    due: DataFrame[DueAgreements],
+    book: RateBook,
+    quantities: DataFrame[GivenQuantities],
+    attributes: DataFrame[DueAttributes] | None = None,
+    banks: DataFrame[BankBalances] | None = None,
+) -> Rated:
     """Return lines for quantities that are given instead of measured: worked bills, a quote.
 
     Only the measuring stage differs from `rate`. A quantity is for the whole due period of its agreement; where that
@@ -163,16 +205,24 @@ def rate_given(due: DataFrame[DueAgreements], book: RateBook, quantities: DataFr
 
     def take(work: Work) -> tuple[Work, list[pl.DataFrame]]:
         assert work.calendar is not None, "segments come before determinants"
-        found, parks = given_determinants(work.due, work.calendar, work.given, quantities)
-        return replace(work, determinants=found), parks
+        names = work.given.book.quantities.filter(pl.col("kind").is_in(["history", "bank"])).select("quantity_id")
+        of_channels = checked(GivenQuantities, quantities.join(names.unique(), on="quantity_id", how="anti"))
+        found, parks = given_determinants(work.due, work.calendar, _measured_only(work.given), of_channels)
+        carried = given_carried(work.due, work.given, quantities, carried_in(work.due, work.given))
+        return replace(work, determinants=found, carried=carried), parks
 
     stages = tuple(replace(stage, run=take) if stage.run is _measure else stage for stage in STAGES)
-    return _run(RatingInput(due, empty(DueChannels), {}, empty(RegisterUsage), book), stages)
+    given = RatingInput(
+        due, empty(DueChannels), {}, empty(RegisterUsage), book,
+        attributes=empty(DueAttributes) if attributes is None else attributes,
+        banks=empty(BankBalances) if banks is None else banks,
+    )  # fmt: skip
+    return _run(given, stages)
 
 
 def _run(given: RatingInput, stages: tuple[Stage, ...]) -> Rated:
     check_book(given.book)
-    due = number_due(checked(DueAgreements, given.due))
+    due = number_due(checked(DueAgreements, given.due), checked(DueAttributes, given.attributes), given.book)
     checked(DueChannels, given.channels)
     parked = no_parks().with_columns(pl.lit("").alias("stage"))
     if due.is_empty():
@@ -191,11 +241,15 @@ def _tables(work: Work) -> Rated:
     assert work.lines is not None, "rating ran no stage"
     due = work.due.join(offset_segments(work.all_due, work.calendar.segments), on="due_no", how="left", validate="1:1")
     assert len(due) + len(work.parked) == len(work.all_due), "an agreement is neither billed nor parked, or both"
+    assert work.banks is not None, "rating ran no stage"
     lines = work.lines.select(list(CORE_SCHEMA))
+    billed = work.banks.join(work.due.select("agreement_id"), on="agreement_id", how="semi")
     return Rated(
         segments_table(due, work.calendar.segments),
         slices_table(due, work.calendar.slices),
         determinants_table(due, work.determinants),
         lines_table(due, lines, work.components, work.given.book.versions),
         parked_table(work.all_due, work.parked),
+        kept_history(work.known(), work.due),
+        checked(BankBalances, billed),
     )

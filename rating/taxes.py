@@ -1,158 +1,171 @@
-"""Percentages and minimums: charges on the rounded amounts of other charges, level by level.
+"""Charges over other charges: percentages, floors, caps, amounts by formula, and the rounding of the sum.
 
-Each is computed once for an agreement and bill, over all its segments, and rounded once. Where a number, a rounding,
-a ledger account or what is charged above it changes between tariff versions, it is computed once for each
-(`group_key` of `rating.ratebook.ready_components`).
+Each is computed once for an agreement and bill, over all its segments, and rounded once, level by level. Where a
+number, a rounding, a ledger account or what is charged above it changes between tariff versions, it is computed once
+for each (`group_key` of `rating.ratebook.ready_components`).
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from rating.amounts import CORE_SCHEMA, rounded, within_bounds
-from rating.calendar import Calendar
-from rating.rounding import divide_toward_zero, int128, is_cut, wide
+from model.codes import ParkReason
+from rating.amounts import CORE_SCHEMA, rounded
+from rating.bases import GROUP, counted_lines, group_values, grouped
+from rating.parking import park
+from rating.rounding import divide_toward_zero, int128, is_cut, rounded_to_step, wide
+from rating.values import Known
 
-_GROUP = ["bill_id", "agreement_id", "component_id", "group_key"]
+_HUNDRED_E9 = 100 * 10**9
+# |base in minor units x percent x 10^9|: an amount of 10^10 major units. As 10^-15 it stays below 2^127.
+_BASE_PRODUCT_MAX = 10**23
 
 
 def price_over_bases(
-    due: pl.DataFrame, calendar: Calendar, lines: pl.DataFrame, components: pl.DataFrame, bases: pl.DataFrame
+    known: Known, lines: pl.DataFrame, components: pl.DataFrame, idle: pl.DataFrame
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Return `lines` and those of percentages and minimums (CORE_SCHEMA), and the parks.
+    """Return `lines` and those of all charges above level 1 (CORE_SCHEMA), and the parks.
 
-    One pass for each level over all agreements. A line over a base bears the last version in which it stands.
+    One pass for each level over all agreements. A line over a base bears the last version in which it stands. `idle`:
+    due_no, version_id, component_id of those whose condition is not met.
     """
     parks: list[pl.DataFrame] = []
-    over_base = components.filter(pl.col("kind").is_in(["percent", "minimum"]))
-    for level in sorted(over_base["level"].unique().to_list()):
-        at_level = over_base.filter(pl.col("level") == level)
-        found = _with_bases(_standing(due, calendar, at_level), due, lines, components, bases)
-        fitting, too_large = within_bounds(found)
-        amounts, too_large_amounts = rounded(_amounts(fitting), components)
-        is_empty = (pl.col("quantity") == 0) & (pl.col("amount_minor") == 0)
-        lines = pl.concat([lines, amounts.filter(~is_empty)], how="vertical")
-        parks += [too_large, too_large_amounts]
+    above = components.filter(pl.col("level") > 1)
+    for level in sorted(above["level"].unique().to_list()):
+        at_level = above.filter(pl.col("level") == level)
+        standing, groups = grouped(known, at_level, idle)
+        counted = counted_lines(known, standing, groups, lines, components)
+        valued, undefined = group_values(known, standing, counted, lines, components)
+        fitting, too_large = _within_bounds(valued)
+        priced = pl.concat([_percentages(fitting), _limits(fitting), _by_formula(fitting)], how="diagonal_relaxed")
+        amounts, too_large_amounts = rounded(_as_lines(priced), components)
+        added = pl.concat([amounts, _roundings(fitting)], how="vertical")
+        lines = pl.concat([lines, _without_empty(added, components)], how="vertical")
+        parks += [*undefined, too_large, too_large_amounts]
     return lines, parks
 
 
-def _standing(due: pl.DataFrame, calendar: Calendar, at_level: pl.DataFrame) -> pl.DataFrame:
-    """Return where the components of a level stand: a row for each agreement, segment and component."""
-    return (
-        due.select("due_no", "cal_no", "bill_id", "agreement_id")
-        .join(calendar.segments, on="cal_no", how="inner", validate="m:m")
-        .join(at_level, on="version_id", how="inner", validate="m:m")
-        .sort(*_GROUP, "start_date")
+def _within_bounds(groups: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the groups whose products cannot wrap, and parks for the others."""
+    is_percent = pl.col("kind") == "percent"
+    fits = ~is_percent | ((wide("quantity") * wide("price_e9")).abs() <= int128(_BASE_PRODUCT_MAX))
+    large = groups.filter(~fits)
+    detail = pl.format(
+        "charge {}: {} percent of {} is beyond what a line may hold", "component_id", "price_e9", "quantity"
+    )
+    own = pl.coalesce("gross_total_e9", "price_e9")
+    too_inside = groups.filter(fits & is_percent & pl.col("is_gross") & (own >= _HUNDRED_E9))
+    inside = pl.format("charge {}: percentages inside their own base reach 100", "component_id")
+    kept = groups.filter(fits).join(too_inside.select(GROUP), on=GROUP, how="anti")
+    return kept, pl.concat(
+        [
+            park(large, ParkReason.AMOUNT_TOO_LARGE, detail),
+            park(too_inside, ParkReason.FORMULA_UNDEFINED, inside),
+        ]
     )
 
 
-def _with_bases(
-    standing: pl.DataFrame, due: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame, bases: pl.DataFrame
-) -> pl.DataFrame:
-    """Return one row for each group: its dates, its number, and the sum of its base in minor units.
+def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
+    """Return percentages with exact amounts; the division comes last, toward zero.
 
-    An agreement has a version in several segments only when it is due for several periods, so a line belongs to a
-    group by agreement and version.
+    Of a base B: B x r; inside its own base: B x r / (1 - R), R being the sum of all percentages inside it; contained
+    in the base already: B x r / (1 + r).
     """
-    groups = standing.group_by(_GROUP, maintain_order=True).agg(
-        pl.col("due_no", "version_id", "kind", "tiers_per", "cycle_days", "currency_exponent").last(),
-        pl.col("single_price_e9").last().alias("price_e9"),
-        pl.col("start_date").min().alias("period_start_date"),
-        pl.col("end_date").max().alias("period_end_date"),
-        pl.col("days").sum().alias("floor_days"),
-    )
-    members = (
-        standing.select(*_GROUP, "version_id")
-        .unique()
-        .join(bases, on=["version_id", "component_id"], how="inner", validate="m:m")
-    )
-    counted = (
-        lines.select("due_no", "version_id", pl.col("component_id").alias("base_component_id"), "amount_minor",
-                     "is_estimated", "reads_seq")
-        .join(due.select("due_no", "bill_id", "agreement_id"), on="due_no", how="left", validate="m:1")
-        .join(members, on=["bill_id", "agreement_id", "version_id", "base_component_id"], how="inner", validate="m:m")
-        .group_by(_GROUP)
-        .agg(pl.col("amount_minor").sum().alias("quantity"), pl.col("is_estimated").any(), pl.col("reads_seq").max())
-    )  # fmt: skip
-    return (
-        groups.join(counted, on=_GROUP, how="left", validate="1:1")
-        .join(_base_names(standing, components, bases), on=_GROUP, how="left", validate="1:1")
-        .with_columns(
-            pl.col("quantity").fill_null(0),
-            pl.col("floor_days").alias("share_days"),
-            pl.col("is_estimated").fill_null(False),
-            pl.col("reads_seq").fill_null(0),
-            pl.col("determinant").fill_null(""),
-        )
-    )
-
-
-def _base_names(standing: pl.DataFrame, components: pl.DataFrame, bases: pl.DataFrame) -> pl.DataFrame:
-    """Return the names of the components that each group counts, in the order of the bill.
-
-    They follow from the versions of a group, so they are listed once for each of the few sets of versions.
-    """
-    versions = (
-        standing.group_by(_GROUP, maintain_order=True)
-        .agg(pl.col("version_id").unique().sort().alias("versions"))
-        .with_columns(pl.col("versions").list.join("|").alias("version_set"))
-    )
-    kinds = versions.select("component_id", "version_set", "versions").unique(["component_id", "version_set"])
-    places = components.select("version_id", pl.col("component_id").alias("base_component_id"), "position")
-    names = (
-        kinds.explode("versions")
-        .rename({"versions": "version_id"})
-        .join(bases, on=["version_id", "component_id"], how="inner", validate="m:m")
-        .join(places, on=["version_id", "base_component_id"], how="left", validate="m:1")
-        .group_by("component_id", "version_set", "base_component_id")
-        .agg(pl.col("position").min())
-        .sort("component_id", "version_set", "position", "base_component_id")
-        .group_by("component_id", "version_set", maintain_order=True)
-        .agg(pl.col("base_component_id").str.join(",").alias("determinant"))
-    )
-    named = versions.join(names, on=["component_id", "version_set"], how="left", validate="m:1")
-    return named.select(*_GROUP, "determinant")
-
-
-def _amounts(groups: pl.DataFrame) -> pl.DataFrame:
-    """Return the groups as lines with exact amounts; a minimum that its base reaches has none.
-
-    percent: base x percent / 100, exact. minimum: price x days, or price x days / days of the cycle, less the base;
-    the division comes last, toward zero.
-    """
-    percent = groups.filter(pl.col("kind") == "percent").with_columns(
-        (wide("quantity") * wide("price_e9") * _power_of_ten(4)).alias("amount_e15"),
-        pl.lit(False).alias("amount_is_cut"),
+    percent = groups.filter(pl.col("kind") == "percent")
+    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15())
+    inside = pl.when("is_gross").then(pl.coalesce("gross_total_e9", "price_e9")).otherwise(0)
+    whole = _HUNDRED_E9 - inside + pl.when("is_included").then("price_e9").otherwise(0)
+    numerator, denominator = base * wide("price_e9"), whole.cast(pl.Int128)
+    return percent.with_columns(
+        divide_toward_zero(numerator, denominator).alias("amount_e15"),
+        is_cut(numerator, denominator).alias("amount_is_cut"),
         pl.lit("%").alias("unit"),
-        pl.lit(None, pl.Int32).alias("share_days"),
+        pl.lit(None, pl.Int64).alias("share_part"),
+        pl.lit(None, pl.Int64).alias("share_whole"),
     )
-    per_cycle = pl.col("tiers_per") == "cycle"
-    divisor = pl.when(per_cycle).then(wide("cycle_days")).otherwise(int128(1))
-    floor = wide("price_e9") * int128(10**6) * wide("floor_days")
-    base = wide("quantity") * _power_of_ten(15) * divisor
-    minimum = (
-        groups.filter(pl.col("kind") == "minimum")
-        .filter(floor > base)
+
+
+def _limits(groups: pl.DataFrame) -> pl.DataFrame:
+    """Return floors that the base does not reach, and caps that it exceeds: the limit less the base."""
+    is_floor = pl.col("kind") == "minimum"
+    part, whole = wide("share_part").fill_null(int128(1)), wide("share_whole").fill_null(int128(1))
+    limit = wide("price_e9") * int128(10**6) * part
+    base = wide("quantity") * _minor_e15() * whole
+    applies = pl.when(is_floor).then(limit > base).otherwise(limit < base)
+    by_day = pl.col("price_share") == "day"
+    return (
+        groups.filter(pl.col("kind").is_in(["minimum", "maximum"]))
+        .filter(applies)
         .with_columns(
-            divide_toward_zero(floor - base, divisor).alias("amount_e15"),
-            is_cut(floor - base, divisor).alias("amount_is_cut"),
-            pl.when(per_cycle).then(pl.lit("cycle")).otherwise(pl.lit("day")).alias("unit"),
-            pl.when(per_cycle & (pl.col("floor_days") != pl.col("cycle_days"))).then("floor_days").alias("share_days"),
+            divide_toward_zero(limit - base, whole).alias("amount_e15"),
+            is_cut(limit - base, whole).alias("amount_is_cut"),
+            pl.when(by_day).then(pl.lit("day")).otherwise(pl.lit("cycle")).alias("unit"),
+            pl.when(~by_day).then("share_part").alias("share_part"),
+            pl.when(~by_day).then("share_whole").alias("share_whole"),
         )
     )
-    lines = pl.concat([percent, minimum], how="vertical_relaxed").with_columns(
+
+
+def _by_formula(groups: pl.DataFrame) -> pl.DataFrame:
+    """Return amounts by formula."""
+    return groups.filter(pl.col("kind") == "amount").with_columns(
+        (pl.col("value") * 1000).alias("amount_e15"),
+        pl.lit(False).alias("amount_is_cut"),
+        pl.lit("amount").alias("unit"),
+        pl.lit(1, pl.Int64).alias("quantity"),
+        pl.lit(0, pl.Int64).alias("price_e9"),
+        pl.lit(None, pl.Int64).alias("share_part"),
+        pl.lit(None, pl.Int64).alias("share_whole"),
+    )
+
+
+def _roundings(groups: pl.DataFrame) -> pl.DataFrame:
+    """Return what rounds the sum of an agreement's other charges to its step."""
+    rows = groups.filter(pl.col("kind") == "rounding")
+    step = wide("round_step_minor")
+    change = rounded_to_step(wide("quantity"), step, pl.col("round_mode")) - wide("quantity")
+    lines = _as_lines(
+        rows.with_columns(
+            change.cast(pl.Int64).alias("amount_minor"),
+            (change * _minor_e15()).alias("amount_e15"),
+            pl.lit(False).alias("amount_is_cut"),
+            pl.lit("total").alias("determinant"),
+            pl.lit("amount").alias("unit"),
+            pl.lit(0, pl.Int64).alias("price_e9"),
+            pl.lit(None, pl.Int64).alias("share_part"),
+            pl.lit(None, pl.Int64).alias("share_whole"),
+        )
+    )
+    return lines.select(pl.col(name).cast(dtype) for name, dtype in CORE_SCHEMA.items())
+
+
+def _as_lines(priced: pl.DataFrame) -> pl.DataFrame:
+    lines = priced.with_columns(
         pl.lit("").alias("season"),
         pl.lit("").alias("tou"),
         pl.lit(0, pl.Int32).alias("tier"),
         pl.lit(1, pl.Int64).alias("unit_size"),
+        pl.lit(0, pl.Int64).alias("fixed_e9"),
         pl.lit(None, pl.String).alias("factor_id"),
-        pl.when(pl.col("share_days").is_not_null()).then("cycle_days").alias("cycle_days"),
         pl.lit("none").alias("split_method"),
     )
-    return lines.select(*(name for name in CORE_SCHEMA if name != "amount_minor"), "amount_is_cut")
+    kept = [name for name in CORE_SCHEMA if name != "amount_minor" or name in lines.columns]
+    return lines.select(*kept, "amount_is_cut")
 
 
-def _power_of_ten(whole: int) -> pl.Expr:
-    """Return 10^(whole - currency_exponent) as Int128."""
-    powers = {exponent: 10 ** (whole - exponent) for exponent in range(5)}
+def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
+    """Drop lines of no amount over no base, unless their charge is printed when it is zero."""
+    rules = components.select("version_id", "component_id", "kind", "is_kept")
+    nothing = (pl.col("quantity") == 0) | pl.col("kind").is_in(["amount", "rounding"])
+    is_empty = nothing & (pl.col("amount_minor") == 0)
+    return (
+        lines.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
+        .filter(~is_empty | pl.col("is_kept"))
+        .drop("kind", "is_kept")
+    )
+
+
+def _minor_e15() -> pl.Expr:
+    """Return what one minor unit is x 10^15, as Int128."""
+    powers = {exponent: 10 ** (15 - exponent) for exponent in range(5)}
     return pl.col("currency_exponent").replace_strict(powers, return_dtype=pl.Int64).cast(pl.Int128)

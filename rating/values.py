@@ -9,19 +9,22 @@ Values are Int128 x 10^12 in printed units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
 from model.formula import FORMULA_SCALE
+from model.rating import DueAttributes
 from model.tariff import RateBook
 from rating.aggregates import aggregate
 from rating.calendar import Calendar
 from rating.formulas import evaluate
 from rating.parking import no_parks, park
+from rating.pieces import months_e4
 from rating.rounding import int128, rounded_to_step, wide
+from rating.uses import reached_quantities
 
 # What a scope must say of its dates; each is a name in formulas.
 CALENDAR_VALUES = ("days", "cycle_days", "normal_days", "months", "month", "year_days")
@@ -33,8 +36,8 @@ _VALUE_SCHEMA = {"scope_no": pl.Int64(), "name": pl.String(), "value": pl.Int128
 class Known:
     """What is known of the due agreements when formulas are evaluated.
 
-    `attributes`: due_no, name, number (Int128 x 10^12, null for texts), text. `carried`: due_no, name, value of what
-    earlier cycles left (histories and banks). `determinants`: see `rating.determinants`.
+    `attributes`: due_no, name, number (Int128 x 10^12, null for texts), text. `carried`: due_no, version_id, name,
+    value of what earlier cycles left (histories and banks). `determinants`: see `rating.determinants`.
     """
 
     book: RateBook
@@ -106,25 +109,6 @@ def formula_values(scopes: Scopes, wanted: pl.DataFrame, known: Known) -> tuple[
     return found.select("scope_no", "formula_id", "value"), [*parks, *undefined]
 
 
-def reached_quantities(book: RateBook) -> pl.DataFrame:
-    """Return for each quantity itself and those that its formula needs: version_id, name, needed."""
-    quantities = book.quantities.select("version_id", pl.col("quantity_id").alias("name"), "formula_id", "level")
-    direct = quantities.join(
-        book.operands.filter(pl.col("kind") == "quantity").select(
-            "version_id", "formula_id", pl.col("name").alias("needed")
-        ),
-        on=["version_id", "formula_id"], how="inner", validate="m:m",
-    ).select("version_id", "name", "needed").unique()  # fmt: skip
-    reach = quantities.select("version_id", "name", pl.col("name").alias("needed"))
-    for _ in range(int(quantities["level"].max() or 0)):  # type: ignore[call-overload]
-        further = reach.join(
-            direct.rename({"name": "needed", "needed": "further"}), on=["version_id", "needed"], how="inner",
-            validate="m:m",
-        )  # fmt: skip
-        reach = pl.concat([reach, further.select("version_id", "name", pl.col("further").alias("needed"))]).unique()
-    return reach
-
-
 def _measured(scopes: Scopes, needed: pl.DataFrame, known: Known) -> pl.DataFrame:
     """Return what was measured, over the members of each scope, rounded as the quantity says."""
     asked = needed.filter(pl.col("kind") == "measured")
@@ -147,7 +131,7 @@ def _measured(scopes: Scopes, needed: pl.DataFrame, known: Known) -> pl.DataFram
 
 def _carried(needed: pl.DataFrame, known: Known) -> pl.DataFrame:
     asked = needed.filter(pl.col("kind").is_in(["history", "bank"]))
-    found = asked.join(known.carried, on=["due_no", "name"], how="left", validate="m:1")
+    found = asked.join(known.carried, on=["due_no", "version_id", "name"], how="left", validate="m:1")
     default = pl.col("if_missing_e12").cast(pl.Int128)
     return found.select("scope_no", "name", pl.coalesce("value", default).alias("value")).filter(
         pl.col("value").is_not_null()
@@ -270,6 +254,15 @@ def _attribute_operands(part: pl.DataFrame, known: Known) -> pl.DataFrame:
     return stated.with_columns(pl.when(pl.col("kind") == "text").then(tested).otherwise("number").alias("value"))
 
 
+def stated_attributes(due: pl.DataFrame, attributes: DataFrame[DueAttributes]) -> pl.DataFrame:
+    """Return what contracts say: due_no, name, number (Int128 x 10^12; null for texts), text."""
+    named = attributes.join(
+        due.select("due_no", "agreement_id", "start_date"), on=["agreement_id", "start_date"], how="inner",
+        validate="m:1",
+    )  # fmt: skip
+    return named.select("due_no", "name", pl.col("number").to_physical().cast(pl.Int128).alias("number"), "text")
+
+
 def attribute_values(book: RateBook, due: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
     """Return due_no, version_id, name, number, text: what the contract says, or else the version's default."""
     versions = book.versions.select("version_id", "tariff_id")
@@ -283,15 +276,12 @@ def attribute_values(book: RateBook, due: pl.DataFrame, attributes: pl.DataFrame
 
 def _calendar_values(scopes: Scopes, known: Known) -> pl.DataFrame:
     """Return the days and months of each scope under the names that formulas know."""
-    members = scopes.members.join(
-        known.calendar.days.select("cal_no", "segment_no", "slice_no", "day"),
-        on=["cal_no", "segment_no", "slice_no"], how="inner", validate="m:m",
-    ).unique(["scope_no", "day"])  # fmt: skip
-    months = members.group_by("scope_no", pl.col("day").dt.month_start().alias("month_start")).agg(
-        pl.len().cast(pl.Int64).alias("used"), pl.col("day").first().dt.days_in_month().cast(pl.Int64).alias("length")
+    months = months_e4(scopes.members, known.calendar, ["scope_no"])
+    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no", "days")
+    days = scopes.members.join(slices, on=["cal_no", "segment_no", "slice_no"], how="left", validate="m:1")
+    counted = months.join(
+        days.group_by("scope_no").agg(pl.col("days").sum()), on="scope_no", how="left", validate="1:1"
     )
-    fraction_e4 = (pl.col("used") * 2 * 10**4 + pl.col("length")) // (pl.col("length") * 2)
-    counted = months.group_by("scope_no").agg(fraction_e4.sum().alias("months_e4"), pl.col("used").sum().alias("days"))
     versions = known.book.versions.select("version_id", "normal_days")
     dated = scopes.frame.join(counted, on="scope_no", how="left", validate="1:1").join(
         versions, on="version_id", how="left", validate="m:1"
@@ -330,5 +320,3 @@ def _factor_values(scopes: Scopes, known: Known) -> pl.DataFrame:
         .with_columns((pl.col("total").abs() * 2 + pl.col("days")) // (pl.col("days") * 2) * pl.col("total").sign())
         .select("scope_no", "name", pl.col("total").alias("value"))
     )
-
-

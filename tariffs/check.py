@@ -15,7 +15,7 @@ from tariffs.check_examples import example_problems
 from tariffs.check_quantities import name_table_problems, quantity_problems
 from tariffs.check_windows import window_problems
 from tariffs.names import name_problems
-from tariffs.problems import KeyPath, Problem, show_names
+from tariffs.problems import KeyPath, Problem
 from tariffs.sheet import NAME, TariffFile, Version
 
 

@@ -10,12 +10,15 @@ from decimal import Decimal
 from model.money import CURRENCY_EXPONENT
 from model.tariff import ANY
 from model.units import PRINTED_UNITS
+from tariffs.check_charges import FREE_UNIT_SIZE, printed_size, schedule_of
+from tariffs.names import formula_places, names_in, needed_quantities
 from tariffs.prices import price_e9
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
 from tariffs.sheet import Charge, Example, Quantity, TariffFile, Version
 from tariffs.windows import occurring_periods, season_names, seasons_by_day, tou_names
 
 TOTAL = "total"
+ROUNDING = "rounding"  # the line that rounds the sum of all others, when the sheet says so
 # What rating takes: a quantity in smallest units, days of a cycle that prices are shared by, an amount of a line.
 MAX_QUANTITY = 10**15
 MAX_CYCLE_DAYS = 10_000
@@ -53,7 +56,7 @@ def versions_of(file: TariffFile, example: Example) -> list[Version]:
 
 def smallest_units(file: TariffFile, quantity_id: str, number: Decimal) -> Decimal:
     """Return a printed number in the quantity's smallest units: 1.5 kWh -> 1500."""
-    return number * PRINTED_UNITS[file.quantities[quantity_id].unit][1]
+    return number * (printed_size(file.quantities[quantity_id]) if quantity_id in file.quantities else FREE_UNIT_SIZE)
 
 
 def minor_units(file: TariffFile, amount: Decimal) -> Decimal:
@@ -81,13 +84,22 @@ def _date_problems(file: TariffFile, example: Example, path: KeyPath) -> list[Pr
     return []
 
 
+def seen_by(file: TariffFile, example: Example) -> TariffFile:
+    """Return the tariff as the last version of the example's period has it."""
+    return file.of_version(versions_of(file, example)[-1])
+
+
 def _usage_problems(file: TariffFile, example: Example, path: KeyPath) -> list[Problem]:
-    charges = [charge for version in versions_of(file, example) for charge in version.charges.values()]
-    priced = {charge.of[0] for charge in charges if charge.kind == "quantity" and charge.of is not None}
+    seen, versions = seen_by(file, example), versions_of(file, example)
+    charges = [charge for version in versions for charge in version.charges.values()]
+    needed = set().union(*(needed_quantities(file.of_version(version), version) for version in versions))
     by_tou = {charge.of[0] for charge in charges if charge.of is not None and "tou" in charge.by}
-    periods = _periods_in(file, example)
-    windows = {name: quantity.window for name, quantity in file.quantities.items() if name in priced}
-    known = [name for name, window in windows.items() if window is None or window in periods]
+    measured = {name: quantity for name, quantity in seen.quantities.items() if name in needed}
+    periods = {name: _periods_in(seen.on_schedule(quantity.schedule), example) for name, quantity in measured.items()}
+    known = [
+        name for name, quantity in measured.items()
+        if quantity.kind != "formula" and (quantity.window is None or quantity.window in periods[name])
+    ]  # fmt: skip
     here = (*path, "usage")
     found = [
         Problem((*here, name), f"expected a quantity that is priced ({show_names(known)}), found `{name}`",
@@ -95,15 +107,41 @@ def _usage_problems(file: TariffFile, example: Example, path: KeyPath) -> list[P
         for name in example.usage
         if name not in known
     ]  # fmt: skip
-    missing = [name for name in known if name not in example.usage and not file.quantities[name].optional]
+    missing = [
+        name for name in known
+        if name not in example.usage and measured[name].kind == "measured" and not measured[name].optional
+    ]  # fmt: skip
     if missing:
         text = f"expected a number for each quantity that is not optional, found none for {show_names(missing)}"
         found.append(Problem(here, text, f"add `{missing[0]}`; 0 is a number"))
     for name in known:
         if name in example.usage:
-            numbers, quantity = example.usage[name], file.quantities[name]
-            found += _period_problems(numbers, quantity, periods, (*here, name), is_by_tou=name in by_tou)
-            found += _number_problems(file, name, numbers, (*here, name))
+            numbers = example.usage[name]
+            found += _period_problems(numbers, measured[name], periods[name], (*here, name), is_by_tou=name in by_tou)
+            found += _number_problems(seen, name, numbers, (*here, name))
+    return found + _contract_problems(seen, example, path)
+
+
+def _contract_problems(file: TariffFile, example: Example, path: KeyPath) -> list[Problem]:
+    """Return what is wrong with the attributes and banks of an example."""
+    found = []
+    for name, value in example.attributes.items():
+        here = (*path, "attributes", name)
+        if name not in file.attributes:
+            known = list(file.attributes)
+            text = f"expected an attribute of the tariff ({show_names(known)}), found `{name}`"
+            found.append(Problem(here, text, suggestion(name, known)))
+            continue
+        texts = file.attributes[name].values
+        if texts is not None and value not in texts:
+            found.append(Problem(here, f"expected one of {show_names(texts)}, found `{value}`"))
+        if texts is None and not isinstance(value, Decimal):
+            found.append(Problem(here, f"expected a number, found `{value}`"))
+    for name in example.banks:
+        if name not in file.banks:
+            known = list(file.banks)
+            text = f"expected a bank of the tariff ({show_names(known)}), found `{name}`"
+            found.append(Problem((*path, "banks", name), text, suggestion(name, known)))
     return found
 
 
@@ -150,16 +188,31 @@ def _number_problems(file: TariffFile, name: str, numbers: dict[str, Decimal], p
     found = []
     for period, number in numbers.items():
         here = (*path, period) if period else path
-        smallest, unit_size = PRINTED_UNITS[file.quantities[name].unit]
-        if not 0 <= number <= MAX_QUANTITY or not _is_whole(smallest_units(file, name, number), number, unit_size):
+        quantity = file.quantities[name]
+        is_free = quantity.kind != "measured"
+        smallest, unit_size = ("10^-9", FREE_UNIT_SIZE) if is_free else PRINTED_UNITS[quantity.unit]
+        is_signed = is_free or quantity.less is not None or quantity.agg == "cost"
+        is_low = number < 0 and not is_signed
+        if is_low or number > MAX_QUANTITY or not _is_whole(smallest_units(file, name, number), number, unit_size):
             text = f"expected 0 or more, in whole {smallest} and at most {MAX_QUANTITY} of them, found `{number}`"
             found.append(Problem(here, text))
     return found
 
 
+def series_of(file: TariffFile, example: Example) -> dict[str, str]:
+    """Return the dated factors that an example may give: by their name in formulas, or by series -> series."""
+    found: dict[str, str] = {}
+    for version in versions_of(file, example):
+        seen = file.of_version(version)
+        named = {name for place in formula_places(seen, version, ()) for name in names_in(place.text)}
+        found |= {name: factor.series for name, factor in seen.factors.items() if name in named}
+        found |= {charge.factor_id: charge.factor_id for charge in version.charges.values() if charge.factor_id}
+    return found
+
+
 def _factor_problems(file: TariffFile, example: Example, path: KeyPath) -> list[Problem]:
-    charges = [charge for version in versions_of(file, example) for charge in version.charges.values()]
-    used = sorted({charge.factor_id for charge in charges if charge.factor_id is not None})
+    series = series_of(file, example)
+    used = sorted(series)
     here = (*path, "factors")
     found = [
         Problem((*here, name), f"expected a factor that is a price here ({show_names(used)}), found `{name}`",
@@ -167,7 +220,8 @@ def _factor_problems(file: TariffFile, example: Example, path: KeyPath) -> list[
         for name in example.factors
         if name not in used
     ]  # fmt: skip
-    if missing := [name for name in used if name not in example.factors]:
+    given = {series[name] for name in example.factors if name in series}
+    if missing := [name for name in used if series[name] not in given]:
         text = f"expected a value of each factor ({show_names(used)}), found none of {show_names(missing)}"
         found.append(Problem(here, text, f"add factors = {{ {missing[0]} = 0.01 }}, the value in the example"))
     return found + [
@@ -186,7 +240,9 @@ def _expect_problems(file: TariffFile, example: Example, path: KeyPath) -> list[
     if TOTAL in charges:
         text = f"expected no charge of the name `{TOTAL}`, which is the whole bill in an example, found one"
         return [Problem(here, text, "give the charge another name")]
-    periods = _periods_in(file, example)
+    if any(file.of_version(version).rounding.total is not None for version in versions_of(file, example)):
+        charges.setdefault(ROUNDING, [])
+    seen = seen_by(file, example)
     found: list[Problem] = []
     stated = Counter((charge, period) for charge, period, _ in example.expected)
     for name, period, amount in example.expected:
@@ -198,13 +254,29 @@ def _expect_problems(file: TariffFile, example: Example, path: KeyPath) -> list[
             continue
         if stated[name, period] > 1:
             found.append(Problem(place, "expected one amount, found several"))
-        if period and (name == TOTAL or not any("tou" in charge.by for charge in charges[name])):
+        if period.isdigit() and name != TOTAL and any(charge.tiers is not None for charge in charges[name]):
+            pass  # the amount of a tier
+        elif period and (name == TOTAL or not any("tou" in charge.by for charge in charges[name])):
             text = f"expected one amount, because `{name}` is not by time of use, found one for `{period}`"
             found.append(Problem(place, text))
         elif period:
+            schedule = next(schedule_of(charge, seen) for charge in charges[name] if "tou" in charge.by)
+            periods = _periods_in(seen.on_schedule(schedule), example)
             found += _unknown_periods([period], periods, (*here, name))
         found += _amount_problems(file, amount, place)
-    return found
+    return found + _apart_problems(example, path)
+
+
+def _apart_problems(example: Example, path: KeyPath) -> list[Problem]:
+    """What is known to be apart must be stated as expected as well."""
+    expected = {f"{charge}.{period}" if period else charge for charge, period, _ in example.expected}
+    return [
+        Problem(
+            (*path, "apart", name), f"expected an amount of `expect` ({show_names(sorted(expected))}), found `{name}`"
+        )
+        for name in example.apart
+        if name not in expected
+    ]
 
 
 def _amount_problems(file: TariffFile, amount: Decimal, path: KeyPath) -> list[Problem]:

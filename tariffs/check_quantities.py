@@ -6,19 +6,32 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from model.tariff import AGGREGATES, ANY
-from model.units import PRINTED_UNITS, SMALLEST_UNIT
+from model.units import POWER_UNIT, PRINTED_UNITS, SMALLEST_UNIT, measure_counted
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
 from tariffs.sheet import Quantity, TariffFile
 from tariffs.windows import windows_of_kind
 
 POWERS = ("max", "min", "nth", "mean_of_n", "mean")
-# Smallest unit of energy -> of its power.
-POWER_UNIT = {"Wh": "W", "VAh": "VA", "varh": "var"}
 HISTORY_AGGREGATES = ("max", "mean", "sum", "min", "last")
 _KEYS = {
     "measured": {
-        "measure", "agg", "window", "schedule", "optional", "n", "distinct_days", "interval", "rolling", "less",
-        "less_optional", "netting", "series", "floor", "cap", "times", "plus",
+        "measure",
+        "agg",
+        "window",
+        "schedule",
+        "optional",
+        "n",
+        "distinct_days",
+        "interval",
+        "rolling",
+        "less",
+        "less_optional",
+        "netting",
+        "series",
+        "floor",
+        "cap",
+        "times",
+        "plus",
     },
     "formula": {"formula"},
     "history": {"history", "agg", "months", "back", "known_from", "if_missing"},
@@ -50,7 +63,8 @@ def _measured_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> l
         shown = "none" if quantity.agg is None else f"`{quantity.agg}`"
         hint = suggestion(quantity.agg or "", AGGREGATES)
         return [Problem((*path, "agg"), f"expected one of {', '.join(AGGREGATES)}, found {shown}", hint)]
-    smallest = SMALLEST_UNIT[quantity.measure]
+    measure = measure_counted(quantity.measure, quantity.unit)
+    smallest = SMALLEST_UNIT[measure]
     is_power = quantity.agg in POWERS
     if is_power and smallest not in POWER_UNIT:
         text = f"expected a maximum of energy in {' or '.join(POWER_UNIT)}, found `{quantity.measure}` in {smallest}"

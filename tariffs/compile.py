@@ -10,7 +10,6 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from model.codes import Commodity
 from model.ids import content_hash
 from model.money import CURRENCY_EXPONENT
 from model.schema import arranged, empty, grain, polars_schema

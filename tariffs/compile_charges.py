@@ -10,6 +10,7 @@ from model.money import CURRENCY_EXPONENT
 from model.tariff import ANY
 from tariffs.bases import Bases, charge_levels
 from tariffs.check_charges import is_peak, priced_by, printed_size, schedule_of, texts_of
+from tariffs.check_examples import ROUNDING
 from tariffs.names import scale_formula, times_formula
 from tariffs.prices import PriceCell, price_e9, read_prices
 from tariffs.sheet import NORMAL_SHARE, Charge, Quantity, Rounding, ShareRule, TariffFile, Version
@@ -19,7 +20,6 @@ from tariffs.sheet import NORMAL_SHARE, Charge, Quantity, Rounding, ShareRule, T
 # 462 for heat are Billmill's own choice in the range of water revenue.
 REVENUE_ACCOUNT = {Commodity.ELECTRICITY: "440", Commodity.GAS: "480", Commodity.WATER: "460", Commodity.HEAT: "462"}
 TAX_ACCOUNT = "241"
-ROUNDING = "rounding"  # the line that rounds the sum of all others, when the sheet says so
 
 Row = dict[str, Any]
 _NONE = ShareRule("none", 10**4)
@@ -83,8 +83,7 @@ def _component_row(file: TariffFile, version: Version, name: str, charge: Charge
         "tax_code": charge.tax,
         "line_text": charge.text or name.replace("_", " ").capitalize(),
         "clause": charge.clause,
-        "gl_account": charge.gl_account
-        or (TAX_ACCOUNT if charge.tax is not None else REVENUE_ACCOUNT[file.commodity]),
+        "gl_account": charge.gl_account or (TAX_ACCOUNT if charge.tax is not None else REVENUE_ACCOUNT[file.commodity]),
     }
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from model.formula import Name, Number, Operand
 from model.tariff import ANY
+from model.units import measure_counted
 from tariffs.bases import Bases, charge_levels
 from tariffs.check_charges import printed_size
 from tariffs.formula import parse_formula
-from tariffs.names import formula_places, operand_kind, quantity_levels
+from tariffs.names import formula_places, needed_quantities, operand_kind, quantity_levels
 from tariffs.prices import price_e9
 from tariffs.sheet import Quantity, TariffFile, Version
 
@@ -29,33 +30,13 @@ def quantity_rows(file: TariffFile, version: Version) -> list[Row]:
     return rows + [_bank_quantity(name, file) for name in file.banks]
 
 
-def needed_quantities(file: TariffFile, version: Version) -> set[str]:
-    """Return the quantities that charges, formulas in use, and history count."""
-    charges = version.charges.values()
-    needed = {charge.of[0] for charge in charges if charge.kind == "quantity" and charge.of is not None}
-    formulas = {place.path: place.text for place in formula_places(file, version, ())}
-    by_quantity = {str(path[-2]): text for path, text in formulas.items() if path[-1] == "formula"}
-    in_use = [text for path, text in formulas.items() if path[-1] != "formula"]
-    needed |= {name for text in in_use for name in parse_formula(text).names if name in file.quantities}
-    waiting = list(needed)
-    while waiting:
-        name = waiting.pop()
-        quantity = file.quantities[name]
-        named = [quantity.history] if quantity.history is not None else []
-        if name in by_quantity:
-            named += [other for other in parse_formula(by_quantity[name]).names if other in file.quantities]
-        waiting += [other for other in named if other not in needed]
-        needed.update(named)
-    return needed
-
-
 def _quantity_row(name: str, quantity: Quantity) -> Row:
     rule = quantity.round
     is_history = quantity.kind == "history"
     return {
         "quantity_id": name,
         "kind": quantity.kind,
-        "measure": quantity.measure.value if quantity.measure is not None else None,
+        "measure": measure_counted(quantity.measure, quantity.unit).value if quantity.measure is not None else None,
         "agg": (quantity.agg if quantity.kind == "measured" else None) or "sum",
         "n": quantity.n or 1,
         "distinct_days": quantity.distinct_days is not False,
@@ -171,5 +152,3 @@ def bank_rows(file: TariffFile, version: Version, needs: Bases) -> list[Row]:
 
 def _charges_in(text: str, version: Version) -> list[str]:
     return [name for name in parse_formula(text).names if name in version.charges]
-
-

@@ -105,8 +105,11 @@ def name_problems(file: TariffFile, version: Version, path: KeyPath) -> list[Pro
         try:
             formula = parse_formula(place.text)
         except FormulaError as error:
-            found.append(Problem(place.path, str(error.args[0]), error.hint))
+            found.append(Problem(place.path, error.message, error.hint))
             continue
+        if not formula.names and not formula.text_names:
+            text = f"expected a formula with a name in it, found the number `{place.text}`"
+            found.append(Problem(place.path, text, "numbers stand without quotes"))
         found += _unknown_names(file, version, place, formula)
     return found + _quantity_circles(file, path)
 
@@ -138,7 +141,7 @@ def _unknown_names(file: TariffFile, version: Version, place: Place, formula: Fo
     return found
 
 
-def _names_in(text: str) -> tuple[str, ...]:
+def names_in(text: str) -> tuple[str, ...]:
     """Return the names of a formula; none of one that cannot be read, which is a problem of its own."""
     try:
         return parse_formula(text).names
@@ -152,7 +155,7 @@ def charges_named(file: TariffFile, version: Version, charge: Charge) -> list[st
         name
         for _, text, may_name_charges in charge_formulas(charge)
         if may_name_charges
-        for name in _names_in(text)
+        for name in names_in(text)
         if meaning(file, version, name)[:1] == ["charge"]
     }
     return [name for name in version.charges if name in named]
@@ -177,7 +180,7 @@ def quantity_levels(file: TariffFile) -> dict[str, int]:
 def _quantities_named(file: TariffFile, name: str) -> list[str]:
     text = file.quantities[name].formula
     known = {*file.quantities, *file.banks}
-    return [other for other in _names_in(text) if other in known] if text is not None else []
+    return [other for other in names_in(text) if other in known] if text is not None else []
 
 
 def _quantity_circles(file: TariffFile, path: KeyPath) -> list[Problem]:
@@ -187,3 +190,24 @@ def _quantity_circles(file: TariffFile, path: KeyPath) -> list[Problem]:
         return []
     text = f"expected formulas that do not need each other, found a circle among {show_names(circle)}"
     return [Problem(("quantities", circle[0], "formula"), text, "take one of them out of the other's formula")]
+
+
+def needed_quantities(file: TariffFile, version: Version) -> set[str]:
+    """Return the quantities that charges, formulas in use, and history count."""
+    charges = version.charges.values()
+    needed = {charge.of[0] for charge in charges if charge.kind == "quantity" and charge.of is not None}
+    formulas = {place.path: place.text for place in formula_places(file, version, ())}
+    by_quantity = {str(path[-2]): text for path, text in formulas.items() if path[-1] == "formula"}
+    in_use = [text for path, text in formulas.items() if path[-1] != "formula"]
+    needed &= set(file.quantities)
+    needed |= {name for text in in_use for name in names_in(text) if name in file.quantities}
+    waiting = list(needed)
+    while waiting:
+        name = waiting.pop()
+        quantity = file.quantities[name]
+        named = [quantity.history] if quantity.history is not None else []
+        if name in by_quantity:
+            named += [other for other in names_in(by_quantity[name]) if other in file.quantities]
+        waiting += [other for other in named if other not in needed]
+        needed.update(named)
+    return needed

@@ -150,10 +150,11 @@ def read_interval(value: object) -> int:
 
 def read_tolerance(value: object) -> tuple[int, int]:
     """Return the lengths of a cycle, in days, that count as a whole one."""
-    days = value if isinstance(value, list) and len(value) == 2 else [None]
-    if any(isinstance(day, bool) or not isinstance(day, int) for day in days) or not 1 <= days[0] <= days[1]:
-        raise _refused("the least and the most days of a whole cycle, such as [25, 35]", value)
-    return days[0], days[1]
+    if isinstance(value, list) and len(value) == 2:
+        least, most = value
+        if type(least) is int and type(most) is int and 1 <= least <= most:
+            return least, most
+    raise _refused("the least and the most days of a whole cycle, such as [25, 35]", value)
 
 
 def read_formulaic(value: object) -> Decimal | str:

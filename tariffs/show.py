@@ -136,10 +136,10 @@ def _price_cells(row: dict[str, object], currency: str) -> tuple[str, ...]:
     price = f"factor {row['factor_id']}" if row["factor_id"] else _printed(row["price_e9"], 10**9)
     is_tiered = row["tier_method"] != "none"
     per = {"percent": "%", "daily": f"{currency}/day", "cycle": f"{currency}/cycle"}.get(
-        str(row["kind"]), f"{currency}/{row['unit'] or row['tiers_per']}"
+        str(row["kind"]), f"{currency}/{row['unit'] or row['tiers_share']}"
     )
     if is_tiered and not row["is_peak"]:
-        edges = [f"{edge}/{row['tiers_per']}" if edge else "" for edge in edges]
+        edges = [f"{edge}/{row['tiers_share']}" if edge else "" for edge in edges]
     of = str(row["quantity_id"] or row["base"] or "")
     return (
         str(row["component_id"]),

@@ -27,27 +27,37 @@ def version(version_id: str = "t@1", **given: Any) -> Row:
     return {
         "version_id": version_id, "tariff_id": "t", "title": "Test", "commodity": Commodity.ELECTRICITY.value,
         "currency": "AUD", "currency_exponent": 2, "tz_name": SYDNEY, "valid_from": date(2000, 1, 1),
-        "valid_to": None, "source": "written for a test",
+        "valid_to": None, "normal_days": None, "source": "written for a test",
     } | given  # fmt: skip
 
 
 def quantity(quantity_id: str = "kwh", version_id: str = "t@1", **given: Any) -> Row:
     return {
-        "version_id": version_id, "quantity_id": quantity_id, "measure": "import_energy", "agg": "sum", "n": 1,
+        "version_id": version_id, "quantity_id": quantity_id, "kind": "measured", "measure": "import_energy",
+        "agg": "sum", "n": 1,
         "distinct_days": True, "interval_minutes": 0, "is_rolling": False, "less_measure": None, "netting": "none",
         "tou": "", "is_optional": False, "is_less_optional": False, "series_id": None, "price_floor_e9": None,
         "price_cap_e9": None, "price_factor_e9": 10**9, "price_adder_e9": 0, "unit": "kWh", "unit_size": 1000,
+        "schedule": "", "level": 0, "formula_id": None, "round_mode": None, "round_step": None, "history_of": None,
+        "history_agg": None, "history_months": None, "history_back": None, "known_from": None, "if_missing_e12": None,
     } | given  # fmt: skip
 
 
 def component(component_id: str = "energy", version_id: str = "t@1", **given: Any) -> Row:
     kind = given.get("kind", "quantity")
+    is_shared = kind in ("cycle", "minimum", "maximum") or given.get("is_peak", False)
     return {
         "version_id": version_id, "component_id": component_id, "position": 1,
-        "level": 2 if kind in ("percent", "minimum") else 1, "kind": kind,
+        "level": 2 if kind in ("percent", "minimum", "maximum", "rounding") else 1, "kind": kind,
         "quantity_id": "kwh" if kind == "quantity" else None, "by_season": False, "by_tou": False,
-        "has_factor": False, "tier_method": "none", "tiers_per": "cycle", "is_peak": False, "round_mode": "half_up",
-        "round_step_minor": 1, "category": "charge", "tax_code": None, "line_text": component_id, "clause": None,
+        "has_factor": False, "tier_method": "none", "tiers_share": "none" if given.get("is_peak") else "cycle",
+        "tiers_whole_e4": 10**4, "price_share": "cycle" if is_shared else "none", "price_whole_e4": 10**4,
+        "tolerance_min": None, "tolerance_max": None, "tiers_round_mode": None, "tiers_round_step": None,
+        "package_size": None, "package_free": None, "is_peak": False, "schedule": "", "lookup": None, "when_id": None,
+        "amount_id": None, "scale_id": None, "times_id": None, "gross_total_e9": None, "is_included": False,
+        "is_exact": False, "is_kept": False, "party": None, "round_mode": "half_up", "round_step_minor": 1,
+        "category": "charge", "tax_code": None,
+        "line_text": component_id, "clause": None,
         "gl_account": "440",
     } | given  # fmt: skip
 
@@ -56,8 +66,9 @@ def price(
     component_id: str = "energy", price_e9: int | None = 300_000_000, version_id: str = "t@1", **given: Any
 ) -> Row:
     return {
-        "version_id": version_id, "component_id": component_id, "season": "", "tou": "", "tier": 1,
-        "from_quantity": 0, "to_quantity": None, "price_e9": price_e9, "factor_id": None,
+        "version_id": version_id, "component_id": component_id, "key": "", "season": "", "tou": "", "tier": 1,
+        "from_quantity": 0, "to_quantity": None, "price_e9": price_e9, "factor_id": None, "price_id": None,
+        "edge_id": None, "fixed_e9": 0,
     } | given  # fmt: skip
 
 
@@ -100,6 +111,15 @@ def peak_hours(season: str, day_class: int) -> list[tuple[int, int, str]]:
     return [(0, 960, "off"), (960, 1200, "peak"), (1200, 1440, "off")]
 
 
+def own_periods(tou_windows: Sequence[Row]) -> list[Row]:
+    """Return the names of a tariff with one schedule: every part is the period that it is called."""
+    found = {(row["version_id"], row["season"], row["tou"]): None for row in tou_windows}
+    return [
+        {"version_id": version_id, "schedule": "", "season_part": season, "tou_part": tou, "season": season, "tou": tou}
+        for version_id, season, tou in found
+    ]
+
+
 def book(**tables: list[Row]) -> RateBook:
     rows: dict[str, list[Row]] = {name: [] for name in RATE_BOOK_TABLES}
     rows |= {
@@ -109,6 +129,7 @@ def book(**tables: list[Row]) -> RateBook:
         "tou_windows": windows(),
     }
     rows |= tables
+    rows["period_names"] = rows["period_names"] or own_periods(rows["tou_windows"])
     return RateBook(
         **{
             name: arranged(table, pl.DataFrame(rows[name], schema=polars_schema(table), orient="row"))

@@ -59,7 +59,7 @@ def _spans(random: Random, names: list[str]):
 def _price_rows(random: Random, row: Row, seasons: list[str], names: list[str], factor_id: str | None) -> list[Row]:
     count = 1 if row["tier_method"] == "none" else random.randrange(1, 4)
     edges = sorted(random.sample(range(1, 90), count - 1))
-    unit = 200 if row["tiers_per"] == "day" else 3000
+    unit = 200 if row["tiers_share"] == "day" else 3000
     limits = [0, *(edge * unit + random.choice([0, 1]) for edge in edges), None]
     return [
         price(row["component_id"], None if factor_id else _price_e9(random), row["version_id"], season=season, tou=tou,
@@ -93,7 +93,8 @@ def _charges(
             f"c{place}", version_id, kind=kind, quantity_id=quantity_id if kind == "quantity" else None,
             position=place + 1, by_season=random.random() < 0.4, by_tou=by_tou, has_factor=factor_id is not None,
             tier_method=random.choice(["none", "graduated", "pro_rata"]) if kind == "quantity" else "none",
-            tiers_per=random.choice(["cycle", "day"]), is_peak=quantity_id == "kw", **rounding,
+            tiers_share="none" if quantity_id == "kw" else random.choice(["cycle", "day"]),
+            is_peak=quantity_id == "kw", **rounding,
         )  # fmt: skip
         rows["components"].append(row)
         rows["prices"] += _price_rows(random, row, seasons, names, factor_id)
@@ -104,7 +105,7 @@ def _charges(
         component_id = f"l{level}"
         rows["components"].append(
             component(component_id, version_id, kind=kind, level=level, position=level + 20,
-                      tiers_per=random.choice(["cycle", "day"]), **rounding)
+                      price_share=random.choice(["cycle", "day"]), **rounding)
         )  # fmt: skip
         number = random.choice([10, 5, 2]) * 10**9 if kind == "percent" else random.randrange(1, 50) * 10**9
         rows["prices"].append(price(component_id, number, version_id))

@@ -63,7 +63,7 @@ def test_a_tier_ends_at_its_upper_edge_which_is_included(slot: int, expected: li
 
 
 @pytest.mark.parametrize(
-    ("tiers_per", "end", "cycle_end", "first_tier"),
+    ("tiers_share", "end", "cycle_end", "first_tier"),
     [
         ("day", date(2026, 7, 1), date(2026, 7, 1), 30_030),     # 30 days x 1,001 Wh
         ("day", date(2026, 6, 11), date(2026, 7, 1), 10_010),
@@ -73,8 +73,10 @@ def test_a_tier_ends_at_its_upper_edge_which_is_included(slot: int, expected: li
         ("cycle", date(2026, 6, 11), date(2026, 7, 2), 323),     # of 31 days: 322.9
     ],
 )  # fmt: skip
-def test_tier_edges_are_scaled_to_the_days_billed(tiers_per: str, end: date, cycle_end: date, first_tier: int) -> None:
-    charge = component(tier_method="graduated", tiers_per=tiers_per)
+def test_tier_edges_are_scaled_to_the_days_billed(
+    tiers_share: str, end: date, cycle_end: date, first_tier: int
+) -> None:
+    charge = component(tier_method="graduated", tiers_share=tiers_share)
     prices = [price(to_quantity=1_001), price(tier=2, from_quantity=1_001)]
     cycle = {"cycle_start_date": date(2026, 6, 1), "cycle_end_date": cycle_end}
     rated = rate_flat_days(book(components=[charge], prices=prices), 100, end_date=end, **cycle)
@@ -114,7 +116,7 @@ def test_a_maximum_is_the_mean_power_of_the_highest_interval_and_only_its_price_
     assert whole.determinants["peak_day"].to_list() == [date(2026, 6, 1)]
     part = rate_flat_days(rate_book, lambda i: 2_500 if i == 70 else 100, end_date=date(2026, 6, 12), **CYCLE)
     assert amounts(part) == [("demand", "", 0, 10_000, 4_400)]  # 120.00 x 11/30
-    assert part.lines.select("share_days", "cycle_days").row(0) == (11, 30)
+    assert part.lines.select("share_part", "share_whole").row(0) == (11, 30)
 
 
 def test_channels_of_one_measure_add_up_slot_by_slot() -> None:
@@ -171,7 +173,7 @@ def test_a_percentage_counts_the_rounded_lines_of_its_base_once() -> None:
     ],
 )  # fmt: skip
 def test_a_minimum_adds_what_its_base_lacks(per: str, floor: str, days: int, expected: int | None) -> None:
-    charges = [component(), component("minimum", kind="minimum", tiers_per=per, position=2)]
+    charges = [component(), component("minimum", kind="minimum", price_share=per, position=2)]
     floor_e9 = int(floor.replace(".", "")) * 10**7
     prices = [price(price_e9=100_000_000), price("minimum", floor_e9)]
     rate_book = book(components=charges, prices=prices, bases=[base("minimum", "energy")])

@@ -22,7 +22,7 @@ def test_each_line_tells_its_working_from_amount_to_reads() -> None:
     rate_book = book(
         quantities=[quantity(), quantity("kw", agg="max", unit="kW")],
         components=[
-            component(by_tou=True, tier_method="graduated", tiers_per="day", clause="4.1"),
+            component(by_tou=True, tier_method="graduated", tiers_share="day", clause="4.1"),
             component("demand", quantity_id="kw", is_peak=True, position=2),
             component("fuel", has_factor=True, position=3),
             component("supply", kind="daily", position=4),
@@ -74,7 +74,7 @@ def test_without_slices_the_determinants_are_named_by_number() -> None:
 
 def test_a_minimum_tells_floor_and_base() -> None:
     rate_book = book(
-        components=[component(), component("minimum", kind="minimum", tiers_per="day", position=2)],
+        components=[component(), component("minimum", kind="minimum", price_share="day", position=2)],
         prices=[price(price_e9=100_000_000), price("minimum", 1_000_000_000)],
         bases=[base("minimum", "energy")],
     )

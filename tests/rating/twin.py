@@ -121,7 +121,7 @@ class Book:
 
     def group_key(self, version_id, component_id):
         row = self.component(version_id, component_id)
-        names = ("kind", "tiers_per", "round_mode", "round_step_minor", "category", "tax_code", "gl_account")
+        names = ("kind", "price_share", "round_mode", "round_step_minor", "category", "tax_code", "gl_account")
         above = sorted(
             repr(self.group_key(version_id, base["component_id"])) for base in self.counted_by[version_id, component_id]
         )
@@ -414,7 +414,7 @@ class Twin:
                 return float("inf")
             if component["is_peak"]:
                 return value
-            if component["tiers_per"] == "day":
+            if component["tiers_share"] == "day":
                 return value * days
             return half_up(Fraction(value * days, cycle_days))
 
@@ -501,7 +501,7 @@ class Twin:
             amount = major * price / 100
         else:
             cycle_days = (due["cycle_end_date"] - due["cycle_start_date"]).days
-            floor = price * len(days) if component["tiers_per"] == "day" else price * Fraction(len(days), cycle_days)
+            floor = price * len(days) if component["price_share"] == "day" else price * Fraction(len(days), cycle_days)
             amount = floor - major
             if amount <= 0:
                 return []

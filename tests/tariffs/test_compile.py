@@ -189,7 +189,7 @@ tiers.off_peak = [{ to = 11.7, price = 0.20 }, { price = 0.25 }]
 """
     book = compiled(SHEET[:start] + charge + SHEET[end:])
     energy = book.components.filter(pl.col("component_id") == "energy").row(0, named=True)
-    assert (energy["tier_method"], energy["tiers_per"], energy["by_season"]) == ("pro_rata", "day", False)
+    assert (energy["tier_method"], energy["tiers_share"], energy["by_season"]) == ("pro_rata", "day", False)
     rows = (
         book.prices.filter(pl.col("component_id") == "energy").select("tou", "tier", "to_quantity", "price_e9").rows()
     )

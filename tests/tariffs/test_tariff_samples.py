@@ -86,8 +86,8 @@ def test_tier_edges_are_in_smallest_units() -> None:
         name: book_of(name).components.filter(pl.col("component_id") == "energy")
         for name in ("res-block", "water-home")
     }
-    assert per["res-block"].select("tier_method", "tiers_per").row(0) == ("graduated", "day")
-    assert per["water-home"].select("tier_method", "tiers_per").row(0) == ("graduated", "cycle")
+    assert per["res-block"].select("tier_method", "tiers_share").row(0) == ("graduated", "day")
+    assert per["water-home"].select("tier_method", "tiers_share").row(0) == ("graduated", "cycle")
 
 
 def test_a_business_tariff_resolves_tags_and_orders_what_counts_what() -> None:

@@ -1,0 +1,217 @@
+"""What charges over other charges count: their groups, bases, shares, and the values of their formulas."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from rating.pieces import months_e4, share_columns
+from rating.values import Known, Scopes, formula_values
+
+GROUP = ["bill_id", "agreement_id", "component_id", "group_key"]
+_FROM_LAST = [
+    "due_no", "version_id", "kind", "cycle_days", "currency_exponent", "is_exact", "is_included", "gross_total_e9",
+    "is_gross", "amount_id", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max", "round_mode",
+    "round_step_minor",
+]  # fmt: skip
+
+
+def grouped(known: Known, at_level: pl.DataFrame, idle: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return where the components of a level stand, and their groups.
+
+    Standing: a row for each agreement, segment and component. Groups: GROUP, due_no, version_id (the last in which
+    the component stands), kind, price_e9 (null when it is a formula), dates, shares, and what the amount needs.
+    """
+    standing = (
+        known.due.select("due_no", "cal_no", "bill_id", "agreement_id")
+        .join(known.calendar.segments, on="cal_no", how="inner", validate="m:m")
+        .join(at_level, on="version_id", how="inner", validate="m:m")
+        .join(idle, on=["due_no", "version_id", "component_id"], how="anti")
+        .with_columns(pl.col("gross_total_e9").is_not_null().alias("is_gross"))
+        .sort(*GROUP, "start_date")
+    )
+    groups = standing.group_by(GROUP, maintain_order=True).agg(
+        pl.col(_FROM_LAST).last(),
+        pl.col("single_price_e9").last().alias("price_e9"),
+        pl.col("start_date").min().alias("period_start_date"),
+        pl.col("end_date").max().alias("period_end_date"),
+        pl.col("days").sum().alias("piece_days"),
+    )
+    months = _months(known, standing)
+    shared = groups.join(months, on=GROUP, how="left", validate="1:1").with_columns(share_columns("price"))
+    return standing, shared.drop("months_e4").rename({"price_part": "share_part", "price_whole": "share_whole"})
+
+
+def _months(known: Known, standing: pl.DataFrame) -> pl.DataFrame:
+    by_month = standing.filter(pl.col("price_share") == "months").select(*GROUP, "cal_no", "segment_no")
+    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no")
+    members = by_month.join(slices, on=["cal_no", "segment_no"], how="inner", validate="m:m")
+    return months_e4(members, known.calendar, GROUP)
+
+
+def counted_lines(
+    known: Known, standing: pl.DataFrame, groups: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the groups with the sum of their base: quantity (minor units), base_e15, and what it rests on.
+
+    The base of the rounding of the sum is every line of the agreement that is part of the bill. An agreement has a
+    version in several segments only when it is due for several periods, so a line belongs to a group by agreement and
+    version.
+    """
+    bases = known.book.bases
+    members = (
+        standing.select(*GROUP, "version_id")
+        .unique()
+        .join(bases, on=["version_id", "component_id"], how="inner", validate="m:m")
+    )
+    owned = _with_owner(known, lines)
+    counted = owned.join(
+        members, on=["bill_id", "agreement_id", "version_id", "base_component_id"], how="inner", validate="m:m"
+    )
+    paid = components.filter(pl.col("category") != "memo").select(
+        "version_id", pl.col("component_id").alias("base_component_id")
+    )
+    roundings = groups.filter(pl.col("kind") == "rounding").select(GROUP)
+    whole = owned.join(paid, on=["version_id", "base_component_id"], how="semi").join(
+        roundings, on=["bill_id", "agreement_id"], how="inner", validate="m:m"
+    )
+    columns = [*GROUP, "amount_minor", "amount_e15", "is_estimated", "reads_seq"]
+    sums = (
+        pl.concat([counted.select(columns), whole.select(columns)])
+        .group_by(GROUP)
+        .agg(
+            pl.col("amount_minor").sum().alias("quantity"),
+            pl.col("amount_e15").sum().alias("base_e15"),
+            pl.col("is_estimated").any(),
+            pl.col("reads_seq").max(),
+        )
+    )
+    return (
+        groups.join(sums, on=GROUP, how="left", validate="1:1")
+        .join(_base_names(standing, components, bases), on=GROUP, how="left", validate="1:1")
+        .with_columns(
+            pl.col("quantity").fill_null(0),
+            pl.col("base_e15").fill_null(0),
+            pl.col("is_estimated").fill_null(False),
+            pl.col("reads_seq").fill_null(0),
+            pl.coalesce("determinant", "amount_id", pl.lit("")).alias("determinant"),
+        )
+    )
+
+
+def _with_owner(known: Known, lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.select(
+        "due_no", "version_id", pl.col("component_id").alias("base_component_id"), "amount_minor", "amount_e15",
+        "is_estimated", "reads_seq",
+    ).join(known.due.select("due_no", "bill_id", "agreement_id"), on="due_no", how="left", validate="m:1")  # fmt: skip
+
+
+def group_values(
+    known: Known, standing: pl.DataFrame, groups: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return the groups with `value` of their formula (x 10^12), which is `price_e9` where a number is asked.
+
+    Groups whose formula has no value are left out, and parked.
+    """
+    plain = groups.filter(pl.col("amount_id").is_null()).with_columns(pl.lit(None, pl.Int128).alias("value"))
+    asked = (
+        groups.filter(pl.col("amount_id").is_not_null())
+        .with_row_index("scope_no")
+        .with_columns(pl.col("scope_no").cast(pl.Int64), pl.col("period_start_date").alias("start_date"))
+    )
+    if asked.is_empty():
+        return plain, []
+    scopes = Scopes(
+        asked.select("scope_no", "due_no", "version_id", "start_date", "cycle_days"),
+        _members(known, standing, asked),
+        _amounts(known, standing, asked, lines, components),
+    )
+    wanted = asked.select("scope_no", pl.col("amount_id").alias("formula_id"))
+    found, parks = formula_values(scopes, wanted, known)
+    valued = asked.join(found.select("scope_no", "value"), on="scope_no", how="inner", validate="1:1")
+    number = pl.col("value").sign() * pl.min_horizontal(
+        (pl.col("value").abs() + 500) // 1000, pl.lit(10**18, dtype=pl.Int128)
+    )
+    is_number = pl.col("kind") != "amount"
+    valued = valued.with_columns(pl.when(is_number).then(number.cast(pl.Int64)).otherwise("price_e9").alias("price_e9"))
+    return pl.concat([plain, valued.select(plain.columns)]), parks
+
+
+def _members(known: Known, standing: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no")
+    return (
+        standing.select(*GROUP, "due_no", "cal_no", "segment_no")
+        .join(asked.select(*GROUP, "scope_no"), on=GROUP, how="inner", validate="m:1")
+        .join(slices, on=["cal_no", "segment_no"], how="inner", validate="m:m")
+        .select("scope_no", "due_no", "cal_no", "segment_no", "slice_no")
+    )
+
+
+def _amounts(
+    known: Known, standing: pl.DataFrame, asked: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame
+) -> pl.DataFrame:
+    """Return what charges came to, for formulas that name them: rounded as billed; a memo, which is not, exact."""
+    named = known.book.operands.filter(pl.col("kind") == "charge").select(
+        "version_id", pl.col("formula_id").alias("amount_id"), pl.col("name").alias("base_component_id")
+    ).unique()  # fmt: skip
+    versions = standing.select(*GROUP, "version_id").unique()
+    members = (
+        asked.select(*GROUP, "scope_no", "amount_id")
+        .join(versions, on=GROUP, how="inner", validate="1:m")
+        .join(named, on=["version_id", "amount_id"], how="inner", validate="m:m")
+    )
+    owned = _with_owner(known, lines).join(
+        members, on=["bill_id", "agreement_id", "version_id", "base_component_id"], how="inner", validate="m:m"
+    )
+    return _named_amounts(owned, components)
+
+
+def agreement_amounts(
+    known: Known, agreements: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame
+) -> pl.DataFrame:
+    """Return what every charge of an agreement came to: scope_no, name, value. `agreements`: scope_no, agreement_id."""
+    owned = _with_owner(known, lines).join(
+        agreements.select("agreement_id", "scope_no"), on="agreement_id", how="inner", validate="m:1"
+    )
+    return _named_amounts(owned, components)
+
+
+def _named_amounts(owned: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
+    rules = components.select(
+        "version_id", pl.col("component_id").alias("base_component_id"), "category", "currency_exponent"
+    )
+    powers = {exponent: 10 ** (12 - exponent) for exponent in range(5)}
+    minor = pl.col("currency_exponent").replace_strict(powers, return_dtype=pl.Int64).cast(pl.Int128)
+    exact = (pl.col("amount_e15").abs() + 500) // 1000 * pl.col("amount_e15").sign()
+    value = pl.when(pl.col("category") == "memo").then(exact).otherwise(pl.col("amount_minor").cast(pl.Int128) * minor)
+    return (
+        owned.join(rules, on=["version_id", "base_component_id"], how="left", validate="m:1")
+        .group_by("scope_no", pl.col("base_component_id").alias("name"))
+        .agg(value.sum().alias("value"))
+    )
+
+
+def _base_names(standing: pl.DataFrame, components: pl.DataFrame, bases: pl.DataFrame) -> pl.DataFrame:
+    """Return the names of the components that each group counts, in the order of the bill.
+
+    They follow from the versions of a group, so they are listed once for each of the few sets of versions.
+    """
+    versions = (
+        standing.group_by(GROUP, maintain_order=True)
+        .agg(pl.col("version_id").unique().sort().alias("versions"))
+        .with_columns(pl.col("versions").list.join("|").alias("version_set"))
+    )
+    kinds = versions.select("component_id", "version_set", "versions").unique(["component_id", "version_set"])
+    places = components.select("version_id", pl.col("component_id").alias("base_component_id"), "position")
+    names = (
+        kinds.explode("versions")
+        .rename({"versions": "version_id"})
+        .join(bases, on=["version_id", "component_id"], how="inner", validate="m:m")
+        .join(places, on=["version_id", "base_component_id"], how="left", validate="m:1")
+        .group_by("component_id", "version_set", "base_component_id")
+        .agg(pl.col("position").min())
+        .sort("component_id", "version_set", "position", "base_component_id")
+        .group_by("component_id", "version_set", maintain_order=True)
+        .agg(pl.col("base_component_id").str.join(",").alias("determinant"))
+    )
+    named = versions.join(names, on=["component_id", "version_set"], how="left", validate="m:1")
+    return named.select(*GROUP, "determinant")

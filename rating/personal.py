@@ -1,0 +1,200 @@
+"""What differs from agreement to agreement under one tariff: formulas, looked-up texts, scaled thresholds, conditions.
+
+Prices and dates are worked out once for each calendar; here is what cannot be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from model.codes import ParkReason
+from model.tariff import ANY
+from rating.determinants import worst_split
+from rating.parking import no_parks, park
+from rating.pieces import PIECE_KEYS, scaled_edge
+from rating.rounding import QUANTITY_MAX, int128
+from rating.uses import component_formulas, component_quantities
+from rating.values import Known, Scopes, attribute_values, formula_values, no_amounts, quantity_values
+
+PIECE_GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
+
+
+@dataclass(frozen=True)
+class PieceValues:
+    """Values of the pieces of charges with formulas or with quantities that are not measured.
+
+    `scopes`: scope_no, cal_no, PIECE_GROUP, version_id, amount_id, times_id, scale_id, is_estimated, reads_seq,
+    split_method. `quantities`: scope_no, name, value. `formulas`: scope_no, formula_id, value.
+    """
+
+    scopes: pl.DataFrame
+    quantities: pl.DataFrame
+    formulas: pl.DataFrame
+    parks: list[pl.DataFrame]
+
+    def of_formula(self, role: str, name: str) -> pl.DataFrame:
+        """Return the value of the formula that pieces have as `amount_id`, `times_id` or `scale_id`, as `name`."""
+        asked = self.scopes.filter(pl.col(role).is_not_null())
+        return asked.join(
+            self.formulas, left_on=["scope_no", role], right_on=["scope_no", "formula_id"], how="inner", validate="1:1"
+        ).select(*PIECE_GROUP, pl.col("value").alias(name))
+
+
+def piece_values(
+    known: Known, components: pl.DataFrame, pieces: pl.DataFrame, piece_slices: pl.DataFrame, idle: pl.DataFrame
+) -> PieceValues:
+    """Return the values that charges of level 1 need, each over the slices of its piece; those in `idle` need none."""
+    formulas = component_formulas(known.book)
+    free = known.book.quantities.filter(pl.col("kind") != "measured").select("version_id", "quantity_id")
+    keys = ["version_id", "component_id"]
+    level_one = components.filter(pl.col("level") == 1)
+    priced = level_one.join(free, on=["version_id", "quantity_id"], how="semi").select(*keys, "quantity_id")
+    asking = pl.concat([priced.select(keys), formulas.join(level_one, on=keys, how="semi").select(keys)]).unique()
+    roles = level_one.select(*keys, "amount_id", "times_id", "scale_id").join(asking, on=keys, how="semi")
+    frame = (
+        pieces.join(roles, on=keys, how="inner", validate="m:1")
+        .join(known.due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
+        .join(idle, on=["due_no", *keys], how="anti")
+        .sort(PIECE_GROUP)
+        .with_row_index("scope_no")
+        .with_columns(pl.col("scope_no").cast(pl.Int64), pl.col("piece_start").alias("start_date"))
+    )
+    members = frame.select("scope_no", "due_no", *PIECE_KEYS).join(
+        piece_slices, on=PIECE_KEYS, how="inner", validate="m:m"
+    )
+    scopes = Scopes(
+        frame.select("scope_no", "due_no", "version_id", "start_date", "cycle_days"),
+        members.select("scope_no", "due_no", "cal_no", "segment_no", "slice_no"),
+        no_amounts(),
+    )
+    versioned = frame.select("scope_no", *keys)
+    wanted = versioned.join(priced, on=keys, how="inner", validate="m:1").select(
+        "scope_no", pl.col("quantity_id").alias("name")
+    )
+    quantities, parks = quantity_values(scopes, wanted, known)
+    asked = versioned.join(formulas, on=keys, how="inner", validate="m:m").select("scope_no", "formula_id")
+    found, more_parks = formula_values(scopes, asked, known)
+    marked = frame.join(_marks(known, frame, members), on="scope_no", how="left", validate="1:1").with_columns(
+        pl.col("is_estimated").fill_null(False),
+        pl.col("reads_seq").fill_null(0),
+        pl.col("split_method").fill_null("none"),
+    )
+    return PieceValues(
+        marked.select("scope_no", "cal_no", *PIECE_GROUP, *roles.columns[2:], "version_id", "is_estimated",
+                      "reads_seq", "split_method"),
+        quantities, found, [*parks, *more_parks],
+    )  # fmt: skip
+
+
+def _marks(known: Known, frame: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Return what the measured quantities behind each scope rest on: is_estimated, reads_seq, split_method."""
+    measured = known.book.quantities.filter(pl.col("kind") == "measured").select("version_id", "quantity_id")
+    needed = component_quantities(known.book).join(measured, on=["version_id", "quantity_id"], how="semi")
+    behind = frame.select("scope_no", "version_id", "component_id").join(
+        needed, on=["version_id", "component_id"], how="inner", validate="m:m"
+    )
+    rows = (
+        members.select("scope_no", "due_no", "segment_no", "slice_no")
+        .join(behind.select("scope_no", "quantity_id"), on="scope_no", how="inner", validate="m:m")
+        .join(known.determinants, on=["due_no", "segment_no", "slice_no", "quantity_id"], how="inner", validate="m:m")
+    )
+    return rows.group_by("scope_no").agg(pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split())
+
+
+def with_texts(parts: pl.DataFrame, components: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return parts with `key`, the text of the contract that chooses their prices, and parks where it is missing."""
+    looked = components.filter(pl.col("lookup").is_not_null()).select(
+        "version_id", "component_id", pl.col("lookup").alias("name")
+    )
+    if looked.is_empty():
+        return parts.with_columns(pl.lit(ANY).alias("key")), no_parks()
+    texts = attribute_values(known.book, known.due, known.attributes).select("due_no", "version_id", "name", "text")
+    found = parts.join(looked, on=["version_id", "component_id"], how="left", validate="m:1").join(
+        texts, on=["due_no", "version_id", "name"], how="left", validate="m:1"
+    )
+    missing = found.filter(pl.col("name").is_not_null() & pl.col("text").is_null())
+    detail = pl.format("charge {} is priced by attribute `{}`, found none", "component_id", "name")
+    kept = found.filter(pl.col("name").is_null() | pl.col("text").is_not_null())
+    key = pl.col("text").fill_null(ANY).alias("key")
+    return kept.with_columns(key).drop("name", "text"), park(missing, ParkReason.ATTRIBUTE_MISSING, detail)
+
+
+def with_personal_prices(priced: pl.DataFrame, values: PieceValues) -> pl.DataFrame:
+    """Return rows whose prices and tier edges by formula, and scaled thresholds, are those of the agreement.
+
+    An edge by formula is never below the one before it: a tier that would end before it begins is empty.
+    """
+    has_scale = values.scopes.filter(pl.col("scale_id").is_not_null()).select(PIECE_GROUP).unique()
+    own = pl.col("price_id").is_not_null() | (pl.col("edge_id").is_not_null().any().over(PIECE_GROUP))
+    scales = has_scale.with_columns(pl.lit(True).alias("has_scale"))
+    scaled = priced.join(scales, on=PIECE_GROUP, how="left", validate="m:1").with_columns(
+        (own | pl.col("has_scale").fill_null(False)).alias("is_own")
+    )
+    plain = scaled.filter(~pl.col("is_own")).drop("has_scale", "is_own")
+    mine = scaled.filter("is_own").drop("has_scale", "is_own")
+    if mine.is_empty():
+        return plain
+    numbers = values.scopes.select("scope_no", *PIECE_GROUP)
+    mine = mine.join(numbers, on=PIECE_GROUP, how="left", validate="m:1")
+    for role in ("price_id", "edge_id"):
+        named = values.formulas.rename({"formula_id": role, "value": f"{role}_value"})
+        mine = mine.join(named, on=["scope_no", role], how="left", validate="m:1")
+    mine = mine.join(values.of_formula("scale_id", "scale"), on=PIECE_GROUP, how="left", validate="m:1").with_columns(
+        pl.col("scale").fill_null(int128(10**12))
+    )
+    size = pl.col("unit_size").cast(pl.Int128)
+    stated = (pl.max_horizontal("edge_id_value", int128(0)) * size + 5 * 10**11) // int128(10**12)
+    mine = mine.with_columns(
+        pl.when(pl.col("edge_id").is_not_null())
+        .then(pl.min_horizontal(stated, int128(2 * QUANTITY_MAX)).cast(pl.Int64))
+        .otherwise("edge")
+        .alias("edge"),
+        pl.when(pl.col("price_id").is_not_null())
+        .then(_price_e9(pl.col("price_id_value")))
+        .otherwise("price_e9")
+        .alias("price_e9"),
+    ).with_columns(scaled_edge("edge", "scale").alias("upper"))
+    of_price = [*PIECE_GROUP, "key", "tou"]
+    mine = mine.sort(*of_price, "tier").with_columns(
+        pl.when(pl.col("upper").is_not_null()).then(pl.col("upper").cum_max().over(of_price)).alias("upper")
+    )
+    mine = mine.with_columns(pl.col("upper").shift(1).over(of_price).fill_null(0).alias("lower"))
+    return pl.concat([plain, mine.select(plain.columns)])
+
+
+def _price_e9(value: pl.Expr) -> pl.Expr:
+    """Return a price by formula with 9 decimals, half away from zero; one beyond 10^9 is too large for any line."""
+    size = pl.min_horizontal((value.abs() + 500) // 1000, pl.lit(10**18, dtype=pl.Int128))
+    return (value.sign() * size).cast(pl.Int64)
+
+
+def conditions(known: Known, components: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return which conditional components do not apply (due_no, version_id, component_id), and the parks.
+
+    A condition is asked of the whole period of the agreement, under each of its versions.
+    """
+    asked = components.filter(pl.col("when_id").is_not_null()).select("version_id", "component_id", "when_id")
+    nothing = pl.DataFrame(schema={"due_no": pl.Int64, "version_id": pl.String, "component_id": pl.String})
+    if asked.is_empty():
+        return nothing, []
+    segments = known.calendar.segments.select("cal_no", "version_id", "segment_no", "cycle_days")
+    held = known.due.select("due_no", "cal_no", "start_date").join(segments, on="cal_no", how="inner", validate="m:m")
+    frame = (
+        held.join(asked.select("version_id").unique(), on="version_id", how="semi")
+        .group_by("due_no", "cal_no", "version_id", "start_date")
+        .agg(pl.col("cycle_days").first())
+        .sort("due_no", "version_id")
+        .with_row_index("scope_no")
+        .with_columns(pl.col("scope_no").cast(pl.Int64))
+    )
+    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no")
+    members = frame.select("scope_no", "due_no", "cal_no").join(slices, on="cal_no", how="inner", validate="m:m")
+    wanted = frame.select("scope_no", "due_no", "version_id").join(asked, on="version_id", how="inner", validate="m:m")
+    scopes = Scopes(frame.drop("cal_no"), members, no_amounts())
+    found, parks = formula_values(scopes, wanted.select("scope_no", pl.col("when_id").alias("formula_id")), known)
+    judged = wanted.join(
+        found, left_on=["scope_no", "when_id"], right_on=["scope_no", "formula_id"], how="inner", validate="m:1"
+    )
+    return judged.filter(pl.col("value") == 0).select("due_no", "version_id", "component_id"), parks

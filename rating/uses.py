@@ -1,0 +1,101 @@
+"""What each charge uses: its formulas, the quantities that these need, and dated factors."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from model.tariff import RateBook
+
+_OF_COMPONENT = ("amount_id", "scale_id", "times_id")
+_OF_PRICE = ("price_id", "edge_id")
+
+
+def component_formulas(book: RateBook) -> pl.DataFrame:
+    """Return the formulas of each component, apart from its condition: version_id, component_id, formula_id."""
+    keys = ["version_id", "component_id"]
+    parts = [book.components.select(*keys, pl.col(name).alias("formula_id")) for name in _OF_COMPONENT]
+    parts += [book.prices.select(*keys, pl.col(name).alias("formula_id")) for name in _OF_PRICE]
+    return pl.concat(parts).filter(pl.col("formula_id").is_not_null()).unique()
+
+
+def reached_quantities(book: RateBook) -> pl.DataFrame:
+    """Return for each quantity itself and those that its formula needs: version_id, name, needed."""
+    quantities = book.quantities.select("version_id", pl.col("quantity_id").alias("name"), "formula_id", "level")
+    direct = quantities.join(
+        book.operands.filter(pl.col("kind") == "quantity").select(
+            "version_id", "formula_id", pl.col("name").alias("needed")
+        ),
+        on=["version_id", "formula_id"], how="inner", validate="m:m",
+    ).select("version_id", "name", "needed").unique()  # fmt: skip
+    reach = quantities.select("version_id", "name", pl.col("name").alias("needed"))
+    for _ in range(quantities.select(pl.col("level").max().fill_null(0)).item()):
+        further = reach.join(
+            direct.rename({"name": "needed", "needed": "further"}), on=["version_id", "needed"], how="inner",
+            validate="m:m",
+        )  # fmt: skip
+        reach = pl.concat([reach, further.select("version_id", "name", pl.col("further").alias("needed"))]).unique()
+    return reach
+
+
+def component_quantities(book: RateBook) -> pl.DataFrame:
+    """Return every quantity that a component prices, or that its formulas need: version_id, component_id, quantity_id.
+
+    What its condition needs is left out.
+    """
+    keys = ["version_id", "component_id"]
+    priced = book.components.filter(pl.col("quantity_id").is_not_null()).select(*keys, pl.col("quantity_id"))
+    named = (
+        component_formulas(book)
+        .join(book.operands.filter(pl.col("kind") == "quantity"), on=["version_id", "formula_id"], how="inner",
+              validate="m:m")
+        .select(*keys, pl.col("name").alias("quantity_id"))
+    )  # fmt: skip
+    return (
+        pl.concat([priced, named])
+        .unique()
+        .join(reached_quantities(book), left_on=["version_id", "quantity_id"], right_on=["version_id", "name"],
+              how="inner", validate="m:m")
+        .select(*keys, pl.col("needed").alias("quantity_id"))
+        .unique()
+    )  # fmt: skip
+
+
+def component_factors(book: RateBook) -> pl.DataFrame:
+    """Return the dated factors that each component uses: version_id, component_id, factor_id, by.
+
+    `by`: text attribute that completes the name of the series; null where the name is whole.
+    """
+    keys = ["version_id", "component_id"]
+    of_price = book.prices.filter(pl.col("factor_id").is_not_null()).select(
+        *keys, "factor_id", pl.lit(None, pl.String).alias("by")
+    )
+    quantities = component_quantities(book).join(
+        book.quantities.select("version_id", "quantity_id", "formula_id"), on=["version_id", "quantity_id"],
+        how="inner", validate="m:1",
+    )  # fmt: skip
+    formulas = pl.concat(
+        [
+            component_formulas(book),
+            quantities.filter(pl.col("formula_id").is_not_null()).select(*keys, "formula_id"),
+            book.components.filter(pl.col("when_id").is_not_null()).select(
+                *keys, pl.col("when_id").alias("formula_id")
+            ),
+        ]
+    )
+    factors = book.operands.filter(pl.col("kind") == "factor").select(
+        "version_id", "formula_id", pl.col("name").alias("factor_id"), "by"
+    )
+    of_formulas = formulas.join(factors, on=["version_id", "formula_id"], how="inner", validate="m:m")
+    return pl.concat([of_price, of_formulas.select(*keys, "factor_id", "by")]).unique().sort(*keys, "factor_id")
+
+
+def used_factors(book: RateBook) -> pl.DataFrame:
+    """Return the dated factors of each version: version_id, factor_id, by. Those of banks are among them."""
+    of_banks = book.banks.join(
+        book.operands.filter(pl.col("kind") == "factor"), on=["version_id", "formula_id"], how="inner", validate="m:m"
+    ).select("version_id", pl.col("name").alias("factor_id"), "by")
+    return (
+        pl.concat([component_factors(book).select("version_id", "factor_id", "by"), of_banks])
+        .unique()
+        .sort("version_id", "factor_id")
+    )
