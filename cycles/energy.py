@@ -6,6 +6,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ledger.quantities import billed_quantities
+from model.codes import Measure
 from model.controls import EnergyControls
 from model.rating import Rated, RatingInput
 from model.reads import slot_columns
@@ -59,7 +60,11 @@ def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
 
 
 def _priced_measures(given: RatingInput, rated: Rated) -> pl.DataFrame:
-    sums = given.book.quantities.filter(pl.col("agg") == "sum", pl.col("tou") == "")
+    # What is made of two measures is no energy of its own: see ledger.quantities.
+    sums = given.book.quantities.filter(
+        pl.col("agg") == "sum", pl.col("tou") == "", pl.col("less_measure").is_null(),
+        pl.col("measure") != Measure.APPARENT_ENERGY,
+    )  # fmt: skip
     return (
         rated.segments.select("agreement_id", "version_id")
         .join(sums.select("version_id", "measure"), on="version_id", how="inner", validate="m:m")

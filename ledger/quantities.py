@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from model.codes import Measure
+
 _ONCE = ["agreement_id", "segment_no", "slice_no", "measure", "tou"]
 
 
@@ -13,11 +15,13 @@ def billed_quantities(
     """Return what was billed by branch, commodity and measure, in smallest units of the measure.
 
     Several quantities of a version can measure the same energy (the whole, and its peak part); each time-of-use
-    period of a slice is counted once. Maxima are left out: they do not add up. Columns: branch_id, commodity,
+    period of a slice is counted once. Powers are left out, for they do not add up; so are costs, and what is made of
+    two measures (a difference, apparent energy), which is no energy of its own. Columns: branch_id, commodity,
     measure, quantity, estimated (the part in slices that rest on an estimate).
 
     `determinants`, `segments`: model.rating; `quantities`: model.tariff.Quantities; `due`: model.rating.DueAgreements.
     """
+    plain = quantities.filter(pl.col("less_measure").is_null() & (pl.col("measure") != Measure.APPARENT_ENERGY))
     measured = (
         determinants.filter(pl.col("agg") == "sum")
         .join(
@@ -25,7 +29,7 @@ def billed_quantities(
             how="inner", on=["agreement_id", "segment_no"], validate="m:1",
         )
         .join(
-            quantities.select("version_id", "quantity_id", "measure"),
+            plain.select("version_id", "quantity_id", "measure"),
             how="inner", on=["version_id", "quantity_id"], validate="m:1",
         )
         .sort(*_ONCE, "quantity_id")

@@ -177,13 +177,14 @@ def slices_table(due: pl.DataFrame, slices: pl.DataFrame) -> DataFrame[Slices]:
 
 
 def build_masks(
-    days: pl.DataFrame, tou_windows: DataFrame[TouWindows], interval_minutes: int, step: int = 1
+    days: pl.DataFrame, book: RateBook, interval_minutes: int, step: int = 1
 ) -> tuple[pl.DataFrame, list[Mask]]:
     """Return the mask of each calendar day (cal_no, day, segment_no, slice_no, n, mask_no), and the masks.
 
     A mask follows the clock on the wall: on the day the clock goes back the repeated hour counts twice in its
-    period. Masks are few: versions x seasons x kinds of day x shapes of day, and equal ones are one. `step`: slots
-    in a block; the mask then is that of the blocks, and each has the period in which its first slot begins.
+    period. Masks are few: versions x seasons x kinds of day x shapes of day x events, and equal ones are one. Slots
+    that begin during an event have the period of the event. `step`: slots in a block; the mask then is that of the
+    blocks, and each has the period in which its first slot begins.
     """
     shapes: dict[tuple[int, ...], int] = {}
     shaped = days.select("tz_name", "day").unique().sort("tz_name", "day")
@@ -192,23 +193,54 @@ def build_masks(
         for tz_name, day in zip(shaped["tz_name"].to_list(), shaped["day"].to_list(), strict=True)
     ]
     shaped = shaped.with_columns(pl.Series("shape_no", numbers, dtype=pl.Int32))
-    keyed = days.join(shaped, on=["tz_name", "day"], how="left", validate="m:1")
-    kinds = keyed.select("version_id", "season", "day_class", "shape_no").unique().sort(pl.all())
+    called, calls = _called_events(days, book)
+    keyed = (
+        days.join(shaped, on=["tz_name", "day"], how="left", validate="m:1")
+        .join(called, on=["version_id", "day"], how="left", validate="m:1")
+        .with_columns(pl.col("call_no").fill_null(0))
+    )
+    kind = ["version_id", "season", "day_class", "shape_no", "call_no"]
+    kinds = keyed.select(kind).unique().sort(pl.all())
     clocks = list(shapes)
-    windows = _windows(tou_windows)
+    windows = _windows(book.tou_windows)
     masks: dict[tuple[str, ...], Mask] = {}
     mask_numbers, slot_counts = [], []
     # The few distinct kinds of day, not the days of meters.
-    for version_id, season, day_class, shape_no in zip(*(kinds[name].to_list() for name in kinds.columns), strict=True):
-        periods = _periods(windows[version_id, season, day_class], clocks[shape_no])
+    for version_id, season, day_class, shape_no, call_no in kinds.iter_rows():
+        periods = _periods(windows[version_id, season, day_class], calls[call_no], clocks[shape_no])
         mask = masks.setdefault(periods, _mask(periods, len(masks)))
         mask_numbers.append(mask.mask_no)
         slot_counts.append(mask.n)
     kinds = kinds.with_columns(
         pl.Series("mask_no", mask_numbers, dtype=pl.Int32), pl.Series("mask_n", slot_counts, dtype=pl.Int16)
     )
-    masked = keyed.join(kinds, on=["version_id", "season", "day_class", "shape_no"], how="left", validate="m:1")
+    masked = keyed.join(kinds, on=kind, how="left", validate="m:1")
     return masked.select("cal_no", "day", "segment_no", "slice_no", "mask_n", "mask_no"), list(masks.values())
+
+
+Call = tuple[tuple[str, int, int], ...]
+
+
+def _called_events(days: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame, list[Call]]:
+    """Return the number of the events of a version's day (version_id, day, call_no), and what each number holds.
+
+    A call is the periods of the events with their first minute and the minute after the last, the one that holds
+    where they overlap first. Number 0 is a day without events.
+    """
+    called = (
+        book.event_windows.join(book.events, on="event_series", how="inner", validate="m:m")
+        .join(days, on=["version_id", "day"], how="semi")
+        .sort("version_id", "day", "position", "tou", "event_series", "from_minute")
+        .group_by("version_id", "day", maintain_order=True)
+        .agg("tou", "from_minute", "to_minute")
+    )
+    numbers: dict[Call, int] = {(): 0}
+    call_numbers = [
+        numbers.setdefault(tuple(zip(tous, starts, ends, strict=True)), len(numbers))
+        for tous, starts, ends in called.select("tou", "from_minute", "to_minute").iter_rows()
+    ]
+    numbered = called.select("version_id", "day").with_columns(pl.Series("call_no", call_numbers, dtype=pl.Int32))
+    return numbered, list(numbers)
 
 
 Window = tuple[list[int], list[str]]
@@ -228,10 +260,14 @@ def _windows(tou_windows: DataFrame[TouWindows]) -> dict[tuple[str, str, int], W
     }
 
 
-def _periods(window: Window, clock: tuple[int, ...]) -> tuple[str, ...]:
+def _periods(window: Window, call: Call, clock: tuple[int, ...]) -> tuple[str, ...]:
     starts, periods = window
     assert starts[0] == 0, "the time-of-use windows of a day must begin at midnight"
-    return tuple(periods[bisect_right(starts, minute) - 1] for minute in clock)
+    usual = [periods[bisect_right(starts, minute) - 1] for minute in clock]
+    return tuple(
+        next((tou for tou, start, end in call if start <= minute < end), period)
+        for minute, period in zip(clock, usual, strict=True)
+    )
 
 
 def _mask(periods: tuple[str, ...], mask_no: int) -> Mask:

@@ -6,16 +6,16 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.rating import Determinants, RatingInput
-from model.reads import slot_columns
 from model.schema import arranged
-from rating.calendar import Calendar, build_masks
+from rating.calendar import Calendar
+from rating.costs import added_costs, days_without_series, of_short_prices, rounded_costs, with_price_no
 from rating.coverage import incomplete, of_long_intervals, of_mixed_lengths, uncovered, without_channel, without_split
-from rating.intervals import USE_SCHEMA, IntervalUse, interval_use, no_use
-from rating.made import make_days
-from rating.powers import SLICE_KEYS, Powers, Reading, kept_powers
+from rating.intervals import USE_SCHEMA, IntervalUse
+from rating.measured import measure_intervals, measuring, needed_sources
+from rating.powers import SLICE_KEYS, Powers
 from rating.ratebook import MEASURE_NO
 from rating.registers import register_use
-from rating.sources import made_sources, measured_parts, power_ways, with_sources
+from rating.sources import made_sources, measured_parts, with_sources
 
 # From the best to the worst way in which a quantity was cut; a sum takes the worst of its parts.
 SPLIT_METHODS = ("none", "interval", "register", "days")
@@ -35,15 +35,11 @@ def find_determinants(
     optional channel is absent or its period does not occur. `rating.aggregates.aggregate` reduces rows of several
     slices or periods, and the ranks of nth and mean_of_n, to one value.
     """
-    quantities = with_sources(given.book.quantities)
+    quantities = with_price_no(with_sources(given.book.quantities))
     parts = measured_parts(quantities)
-    asked = _asked_powers(calendar, quantities)
-    channels = _needed_channels(due, calendar, given, parts, asked)
+    what = measuring(calendar, given, quantities)
+    channels = _needed_channels(due, calendar, given, parts, what.powers)
     measured = _measured(calendar, parts)
-    intervals = [
-        _of_length(given.days.get(minutes), channels, calendar, given, minutes, asked)
-        for minutes in sorted(set(channels["interval_minutes"].to_list()) - {0})
-    ]
     registers = channels.filter(pl.col("interval_minutes") == 0).select(
         "due_no", "cal_no", "channel_no", "channel_id", "measure_no"
     )
@@ -52,21 +48,21 @@ def find_determinants(
         "version_id"
     )
     read, register_parks = register_use(given.usage, registers, register_slices)
-    plain = _joined(intervals, asked)
-    sources = made_sources(quantities)
-    made = _joined(_of_made_days(sources, quantities, channels, plain.good, calendar, given, asked), asked)
+    intervals = measure_intervals(channels, what)
+    use = _with_differences(_summed(pl.concat([intervals.use, read])), made_sources(quantities))
+    found, large = _by_quantity(due, calendar, quantities, use, intervals, given.book.period_names)
     parks = [
         without_channel(due, channels, calendar, parts),
         without_split(due, channels, calendar, given, parts),
         of_mixed_lengths(channels, calendar, parts),
         of_long_intervals(channels, calendar, parts),
-        incomplete(channels, calendar, measured, plain.good),
+        of_short_prices(channels, calendar, parts, quantities, given.book),
+        days_without_series(due, calendar, quantities, given.book),
+        incomplete(channels, calendar, measured, intervals.good),
         uncovered(channels, calendar, parts),
         *register_parks,
+        large,
     ]
-    use = _with_differences(_summed(pl.concat([plain.use, made.use, read])), sources)
-    found = _by_quantity(due, calendar, quantities, use, pl.concat([plain.powers, made.powers]),
-                         given.book.period_names)  # fmt: skip
     return filled(found, due, calendar, given, quantities), parks
 
 
@@ -78,28 +74,11 @@ def _measured(calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
     ).select("cal_no", "segment_no", "measure_no")  # fmt: skip
 
 
-def _asked_powers(calendar: Calendar, quantities: pl.DataFrame) -> Powers:
-    wanted = (
-        calendar.segments.select("cal_no", "version_id")
-        .join(quantities.filter(pl.col("power_no").is_not_null()), on="version_id", how="inner", validate="m:m")
-        .select("cal_no", "measure_no", "power_no")
-        .unique()
-    )
-    return Powers(wanted, power_ways(quantities))
-
-
 def _needed_channels(
-    due: pl.DataFrame, calendar: Calendar, given: RatingInput, parts: pl.DataFrame, asked: Powers
+    due: pl.DataFrame, calendar: Calendar, given: RatingInput, parts: pl.DataFrame, powers: Powers
 ) -> pl.DataFrame:
     """Return the channels that some version of the agreement's calendar measures."""
-    needs = (
-        calendar.segments.select("cal_no", "version_id")
-        .join(parts, on="version_id", how="inner", validate="m:m")
-        .select("cal_no", "measure_no")
-        .unique()
-        .join(_with_power(asked), on=["cal_no", "measure_no"], how="left", validate="1:1")
-        .with_columns(pl.col("needs_power").fill_null(False))
-    )
+    needs = needed_sources(calendar, parts, powers)
     channels = (
         due.select("due_no", "cal_no", "agreement_id")
         .join(given.channels.drop("partition"), on="agreement_id", how="inner", validate="m:m")
@@ -109,59 +88,6 @@ def _needed_channels(
     # A length that does not divide an hour has no exact mean power; channels of it are refused when declared.
     return channels.with_columns((pl.len().over("due_no", "measure_no") > 1).alias("is_shared")).sort(
         "due_no", "channel_no"
-    )
-
-
-def _with_power(asked: Powers) -> pl.DataFrame:
-    return asked.wanted.select("cal_no", "measure_no").unique().with_columns(pl.lit(True).alias("needs_power"))
-
-
-def _of_length(
-    wide: pl.DataFrame | None, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, minutes: int,
-    asked: Powers,
-) -> IntervalUse:  # fmt: skip
-    if wide is None or wide.is_empty():
-        return no_use()
-    mine = channels.filter(pl.col("interval_minutes") == minutes).select(
-        "due_no", "cal_no", "channel_no", "measure_no", "needs_power", "is_shared", "from_date", "to_date"
-    )
-    return _read(wide, mine, calendar, given, minutes, 1, Reading(slot_columns(minutes), minutes), asked)
-
-
-def _read(
-    wide: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, minutes: int, step: int,
-    reading: Reading, asked: Powers,
-) -> IntervalUse:  # fmt: skip
-    days = calendar.days.join(channels.select("cal_no").unique(), on="cal_no", how="semi")
-    masked_days, masks = build_masks(days, given.book.tou_windows, minutes, step)
-    return interval_use(wide, channels, masked_days, masks, reading, asked)
-
-
-def _of_made_days(
-    sources: pl.DataFrame, quantities: pl.DataFrame, channels: pl.DataFrame, good: pl.DataFrame, calendar: Calendar,
-    given: RatingInput, asked: Powers,
-) -> list[IntervalUse]:  # fmt: skip
-    """Return use and powers of the sources that are made slot by slot."""
-    wanted = (
-        calendar.segments.select("cal_no", "version_id")
-        .join(quantities.filter(pl.col("kind") == "slots"), on="version_id", how="inner", validate="m:m")
-        .select("cal_no", "measure_no")
-        .unique()
-        .join(_with_power(asked), on=["cal_no", "measure_no"], how="left", validate="1:1")
-        .with_columns(pl.col("needs_power").fill_null(False))
-    )
-    return [
-        _read(made.wide, made.channels, calendar, given, made.minutes, made.step, made.reading, asked)
-        for made in make_days(sources, wanted, channels, good, given.days)
-    ]
-
-
-def _joined(intervals: list[IntervalUse], asked: Powers) -> IntervalUse:
-    parts = [no_use(), *intervals]
-    return IntervalUse(
-        pl.concat([part.use for part in parts]),
-        kept_powers(pl.concat([part.powers for part in parts]), asked),
-        pl.concat([part.good for part in parts]),
     )
 
 
@@ -199,12 +125,12 @@ def worst_split() -> pl.Expr:
 
 
 def _by_quantity(
-    due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, use: pl.DataFrame, powers: pl.DataFrame,
+    due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, use: pl.DataFrame, intervals: IntervalUse,
     period_names: pl.DataFrame,
-) -> pl.DataFrame:  # fmt: skip
-    """Return what was measured, under the names that the version of each slice gives it."""
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what was measured, under the names that the version of each slice gives it; and parks of large costs."""
     wanted = quantities.select(
-        "version_id", "measure_no", "quantity_id", "agg", "n", "distinct_days", "power_no", "schedule",
+        "version_id", "measure_no", "quantity_id", "agg", "n", "distinct_days", "power_no", "price_no", "unit_size", "schedule",
         pl.col("tou").alias("only_tou"),
     )  # fmt: skip
     asked = (
@@ -214,14 +140,18 @@ def _by_quantity(
         .join(wanted, on=["version_id", "measure_no"], how="inner", validate="m:m")
     )  # fmt: skip
     named = _of_own_period(asked, calendar, period_names)
-    sums = named.filter(pl.col("agg") == "sum").with_columns(
+    keys = [*SLICE_KEYS, "measure_no", "tou"]
+    unnamed = named.drop("quantity")
+    powers = unnamed.join(intervals.powers, on=[*keys, "power_no"], how="inner", validate="m:m")
+    costs, large = rounded_costs(
+        unnamed.join(added_costs(intervals.costs), on=[*keys, "price_no"], how="inner", validate="m:1")
+    )
+    unranked = [
         pl.lit(None, pl.Int32).alias("rank"), pl.lit(None, pl.Int64).alias("minutes"),
         pl.lit(None, pl.Date).alias("peak_day"),
-    )  # fmt: skip
-    found = named.drop("quantity").join(
-        powers, on=[*SLICE_KEYS, "measure_no", "tou", "power_no"], how="inner", validate="m:m"
-    )
-    return pl.concat([sums.select(*SLICE_KEYS, *FOUND), found.select(*SLICE_KEYS, *FOUND)])
+    ]  # fmt: skip
+    parts = [named.filter(pl.col("agg") == "sum").with_columns(unranked), powers, costs.with_columns(unranked)]
+    return pl.concat([part.select(*SLICE_KEYS, *FOUND) for part in parts]), large
 
 
 def _of_own_period(asked: pl.DataFrame, calendar: Calendar, period_names: pl.DataFrame) -> pl.DataFrame:

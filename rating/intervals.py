@@ -12,6 +12,7 @@ import polars as pl
 
 from model.codes import Quality
 from rating.calendar import Mask
+from rating.costs import COST_SCHEMA, SlotPrices, costs_by_slice
 from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, powers_by_slice, slots_by_period
 
 USE_SCHEMA = {
@@ -32,27 +33,31 @@ GOOD_SCHEMA = {"due_no": pl.Int64(), "channel_no": pl.Int32(), "segment_no": pl.
 class IntervalUse:
     """What the wide days of one interval length say.
 
-    `use`: energy by slice, measure and period (USE_SCHEMA). `powers`: see `rating.powers.POWER_SCHEMA`. `good`: the
-    days of each channel that may be billed (GOOD_SCHEMA).
+    `use`: energy by slice, measure and period (USE_SCHEMA). `powers`: see `rating.powers.POWER_SCHEMA`. `costs`:
+    see `rating.costs.COST_SCHEMA`. `good`: the days of each channel that may be billed (GOOD_SCHEMA).
     """
 
     use: pl.DataFrame
     powers: pl.DataFrame
+    costs: pl.DataFrame
     good: pl.DataFrame
 
 
 def no_use() -> IntervalUse:
     """Return the use of no channel at all."""
     return IntervalUse(
-        pl.DataFrame(schema=USE_SCHEMA), pl.DataFrame(schema=POWER_SCHEMA), pl.DataFrame(schema=GOOD_SCHEMA)
+        pl.DataFrame(schema=USE_SCHEMA),
+        pl.DataFrame(schema=POWER_SCHEMA),
+        pl.DataFrame(schema=COST_SCHEMA),
+        pl.DataFrame(schema=GOOD_SCHEMA),
     )
 
 
 def interval_use(
     wide: pl.DataFrame, channels: pl.DataFrame, masked_days: pl.DataFrame, masks: list[Mask], reading: Reading,
-    asked: Powers,
+    asked: Powers, prices: SlotPrices,
 ) -> IntervalUse:  # fmt: skip
-    """Return use and powers of `channels` in `wide`.
+    """Return use, powers and costs of `channels` in `wide`.
 
     `channels`: due_no, cal_no, channel_no, measure_no, needs_power, is_shared (the measure has several channels),
     from_date and to_date (days on which it is read; null where it has no such end).
@@ -72,7 +77,7 @@ def interval_use(
         )
         .sort("mask_no", "row", "due_no")
     )
-    uses, powers, goods = [], [], []
+    uses, powers, costs, goods = [], [], [], []
     for _, of_length in keyed.partition_by("mask_n", as_dict=True, maintain_order=True).items():
         by_mask = of_length.partition_by("mask_no", as_dict=True, maintain_order=True)
         bands = _bands(wide, of_length.height, [masks[mask_no] for (mask_no,) in by_mask], reading)
@@ -80,11 +85,12 @@ def interval_use(
             mask = masks[mask_no]
             sums = _sums(rows, bands, mask, reading)
             uses.append(_use_by_slice(sums, mask))
+            costs.append(costs_by_slice(sums, wide, mask, reading, prices))
             goods.append(sums.select(list(GOOD_SCHEMA)))
             powers.append(powers_by_slice(rows.filter("needs_power"), wide, mask, reading, asked))
     if not uses:
         return no_use()
-    return IntervalUse(_merged_use(pl.concat(uses)), pl.concat(powers), pl.concat(goods))
+    return IntervalUse(_merged_use(pl.concat(uses)), pl.concat(powers), pl.concat(costs), pl.concat(goods))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,11 @@ Int64s = npt.NDArray[np.int64]
 # Squares of two such numbers add up inside int64.
 APPARENT_MAX = 2**31 - 1
 
+# Base of the limbs in which prices of slots, and sums of them, are kept.
+LIMB = 10**8
+# Energy of a slot that is priced: times a limb, with what is carried, it stays below 2^63.
+PRICED_ENERGY_MAX = 9 * 10**10
+
 # Below this, twice a remainder cannot leave int64.
 APPORTION_MAX = 2**61
 
@@ -146,3 +151,43 @@ def apparent_energy(first: Int64s, second: Int64s) -> Int64s:
         root = math.isqrt(square)
         found[place] = root + 1 if square > root * root + root else root
     return found.reshape(first.shape)
+
+
+@_compiled
+def price_slots_kernel(energy: Int64s, price_row: Int64s, limbs: Int64s, period: Int64s, out_limbs: Int64s) -> None:
+    """Add energy x price over the slots of each period, without leaving int64.
+
+    All arrays are int64. energy: day, slot. price_row: day, the place of its prices in `limbs`. limbs: place, slot,
+    and the 4 limbs of a price, base 10^8, lowest first; the highest carries the sign, the others are not negative.
+    period: slot. out_limbs: day, period, and the limbs of the sum, zero at first.
+    Bounds: |energy| <= 9 x 10^10, so that a limb of a product and what is carried to it stay below 2^63.
+    """
+    for row in range(energy.shape[0]):
+        place = price_row[row]
+        for slot in range(energy.shape[1]):
+            carry = 0
+            for limb in range(4):
+                total = out_limbs[row, period[slot], limb] + energy[row, slot] * limbs[place, slot, limb] + carry
+                carry = 0
+                if limb < 3:
+                    carry = total // LIMB
+                    total -= carry * LIMB
+                out_limbs[row, period[slot], limb] = total
+
+
+def price_slots(energy: Int64s, price_row: Int64s, limbs: Int64s, period: Int64s, periods: int) -> Int64s:
+    """Return the limbs of `price_slots_kernel`, after checking what it trusts."""
+    for array in (energy, price_row, limbs, period):
+        assert array.dtype == np.int64, f"the kernel takes int64, found {array.dtype}"
+    rows, slots = energy.shape
+    assert price_row.shape == (rows,), "each day needs one price row"
+    assert period.shape == (slots,), "each slot needs one period"
+    assert not rows or (limbs.shape[1] >= slots and limbs.shape[2] == 4), "prices must cover all slots, in 4 limbs"
+    assert not rows or (price_row.min() >= 0 and price_row.max() < len(limbs)), "a price row is not there"
+    assert not slots or (period.min() >= 0 and period.max() < periods), "a period is not there"
+    assert not rows or np.abs(energy).max() <= PRICED_ENERGY_MAX, "an energy is above the bound"
+    low, high = limbs[:, :, :3], limbs[:, :, 3]
+    assert not rows or (low.min() >= 0 and low.max() < LIMB and np.abs(high).max() < 2 * LIMB), "a limb is no limb"
+    out_limbs = np.zeros((rows, periods, 4), dtype=np.int64)
+    price_slots_kernel(energy, price_row, limbs, period, out_limbs)
+    return out_limbs

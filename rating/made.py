@@ -90,12 +90,12 @@ def _made(
         made = _without_short_windows(made, step, pl.Series("has_before", before >= 0))
     blocks = 1 if is_rolling else step
     keys = both.select(
-        pl.col("due_no").alias("channel_no"), "day",
+        pl.col("due_no").cast(pl.Int32).alias("channel_no"), "day",
         ((pl.col("n").cast(pl.Int32) + (blocks - 1)) // blocks).cast(pl.Int16).alias("n"),
         pl.max_horizontal("worst", "worst_2").alias("worst"), pl.max_horizontal("seq", "seq_2").alias("seq"),
     )  # fmt: skip
     made_channels = dues.select(
-        "due_no", "cal_no", pl.col("due_no").alias("channel_no"),
+        "due_no", "cal_no", pl.col("due_no").cast(pl.Int32).alias("channel_no"),
         pl.lit(source["measure_no"], pl.Int32).alias("measure_no"), "needs_power",
         pl.lit(False).alias("is_shared"),
         pl.lit(None, pl.Date).alias("from_date"), pl.lit(None, pl.Date).alias("to_date"),
@@ -158,7 +158,8 @@ def _windows(
     if not is_rolling:
         padded = np.zeros((rows, -(-width // step) * step), dtype=np.int64)
         padded[:, :width] = slots
-        return padded.reshape(rows, -1, step).sum(axis=2)
+        blocks: Slots = padded.reshape(rows, -1, step).sum(axis=2)
+        return blocks
     places = counts[before].astype(np.int64)[:, None] + np.arange(1 - step, 0)
     tails = np.where(before[:, None] >= 0, slots[before[:, None], places], 0)
     sums = np.cumsum(np.concatenate([np.zeros((rows, 1), dtype=np.int64), tails, slots], axis=1), axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -88,7 +89,7 @@ def kept_powers(powers: pl.DataFrame, asked: Powers) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def _by_day(days: pl.DataFrame, mask: Mask, reading: Reading, way: dict[str, object]) -> pl.DataFrame:
+def _by_day(days: pl.DataFrame, mask: Mask, reading: Reading, way: dict[str, Any]) -> pl.DataFrame:
     """Return the values of each day and period: one, or the n highest where a day counts more than once."""
     periods = slots_by_period(mask)
     of_many = way["agg"] in ("nth", "mean_of_n") and not way["distinct_days"]
@@ -123,7 +124,7 @@ def _by_day(days: pl.DataFrame, mask: Mask, reading: Reading, way: dict[str, obj
     )
 
 
-def _kept(powers: pl.DataFrame, way: dict[str, object]) -> pl.DataFrame:
+def _kept(powers: pl.DataFrame, way: dict[str, Any]) -> pl.DataFrame:
     """Return what counts of the powers of one way."""
     if way["agg"] in ("nth", "mean_of_n"):
         days = powers
@@ -132,7 +133,7 @@ def _kept(powers: pl.DataFrame, way: dict[str, object]) -> pl.DataFrame:
         kept = ranked(days.with_columns(pl.lit(None, pl.Int64).alias("minutes")), _KEYS)
         return kept.filter(pl.col("rank") <= pl.lit(way["n"])).select(list(POWER_SCHEMA))
     value = pl.col("quantity")
-    of_agg = {"max": value.max(), "min": value.min(), "mean": value.sum()}[str(way["agg"])]
+    of_agg = {"max": value.max(), "min": value.min(), "mean": value.sum()}[way["agg"]]
     return (
         powers.group_by(_KEYS)
         .agg(

@@ -10,6 +10,7 @@ import polars as pl
 from model.codes import Measure
 from model.errors import TariffError
 from model.tariff import ANY, RateBook
+from rating.quantity_rules import refused_quantities
 from rating.rounding import PRICE_E9_MAX
 
 # A price has at most 9 decimals and amounts 15, so units of up to 10^6 smallest units give exact products.
@@ -34,10 +35,13 @@ def check_book(book: RateBook) -> None:
     Raises:
         TariffError: a unit size is no divisor of 10^6; a price or factor is beyond DECIMAL(18, 9); a percentage or
             minimum has no or several prices, or one by season, period or factor; a charge prices a quantity that
-            its version lacks; a charge by factor is not declared so; tiers do not follow each other, or differ
+            its version lacks; a quantity is measured in a way that does not exist (see
+            `rating.quantity_rules`); a charge by factor is not declared so; tiers do not follow each other, or differ
             between the periods over which they are shared; two versions of a tariff overlap.
     """
     _check_quantities(book)
+    for found, expected, hint in refused_quantities(book):
+        _refuse(found, expected, hint)
     _check_numbers(book)
     _check_factors(book)
     _check_versions(book)

@@ -15,6 +15,12 @@ from model.reads import RegisterUsage, read_days_schema, slot_columns
 from model.schema import arranged, polars_schema
 from model.tariff import RATE_BOOK_TABLES, RateBook
 from model.zones import day_slots
+from rating.aggregates import aggregate
+from rating.calendar import lay_out
+from rating.determinants import find_determinants
+from rating.parking import first_parks
+from rating.ratebook import check_book
+from rating.segments import calendars, cut_segments, number_due
 from rating.stages import rate
 
 Row = dict[str, Any]
@@ -219,3 +225,26 @@ def amounts(rated: Rated) -> list[tuple[Any, ...]]:
 
 def reasons(rated: Rated) -> dict[str, str]:
     return dict(rated.parked.select("agreement_id", "reason").iter_rows())
+
+
+def find_quantities(given: RatingInput) -> tuple[dict[tuple[Any, ...], int], dict[tuple[str, date], str]]:
+    """Every quantity of a version's part of the due period, by period and (None) over all, and why some are parked.
+
+    Keys: agreement, start of the due period, version, quantity, period; agreement and start.
+    """
+    check_book(given.book)
+    due = number_due(given.due)
+    segments = cut_segments(calendars(due), given.book.versions)
+    calendar, _ = lay_out(segments, given.book)
+    rows, parks = find_determinants(due, calendar, given)
+    named = rows.join(
+        due.select("due_no", "cal_no", "agreement_id", "start_date"), on="due_no", how="left", validate="m:1"
+    ).join(segments.select("cal_no", "segment_no", "version_id"), on=["cal_no", "segment_no"], how="left",
+           validate="m:1")  # fmt: skip
+    keys = ["agreement_id", "start_date", "version_id", "quantity_id"]
+    values = {(*row[:4], None): row[4] for row in aggregate(named, keys).select(*keys, "quantity").rows()}
+    by_tou = aggregate(named, [*keys, "tou"]).select(*keys, "tou", "quantity").rows()
+    parked = first_parks(parks).join(due, on="due_no", how="left", validate="1:1")
+    return values | {row[:5]: row[5] for row in by_tou}, {
+        (row[0], row[1]): row[2] for row in parked.select("agreement_id", "start_date", "reason").rows()
+    }

@@ -203,7 +203,7 @@ def test_equal_days_of_different_versions_share_one_mask() -> None:
         schema_overrides={"cal_no": pl.Int64, "segment_no": pl.Int32, "slice_no": pl.Int32, "day_class": pl.Int8},
     )  # fmt: skip
     tables = book(tou_windows=windows(spans=peak_hours) + windows("t@2", spans=peak_hours))
-    masked, masks = build_masks(days, tables.tou_windows, 30)
+    masked, masks = build_masks(days, tables, 30)
     assert len(masks) == 2
     assert sorted(len(mask.slots.get("peak", ())) for mask in masks) == [0, 8]
     assert masked.sort("cal_no", "day")["mask_no"].to_list()[0] == masked.sort("cal_no", "day")["mask_no"].to_list()[2]

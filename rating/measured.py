@@ -1,0 +1,99 @@
+"""Interval channels measured: those that were read, by interval length, then the sources that are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from model.rating import RatingInput
+from model.reads import slot_columns
+from rating.calendar import Calendar, build_masks
+from rating.costs import slot_prices
+from rating.intervals import IntervalUse, interval_use, no_use
+from rating.made import make_days
+from rating.powers import Powers, Reading, kept_powers
+from rating.sources import made_sources, power_ways
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What is measured: the calendar, the input, and the quantities with their sources, powers and prices."""
+
+    calendar: Calendar
+    given: RatingInput
+    quantities: pl.DataFrame
+    powers: Powers
+
+
+def measuring(calendar: Calendar, given: RatingInput, quantities: pl.DataFrame) -> Measuring:
+    """Return what is measured of `quantities`, which have their sources, `power_no` and `price_no`."""
+    wanted = _by_calendar(calendar, quantities.filter(pl.col("power_no").is_not_null()), "power_no")
+    return Measuring(calendar, given, quantities, Powers(wanted, power_ways(quantities)))
+
+
+def needed_sources(calendar: Calendar, sources: pl.DataFrame, powers: Powers) -> pl.DataFrame:
+    """Return which sources each calendar measures, and whether a power of them: cal_no, measure_no, needs_power.
+
+    `sources`: version_id, measure_no.
+    """
+    with_power = powers.wanted.select("cal_no", "measure_no").unique().with_columns(pl.lit(True).alias("needs_power"))
+    return (
+        _by_calendar(calendar, sources)
+        .join(with_power, on=["cal_no", "measure_no"], how="left", validate="1:1")
+        .with_columns(pl.col("needs_power").fill_null(False))
+    )
+
+
+def measure_intervals(channels: pl.DataFrame, what: Measuring) -> IntervalUse:
+    """Return use, powers and costs of all interval channels and of what is made of them; `good` of those read."""
+    intervals = [
+        _of_length(what.given.days.get(minutes), channels, minutes, what)
+        for minutes in sorted(set(channels["interval_minutes"].to_list()) - {0})
+    ]
+    plain = _joined(intervals, what.powers)
+    slotwise = what.quantities.filter(pl.col("kind") == "slots")
+    wanted = needed_sources(what.calendar, slotwise, what.powers)
+    made = [
+        _read(days.wide, days.channels, days.minutes, days.step, days.reading, what)
+        for days in make_days(made_sources(what.quantities), wanted, channels, plain.good, what.given.days)
+    ]
+    found = _joined([plain, *made], what.powers)
+    return IntervalUse(found.use, found.powers, found.costs, plain.good)
+
+
+def _by_calendar(calendar: Calendar, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    return (
+        calendar.segments.select("cal_no", "version_id")
+        .join(rows, on="version_id", how="inner", validate="m:m")
+        .select("cal_no", "measure_no", *columns)
+        .unique()
+    )
+
+
+def _of_length(wide: pl.DataFrame | None, channels: pl.DataFrame, minutes: int, what: Measuring) -> IntervalUse:
+    if wide is None or wide.is_empty():
+        return no_use()
+    mine = channels.filter(pl.col("interval_minutes") == minutes).select(
+        "due_no", "cal_no", "channel_no", "measure_no", "needs_power", "is_shared", "from_date", "to_date"
+    )
+    return _read(wide, mine, minutes, 1, Reading(slot_columns(minutes), minutes), what)
+
+
+def _read(
+    wide: pl.DataFrame, channels: pl.DataFrame, minutes: int, step: int, reading: Reading, what: Measuring
+) -> IntervalUse:
+    days = what.calendar.days.join(channels.select("cal_no").unique(), on="cal_no", how="semi")
+    masked_days, masks = build_masks(days, what.given.book, minutes, step)
+    prices = slot_prices(what.calendar, what.quantities, what.given.book, channels, minutes * step)
+    return interval_use(wide, channels, masked_days, masks, reading, what.powers, prices)
+
+
+def _joined(intervals: list[IntervalUse], powers: Powers) -> IntervalUse:
+    parts = [no_use(), *intervals]
+    return IntervalUse(
+        pl.concat([part.use for part in parts]),
+        kept_powers(pl.concat([part.powers for part in parts]), powers),
+        pl.concat([part.costs for part in parts]),
+        pl.concat([part.good for part in parts]),
+    )

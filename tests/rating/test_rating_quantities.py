@@ -1,0 +1,410 @@
+"""What a quantity can be, worked by hand: powers, demand intervals, differences, apparent energy, events, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from rating_rows import (
+    CHICAGO,
+    Row,
+    book,
+    channel,
+    component,
+    day_row,
+    due,
+    find_quantities,
+    price,
+    quantity,
+    rating_input,
+    season_days,
+    usage_row,
+    windows,
+)
+
+from model.errors import TariffError
+from rating.stages import rate
+
+MONDAY = date(2026, 6, 8)
+Slots = Mapping[int, int]
+
+
+def measured(
+    quantities: Sequence[Row], days: Sequence[Mapping[str, Slots]], *, minutes: int = 15, start: date = MONDAY,
+    **given: Any,
+) -> dict[Any, Any]:  # fmt: skip
+    """Every quantity over the whole period, or the reason why it cannot be measured.
+
+    `days`: for each day, by measure, the slots that are not zero. Other keys are tables of the rate book, and tz_name.
+    """
+    tz = {"tz_name": given.pop("tz_name")} if "tz_name" in given else {}
+    measures = sorted({measure for day in days for measure in day})
+    rows = [
+        day_row(place, start + timedelta(number), partial(_slot, day.get(measure, {})), minutes=minutes, **tz)
+        for number, day in enumerate(days)
+        for place, measure in enumerate(measures, start=1)
+    ]
+    channels = [
+        channel(place, measure=measure, interval_minutes=minutes) for place, measure in enumerate(measures, start=1)
+    ]
+    rate_book = book(
+        quantities=list(quantities), components=[component(quantity_id=quantities[0]["quantity_id"])],
+        prices=[price()], **given,
+    )  # fmt: skip
+    dues = [due(start, start + timedelta(len(days)), **tz)]
+    values, parks = find_quantities(rating_input(rate_book, dues, channels, {minutes: rows}))
+    found: dict[Any, Any] = {key[3] if key[4] is None else key[3:]: value for key, value in values.items()}
+    return found | dict.fromkeys(["parked"], *parks.values()) if parks else found
+
+
+def _slot(values: Slots, slot: int) -> int:
+    return values.get(slot, 0)
+
+
+def power(quantity_id: str, agg: str = "max", **given: Any) -> Row:
+    return quantity(quantity_id, agg=agg, unit="kW", **given)
+
+
+def imported(*days: Slots) -> list[Mapping[str, Slots]]:
+    return [{"import_energy": day} for day in days]
+
+
+def test_the_mean_of_three_daily_maxima_takes_one_hour_of_each_day() -> None:
+    # Hours of 10 and 9 kWh on one day, 6 and 4 kWh on two others: (10 + 6 + 4) / 3 = 6.667; of any hours, 25 / 3.
+    found = measured(
+        [
+            power("daily", "mean_of_n", n=3),
+            power("hours", "mean_of_n", n=3, distinct_days=False),
+            power("third_day", "nth", n=3),
+            power("third_hour", "nth", n=3, distinct_days=False),
+        ],
+        imported({17: 10_000, 18: 9_000}, {8: 6_000}, {3: 4_000}, {0: 100}),
+        minutes=60,
+    )
+    assert [found[name] for name in ("daily", "hours", "third_day", "third_hour")] == [6_667, 8_333, 4_000, 6_000]
+
+
+def test_fewer_days_than_asked_for_are_all_taken() -> None:
+    found = measured(
+        [power("mean", "mean_of_n", n=3), power("third", "nth", n=3)], imported({0: 1_000}, {5: 500}), minutes=60
+    )
+    assert (found["mean"], found["third"]) == (750, 500)
+
+
+def test_the_highest_are_taken_from_all_slices_and_periods_at_once() -> None:
+    # Two seasons and two periods; the highest days: 8 (first season, peak), 7 (second, off), 5 (first, off).
+    found = measured(
+        [power("kw", "mean_of_n", n=2)],
+        imported({17: 8_000, 1: 7_900}, {2: 5_000}, {3: 7_000}),
+        minutes=60,
+        season_days=season_days(season=lambda month, day: "dry" if (month, day) < (6, 10) else "wet"),
+        tou_windows=windows(
+            seasons=["dry", "wet"], spans=lambda season, day_class: [(0, 960, "off"), (960, 1440, "peak")]
+        ),
+    )
+    assert found["kw"] == 7_500
+    assert (found["kw", "off"], found["kw", "peak"]) == (7_450, 4_000)
+
+
+@pytest.mark.parametrize(
+    ("asked", "watts"),
+    [
+        ({}, 2_000),  # 500 Wh in a quarter of an hour
+        ({"interval_minutes": 15}, 2_000),
+        ({"interval_minutes": 30}, 1_200),  # 100 + 300, 500 + 100
+        ({"interval_minutes": 60}, 1_000),
+        ({"interval_minutes": 180}, 333),  # 1,000 Wh in 3 hours
+        ({"interval_minutes": 30, "is_rolling": True}, 1_600),  # 300 + 500
+        ({"interval_minutes": 45, "is_rolling": True}, 1_200),  # 900 Wh in 3 quarters
+    ],
+)
+def test_demand_intervals_are_added_from_those_of_the_channel(asked: Row, watts: int) -> None:
+    assert measured([power("kw", **asked)], imported({0: 100, 1: 300, 2: 500, 3: 100}))["kw"] == watts
+
+
+def test_a_rolling_interval_reaches_over_midnight_and_belongs_to_the_day_in_which_it_ends() -> None:
+    spans = windows(spans=lambda season, day_class: [(0, 15, "first"), (15, 1440, "rest")])
+    found = measured(
+        [power("kw", interval_minutes=30, is_rolling=True)], imported({95: 700}, {0: 900}), tou_windows=spans
+    )
+    assert (found["kw", "first"], found["kw", "rest"]) == (3_200, 1_800)
+    # The first window of a due period begins with its first slot, so none ends in it.
+    alone = measured([power("kw", interval_minutes=30, is_rolling=True)], imported({0: 900}), tou_windows=spans)
+    assert (alone.get(("kw", "first"), 0), alone["kw", "rest"]) == (0, 1_800)
+
+
+@pytest.mark.parametrize(("day", "last"), [(date(2022, 3, 13), 91), (date(2022, 11, 6), 99)])
+def test_demand_intervals_of_days_of_23_and_25_hours_reach_to_their_last_slot(day: date, last: int) -> None:
+    found = measured(
+        [power("kw", interval_minutes=30), power("roll", interval_minutes=30, is_rolling=True)],
+        imported({last - 1: 500, last: 500}, {0: 600}), start=day, tz_name=CHICAGO,
+    )  # fmt: skip
+    assert (found["kw"], found["roll"]) == (2_000, 2_200)
+
+
+def test_a_demand_interval_that_the_channel_does_not_divide_is_parked() -> None:
+    assert measured([power("kw", interval_minutes=30)], imported({0: 1}), minutes=60) == {
+        "kw": 0, ("kw", ""): 0, "parked": "no_channel",
+    }  # fmt: skip
+
+
+def test_the_mean_and_the_lowest_power_count_every_slot_of_the_period() -> None:
+    spans = windows(spans=lambda season, day_class: [(0, 60, "night"), (60, 1440, "day")])
+    found = measured(
+        [power("mean", "mean", tou="night"), power("least", "min", tou="night")],
+        imported({0: 10, 1: 11, 2: 12, 3: 13, 50: 900}, {0: 20, 1: 20, 2: 20, 3: 20}),
+        tou_windows=spans,
+    )
+    assert found["mean"] == 63  # 126 Wh in 2 hours
+    assert found["least"] == 40
+
+
+# One hour with 1,000 Wh in and 800 Wh out in different quarters, one with 600 Wh out, one with 50 Wh in at noon.
+SUNNY = [{"import_energy": {0: 1_000, 48: 50}, "export_energy": {3: 800, 4: 600}}]
+
+
+@pytest.mark.parametrize(
+    ("netting", "taken", "given"),
+    [("none", -350, 350), ("interval", 1_050, 1_400), ("hour", 250, 600), ("day", 0, 350)],
+)
+def test_netting_by_quarter_hour_differs_from_netting_by_hour_and_day(netting: str, taken: int, given: int) -> None:
+    found = measured(
+        [
+            quantity("taken", less_measure="export_energy", netting=netting),
+            quantity("given", measure="export_energy", less_measure="import_energy", netting=netting),
+        ],
+        SUNNY,
+    )
+    assert (found["taken"], found["given"]) == (taken, given)
+
+
+def test_net_power_is_netted_by_the_channels_interval_before_its_demand_interval() -> None:
+    found = measured(
+        [
+            power("net", less_measure="export_energy", netting="interval", interval_minutes=60),
+            power("whole", less_measure="export_energy", interval_minutes=60),
+        ],
+        SUNNY,
+    )
+    assert (found["net"], found["whole"]) == (1_000, 200)
+
+
+def test_nothing_is_subtracted_where_an_optional_second_channel_is_absent() -> None:
+    net = quantity("net", less_measure="export_energy", netting="interval")
+    assert measured([net | {"is_less_optional": True}], imported({0: 70}))["net"] == 70
+    assert measured([net], imported({0: 70}))["parked"] == "no_channel"
+    sums = net | {"netting": "none", "is_less_optional": True}
+    assert measured([sums], imported({0: 70}))["net"] == 70
+
+
+def test_a_missing_day_of_the_second_measure_parks() -> None:
+    rate_book = book(
+        quantities=[quantity(less_measure="export_energy", netting="interval")],
+        components=[component()],
+        prices=[price()],
+    )
+    channels = [channel(), channel(2, measure="export_energy")]
+    rows = [day_row(1, MONDAY, 5), day_row(2, MONDAY, 1, worst=8)]
+    rated = rate(rating_input(rate_book, [due(MONDAY, MONDAY + timedelta(1))], channels, {15: rows}))
+    assert rated.parked.select("reason", "detail").rows() == [
+        ("intervals_missing", "channel 2: intervals are missing on 1 days, the first is 2026-06-08")
+    ]
+
+
+def test_a_deducted_register_is_a_difference_of_sums() -> None:
+    rate_book = book(
+        quantities=[quantity(measure="water_volume", less_measure="gas_volume", unit="m3")],
+        components=[component()],
+        prices=[price()],
+    )
+    channels = [
+        channel(1, measure="water_volume", interval_minutes=0), channel(2, measure="gas_volume", interval_minutes=0),
+    ]  # fmt: skip
+    start, end = MONDAY, MONDAY + timedelta(10)
+    usage = [usage_row(1, start, end, 9_000), usage_row(2, start, end, 2_500)]
+    rated = rate(rating_input(rate_book, [due(start, end)], channels, {}, usage))
+    assert rated.lines.select("quantity", "split_method").rows() == [(6_500, "register")]
+    netted = book(
+        quantities=[quantity(measure="water_volume", less_measure="gas_volume", netting="interval", unit="m3")],
+        components=[component()],
+        prices=[price()],
+    )
+    parked = rate(rating_input(netted, [due(start, end)], channels, {}, usage)).parked
+    assert parked["detail"].to_list() == [
+        "quantity kwh needs intervals (netting), channel 1 is a register without them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("active", "reactive", "apparent"),
+    [(300, 400, 500), (1, 1, 1), (1, 2, 2), (2, 2, 3), (0, 7, 7), (2**31 - 1, 2**31 - 1, 3_037_000_499)],
+)
+def test_apparent_energy_is_the_root_of_both_squares_rounded_half_up(active: int, reactive: int, apparent: int) -> None:
+    found = measured(
+        [quantity("kvah", measure="apparent_energy"), power("kva", measure="apparent_energy")],
+        [{"import_energy": {9: active}, "reactive_energy": {9: reactive}}],
+    )
+    assert (found["kvah"], found["kva"]) == (apparent, apparent * 4)
+
+
+def test_apparent_power_of_a_longer_demand_interval_adds_the_parts_first() -> None:
+    found = measured(
+        [power("kva", measure="apparent_energy"), power("half", measure="apparent_energy", interval_minutes=30)],
+        [{"import_energy": {8: 300}, "reactive_energy": {9: 400}}],
+    )
+    assert (found["kva"], found["half"]) == (1_600, 1_000)
+
+
+def event(day: date, start: int, end: int, series: str = "op") -> Row:
+    return {"event_series": series, "day": day, "from_minute": start, "to_minute": end}
+
+
+def called(tou: str = "critical", series: str = "op", position: int = 1) -> Row:
+    return {"version_id": "t@1", "tou": tou, "event_series": series, "position": position}
+
+
+def test_an_event_of_two_hours_takes_its_slots_out_of_the_usual_period() -> None:
+    evening = dict.fromkeys(range(68, 76), 300)  # 17:00 to 19:00
+    found = measured(
+        [quantity(), power("kw", tou="critical"), power("mean", "mean", tou="critical")],
+        imported({0: 7}, {0: 100, 70: 400} | evening),
+        events=[event(MONDAY + timedelta(1), 17 * 60, 19 * 60), event(date(2026, 7, 1), 0, 60)],
+        event_windows=[called()],
+    )
+    assert (found["kwh"], found["kwh", ""], found["kwh", "critical"]) == (2_507, 107, 2_400)
+    assert (found["kw"], found["mean"]) == (1_200, 1_200)
+
+
+def test_the_first_of_events_that_overlap_holds() -> None:
+    found = measured(
+        [quantity()], imported({0: 1, 1: 10, 2: 100, 3: 1_000}),
+        events=[event(MONDAY, 0, 30), event(MONDAY, 15, 45, "grid")],
+        event_windows=[called(position=2), called("system", "grid", 1)],
+    )  # fmt: skip
+    assert (found["kwh", "critical"], found["kwh", "system"], found["kwh", ""]) == (1, 110, 1_000)
+
+
+def test_an_event_in_the_hour_that_comes_twice_holds_both_times() -> None:
+    day = date(2022, 11, 6)
+    found = measured(
+        [quantity()], imported(dict.fromkeys(range(100), 1)), start=day, tz_name=CHICAGO,
+        events=[event(day, 60, 120)], event_windows=[called()],
+    )  # fmt: skip
+    assert (found["kwh", "critical"], found["kwh", ""]) == (8, 92)
+
+
+def cost(**given: Any) -> Row:
+    return quantity("cost", agg="cost", series_id="spot", **given)
+
+
+def spot(values_e9: Sequence[int | None], day: date = MONDAY, minutes: int = 60) -> Row:
+    return {"series_id": "spot", "day": day, "interval_minutes": minutes, "values_e9": list(values_e9)}
+
+
+EVEN = imported(dict.fromkeys(range(96), 250))  # 1 kWh in each hour
+CENT = 10**7
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected_e9"),
+    [
+        ({}, 2_760_000_000),  # 0.01 x (0 + 1 + ... + 23)
+        ({"price_factor_e9": 1_037_600_000, "price_adder_e9": 5 * CENT}, 4_063_776_000),  # 2.76 x 1.0376 + 24 x 0.05
+        ({"price_adder_e9": -10 * CENT}, 360_000_000),  # 2.76 - 2.40, with hours below zero
+        ({"price_adder_e9": -10 * CENT, "price_floor_e9": 0}, 910_000_000),  # 0.01 x (1 + ... + 13)
+        ({"price_cap_e9": 2 * CENT}, 450_000_000),  # 0 + 0.01 + 22 x 0.02
+        ({"unit": "MWh", "unit_size": 10**6}, 2_760_000),
+    ],
+)
+def test_a_cost_is_the_energy_of_each_slot_at_its_price(rule: Row, expected_e9: int) -> None:
+    assert (
+        measured([cost(**rule)], EVEN, series_days=[spot([hour * CENT for hour in range(24)])])["cost"] == expected_e9
+    )
+
+
+def test_a_cost_is_kept_by_period_and_of_what_is_netted() -> None:
+    spans = windows(spans=lambda season, day_class: [(0, 60, "night"), (60, 1440, "day")])
+    quantities = [
+        cost(), cost(less_measure="export_energy", netting="hour") | {"quantity_id": "hourly"},
+    ]  # fmt: skip
+    found = measured(quantities, SUNNY, series_days=[spot([10 * CENT] * 12 + [-4 * CENT] * 12)], tou_windows=spans)
+    # 1 kWh at 0.10 and 50 Wh at -0.04; net of the first hour 200 Wh
+    assert (found["cost", "night"], found["cost", "day"]) == (100_000_000, -2_000_000)
+    assert found["hourly"] == 20_000_000 - 2_000_000
+
+
+@pytest.mark.parametrize(("value_e9", "expected"), [(499, 0), (500, 1), (-500, -1), (1_500, 2)])
+def test_a_cost_is_rounded_half_away_from_zero_to_nine_decimals(value_e9: int, expected: int) -> None:
+    assert measured([cost()], imported({0: 1}), series_days=[spot([value_e9] * 24)])["cost"] == expected
+
+
+@pytest.mark.parametrize(
+    ("series", "reason"),
+    [
+        ([spot([1] * 24)], None),
+        ([], "no_factor"),
+        ([spot([1] * 23 + [None])], "no_factor"),
+        ([spot([1] * 25)], "no_factor"),
+        ([spot([1] * 288, minutes=5)], "no_channel"),
+        ([spot([1] * 96, minutes=15)], None),
+    ],
+)
+def test_a_day_without_all_its_prices_is_parked(series: list[Row], reason: str | None) -> None:
+    assert measured([cost()], EVEN, series_days=series).get("parked") == reason
+
+
+def test_the_park_of_a_missing_price_names_the_series_and_its_first_day() -> None:
+    rate_book = book(
+        quantities=[cost()], components=[component(quantity_id="cost")], prices=[price()], series_days=[spot([1] * 24)]
+    )
+    rows = [day_row(1, MONDAY + timedelta(number), 1) for number in range(3)]
+    rated = rate(rating_input(rate_book, [due(MONDAY, MONDAY + timedelta(3))], [channel()], {15: rows}))
+    assert rated.parked["detail"].to_list() == ["price series spot is not whole on 2 days, the first is 2026-06-09"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (quantity(measure="apparent_energy", less_measure="export_energy"), "nothing subtracted from apparent"),
+        (quantity(less_measure="import_energy"), "two different measures"),
+        (quantity(netting="hour"), "a measure that is subtracted"),
+        (power("kw", less_measure="export_energy", netting="hour"), "a power netted by interval"),
+        (cost(less_measure="export_energy", netting="day"), "a cost netted by interval or hour"),
+        (quantity(interval_minutes=30), "no demand interval"),
+        (power("kw", interval_minutes=1_500), "at most a day"),
+        (power("kw", is_rolling=True), "a rolling demand interval"),
+        (power("kw", interval_minutes=780, is_rolling=True), "at most 12 hours"),
+        (quantity(agg="cost"), "a price series for a cost"),
+        (quantity(series_id="spot"), "a price series for a cost"),
+        (cost(price_floor_e9=2, price_cap_e9=1), "a floor that is not above the cap"),
+        (cost(price_adder_e9=10**18), "at most 9 digits"),
+        (cost(price_factor_e9=10**12 + 1), "a factor of at most 1000"),
+    ],
+)
+def test_a_quantity_that_cannot_be_measured_so_is_refused(row: Row, message: str) -> None:
+    rate_book = book(quantities=[row], components=[component(quantity_id=row["quantity_id"])], prices=[price()])
+    with pytest.raises(TariffError, match=message):
+        rate(rating_input(rate_book, [due()], [channel()], {15: []}))
+
+
+def test_netting_by_day_needs_a_version_without_periods() -> None:
+    row = quantity(less_measure="export_energy", netting="day")
+    for periods in (
+        {"tou_windows": windows(spans=lambda season, day_class: [(0, 1440, "off")])},
+        {"event_windows": [called()]},
+    ):
+        rate_book = book(quantities=[row], components=[component()], prices=[price()], **periods)
+        with pytest.raises(TariffError, match="version without periods"):
+            rate(rating_input(rate_book, [due()], [channel()], {15: []}))
+
+
+def test_a_series_beyond_what_is_rated_is_refused() -> None:
+    rate_book = book(
+        quantities=[cost()], components=[component(quantity_id="cost")], prices=[price()],
+        series_days=[spot([-(10**18)] * 24)],
+    )  # fmt: skip
+    with pytest.raises(TariffError, match=r"price series `spot` on 2026-06-08"):
+        rate(rating_input(rate_book, [due()], [channel()], {15: []}))

@@ -1,0 +1,32 @@
+"""Determinants of every kind against their slow twin."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from quantity_strategies import quantity_cases
+from rating_rows import find_quantities
+from twin_quantities import slow_quantities
+
+from model.rating import RatingInput
+
+
+def differences(case: RatingInput) -> list[str]:
+    """Return what the twin says differently, in sentences."""
+    found, parks = find_quantities(case)
+    values, parked = slow_quantities(case)
+    said = [f"{key}: the twin parks for {parked.get(key)}, rating for {parks.get(key)}" for key in parked | parks
+            if parked.get(key) != parks.get(key)]  # fmt: skip
+    for key, value in values.items():
+        if key[:2] not in parks and found.get(key, 0) != value:
+            said.append(f"{key}: the twin finds {value}, rating {found.get(key)}")
+    return said + [
+        f"{key}: only rating finds it"
+        for key, value in found.items()
+        if value and key[:2] not in parks and key not in values
+    ]
+
+
+@given(quantity_cases())
+@settings(max_examples=12, deadline=None)
+def test_determinants_and_their_slow_twin_agree(case: RatingInput) -> None:
+    assert differences(case) == []
