@@ -117,9 +117,17 @@ def peak_hours(season: str, day_class: int) -> list[tuple[int, int, str]]:
     return [(0, 960, "off"), (960, 1200, "peak"), (1200, 1440, "off")]
 
 
-def own_periods(tou_windows: Sequence[Row]) -> list[Row]:
+def own_periods(tou_windows: Sequence[Row], event_windows: Sequence[Row]) -> list[Row]:
     """Return the names of a tariff with one schedule: every part is the period that it is called."""
     found = {(row["version_id"], row["season"], row["tou"]): None for row in tou_windows}
+    seasons = {(version_id, season) for version_id, season, _ in found}
+    called = {(row["version_id"], row["tou"]): None for row in event_windows}
+    found |= {
+        (version_id, season, tou): None
+        for version_id, tou in called
+        for of, season in sorted(seasons)
+        if of == version_id
+    }
     return [
         {"version_id": version_id, "schedule": "", "season_part": season, "tou_part": tou, "season": season, "tou": tou}
         for version_id, season, tou in found
@@ -135,7 +143,7 @@ def book(**tables: list[Row]) -> RateBook:
         "tou_windows": windows(),
     }
     rows |= tables
-    rows["period_names"] = rows["period_names"] or own_periods(rows["tou_windows"])
+    rows["period_names"] = rows["period_names"] or own_periods(rows["tou_windows"], rows["event_windows"])
     return RateBook(
         **{
             name: arranged(table, pl.DataFrame(rows[name], schema=polars_schema(table), orient="row"))
