@@ -127,13 +127,17 @@ def costs_by_slice(
 
     Costs of the channels of a measure add up, so they are not added slot by slot first.
     """
+    if prices.rows.is_empty():
+        return pl.DataFrame(schema=COST_SCHEMA)
     priced = (
         rows.select(*SLICE_KEYS, "cal_no", "measure_no", "row", "day")
         .join(prices.wanted, on=["cal_no", "measure_no"], how="inner", validate="m:m")
         .join(prices.rows.filter(pl.col("count") == mask.n), on=["price_no", "day"], how="inner", validate="m:1")
     )
+    if priced.is_empty():
+        return pl.DataFrame(schema=COST_SCHEMA)
     names = reading.names[: mask.n]
-    found = [pl.DataFrame(schema=COST_SCHEMA)]
+    found = []
     for start in range(0, priced.height, ROWS_AT_ONCE):
         some = priced[start : start + ROWS_AT_ONCE]
         energy = days.select(names)[some["row"]].to_numpy().astype(np.int64, copy=False)
