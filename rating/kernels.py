@@ -191,3 +191,59 @@ def price_slots(energy: Int64s, price_row: Int64s, limbs: Int64s, period: Int64s
     out_limbs = np.zeros((rows, periods, 4), dtype=np.int64)
     price_slots_kernel(energy, price_row, limbs, period, out_limbs)
     return out_limbs
+
+
+@_compiled
+def fill_tiers_kernel(
+    energy: Int64s, period: Int64s, row_start: Int64s, upper: Int64s, upper_start: Int64s, out_quantity: Int64s
+) -> None:
+    """Fill the tiers of each group slot by slot, in the order of its rows.
+
+    All arrays are int64. Group g has the days energy[row_start[g] : row_start[g + 1]] (day, slot; not negative), in
+    the order of time, and the upper edges upper[upper_start[g] : upper_start[g + 1]], ascending, of all tiers but the
+    last. period: day, slot; below zero where a slot does not count. out_quantity: group, tier, period; zero at first.
+    """
+    for group in range(len(row_start) - 1):
+        first_edge, edges = upper_start[group], upper_start[group + 1] - upper_start[group]
+        filled = 0
+        tier = 0
+        for row in range(row_start[group], row_start[group + 1]):
+            for slot in range(energy.shape[1]):
+                if period[row, slot] < 0:
+                    continue
+                rest = energy[row, slot]
+                while rest > 0:
+                    part = rest
+                    if tier < edges:
+                        room = upper[first_edge + tier] - filled
+                        if room <= 0:
+                            tier += 1
+                            continue
+                        part = min(rest, room)
+                    out_quantity[group, tier, period[row, slot]] += part
+                    filled += part
+                    rest -= part
+
+
+def fill_tiers(energy: Int64s, period: Int64s, row_start: Int64s, upper: Int64s, upper_start: Int64s) -> Int64s:
+    """Return the cells of `fill_tiers_kernel` (group, tier, period), after checking what it trusts.
+
+    Raises:
+        AssertionError: lengths, types, order or bounds are not as the kernel needs them.
+    """
+    for array in (energy, period, row_start, upper, upper_start):
+        assert array.dtype == np.int64, f"the kernel takes int64, found {array.dtype}"
+    assert energy.shape == period.shape, "each slot needs a period"
+    assert len(row_start) == len(upper_start), "days and edges must have the same groups"
+    assert row_start[-1] == len(energy), "the last group of days must end at the last day"
+    assert upper_start[-1] == len(upper), "the last group of edges must end at the last edge"
+    assert not energy.size or energy.min() >= 0, "an energy is negative"
+    assert not energy.size or float(energy.max()) * energy.size < APPORTION_MAX, "a sum is above the bound"
+    within = np.ones(len(upper), dtype=np.bool_)
+    within[upper_start[:-1][np.diff(upper_start) > 0]] = False
+    assert (np.diff(upper)[within[1:]] >= 0).all(), "edges must ascend"
+    tiers = int(np.diff(upper_start).max(initial=0)) + 1
+    periods = int(period.max(initial=-1)) + 1
+    out_quantity = np.zeros((len(row_start) - 1, tiers, periods), dtype=np.int64)
+    fill_tiers_kernel(energy, period, row_start, upper, upper_start, out_quantity)
+    return out_quantity
