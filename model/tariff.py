@@ -249,8 +249,8 @@ class Components(pa.DataFrameModel):
     amount_id: str = column("Formula of its amount, or of the number of a percentage or floor", nullable=True)
     scale_id: str = column("Formula by which thresholds are multiplied", nullable=True)
     times_id: str = column("Formula by which days or cycles are multiplied", nullable=True)
-    gross_total_e9: pl.Int64 = column(
-        "For a percentage inside its own base: the sum of all such percentages x 10^9", nullable=True
+    is_gross: pl.Boolean = column(
+        "A percentage inside its own base; all of a level that count the same charges share one denominator"
     )
     is_included: pl.Boolean = column("A percentage that its base contains already")
     is_exact: pl.Boolean = column("A percentage of the exact amounts of its base, not of the rounded ones")

@@ -9,7 +9,7 @@ from rating.values import Known, Scopes, formula_values
 
 GROUP = ["bill_id", "agreement_id", "component_id", "group_key"]
 _FROM_LAST = [
-    "due_no", "version_id", "kind", "cycle_days", "currency_exponent", "is_exact", "is_included", "gross_total_e9",
+    "due_no", "version_id", "kind", "cycle_days", "currency_exponent", "is_exact", "is_included",
     "is_gross", "amount_id", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max", "round_mode",
     "round_step_minor",
 ]  # fmt: skip
@@ -26,7 +26,6 @@ def grouped(known: Known, at_level: pl.DataFrame, idle: pl.DataFrame) -> tuple[p
         .join(known.calendar.segments, on="cal_no", how="inner", validate="m:m")
         .join(at_level, on="version_id", how="inner", validate="m:m")
         .join(idle, on=["due_no", "version_id", "component_id"], how="anti")
-        .with_columns(pl.col("gross_total_e9").is_not_null().alias("is_gross"))
         .sort(*GROUP, "start_date")
     )
     groups = standing.group_by(GROUP, maintain_order=True).agg(

@@ -11,7 +11,7 @@ from model.schema import arranged
 from rating.bases import agreement_amounts
 from rating.parking import no_parks
 from rating.rounding import int128, wide
-from rating.values import Known, Scopes, formula_values, no_amounts, quantity_values
+from rating.values import Known, Scopes, counted_size, formula_values, no_amounts, quantity_values
 
 # Balances are kept with 9 decimals of the bank's unit, as quantities by formula are.
 _BALANCE_SCALE = 1000
@@ -123,7 +123,7 @@ def kept_history(known: Known, due: pl.DataFrame) -> DataFrame[History]:
     asked = frame.join(wanted.select("scope_no").unique(), on="scope_no", how="semi")
     scopes = Scopes(asked, members.join(asked.select("scope_no"), on="scope_no", how="semi"), no_amounts())
     values, _ = quantity_values(scopes, wanted, known)
-    sizes = book.quantities.select("version_id", pl.col("quantity_id").alias("name"), "unit_size", "kind")
+    sizes = book.quantities.select("version_id", pl.col("quantity_id").alias("name"), counted_size().alias("unit_size"))
     rows = (
         wanted.join(values, on=["scope_no", "name"], how="inner", validate="1:1")
         .join(frame, on="scope_no", how="left", validate="m:1")

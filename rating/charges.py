@@ -14,7 +14,7 @@ from rating.parking import park
 from rating.personal import PieceValues, piece_values, with_personal_prices, with_texts
 from rating.pieces import PIECE_KEYS, cut_pieces, price_pieces
 from rating.rounding import QUANTITY_MAX, rounded_to_step, wide
-from rating.values import Known
+from rating.values import Known, counted_size
 
 _GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
 
@@ -58,9 +58,15 @@ def price_charges(
 
 def _measured_parts(known: Known, components: pl.DataFrame, piece_slices: pl.DataFrame) -> pl.DataFrame:
     """Return the measured quantity of each charge, piece and (for charges by period) time-of-use period."""
-    measured = known.book.quantities.filter(pl.col("kind") == "measured").select(
-        "version_id", "quantity_id", "unit", "unit_size", pl.col("round_mode").alias("quantity_mode"), "round_step"
-    )
+    is_cost = pl.col("agg") == "cost"
+    measured = (
+        known.book.quantities.filter(pl.col("kind") == "measured")
+        .join(known.book.versions.select("version_id", "currency"), on="version_id", how="left", validate="m:1")
+        .select(
+            "version_id", "quantity_id", pl.when(is_cost).then("currency").otherwise("unit").alias("unit"),
+            counted_size().alias("unit_size"), pl.col("round_mode").alias("quantity_mode"), "round_step",
+        )
+    )  # fmt: skip
     charges = components.filter((pl.col("kind") == "quantity") & (pl.col("level") == 1)).join(
         measured, on=["version_id", "quantity_id"], how="inner", validate="m:1"
     )

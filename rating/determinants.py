@@ -125,7 +125,11 @@ def worst_split() -> pl.Expr:
 
 
 def _by_quantity(
-    due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, use: pl.DataFrame, intervals: IntervalUse,
+    due: pl.DataFrame,
+    calendar: Calendar,
+    quantities: pl.DataFrame,
+    use: pl.DataFrame,
+    intervals: IntervalUse,
     period_names: pl.DataFrame,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what was measured, under the names that the version of each slice gives it; and parks of large costs."""

@@ -125,9 +125,8 @@ def _working(line: Row, component: Row, book: RateBook) -> str:
 
 
 def _percent_kind(component: Row) -> str:
-    if component["gross_total_e9"] is not None:
-        total = plain(Decimal(component["gross_total_e9"]).scaleb(-9))
-        return f", inside the base: divided by 1 - {total} %"
+    if component["is_gross"]:
+        return ", inside its own base"
     return ", contained in it" if component["is_included"] else ""
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from model.codes import ParkReason
+from model.formula import FORMULA_SCALE
 from model.tariff import ANY
 from rating.determinants import worst_split
+from rating.formulas import evaluate
 from rating.parking import no_parks, park
-from rating.pieces import PIECE_KEYS, scaled_edge
-from rating.rounding import QUANTITY_MAX, int128
+from rating.pieces import PIECE_KEYS, edge_of_value
+from rating.rounding import int128
 from rating.uses import component_formulas, component_quantities
 from rating.values import Known, Scopes, attribute_values, formula_values, no_amounts, quantity_values
 
@@ -144,18 +146,20 @@ def with_personal_prices(priced: pl.DataFrame, values: PieceValues) -> pl.DataFr
     mine = mine.join(values.of_formula("scale_id", "scale"), on=PIECE_GROUP, how="left", validate="m:1").with_columns(
         pl.col("scale").fill_null(int128(10**12))
     )
-    size = pl.col("unit_size").cast(pl.Int128)
-    stated = (pl.max_horizontal("edge_id_value", int128(0)) * size + 5 * 10**11) // int128(10**12)
+    # Edges as values of formulas, so that they are scaled before they are rounded.
+    stated = (pl.col("edge").cast(pl.Int128) * int128(FORMULA_SCALE)) // pl.col("unit_size").cast(pl.Int128)
+    edge = pl.coalesce("edge_id_value", stated)
+    mine = mine.with_columns(pl.when(edge.is_not_null()).then(pl.max_horizontal(edge, int128(0))).alias("edge_e12"))
+    known_edge = pl.col("edge_e12").is_not_null()
+    scaled = evaluate(mine.select(pl.col("edge_e12").fill_null(0), "scale"), "(* 0 1)", ["edge_e12", "scale"])
     mine = mine.with_columns(
-        pl.when(pl.col("edge_id").is_not_null())
-        .then(pl.min_horizontal(stated, int128(2 * QUANTITY_MAX)).cast(pl.Int64))
-        .otherwise("edge")
-        .alias("edge"),
+        pl.when(known_edge & ~scaled["is_undefined"]).then(scaled["value"]).alias("edge_e12"),
+        (known_edge & scaled["is_undefined"]).alias("is_far"),
         pl.when(pl.col("price_id").is_not_null())
         .then(_price_e9(pl.col("price_id_value")))
         .otherwise("price_e9")
         .alias("price_e9"),
-    ).with_columns(scaled_edge("edge", "scale").alias("upper"))
+    ).with_columns(edge_of_value("edge_e12", "is_far").alias("upper"))
     of_price = [*PIECE_GROUP, "key", "tou"]
     mine = mine.sort(*of_price, "tier").with_columns(
         pl.when(pl.col("upper").is_not_null()).then(pl.col("upper").cum_max().over(of_price)).alias("upper")

@@ -179,38 +179,42 @@ def price_pieces(
         .join(values, on=[*PIECE_KEYS, "factor_id"], how="left", validate="m:1")
         .with_columns(
             pl.coalesce("price_e9", "value_e9").alias("price_e9"),
-            scaled_edge("from_quantity", None).alias("lower"),
-            scaled_edge("to_quantity", None).alias("upper"),
+            _scaled_edge("from_quantity").alias("lower"),
+            _scaled_edge("to_quantity").alias("upper"),
         )
         .select(*PIECE_KEYS, "key", "tou", "tier", "price_e9", "fixed_e9", "factor_id", "price_id", "edge_id",
                 pl.col("to_quantity").alias("edge"), "lower", "upper")
     )  # fmt: skip
 
 
-def scaled_edge(edge: str, scale: str | None) -> pl.Expr:
-    """Return a tier edge scaled to its piece, and by `scale` (Int128 x 10^12) when one is named, rounded once.
+def _scaled_edge(edge: str) -> pl.Expr:
+    """Return a tier edge in smallest units scaled to its piece; edges beyond every quantity are cut there."""
+    part, whole = wide("tiers_part").fill_null(int128(1)), wide("tiers_whole").fill_null(int128(1))
+    rounded = _rounded_edge(wide(edge) * part, whole)
+    return pl.when(pl.col(edge).is_not_null()).then(rounded)
 
-    No quantity reaches 2 x QUANTITY_MAX, so edges are cut there; the float tells only what lies far beyond it.
+
+def edge_of_value(edge: str, is_far: str) -> pl.Expr:
+    """Return a tier edge in smallest units, from its value x 10^12 in printed units, scaled to its piece.
+
+    Null stays null, unless `is_far`. The float tells only what lies far beyond every quantity, and is cut there.
     """
     part, whole = wide("tiers_part").fill_null(int128(1)), wide("tiers_whole").fill_null(int128(1))
-    numerator, denominator = wide(edge) * part, whole
-    is_far = pl.lit(False)
-    if scale is not None:
-        factor = pl.max_horizontal(wide(scale), int128(0))
-        size = pl.col(edge).cast(pl.Float64) * pl.col("tiers_part").fill_null(1) * factor.cast(pl.Float64)
-        is_far = size > 1e37
-        numerator = pl.when(is_far).then(int128(0)).otherwise(numerator * factor)
-        denominator = denominator * int128(10**12)
-    step = wide("tiers_round_step")
-    stepped = _to_step(numerator, denominator, step)
-    scaled = (
-        pl.when(pl.col("tiers_round_mode").is_null()).then(divide_half_up(numerator, denominator)).otherwise(stepped)
-    )
-    highest = int128(2 * QUANTITY_MAX)
-    cut = pl.when(is_far).then(highest).otherwise(pl.min_horizontal(scaled, highest))
-    return pl.when(pl.col(edge).is_not_null()).then(cut.cast(pl.Int64))
+    size = pl.col(edge).cast(pl.Float64) * pl.col("unit_size") * pl.col("tiers_part").fill_null(1)
+    far = pl.col(is_far) | (size > 1e37)
+    numerator = pl.when(far).then(int128(0)).otherwise(wide(edge) * wide("unit_size") * part)
+    rounded = _rounded_edge(numerator, whole * int128(10**12))
+    cut = pl.when(far).then(pl.lit(2 * QUANTITY_MAX, pl.Int64)).otherwise(rounded)
+    return pl.when(pl.col(edge).is_not_null() | pl.col(is_far)).then(cut)
 
 
-def _to_step(numerator: pl.Expr, denominator: pl.Expr, step: pl.Expr) -> pl.Expr:
-    """Return numerator / denominator rounded once to a multiple of `step` by `tiers_round_mode`."""
-    return rounded_to_step(numerator, step * denominator, pl.col("tiers_round_mode")) // denominator
+def _rounded_edge(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """Return an edge as Int64, rounded once: half up to the smallest unit, or as the charge rounds its thresholds.
+
+    No quantity reaches 2 x QUANTITY_MAX, so edges are cut there.
+    """
+    step = wide("tiers_round_step") * denominator
+    stepped = rounded_to_step(numerator, step, pl.col("tiers_round_mode")) // denominator
+    plain = divide_half_up(numerator, denominator)
+    edge = pl.when(pl.col("tiers_round_mode").is_null()).then(plain).otherwise(stepped)
+    return pl.min_horizontal(edge, int128(2 * QUANTITY_MAX)).cast(pl.Int64)

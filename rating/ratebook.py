@@ -214,7 +214,7 @@ def ready_components(book: RateBook) -> pl.DataFrame:
         pl.col(name).cast(pl.String).fill_null("")
         for name in (
             "component_id", "kind", "single_price_e9", "price_share", "price_whole_e4", "round_mode",
-            "round_step_minor", "category", "tax_code", "gl_account", "amount_id", "when_id", "gross_total_e9",
+            "round_step_minor", "category", "tax_code", "gl_account", "amount_id", "when_id", "is_gross",
         )
     ]  # fmt: skip
     components = components.with_columns(pl.concat_str(own, separator=";").alias("own_key"))

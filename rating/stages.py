@@ -207,7 +207,9 @@ def rate_given(
         assert work.calendar is not None, "segments come before determinants"
         names = work.given.book.quantities.filter(pl.col("kind").is_in(["history", "bank"])).select("quantity_id")
         of_channels = checked(GivenQuantities, quantities.join(names.unique(), on="quantity_id", how="anti"))
-        found, parks = given_determinants(work.due, work.calendar, _measured_only(work.given), of_channels)
+        found, parks = given_determinants(
+            work.due, work.calendar, _measured_only(_without_history(work.given)), of_channels
+        )
         carried = given_carried(work.due, work.given, quantities, carried_in(work.due, work.given))
         return replace(work, determinants=found, carried=carried), parks
 
@@ -218,6 +220,13 @@ def rate_given(
         banks=empty(BankBalances) if banks is None else banks,
     )  # fmt: skip
     return _run(given, stages)
+
+
+def _without_history(given: RatingInput) -> RatingInput:
+    """Return the input with quantities that only later cycles count as optional: a worked bill need not say them."""
+    later = pl.col("quantity_id").is_in(given.book.quantities["history_of"].drop_nulls().unique().implode())
+    quantities = given.book.quantities.with_columns((pl.col("is_optional") | later).alias("is_optional"))
+    return replace(given, book=replace(given.book, quantities=checked(Quantities, quantities)))
 
 
 def _run(given: RatingInput, stages: tuple[Stage, ...]) -> Rated:

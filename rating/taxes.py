@@ -53,8 +53,7 @@ def _within_bounds(groups: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     detail = pl.format(
         "charge {}: {} percent of {} is beyond what a line may hold", "component_id", "price_e9", "quantity"
     )
-    own = pl.coalesce("gross_total_e9", "price_e9")
-    too_inside = groups.filter(fits & is_percent & pl.col("is_gross") & (own >= _HUNDRED_E9))
+    too_inside = groups.filter(fits & is_percent & pl.col("is_gross") & (_inside_e9() >= _HUNDRED_E9))
     inside = pl.format("charge {}: percentages inside their own base reach 100", "component_id")
     kept = groups.filter(fits).join(too_inside.select(GROUP), on=GROUP, how="anti")
     return kept, pl.concat(
@@ -73,7 +72,7 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
     """
     percent = groups.filter(pl.col("kind") == "percent")
     base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15())
-    inside = pl.when("is_gross").then(pl.coalesce("gross_total_e9", "price_e9")).otherwise(0)
+    inside = pl.when("is_gross").then(_inside_e9()).otherwise(0)
     whole = _HUNDRED_E9 - inside + pl.when("is_included").then("price_e9").otherwise(0)
     numerator, denominator = base * wide("price_e9"), whole.cast(pl.Int128)
     return percent.with_columns(
@@ -83,6 +82,12 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
         pl.lit(None, pl.Int64).alias("share_part"),
         pl.lit(None, pl.Int64).alias("share_whole"),
     )
+
+
+def _inside_e9() -> pl.Expr:
+    """Return the sum of the percentages inside one base: of a level and bill, those that count the same charges."""
+    own = pl.when("is_gross").then("price_e9").otherwise(0)
+    return own.sum().over("bill_id", "agreement_id", "determinant", "is_gross")
 
 
 def _limits(groups: pl.DataFrame) -> pl.DataFrame:

@@ -123,10 +123,15 @@ def _measured(scopes: Scopes, needed: pl.DataFrame, known: Known) -> pl.DataFram
     found = aggregate(rows, ["scope_no", "quantity_id"]).rename({"quantity_id": "name"})
     sized = asked.join(found.select("scope_no", "name", "quantity"), on=["scope_no", "name"], how="left",
                        validate="1:1").with_columns(pl.col("quantity").fill_null(0))  # fmt: skip
-    scale = int128(FORMULA_SCALE) // wide("unit_size")
+    scale = int128(FORMULA_SCALE) // counted_size().cast(pl.Int128)
     stepped = rounded_to_step(wide("quantity"), wide("round_step"), pl.col("round_mode"))
     exact = pl.when(pl.col("round_mode").is_null()).then(wide("quantity")).otherwise(stepped)
     return sized.select("scope_no", "name", (exact * scale).alias("value"))
+
+
+def counted_size() -> pl.Expr:
+    """Return how many of what a quantity is counted in are one printed unit; a cost is counted in 10^-9."""
+    return pl.when(pl.col("agg") == "cost").then(pl.lit(10**9, pl.Int64)).otherwise("unit_size")
 
 
 def _carried(needed: pl.DataFrame, known: Known) -> pl.DataFrame:

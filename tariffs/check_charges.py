@@ -34,8 +34,9 @@ _KIND_KEY = {
 
 
 def printed_size(quantity: Quantity) -> int:
-    """Return the smallest units in the printed unit of a quantity that passed its checks."""
-    return PRINTED_UNITS[quantity.unit][1] if quantity.kind == "measured" else FREE_UNIT_SIZE
+    """Return the smallest units in the printed unit of a quantity that passed its checks; a cost is in 10^-9."""
+    is_counted = quantity.kind == "measured" and quantity.agg != "cost"
+    return PRINTED_UNITS[quantity.unit][1] if is_counted else FREE_UNIT_SIZE
 
 
 def schedule_of(charge: Charge, file: TariffFile) -> str:

@@ -9,7 +9,7 @@ from model.tariff import AGGREGATES, ANY
 from model.units import POWER_UNIT, PRINTED_UNITS, SMALLEST_UNIT, measure_counted
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
 from tariffs.sheet import Quantity, TariffFile
-from tariffs.windows import windows_of_kind
+from tariffs.windows import tou_names
 
 POWERS = ("max", "min", "nth", "mean_of_n", "mean")
 HISTORY_AGGREGATES = ("max", "mean", "sum", "min", "last")
@@ -111,7 +111,7 @@ def _window_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> lis
         known = list(file.schedules)
         text = f"expected a schedule ({show_names(known)}), found `{quantity.schedule}`"
         return [Problem((*path, "schedule"), text, suggestion(quantity.schedule, known))]
-    periods = list(windows_of_kind("tou", file.on_schedule(quantity.schedule).windows))
+    periods = [name for name in tou_names(file.on_schedule(quantity.schedule)) if name]
     if quantity.window is None or quantity.window in periods:
         return []
     text = f"expected a time-of-use period ({show_names(periods)}), found `{quantity.window}`"

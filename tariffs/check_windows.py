@@ -36,6 +36,8 @@ def _one_window(name: str, file: TariffFile, root: KeyPath) -> list[Problem]:
     if window.rest_of is not None:
         return _else_problems(name, file, path) + _extra_keys(path, keys - {"else"}, "else")
     kind = window_kind(name, file.windows)
+    if kind == "event":
+        return _extra_keys(path, keys - {"event"}, "event") + _event_problems(file, root, path)
     if kind is None:
         text = f"expected `months`, `days`, `spans`, `else`, or `from` and `to`, found {show_names(sorted(keys))}"
         return [Problem(path, text)]
@@ -69,6 +71,16 @@ def _else_problems(name: str, file: TariffFile, window_path: KeyPath) -> list[Pr
         text = "expected only seasons or only time-of-use periods, found both"
         found.append(Problem(path, text))
     return found
+
+
+def _event_problems(file: TariffFile, root: KeyPath, path: KeyPath) -> list[Problem]:
+    """Events take slots out of the one partition of the week."""
+    if root[-1] == "windows" and not file.schedules:
+        return []
+    text = "expected no `event` in a tariff with [schedules], found one"
+    return [
+        Problem((*path, "event"), text, "price the events in a tariff of their own, or lay the hours into [windows]")
+    ]
 
 
 def _date_problems(window: Window, path: KeyPath) -> list[Problem]:

@@ -13,13 +13,13 @@ import polars as pl
 from model.ids import content_hash
 from model.money import CURRENCY_EXPONENT
 from model.schema import arranged, empty, grain, polars_schema
-from model.tariff import RATE_BOOK_TABLES, Factors, RateBook
+from model.tariff import ANY, RATE_BOOK_TABLES, Factors, RateBook
 from tariffs.bases import needs_of, resolve_bases
 from tariffs.compile_charges import component_rows, price_rows
 from tariffs.compile_values import attribute_rows, bank_rows, formula_tables, quantity_rows
 from tariffs.parts import Parts, lay_over
 from tariffs.sheet import TariffFile, Version
-from tariffs.windows import uses_holidays
+from tariffs.windows import event_names, uses_holidays
 
 Row = dict[str, Any]
 
@@ -40,6 +40,7 @@ class _Rows:
     bases: list[Row]
     season_days: list[Row]
     tou_windows: list[Row]
+    event_windows: list[Row]
     holidays: list[Row]
 
 
@@ -101,7 +102,8 @@ def _version_rows(whole: TariffFile, index: int, version: Version) -> _Rows:
     later = file.versions[index + 1].valid_from if index + 1 < len(file.versions) else None
     needs = needs_of(file, version, bases)
     parts = lay_over(file)
-    formulas, operands = formula_tables(file, version)
+    prices = price_rows(file, version)
+    formulas, operands = formula_tables(file, version, [row["edge_id"] for row in prices if row["edge_id"] is not None])
     header: Row = {
         "tariff_id": file.tariff,
         "title": file.title,
@@ -123,11 +125,15 @@ def _version_rows(whole: TariffFile, index: int, version: Version) -> _Rows:
         banks=bank_rows(file, version, needs),
         period_names=_period_name_rows(file, parts),
         components=component_rows(file, version, needs),
-        prices=price_rows(file, version),
+        prices=prices,
         bases=[{"component_id": name, "base_component_id": base} for name, of in bases.items() for base in of],
         season_days=[{"month": day[0], "day_of_month": day[1], "season": part} for day, part in
                      parts.season_of.items()],
         tou_windows=_tou_rows(parts),
+        event_windows=[
+            {"tou": name, "event_series": series, "position": place}
+            for place, (name, series) in enumerate(event_names(file).items(), start=1)
+        ],
         holidays=[{"day": day} for day in file.holiday_dates] if uses_holidays(file) else [],
     )  # fmt: skip
 
@@ -143,6 +149,10 @@ def _period_name_rows(file: TariffFile, parts: Parts) -> list[Row]:
         }
         for (season_part, tou_part), periods in parts.periods.items()
         for place, schedule in enumerate(file.schedule_names)
+    ] + [
+        {"schedule": ANY, "season_part": part, "tou_part": name, "season": seasons[0], "tou": name}
+        for part, seasons in parts.seasons.items()
+        for name in event_names(file)
     ]
 
 

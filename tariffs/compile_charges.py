@@ -31,16 +31,16 @@ def component_rows(file: TariffFile, version: Version, needs: Bases) -> list[Row
     """Return a row for each charge, and one that rounds their sum when the tariff says so."""
     levels = charge_levels(version.charges, needs)
     rows = [
-        _component_row(file, version, name, charge) | {"position": position, "level": levels[name]}
+        _component_row(file, name, charge) | {"position": position, "level": levels[name]}
         for position, (name, charge) in enumerate(version.charges.items(), start=1)
     ]
     if file.rounding.total is not None:
         top = 1 + max(levels.values())
-        rows.append(_rounding_row(file, version, file.rounding.total) | {"position": len(rows) + 1, "level": top})
+        rows.append(_rounding_row(file, file.rounding.total) | {"position": len(rows) + 1, "level": top})
     return rows
 
 
-def _component_row(file: TariffFile, version: Version, name: str, charge: Charge) -> Row:
+def _component_row(file: TariffFile, name: str, charge: Charge) -> Row:
     quantity_id = charge.of[0] if charge.kind == "quantity" and charge.of is not None else None
     quantity = file.quantities[quantity_id] if quantity_id is not None else None
     unit_size = printed_size(quantity) if quantity is not None else 1
@@ -72,14 +72,14 @@ def _component_row(file: TariffFile, version: Version, name: str, charge: Charge
         "amount_id": _amount_formula(charge),
         "scale_id": scale_formula(charge),
         "times_id": times_formula(charge),
-        "gross_total_e9": _gross_total_e9(charge, version) if charge.gross_up else None,
+        "is_gross": charge.gross_up,
         "is_included": charge.included,
         "is_exact": charge.exact,
         "is_kept": charge.print_if_zero,
         "party": charge.party,
         "round_mode": rounding.mode.value,
         "round_step_minor": _step_minor(rounding, file.currency),
-        "category": "tax" if charge.tax is not None else "memo" if charge.memo or charge.included else "charge",
+        "category": "memo" if charge.memo or charge.included else "tax" if charge.tax is not None else "charge",
         "tax_code": charge.tax,
         "line_text": charge.text or name.replace("_", " ").capitalize(),
         "clause": charge.clause,
@@ -87,8 +87,8 @@ def _component_row(file: TariffFile, version: Version, name: str, charge: Charge
     }
 
 
-def _rounding_row(file: TariffFile, version: Version, rule: Rounding) -> Row:
-    row = _component_row(file, version, ROUNDING, Charge(amount="0", text="Rounding"))
+def _rounding_row(file: TariffFile, rule: Rounding) -> Row:
+    row = _component_row(file, ROUNDING, Charge(amount="0", text="Rounding"))
     step = {"round_mode": rule.mode.value, "round_step_minor": _step_minor(rule, file.currency)}
     return row | step | {"kind": "rounding", "amount_id": None}
 
@@ -134,16 +134,6 @@ def _stated(rule: ShareRule, file: TariffFile) -> ShareRule:
 def _amount_formula(charge: Charge) -> str | None:
     stated = (charge.amount, charge.percent, charge.at_least, charge.at_most)
     return next((value for value in stated if isinstance(value, str)), None)
-
-
-def _gross_total_e9(charge: Charge, version: Version) -> int:
-    """Return the sum of the percentages inside one base: those that name the same charges share its denominator."""
-    numbers = [
-        other.percent
-        for other in version.charges.values()
-        if other.gross_up and other.of == charge.of and isinstance(other.percent, Decimal)
-    ]
-    return sum(_exact_e9(number) for number in numbers)
 
 
 def _step_minor(rounding: Rounding, currency: str) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from model.formula import Name, Number, Operand
 from model.tariff import ANY
-from model.units import measure_counted
+from model.units import PRINTED_UNITS, measure_counted
 from tariffs.bases import Bases, charge_levels
-from tariffs.check_charges import printed_size
+from tariffs.check_charges import FREE_UNIT_SIZE, printed_size
 from tariffs.formula import parse_formula
 from tariffs.names import formula_places, needed_quantities, operand_kind, quantity_levels
 from tariffs.prices import price_e9
@@ -54,7 +55,7 @@ def _quantity_row(name: str, quantity: Quantity) -> Row:
         "schedule": quantity.schedule,
         "is_optional": quantity.optional,
         "unit": quantity.unit,
-        "unit_size": printed_size(quantity),
+        "unit_size": PRINTED_UNITS[quantity.unit][1] if quantity.kind == "measured" else FREE_UNIT_SIZE,
         "formula_id": quantity.formula,
         "round_mode": rule.mode.value if rule is not None else None,
         "round_step": int(rule.step * printed_size(quantity)) if rule is not None else None,
@@ -90,14 +91,15 @@ def e12(number: Decimal | None) -> Decimal | None:
     return None if number is None else Decimal(Number(number).value_e12)
 
 
-def formula_tables(file: TariffFile, version: Version) -> tuple[list[Row], list[Row]]:
-    """Return the formulas in use, each once, and their operands."""
+def formula_tables(file: TariffFile, version: Version, edges: Sequence[str]) -> tuple[list[Row], list[Row]]:
+    """Return the formulas in use, each once, and their operands. `edges`: thresholds that are kept as formulas."""
     needed = needed_quantities(file, version)
-    texts = {
-        place.text: parse_formula(place.text)
+    places = [
+        place.text
         for place in formula_places(file, version, ())
         if place.path[-1] != "formula" or place.path[-2] in needed
-    }
+    ]
+    texts = {text: parse_formula(text) for text in [*places, *edges]}
     formulas = [{"formula_id": text, "shape": formula.shape} for text, formula in texts.items()]
     operands = [
         {"formula_id": text, "place": place} | _operand_row(file, version, operand)

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from model.errors import TariffError
 from tariffs.check import find_problems
+from tariffs.inherit import with_inherited
 from tariffs.problems import KeyPath, Problem, show_names, show_value, suggestion, tariff_error
 from tariffs.sheet import Part, TariffFile
 
@@ -36,8 +37,11 @@ def parse_tariff(text: str, name: str) -> TariffFile:
             be used. All problems found are in the one message; what has wrong keys or types is not checked further.
     """
     content = _read_toml(text, name)
+    whole, problems = with_inherited(content)
+    if problems:
+        raise tariff_error(problems, content, name)
     try:
-        tariff = TariffFile.model_validate(content)
+        tariff = TariffFile.model_validate(whole)
     except ValidationError as error:
         problems = [_structural_problem(detail) for detail in error.errors(include_url=False)]
         raise tariff_error(problems, content, name) from None

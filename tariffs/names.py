@@ -107,7 +107,7 @@ def name_problems(file: TariffFile, version: Version, path: KeyPath) -> list[Pro
         except FormulaError as error:
             found.append(Problem(place.path, error.message, error.hint))
             continue
-        if not formula.names and not formula.text_names:
+        if len(formula.operands) == 1 and not formula.names and not formula.text_names:
             text = f"expected a formula with a name in it, found the number `{place.text}`"
             found.append(Problem(place.path, text, "numbers stand without quotes"))
         found += _unknown_names(file, version, place, formula)

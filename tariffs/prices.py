@@ -219,6 +219,9 @@ def _read_tiers(table: PriceTable, leaf: object, place: _Place, path: KeyPath) -
         edge = tier.get("to")
         edge_id = edge if isinstance(edge, str) else None
         is_number = edge is not None and edge_id is None
+        if is_number and _is_between_units(table, edge):
+            # 22.1918 kWh are no whole Wh: kept as a formula, which is scaled before it is rounded.
+            edge_id, is_number = f"{edge}", False
         upper = _read_threshold(table, edge, lower, (*here, "to")) if is_number else None
         fixed = _read_price(table, tier["fixed"], (*here, "fixed")) if "fixed" in tier else 0
         _add_cell(
@@ -226,6 +229,13 @@ def _read_tiers(table: PriceTable, leaf: object, place: _Place, path: KeyPath) -
             edge_id=edge_id, fixed_e9=fixed,
         )  # fmt: skip
         lower = upper if upper is not None else lower
+
+
+def _is_between_units(table: PriceTable, edge: object) -> bool:
+    if not isinstance(edge, Decimal):
+        return False
+    scaled = edge * table.unit_size
+    return edge > 0 and scaled != scaled.to_integral_value() and -edge.as_tuple().exponent <= 12
 
 
 def _check_tier_keys(table: PriceTable, tier: Mapping[str, object], path: KeyPath, *, is_last: bool) -> None:

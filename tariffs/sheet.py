@@ -267,11 +267,15 @@ class Span(Part):
 
 
 class Window(Span):
-    """A season (months, or from and to as `MM-DD`) or a time-of-use period (days, times, spans), or `else`."""
+    """A season (months, or from and to as `MM-DD`) or a time-of-use period (days, times, spans), or `else`.
+
+    With `event` it is the period of dated events, called outside the tariff: their slots leave their normal period.
+    """
 
     months: Annotated[tuple[int, ...], BeforeValidator(read_months)] | None = None
     spans: Annotated[tuple[Span, ...], BeforeValidator(_read_tables)] | None = None
     rest_of: Names | None = Field(default=None, alias="else")
+    event: str | None = None
 
 
 Formulaic = Annotated[Decimal | str, BeforeValidator(read_formulaic)]

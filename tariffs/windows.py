@@ -39,11 +39,14 @@ def calendar_days() -> tuple[MonthDay, ...]:
 
 
 def window_kind(name: str, windows: Mapping[str, Window]) -> str | None:
-    """Return `season` or `tou`, as the keys of the window say; None when they do not say."""
+    """Return `season`, `tou` or `event`, as the keys of the window say; None when they do not say."""
     window = windows[name]
+    if window.event is not None:
+        return "event"
     if window.rest_of is not None:
         named = [other for other in window.rest_of if other in windows and windows[other].rest_of is None]
         kinds = {window_kind(other, windows) for other in named}
+        kinds = (kinds - {"event"}) or ({"tou"} if kinds else set())  # the rest of events alone is a period
         return kinds.pop() if len(kinds) == 1 else None
     if window.months is not None or isinstance(window.start, tuple):
         return "season"
@@ -62,8 +65,16 @@ def season_names(file: TariffFile) -> list[str]:
 
 
 def tou_names(file: TariffFile) -> list[str]:
-    """Return the time-of-use periods in the order of the file; `['']` when the tariff has none."""
-    return list(windows_of_kind("tou", file.windows)) or [ANY]
+    """Return the time-of-use periods in the order of the file; `['']` when the tariff has none.
+
+    Those of events are among them: they occur in every season.
+    """
+    return [name for name in file.windows if window_kind(name, file.windows) in {"tou", "event"}] or [ANY]
+
+
+def event_names(file: TariffFile) -> dict[str, str]:
+    """Return the periods of dated events and their series, in the order of the file: the first holds over others."""
+    return {name: window.event for name, window in file.windows.items() if window.event is not None}
 
 
 def uses_holidays(file: TariffFile) -> bool:
@@ -127,7 +138,7 @@ def occurring_periods(file: TariffFile, season: str) -> list[str]:
         for day_class in day_classes_used(file)
         for spell in periods_of_day(file, season, day_class)
         for name in spell.names
-    }
+    } | set(event_names(file))
     return [name for name in tou_names(file) if name in found]
 
 

@@ -60,7 +60,7 @@ def component(component_id: str = "energy", version_id: str = "t@1", **given: An
         "tiers_whole_e4": 10**4, "price_share": "cycle" if is_shared else "none", "price_whole_e4": 10**4,
         "tolerance_min": None, "tolerance_max": None, "tiers_round_mode": None, "tiers_round_step": None,
         "package_size": None, "package_free": None, "is_peak": False, "schedule": "", "lookup": None, "when_id": None,
-        "amount_id": None, "scale_id": None, "times_id": None, "gross_total_e9": None, "is_included": False,
+        "amount_id": None, "scale_id": None, "times_id": None, "is_gross": False, "is_included": False,
         "is_exact": False, "is_kept": False, "party": None, "round_mode": "half_up", "round_step_minor": 1,
         "category": "charge", "tax_code": None,
         "line_text": component_id, "clause": None,
@@ -241,7 +241,7 @@ def find_quantities(given: RatingInput) -> tuple[dict[tuple[Any, ...], int], dic
     Keys: agreement, start of the due period, version, quantity, period; agreement and start.
     """
     check_book(given.book)
-    due = number_due(given.due)
+    due = number_due(given.due, given.attributes, given.book)
     segments = cut_segments(calendars(due), given.book.versions)
     calendar, _ = lay_out(segments, given.book)
     rows, parks = find_determinants(due, calendar, given)

@@ -24,7 +24,7 @@ def filled(rows: list[Row], uppers: list[int], asked: Row, channels: list[Row]) 
     count = len({row["day"] for row in rows})
     rate_book = book(quantities=[asked], tou_windows=windows(spans=peak_hours))
     given_ = rating_input(rate_book, [due(MONDAY, MONDAY + timedelta(count))], channels, {15: rows})
-    numbered = number_due(given_.due)
+    numbered = number_due(given_.due, given_.attributes, given_.book)
     calendar, _ = lay_out(cut_segments(calendars(numbered), rate_book.versions), rate_book)
     piece = {"due_no": numbered["due_no"].item(), "segment_no": 1, "component_id": "energy", "piece_start": MONDAY}
     types = {"due_no": pl.Int64, "segment_no": pl.Int32, "slice_no": pl.Int32, "tier": pl.Int32, "upper": pl.Int64}
