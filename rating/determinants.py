@@ -134,7 +134,8 @@ def _by_quantity(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what was measured, under the names that the version of each slice gives it; and parks of large costs."""
     wanted = quantities.select(
-        "version_id", "measure_no", "quantity_id", "agg", "n", "distinct_days", "power_no", "price_no", "unit_size", "schedule",
+        "version_id", "measure_no", "quantity_id", "agg", "n", "distinct_days", "power_no", "price_no", "unit_size",
+        "schedule",
         pl.col("tou").alias("only_tou"),
     )  # fmt: skip
     asked = (

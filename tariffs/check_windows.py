@@ -41,10 +41,10 @@ def _one_window(name: str, file: TariffFile, root: KeyPath) -> list[Problem]:
     if kind is None:
         text = f"expected `months`, `days`, `spans`, `else`, or `from` and `to`, found {show_names(sorted(keys))}"
         return [Problem(path, text)]
-    if window.months is not None:
-        return _extra_keys(path, keys - {"months"}, "months")
     if kind == "season":
-        return _date_problems(window, path) + _extra_keys(path, keys - {"from", "to"}, "from")
+        of_months = _extra_keys(path, keys - {"months"}, "months")
+        of_dates = _date_problems(window, path) + _extra_keys(path, keys - {"from", "to"}, "from")
+        return of_months if window.months is not None else of_dates
     if window.spans is None:
         return _span_problems(window, path, file)
     found = _extra_keys(path, keys - {"spans"}, "spans")

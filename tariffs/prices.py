@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from pydantic_core import PydanticCustomError
 
+from model.formula import FORMULA_DECIMALS
 from model.money import RATE_DECIMALS
 from model.tariff import ANY
 from tariffs.problems import KeyPath, Problem, show_names, show_value, suggestion
@@ -235,7 +236,8 @@ def _is_between_units(table: PriceTable, edge: object) -> bool:
     if not isinstance(edge, Decimal):
         return False
     scaled = edge * table.unit_size
-    return edge > 0 and scaled != scaled.to_integral_value() and -edge.as_tuple().exponent <= 12
+    decimals = edge * 10**FORMULA_DECIMALS
+    return edge > 0 and scaled != scaled.to_integral_value() and decimals == decimals.to_integral_value()
 
 
 def _check_tier_keys(table: PriceTable, tier: Mapping[str, object], path: KeyPath, *, is_last: bool) -> None:
