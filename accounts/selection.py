@@ -101,6 +101,7 @@ def cut_partitions(
 
     The cut is by cost, never by ranges of ids; `partitions` fixes their number. An account is never split.
     """
+    # An agreement that is due for several periods has its channels once, and their cost for each of them.
     channels = due.select("agreement_id", "account_id", "service_point_id", "start_date", "end_date").join(
         channel_numbers.select(
             "channel_no", "channel_id", "service_point_id", "measure", "interval_minutes",
@@ -132,10 +133,9 @@ def cut_partitions(
         .alias("partition")
     )
     due_cut = due.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
-    cut = channels.filter(pl.col("channel_no").is_not_null()).join(
-        placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1"
-    )
+    once = channels.filter(pl.col("channel_no").is_not_null()).unique(["agreement_id", "channel_no"])
+    cut = once.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
     return (
-        arranged(DueAgreements, due_cut.sort("agreement_id")),
+        arranged(DueAgreements, due_cut.sort("agreement_id", "start_date")),
         arranged(DueChannels, cut.sort("agreement_id", "channel_no")),
     )

@@ -163,7 +163,7 @@ def _daily_usage(work: Work) -> pl.DataFrame:
         placed = (
             _day_totals(days, minutes)
             .join(channels, on="channel_no", how="inner", validate="m:m")
-            .join(spans, on="agreement_id", how="inner", validate="m:1")
+            .join(spans, on="agreement_id", how="inner", validate="m:m")
             .filter(pl.col("day").is_between("start_date", "end_date", closed="left"))
         )
         summed = placed.group_by("service_point_id", "day", "measure").agg(

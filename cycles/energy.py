@@ -52,7 +52,7 @@ def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
         owned = given.channels.filter(pl.col("interval_minutes") == minutes)
         placed = (
             totals.join(owned, on="channel_no", how="inner", validate="m:m")
-            .join(spans, on="agreement_id", how="inner", validate="m:1")
+            .join(spans, on="agreement_id", how="inner", validate="m:m")
             .filter(pl.col("day").is_between("start_date", "end_date", closed="left"), is_read)
         )
         found.append(placed.group_by("agreement_id", "branch_id", "measure").agg(pl.col("quantity").sum()))

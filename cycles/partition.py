@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,16 @@ from ledger.post import post_bills
 from model.accounts import ChannelNumbers, Meters
 from model.bills import Bills
 from model.codes import ParkReason
-from model.rating import DueAgreements, DueChannels, Parked, Rated, RatingInput
+from model.rating import (
+    BankBalances,
+    DueAgreements,
+    DueAttributes,
+    DueChannels,
+    History,
+    Parked,
+    Rated,
+    RatingInput,
+)
 from model.reads import INTERVAL_LENGTHS, RegisterReads, read_days_schema
 from model.schema import arranged, checked, empty
 from model.tariff import RATE_BOOK_TABLES, RateBook
@@ -43,8 +53,10 @@ class Work:
     folder: Path
     plan: dict[str, Any]
     keep: pl.Expr
-    """Which rows of the plan's due agreements and channels belong to this work."""
+    """Which rows of the plan's due agreements belong to this work."""
     partition: int
+    frame: Callable[[str], pl.DataFrame]
+    """Gives a frame of the plan by its name."""
     rating_input: RatingInput | None = None
     rated: Rated | None = None
     bills: DataFrame[Bills] | None = None
@@ -68,7 +80,12 @@ def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0
     """Return the work for a part of a planned run."""
     folder = workspace.runs / run_id
     plan = json.loads(read_bytes(folder / "plan" / "plan.json"))
-    return Work(workspace, folder, plan, keep, partition)
+    return Work(workspace, folder, plan, keep, partition, partial(plan_frame, folder))
+
+
+def plan_frame(folder: Path, name: str) -> pl.DataFrame:
+    """Return a frame of the plan in a run's folder."""
+    return pl.read_parquet(folder / "plan" / f"{name}.parquet", glob=False)
 
 
 def control_totals(work: Work) -> dict[str, int]:
@@ -82,17 +99,18 @@ def control_totals(work: Work) -> dict[str, int]:
         "debits_minor": int(legs.filter(pl.col("amount_minor") > 0)["amount_minor"].sum()),
         "credits_minor": -int(legs.filter(pl.col("amount_minor") < 0)["amount_minor"].sum()),
         "billed": lines["agreement_id"].n_unique(),
+        "parked": work.tables["parked"]["agreement_id"].n_unique(),
     }
 
 
 def _gather(work: Work) -> None:
     """Read the part of the plan and the reads it needs."""
-    due = checked(DueAgreements, _plan_frame(work, "due").filter(work.keep))
-    channels = checked(
-        DueChannels,
-        _plan_frame(work, "channels").join(due.select("agreement_id"), on="agreement_id", how="semi"),
+    due = checked(DueAgreements, work.frame("due").filter(work.keep))
+    channels, attributes, banks = (
+        work.frame(name).join(due, on="agreement_id", how="semi") for name in ("channels", "attributes", "banks")
     )
-    numbers = _plan_frame(work, "numbers").filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
+    history = work.frame("history").join(due, on="service_point_id", how="semi")
+    numbers = work.frame("numbers").filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
     first = date.fromisoformat(work.plan["cycle"]["period_start_date"])
     after = date.fromisoformat(work.plan["cycle"]["period_end_date"])
     days = {}
@@ -100,10 +118,13 @@ def _gather(work: Work) -> None:
         wanted = channels.filter(pl.col("interval_minutes") == minutes)["channel_no"].unique().sort()
         if wanted.len():
             days[minutes] = _days(work, minutes, wanted, first, after)
-    book = RateBook(**{table: _plan_frame(work, f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
-    meters = arranged(Meters, _plan_frame(work, "meters"))
+    book = RateBook(**{table: work.frame(f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
+    meters = arranged(Meters, work.frame("meters"))
     usage, _ = usage_between_reads(_registers(work, numbers), meters, arranged(ChannelNumbers, numbers), DEFAULT_RULES)
-    work.rating_input = RatingInput(due, channels, days, usage, book)
+    work.rating_input = RatingInput(
+        due, checked(DueChannels, channels), days, usage, book,
+        checked(DueAttributes, attributes), checked(History, history), checked(BankBalances, banks),
+    )  # fmt: skip
 
 
 def _rate(work: Work) -> None:
@@ -111,7 +132,10 @@ def _rate(work: Work) -> None:
     rated = rate(work.rating_input)
     rated = replace(rated, parked=_with_notes(rated.parked, work.rating_input.due, work.plan.get("tariff_notes", {})))
     work.rated = rated
-    work.tables |= {"bill_lines": rated.lines, "determinants": rated.determinants, "parked": rated.parked}
+    work.tables |= {
+        "bill_lines": rated.lines, "determinants": rated.determinants, "parked": rated.parked,
+        "history": rated.history, "banks": rated.banks,
+    }  # fmt: skip
 
 
 def _with_notes(parked: DataFrame[Parked], due: DataFrame[DueAgreements], notes: dict[str, str]) -> DataFrame[Parked]:
@@ -119,9 +143,11 @@ def _with_notes(parked: DataFrame[Parked], due: DataFrame[DueAgreements], notes:
     if not notes:
         return parked
     tariffs = due.select(
-        "agreement_id", pl.col("tariff_id").replace_strict(notes, default=None, return_dtype=pl.String).alias("note")
+        "agreement_id",
+        "start_date",
+        pl.col("tariff_id").replace_strict(notes, default=None, return_dtype=pl.String).alias("note"),
     )
-    noted = parked.join(tariffs, on="agreement_id", how="left", validate="m:1", maintain_order="left")
+    noted = parked.join(tariffs, on=["agreement_id", "start_date"], how="left", validate="m:1", maintain_order="left")
     is_noted = (pl.col("reason") == ParkReason.NO_TARIFF_VERSION.value) & pl.col("note").is_not_null()
     detail = pl.when(is_noted).then(pl.format("{}; {}", "detail", "note")).otherwise("detail").alias("detail")
     return arranged(Parked, noted.with_columns(detail))
@@ -161,10 +187,6 @@ STEPS: tuple[Step, ...] = (
     Step("count", "energy read against energy billed and parked", _count),
     Step("post", "a balanced journal and an open item per bill", _post),
 )
-
-
-def _plan_frame(work: Work, name: str) -> pl.DataFrame:
-    return pl.read_parquet(work.folder / "plan" / f"{name}.parquet", glob=False)
 
 
 def _inputs(work: Work, table: str, channels: pl.Series) -> list[LakeFile]:

@@ -12,28 +12,21 @@ from typing import Any
 import polars as pl
 
 from accounts.numbering import channel_numbers
-from accounts.selection import Cycle, cut_partitions, select_due
+from accounts.selection import Cycle, select_due
 from cycles.folders import run_folder
+from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
 from ingest.vee.rules import DEFAULT_RULES
-from model.accounts import IMPORTED
 from model.codes import RunState
 from model.errors import ConfigError, StaleError
 from model.ids import content_hash, run_id
-from model.reads import INTERVAL_LENGTHS
-from model.tariff import RateBook
 from store.audit import record
 from store.code import code_version
 from store.control import Connection, control, query, transaction
 from store.facts import facts
 from store.files import write_bytes_atomic
-from store.lake import LakeFile, lake_files
 from store.workspace import Workspace
-from tariffs.catalogue import load_rate_book
 from tariffs.lifecycle import waiting_notes
-
-# A partition of this many intervals takes a worker one or two seconds and some hundred megabytes.
-INTERVALS_PER_PARTITION = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -73,9 +66,11 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         existing = find_run(connection, name)
         if existing is not None and existing["state"] == RunState.PUBLISHED:
             return _reread(workspace, existing)
-        frames, inputs, seq_max = _gather(connection, cycle, request)
-        plan = _content(request, cycle, name, frames, inputs, seq_max)
-        plan["tariff_notes"] = _tariff_notes(connection, frames)
+        seq_max = last_load(connection)
+        gathered = _gather(connection, cycle, request, seq_max)
+        frames = {f"{frame_name}.parquet": _parquet(frame) for frame_name, frame in gathered.frames.items()}
+        plan = _content(request, cycle, name, frames, gathered, seq_max)
+        plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
         if existing is not None:
             return _same_or_refused(workspace, existing, plan)
         folder = run_folder(workspace, name)
@@ -118,7 +113,7 @@ def read_plan(workspace: Workspace, row: dict[str, Any]) -> Planned:
 
 
 def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
-    calendar = facts(connection, "cycles")
+    calendar = facts(connection, "cycles", known_at=request.known_at)
     found = calendar.filter(pl.col("cycle_id") == request.cycle_id)
     if found.is_empty():
         known = ", ".join(calendar["cycle_id"].to_list()) or "none: import cycles.csv first"
@@ -130,18 +125,16 @@ def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
             f"{cycle.window_open_date} to {cycle.window_close_date} (not included)",
             hint="choose a date inside, or change the window in cycles.csv and import it",
         )
-    branches = set(facts(connection, "branches")["branch_id"].to_list())
+    branches = set(facts(connection, "branches", known_at=request.known_at)["branch_id"].to_list())
     for branch in request.branches:
         if branch not in branches:
             raise ConfigError(f"branch `{branch}` is not known", hint=f"known branches: {', '.join(sorted(branches))}")
     return cycle
 
 
-def _gather(
-    connection: Connection, cycle: Cycle, request: PlanRequest
-) -> tuple[dict[str, bytes], dict[str, list[LakeFile]], int]:
-    """Return the plan's own frames as Parquet bytes, the lake files it reads, and the last load it knows."""
-    known = {table: facts(connection, table) for table in IMPORTED}
+def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max: int) -> Inputs:
+    """Return what the plan pins. Facts are those known at the time of asking, whatever was learned since."""
+    known = known_facts(connection, request.known_at)
     billed = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
     due = select_due(cycle, known, billed, request.branches)
     if due.is_empty():
@@ -149,53 +142,10 @@ def _gather(
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
             hint="everything in it is billed already, or no account is in its group",
         )
-    numbers = channel_numbers(connection)
-    agreements, channels = cut_partitions(
-        due, numbers, intervals_each=INTERVALS_PER_PARTITION, partitions=request.partitions
-    )
-    book = _used_part(load_rate_book(connection, known_at=request.known_at), agreements)
-    used = numbers.filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
-    meters = known["meters"].filter(pl.col("service_point_id").is_in(agreements["service_point_id"].implode()))
-    frames: dict[str, pl.DataFrame] = {
-        "due.parquet": agreements,
-        "channels.parquet": channels,
-        "numbers.parquet": used,
-        "meters.parquet": meters,
-    }
-    frames |= {f"book_{table}.parquet": frame for table, frame in book.frames().items()}
-    seq_max = int(query(connection, "SELECT coalesce(max(seq), 0) FROM load").item())
-    return {name: _parquet(frame) for name, frame in frames.items()}, _inputs(connection, cycle, seq_max), seq_max
-
-
-def _used_part(book: RateBook, due: pl.DataFrame) -> RateBook:
-    """Keep only tariffs of the agreements that are due: a change elsewhere does not make the plan another one."""
-    versions = book.versions.filter(pl.col("tariff_id").is_in(due["tariff_id"].unique().implode()))
-    kept = versions["version_id"].implode()
-    parts = {
-        name: frame.filter(pl.col("version_id").is_in(kept)) if "version_id" in frame.columns else frame
-        for name, frame in book.frames().items()
-    }
-    used = parts["prices"]["factor_id"].drop_nulls().unique().implode()
-    parts["factors"] = parts["factors"].filter(pl.col("factor_id").is_in(used))
-    return RateBook(**parts)  # type: ignore[arg-type]  # filtering rows keeps each table's type
-
-
-def _tariff_notes(connection: Connection, frames: dict[str, bytes]) -> dict[str, str]:
-    """Return what is to be told beside a missing tariff version. It is no part of what the run bills from."""
-    due = pl.read_parquet(io.BytesIO(frames["due.parquet"]), columns=["tariff_id"])
-    return waiting_notes(connection, due["tariff_id"].unique().to_list())
-
-
-def _inputs(connection: Connection, cycle: Cycle, seq_max: int) -> dict[str, list[LakeFile]]:
-    days = [f"{kind}_day_{minutes}" for minutes in INTERVAL_LENGTHS for kind in ("reads", "vee")]
-    found = {table: lake_files(connection, table, seq_max=seq_max) for table in (*days, "register_reads")}
-    return {table: [file for file in files if _overlaps(file, cycle)] for table, files in found.items() if files}
-
-
-def _overlaps(file: LakeFile, cycle: Cycle) -> bool:
-    if file.day_min is None or file.day_max is None:  # register reads before and after the period matter too
-        return True
-    return file.day_min < cycle.period_end_date and file.day_max >= cycle.period_start_date
+    return gather_inputs(
+        connection, cycle, due, known, channel_numbers(connection),
+        known_at=request.known_at, seq_max=seq_max, partitions=request.partitions,
+    )  # fmt: skip
 
 
 def _content(
@@ -203,14 +153,14 @@ def _content(
     cycle: Cycle,
     name: str,
     frames: dict[str, bytes],
-    inputs: dict[str, list[LakeFile]],
+    gathered: Inputs,
     seq_max: int,
 ) -> dict[str, Any]:
     files = {file_name: content_hash(data) for file_name, data in sorted(frames.items())}
-    listed = {table: [_plain(asdict(file)) for file in found] for table, found in sorted(inputs.items())}
+    listed = {table: [_plain(asdict(file)) for file in found] for table, found in sorted(gathered.files.items())}
     shas = sorted(file["sha256"] for found in listed.values() for file in found)
     fingerprint = content_hash(*files.values(), *shas, DEFAULT_RULES.rule_set_id, code_version())
-    due = pl.read_parquet(io.BytesIO(frames["due.parquet"]), columns=["partition", "account_id"])
+    due = gathered.frames["due"]
     partitions = due["partition"].unique().sort().to_list()
     return {
         "run_id": name,
@@ -224,7 +174,7 @@ def _content(
         "rule_set": DEFAULT_RULES.rule_set_id,
         "code_version": code_version(),
         "fingerprint": fingerprint,
-        "selected": due.height,
+        "selected": due["agreement_id"].n_unique(),
         "accounts": due["account_id"].n_unique(),
         "partitions": len(partitions),
         "files": files,

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from cycles.carried import refuse_moved_banks
 from cycles.folders import manifest_files, read_manifest, run_folder, run_table
+from cycles.partition import plan_frame
 from cycles.records import change_state, refused_state, the_run
 from cycles.run import new_segment_keys
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
@@ -21,6 +23,7 @@ from outputs.invoices import Numbered, number_invoices
 from store.audit import record
 from store.backup import keep_backup
 from store.control import Connection, control, insert, query, transaction
+from store.facts import record_facts
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.workspace import Workspace
 
@@ -76,6 +79,9 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
     parked = run_table(workspace, manifest, "parked").collect()
     keys = new_segment_keys(pl.read_parquet(folder / "plan" / "due.parquet", glob=False), parked)
     _refuse_billed_twice(connection, run_id, keys)
+    carried = {"quantity_history": "history", "bank_balance": "banks"}  # table of the books -> table of the run
+    left = {table: run_table(workspace, manifest, name).collect() for table, name in carried.items()}
+    refuse_moved_banks(connection, run_id, plan_frame(folder, "banks"), left["bank_balance"])
     first_numbers = _next_numbers(connection)
     numbered = number_invoices(bills, lines, first_numbers)  # type: ignore[arg-type]  # read back from checked files
     _check_numbers(run_id, numbered, bills, first_numbers)
@@ -85,6 +91,8 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
         register_files(connection, files, owner=run_id)
         insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
         insert(connection, "open_item", run_table(workspace, manifest, "open_items").collect())
+        for table, frame in left.items():
+            record_facts(connection, table, frame, recorded_at=at)
         _keep_numbers(connection, numbered.next_numbers)
         change_state(connection, run_id, RunState.PUBLISHED, published_at=at)
         detail = f"{numbered.invoices.height} invoices, digest {manifest['digest'][:16]}"
@@ -94,17 +102,17 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
 def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame) -> None:
     stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
     twice = (
-        keys.join(stands, on="agreement_id", how="inner", suffix="_stands", validate="1:m")
+        keys.join(stands, on="agreement_id", how="inner", suffix="_stands", validate="m:m")
         .filter(
             pl.col("period_start_date") < pl.col("period_end_date_stands"),
             pl.col("period_start_date_stands") < pl.col("period_end_date"),
         )
-        .sort("agreement_id")
+        .sort("agreement_id", "period_start_date", "period_start_date_stands")
     )
     if twice.height:
-        first = twice.row(0, named=True)
+        first, count = twice.row(0, named=True), twice["agreement_id"].n_unique()
         raise ControlError(
-            f"run `{run_id}`: {twice.height} agreements have been billed since it was planned; first: "
+            f"run `{run_id}`: {count} agreements have been billed since it was planned; first: "
             f"`{first['agreement_id']}` on bill `{first['bill_id_stands']}`",
             hint=f"billmill cycle abandon {run_id}, then plan again: what is billed is left out",
         )

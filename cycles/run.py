@@ -128,7 +128,6 @@ def _manifest(plan: Planned, receipts: Sequence[Receipt]) -> dict[str, Any]:
     for receipt in receipts:
         for name, value in (receipt.totals | {f"rows_{table}": rows for table, rows in receipt.counts.items()}).items():
             totals[name] = totals.get(name, 0) + value
-    totals["parked"] = totals["rows_parked"]
     files = [asdict(file) for receipt in receipts for file in receipt.files]
     return {
         "run_id": plan.run_id,
@@ -185,7 +184,7 @@ def new_segment_keys(due: pl.DataFrame, parked: pl.DataFrame) -> pl.DataFrame:
         pl.col("end_date").alias("period_end_date"),
         pl.col("bill_id").str.extract(r"\.r(\d+)$", 1).cast(pl.Int32).alias("revision"),
         "bill_id",
-    ).sort("agreement_id")
+    ).sort("agreement_id", "period_start_date")
 
 
 def _iso(value: object) -> str:

@@ -20,7 +20,7 @@ from model.codes import Measure, RunState
 from model.control import Loads, Runs
 from model.ledger import JournalLines, OpenItems
 from model.money import CURRENCY_EXPONENT
-from model.rating import BillLines, Determinants, Parked
+from model.rating import BankBalances, BillLines, Determinants, History, Parked
 from model.reads import INTERVAL_LENGTHS, Findings
 from model.schema import column_names
 from model.tariff import TariffVersions
@@ -52,6 +52,8 @@ RUN_VIEWS: dict[str, type[pa.DataFrameModel]] = {
     "open_items": OpenItems,
     "determinants": Determinants,
     "parked": Parked,
+    "history": History,
+    "banks": BankBalances,
 }
 # Analysts open the file with the client they have: this storage version is read by DuckDB 1.2 and everything since.
 READABLE_SINCE = "v1.2.0"

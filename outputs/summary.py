@@ -157,7 +157,7 @@ def _parked(parked: pl.DataFrame) -> pl.DataFrame:
     return (
         parked.group_by("reason", "owner")
         .agg(
-            pl.len().alias("agreements"),
+            pl.col("agreement_id").n_unique().alias("agreements"),
             pl.col("branch_id").n_unique().alias("branches"),
             pl.col("agreement_id").min().alias("example"),
             pl.col("detail").sort_by("agreement_id").first(),

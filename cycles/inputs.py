@@ -1,0 +1,116 @@
+"""What a run rests on, as known at a time: due agreements and their attributes, reads, the rate book, what is carried.
+
+A plan writes this down; rating an old bill again gathers it anew, as known then or as known now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from accounts.attributes import cut_at_attributes
+from accounts.history import history_before
+from accounts.selection import Cycle, cut_partitions
+from model.accounts import IMPORTED
+from model.reads import INTERVAL_LENGTHS
+from model.tariff import RateBook
+from store.control import Connection, query
+from store.facts import facts
+from store.lake import LakeFile, lake_files
+from tariffs.catalogue import load_rate_book
+
+# A partition of this many intervals takes a worker one or two seconds and some hundred megabytes.
+INTERVALS_PER_PARTITION = 4_000_000
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The frames of a plan by name, and the lake files that hold its reads, by table."""
+
+    frames: dict[str, pl.DataFrame]
+    files: dict[str, list[LakeFile]]
+
+
+def known_facts(connection: Connection, known_at: datetime) -> dict[str, pl.DataFrame]:
+    """Return every imported table as known at a time."""
+    return {table: facts(connection, table, known_at=known_at) for table in IMPORTED}
+
+
+def gather_inputs(
+    connection: Connection,
+    cycle: Cycle,
+    due: pl.DataFrame,
+    known: Mapping[str, pl.DataFrame],
+    numbers: pl.DataFrame,
+    *,
+    known_at: datetime,
+    seq_max: int,
+    partitions: int | None = None,
+) -> Inputs:
+    """Return the inputs for agreements that are due (`accounts.selection.select_due`), cut into partitions.
+
+    `known` are the facts, and `numbers` the channels (model.accounts.ChannelNumbers), as known at `known_at`; reads
+    are those up to load `seq_max`.
+    """
+    periods, attributes = cut_at_attributes(due, known["agreement_attributes"], known["service_point_attributes"])
+    agreements, channels = cut_partitions(
+        periods, numbers, intervals_each=INTERVALS_PER_PARTITION, partitions=partitions
+    )
+    book = used_part(load_rate_book(connection, known_at=known_at), agreements["tariff_id"])
+    points = agreements["service_point_id"].unique().implode()
+    found = facts(connection, "quantity_history", known_at=known_at).filter(pl.col("service_point_id").is_in(points))
+    frames: dict[str, pl.DataFrame] = {
+        "due": agreements,
+        "channels": channels,
+        "numbers": numbers.filter(pl.col("channel_no").is_in(channels["channel_no"].implode())),
+        "meters": known["meters"].filter(pl.col("service_point_id").is_in(points)),
+        "attributes": attributes,
+        "history": history_before(agreements, known["history"], found),
+        "banks": _opening_banks(connection, agreements, known_at),
+    }
+    return Inputs(frames | book_frames(book), _reads(connection, cycle, seq_max))
+
+
+def book_frames(book: RateBook) -> dict[str, pl.DataFrame]:
+    """Return the tables of a rate book by the names under which a plan keeps them."""
+    return {f"book_{table}": frame for table, frame in book.frames().items()}
+
+
+def used_part(book: RateBook, tariffs: pl.Series) -> RateBook:
+    """Keep only some tariffs: a change elsewhere does not make the plan another one."""
+    versions = book.versions.filter(pl.col("tariff_id").is_in(tariffs.unique().implode()))
+    kept = versions["version_id"].implode()
+    parts = {
+        name: frame.filter(pl.col("version_id").is_in(kept)) if "version_id" in frame.columns else frame
+        for name, frame in book.frames().items()
+    }
+    used = parts["prices"]["factor_id"].drop_nulls().unique().implode()
+    parts["factors"] = parts["factors"].filter(pl.col("factor_id").is_in(used))
+    return RateBook(**parts)  # type: ignore[arg-type]  # filtering rows keeps each table's type
+
+
+def last_load(connection: Connection) -> int:
+    """Return the sequence of the last load; 0 when nothing has landed."""
+    return int(query(connection, "SELECT coalesce(max(seq), 0) FROM load").item())
+
+
+def _opening_banks(connection: Connection, due: pl.DataFrame, known_at: datetime) -> pl.DataFrame:
+    """Return what the agreements carry, as the last published cycle left it; rating sees from which day it is."""
+    kept = facts(connection, "bank_balance", known_at=known_at)
+    return kept.join(due, on="agreement_id", how="semi")
+
+
+def _reads(connection: Connection, cycle: Cycle, seq_max: int) -> dict[str, list[LakeFile]]:
+    days = [f"{kind}_day_{minutes}" for minutes in INTERVAL_LENGTHS for kind in ("reads", "vee")]
+    found = {table: lake_files(connection, table, seq_max=seq_max) for table in (*days, "register_reads")}
+    span = (cycle.period_start_date, cycle.period_end_date)
+    return {table: [file for file in files if _overlaps(file, *span)] for table, files in found.items() if files}
+
+
+def _overlaps(file: LakeFile, first: date, after: date) -> bool:
+    if file.day_min is None or file.day_max is None:  # register reads before and after the period matter too
+        return True
+    return file.day_min < after and file.day_max >= first
