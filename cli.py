@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from commands.bill import bill_app
 from commands.context import (
     HERE,
     ByOption,
@@ -66,7 +67,7 @@ accounts_app = _group("accounts", "Customers, accounts, premises, service points
 app.add_typer(tariff_app, name="tariff")
 reads_app = _group("reads", "Meter reads: land files, validate and estimate.")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
-bill_app = _group("bill", "Bills: show one, explain one.")
+app.add_typer(bill_app, name="bill")
 run_app = _group("run", "Runs: list, show.")
 
 
@@ -355,50 +356,6 @@ def cycle_abandon(
 
     abandon_run(open_books(workspace), run, at=now(), actor=who_acts(by))
     print(f"{run} abandoned")
-
-
-@bill_app.command("show")
-def bill_show(
-    bill: Annotated[str, typer.Argument(help="Bill or invoice number.")],
-    run: Annotated[str | None, typer.Option("--run", help="Run of a bill that is not published yet.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the bill as a page to this file.")] = None,
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Show a bill as text, or write it as a page with its usage chart.
-
-    Example: `billmill bill show A000001.2026-10.r0 --html bill.html`
-    """
-    from cycles.bills import bill_document
-    from outputs.documents import render_html, render_text
-    from store.files import write_bytes_atomic
-
-    document = bill_document(open_books(workspace), bill, run)
-    if html is None:
-        print(render_text(document))
-    else:
-        write_bytes_atomic(html.resolve(), render_html(document).encode())
-        print(html)
-
-
-@bill_app.command("explain")
-def bill_explain(
-    bill: Annotated[str, typer.Argument(help="Bill or invoice number.")],
-    run: Annotated[str | None, typer.Option("--run", help="Run of a bill that is not published yet.")] = None,
-    workspace: WorkspaceOption = HERE,
-    json: JsonOption = False,
-) -> None:
-    """Explain every cent: line, determinant, tiers, tariff clause, reads; and compute the bill again.
-
-    Exit code 4 when computing it again gives other lines.
-
-    Example: `billmill bill explain A000001.2026-10.r0`
-    """
-    from cycles.bills import explain_bill
-
-    explained = explain_bill(open_books(workspace), bill, run)
-    print_result(json, {"same": explained.is_same, "text": explained.text}, lambda: print("\n".join(explained.text)))
-    if not explained.is_same:
-        raise typer.Exit(ExitCode.BLOCKED_BY_CONTROL)
 
 
 @run_app.command("list")

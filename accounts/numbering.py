@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from model.accounts import ChannelNumbers
 from model.schema import arranged
@@ -12,17 +15,23 @@ from store.facts import facts
 
 def renumber(connection: Connection) -> None:
     """Number channels that have none yet and refresh what the numbers say about theirs. A number never changes."""
-    known = query(connection, "SELECT channel_no, channel_id FROM channel_number")
-    places = facts(connection, "service_points").join(
-        facts(connection, "premises").select("premise_id", "branch_id"), on="premise_id", how="left", validate="m:1"
-    )
-    channels = facts(connection, "channels").join(places, on="service_point_id", how="left", validate="m:1")
-    numbered = number_channels(channels, known)
+    known = {table: facts(connection, table) for table in ("service_points", "premises", "channels")}
+    numbered = channel_numbers_of(connection, known)
     connection.execute("DELETE FROM channel_number")
     insert(connection, "channel_number", numbered)
 
 
-def number_channels(channels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def channel_numbers_of(connection: Connection, known: Mapping[str, pl.DataFrame]) -> DataFrame[ChannelNumbers]:
+    """Return the channels of `known` facts (at any time) with their numbers, sorted by number."""
+    numbers = query(connection, "SELECT channel_no, channel_id FROM channel_number")
+    places = known["service_points"].join(
+        known["premises"].select("premise_id", "branch_id"), on="premise_id", how="left", validate="m:1"
+    )
+    channels = known["channels"].join(places, on="service_point_id", how="left", validate="m:1")
+    return number_channels(channels, numbers)
+
+
+def number_channels(channels: pl.DataFrame, known: pl.DataFrame) -> DataFrame[ChannelNumbers]:
     """Return ChannelNumbers: known channels keep theirs, new ones follow in branch, route, place, channel order."""
     ordered = channels.join(known, on="channel_id", how="left", validate="1:1").sort(
         "branch_id", "route", "route_sequence", "service_point_id", "channel_id"

@@ -94,6 +94,44 @@ def _with_bill_ids(due: pl.DataFrame, cycle: Cycle, billed: pl.DataFrame) -> pl.
     )
 
 
+def select_again(due: pl.DataFrame, known: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the days of one bill as other facts have them, without their partition: see `select_due`.
+
+    `due` are the agreements (model.rating.DueAgreements) that the bill was made of. What comes back are the days of
+    their service points under any agreement of the account in `known`: days are dropped, or go to another agreement
+    or tariff, and none is added that the bill does not have.
+    """
+    header = ["bill_id", "account_id", "cycle_id", "cycle_start_date", "cycle_end_date"]
+    spans = _joined_spans(due.select("service_point_id", "start_date", "end_date"))
+    mine = known["accounts"].join(due.select(header).unique(), on="account_id", how="inner", validate="1:1")
+    return (
+        known["agreements"]
+        .join(mine, on="account_id", how="inner", validate="m:1")
+        .join(known["service_points"], on="service_point_id", how="inner", validate="m:1")
+        .join(spans, on="service_point_id", how="inner", suffix="_billed", validate="m:m")
+        .with_columns(
+            start_date=pl.max_horizontal("start_date", "start_date_billed"),
+            end_date=pl.min_horizontal(pl.col("end_date").fill_null(FAR_DATE), "end_date_billed"),
+        )
+        .filter(pl.col("start_date") < pl.col("end_date"))
+        .drop("start_date_billed", "end_date_billed")
+        .sort("agreement_id", "start_date")
+    )
+
+
+def _joined_spans(spans: pl.DataFrame) -> pl.DataFrame:
+    """Put spans of a service point together where one begins on the day on which the other ends."""
+    begins = (pl.col("start_date") > pl.col("end_date").shift(1)).over("service_point_id").fill_null(False)
+    return (
+        spans.sort("service_point_id", "start_date")
+        .with_columns(begins.cast(pl.Int32).alias("begins"))
+        .with_columns(pl.col("begins").cum_sum().over("service_point_id").alias("span"))
+        .group_by("service_point_id", "span", maintain_order=True)
+        .agg(pl.col("start_date").min(), pl.col("end_date").max())
+        .drop("span")
+    )
+
+
 def cut_partitions(
     due: pl.DataFrame, channel_numbers: pl.DataFrame, *, intervals_each: int, partitions: int | None = None
 ) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:

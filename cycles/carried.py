@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 
 from model.errors import ControlError
 from model.rating import BankBalances
-from model.schema import grain
-from store.control import Connection
+from model.schema import arranged, column_names, grain
+from store.control import Connection, query
 from store.facts import facts
+
+
+def opening_banks(connection: Connection, due: pl.DataFrame, known_at: datetime) -> pl.DataFrame:
+    """Return what due agreements carry, as the last cycle that was published left it.
+
+    It need not be the cycle before theirs: `as_of_date` says from which day a balance is.
+    """
+    return facts(connection, "bank_balance", known_at=known_at).join(due, on="agreement_id", how="semi")
+
+
+def banks_before(connection: Connection, due: pl.DataFrame, known_at: datetime) -> pl.DataFrame:
+    """Return what agreements carried into days that are billed already, as known at a time.
+
+    The balance that counts is the last one that was learned of the latest day not after their first.
+    """
+    columns = ", ".join(column_names(BankBalances))
+    learned = query(connection, f"SELECT {columns}, recorded_at FROM bank_balance WHERE recorded_at <= ?", [known_at])
+    firsts = due.group_by("agreement_id").agg(pl.col("start_date").min())
+    latest = (
+        learned.join(firsts, on="agreement_id", how="inner", validate="m:1")
+        .filter(pl.col("as_of_date") <= pl.col("start_date"))
+        .sort("as_of_date", "recorded_at", "balance")
+        .unique(grain(BankBalances), keep="last", maintain_order=True)
+    )
+    return arranged(BankBalances, latest.sort(grain(BankBalances)))
 
 
 def refuse_moved_banks(connection: Connection, run_id: str, opening: pl.DataFrame, closing: pl.DataFrame) -> None:

@@ -6,21 +6,22 @@ A plan writes this down; rating an old bill again gathers it anew, as known then
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 
 from accounts.attributes import cut_at_attributes
 from accounts.history import history_before
 from accounts.selection import Cycle, cut_partitions
+from cycles.carried import opening_banks
 from model.accounts import IMPORTED
 from model.reads import INTERVAL_LENGTHS
 from model.tariff import RateBook
 from store.control import Connection, query
 from store.facts import facts
 from store.lake import LakeFile, lake_files
-from tariffs.catalogue import load_rate_book
 
 # A partition of this many intervals takes a worker one or two seconds and some hundred megabytes.
 INTERVALS_PER_PARTITION = 4_000_000
@@ -32,6 +33,10 @@ class Inputs:
 
     frames: dict[str, pl.DataFrame]
     files: dict[str, list[LakeFile]]
+
+    def listed(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the files as a plan lists them."""
+        return {table: [_plain(asdict(file)) for file in found] for table, found in sorted(self.files.items())}
 
 
 def known_facts(connection: Connection, known_at: datetime) -> dict[str, pl.DataFrame]:
@@ -45,6 +50,7 @@ def gather_inputs(
     due: pl.DataFrame,
     known: Mapping[str, pl.DataFrame],
     numbers: pl.DataFrame,
+    book: RateBook,
     *,
     known_at: datetime,
     seq_max: int,
@@ -52,14 +58,13 @@ def gather_inputs(
 ) -> Inputs:
     """Return the inputs for agreements that are due (`accounts.selection.select_due`), cut into partitions.
 
-    `known` are the facts, and `numbers` the channels (model.accounts.ChannelNumbers), as known at `known_at`; reads
-    are those up to load `seq_max`.
+    `known` are the facts, `numbers` the channels (model.accounts.ChannelNumbers) and `book` the tariffs as known at
+    `known_at`; reads are those up to load `seq_max`.
     """
     periods, attributes = cut_at_attributes(due, known["agreement_attributes"], known["service_point_attributes"])
     agreements, channels = cut_partitions(
         periods, numbers, intervals_each=INTERVALS_PER_PARTITION, partitions=partitions
     )
-    book = used_part(load_rate_book(connection, known_at=known_at), agreements["tariff_id"])
     points = agreements["service_point_id"].unique().implode()
     found = facts(connection, "quantity_history", known_at=known_at).filter(pl.col("service_point_id").is_in(points))
     frames: dict[str, pl.DataFrame] = {
@@ -69,9 +74,9 @@ def gather_inputs(
         "meters": known["meters"].filter(pl.col("service_point_id").is_in(points)),
         "attributes": attributes,
         "history": history_before(agreements, known["history"], found),
-        "banks": _opening_banks(connection, agreements, known_at),
+        "banks": opening_banks(connection, agreements, known_at),
     }
-    return Inputs(frames | book_frames(book), _reads(connection, cycle, seq_max))
+    return Inputs(frames | book_frames(used_part(book, agreements["tariff_id"])), _reads(connection, cycle, seq_max))
 
 
 def book_frames(book: RateBook) -> dict[str, pl.DataFrame]:
@@ -97,12 +102,6 @@ def last_load(connection: Connection) -> int:
     return int(query(connection, "SELECT coalesce(max(seq), 0) FROM load").item())
 
 
-def _opening_banks(connection: Connection, due: pl.DataFrame, known_at: datetime) -> pl.DataFrame:
-    """Return what the agreements carry, as the last published cycle left it; rating sees from which day it is."""
-    kept = facts(connection, "bank_balance", known_at=known_at)
-    return kept.join(due, on="agreement_id", how="semi")
-
-
 def _reads(connection: Connection, cycle: Cycle, seq_max: int) -> dict[str, list[LakeFile]]:
     days = [f"{kind}_day_{minutes}" for minutes in INTERVAL_LENGTHS for kind in ("reads", "vee")]
     found = {table: lake_files(connection, table, seq_max=seq_max) for table in (*days, "register_reads")}
@@ -114,3 +113,7 @@ def _overlaps(file: LakeFile, first: date, after: date) -> bool:
     if file.day_min is None or file.day_max is None:  # register reads before and after the period matter too
         return True
     return file.day_min < after and file.day_max >= first
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.isoformat() if isinstance(value, date) else value for key, value in values.items()}

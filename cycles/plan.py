@@ -26,6 +26,7 @@ from store.control import Connection, control, query, transaction
 from store.facts import facts
 from store.files import write_bytes_atomic
 from store.workspace import Workspace
+from tariffs.catalogue import load_rate_book
 from tariffs.lifecycle import waiting_notes
 
 
@@ -142,8 +143,9 @@ def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max:
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
             hint="everything in it is billed already, or no account is in its group",
         )
+    book = load_rate_book(connection, known_at=request.known_at)
     return gather_inputs(
-        connection, cycle, due, known, channel_numbers(connection),
+        connection, cycle, due, known, channel_numbers(connection), book,
         known_at=request.known_at, seq_max=seq_max, partitions=request.partitions,
     )  # fmt: skip
 
@@ -157,7 +159,7 @@ def _content(
     seq_max: int,
 ) -> dict[str, Any]:
     files = {file_name: content_hash(data) for file_name, data in sorted(frames.items())}
-    listed = {table: [_plain(asdict(file)) for file in found] for table, found in sorted(gathered.files.items())}
+    listed = gathered.listed()
     shas = sorted(file["sha256"] for found in listed.values() for file in found)
     fingerprint = content_hash(*files.values(), *shas, DEFAULT_RULES.rule_set_id, code_version())
     due = gathered.frames["due"]

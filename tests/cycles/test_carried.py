@@ -12,16 +12,17 @@ from whole_night import PLANNED, RECEIVED, bill_cycle, request
 
 import cycles.partition
 from accounts.importing import import_files
-from cycles.carried import refuse_moved_banks
+from cycles.carried import banks_before, refuse_moved_banks
 from cycles.folders import run_folder
 from cycles.plan import plan_cycle
 from cycles.publish import publish_run
+from cycles.rerate import known_load
 from demo.night import DemoFiles
 from model.errors import ControlError
 from model.rating import BankBalances, History, Rated, RatingInput
 from model.schema import arranged, polars_schema
 from rating.stages import rate
-from store.control import Connection, control, query
+from store.control import Connection, control, query, transaction
 from store.facts import facts, record_facts
 from store.workspace import Workspace
 
@@ -112,3 +113,38 @@ def test_a_run_moves_banks_only_from_where_its_plan_found_them(
                 publish(connection)
         else:
             publish(connection)
+
+
+def test_what_days_began_with_is_found_though_the_bank_has_moved_on(workspace: Workspace) -> None:
+    due = pl.DataFrame({"agreement_id": ["G1", "G1"], "start_date": [date(2026, 11, 11), date(2026, 11, 21)]})
+    steps = [(("G1", 5, 11), 0), (("G1", 6, 30), 1), (("G1", 7, 11), 2), (("G2", 1, 11), 2)]
+    with control(workspace, purpose="test") as connection:
+        for row, hours in steps:  # opening, closing, the opening corrected, another agreement
+            at = PLANNED + timedelta(hours=hours)
+            record_facts(connection, "bank_balance", balances(row), recorded_at=at)
+        found = [
+            banks_before(connection, due, PLANNED + timedelta(hours=hours))["balance"].to_list()
+            for hours in (-1, 0, 1, 2)
+        ]
+    assert found == [[], [5], [5], [7]]
+
+
+def test_loads_known_at_a_time_are_those_before_the_first_that_came_later(workspace: Workspace) -> None:
+    def received(seq: int, minutes: int) -> str:
+        at = PLANNED + timedelta(minutes=minutes)
+        return f"({seq}, 'land', 'x', 'x', '{at.isoformat()}', 0, 0, '')"
+
+    # The third command waited for the lock: its time is before that of the second.
+    rows = [received(1, -20), received(2, -5), received(3, -10), received(4, 10), received(5, 5), received(6, 30)]
+    plan = {"known_at": PLANNED.isoformat(), "seq_max": 3}
+    with control(workspace, purpose="test") as connection, transaction(connection):
+        connection.execute("DELETE FROM load")
+        connection.execute(f"INSERT INTO load VALUES {', '.join(rows)}")
+        found = {
+            minutes: known_load(connection, plan, PLANNED + timedelta(minutes=minutes))
+            for minutes in (-21, -20, -7, -5, 0, 1, 7, 10, 30)
+        }
+        skewed = known_load(connection, {**plan, "seq_max": 4}, PLANNED + timedelta(minutes=1))
+    assert found == {-21: 0, -20: 1, -7: 1, -5: 3, 0: 3, 1: 3, 7: 3, 10: 5, 30: 6}
+    # A load of a later time that the plan used all the same is not forgotten afterwards.
+    assert skewed == 4

@@ -1,0 +1,100 @@
+"""The commands of bills: show one, explain one, rate one again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.context import HERE, JsonOption, WorkspaceOption, command_group, now, open_books, print_result
+from model.errors import ConfigError, ExitCode
+
+bill_app = command_group("Bills: show one, explain one, rate one again.")
+
+
+@bill_app.command("show")
+def bill_show(
+    bill: Annotated[str, typer.Argument(help="Bill or invoice number.")],
+    run: Annotated[str | None, typer.Option("--run", help="Run of a bill that is not published yet.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the bill as a page to this file.")] = None,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Show a bill as text, or write it as a page with its usage chart.
+
+    Example: `billmill bill show A000001.2026-10.r0 --html bill.html`
+    """
+    from cycles.bills import bill_document
+    from outputs.documents import render_html, render_text
+    from store.files import write_bytes_atomic
+
+    document = bill_document(open_books(workspace), bill, run)
+    if html is None:
+        print(render_text(document))
+    else:
+        write_bytes_atomic(html.resolve(), render_html(document).encode())
+        print(html)
+
+
+@bill_app.command("explain")
+def bill_explain(
+    bill: Annotated[str, typer.Argument(help="Bill or invoice number.")],
+    run: Annotated[str | None, typer.Option("--run", help="Run of a bill that is not published yet.")] = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Explain every cent: line, determinant, tiers, tariff clause, reads; and compute the bill again.
+
+    Exit code 4 when computing it again gives other lines.
+
+    Example: `billmill bill explain A000001.2026-10.r0`
+    """
+    from cycles.bills import explain_bill
+
+    explained = explain_bill(open_books(workspace), bill, run)
+    print_result(json, {"same": explained.is_same, "text": explained.text}, lambda: print("\n".join(explained.text)))
+    if not explained.is_same:
+        raise typer.Exit(ExitCode.BLOCKED_BY_CONTROL)
+
+
+@bill_app.command("rerate")
+def bill_rerate(
+    bill: Annotated[str, typer.Argument(help="Published bill or invoice number.")],
+    as_known_at: Annotated[
+        str | None,
+        typer.Option(
+            "--as-known-at", help="Time such as 2026-11-04T09:30:00Z; UTC unless it says.", show_default="now"
+        ),
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Rate a published bill's days again with what is known now, or was at a time, and compare line by line.
+
+    Posts nothing. Each line that differs names its cause where one kind of input explains it: tariff, factor, read,
+    agreement (accounts, meters, attributes), history.
+
+    Example: `billmill bill rerate A000001.2026-10.r0 --as-known-at 2026-11-20T00:00:00Z`
+    """
+    from cycles.rerate import rerate_bill
+    from outputs.rerate_screen import print_rerated
+
+    found = rerate_bill(open_books(workspace), bill, _time_of(as_known_at))
+    print_result(json, found.as_dict(), lambda: print_rerated(found.as_dict()))
+
+
+def _time_of(text: str | None) -> datetime:
+    """Return the time that an option says; now when it is left out.
+
+    Raises:
+        ConfigError: it is no time.
+    """
+    if text is None:
+        return now()
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        hint = "write it as 2026-11-04T09:30:00Z, or as a day: 2026-11-04"
+        raise ConfigError(f"--as-known-at: expected a time, found `{text}`", hint=hint) from error
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
