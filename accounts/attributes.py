@@ -60,29 +60,53 @@ def cut_at_attributes(
     the service point that the agreement's own hides, cuts nothing. An attribute that has no value is simply absent.
     """
     periods = due.select(*_PERIOD, "service_point_id", "end_date")
-    held = pl.concat([
-        _held(periods, of_agreements, "agreement_id").with_columns(rank=pl.lit(0)),
-        _held(periods, of_points, "service_point_id").with_columns(rank=pl.lit(1)),
-    ])  # fmt: skip
-    pieces = _pieces(periods, held)
-    valued = _values(pieces, held)
+    own = _held(periods, of_agreements, "agreement_id")
+    of_place = _held(periods, of_points, "service_point_id")
+    changes = pl.concat([frame.filter(_begins_or_ends_inside()).select(_PERIOD) for frame in (own, of_place)]).unique()
+    still = [frame.join(changes, on=_PERIOD, how="anti") for frame in (own, of_place)]
+    hidden = still[1].join(still[0], on=[*_PERIOD, "name"], how="anti")
+    steady = pl.concat([still[0], hidden]).select("agreement_id", "start_date", "name", "value")
+    # Few periods change: only they are taken apart.
+    ranked = [frame.join(changes, on=_PERIOD, how="semi") for frame in (own, of_place)]
+    cut, changing = _cut(due.join(changes, on=_PERIOD, how="semi"), ranked)
+    uncut = due.join(changes, on=_PERIOD, how="anti").select(cut.columns)
+    return pl.concat([uncut, cut]).sort(_PERIOD), _due_attributes(pl.concat([steady, changing]))
+
+
+def _begins_or_ends_inside() -> pl.Expr:
+    begins = pl.col("held_from") > pl.col("start_date")
+    return begins | (pl.col("held_to") < pl.col("end_date")).fill_null(False)
+
+
+def _cut(due: pl.DataFrame, held: list[pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the parts of due periods, and their values: agreement_id, start_date, name, value.
+
+    `held` are the values of agreements and those of places, in the order in which they win.
+    """
+    periods = due.select(*_PERIOD, "end_date")
+    ranked = pl.concat([frame.with_columns(rank=pl.lit(place)) for place, frame in enumerate(held)])
+    pieces = _pieces(periods, ranked)
+    valued = _values(pieces, ranked)
     pieces = _joined_where_equal(pieces, valued)
-    attributes = pieces.join(valued, on=["agreement_id", "piece_date"], how="inner", validate="1:m")
+    first = pieces.select("agreement_id", "piece_date")
+    values = valued.join(first, on=["agreement_id", "piece_date"], how="semi").rename({"piece_date": "start_date"})
     cut = (
         due.drop("end_date")
         .join(pieces, on=_PERIOD, how="inner", validate="1:m")
         .with_columns(start_date=pl.col("piece_date"), end_date=pl.col("piece_end_date"))
         .drop("piece_date", "piece_end_date")
     )
-    return cut.sort(_PERIOD), _due_attributes(attributes)
+    return cut.select(due.columns), values
 
 
 def _held(periods: pl.DataFrame, facts: pl.DataFrame, owner: str) -> pl.DataFrame:
     """Return the values that hold on some day of a period: the period's keys, name, value, held_from, held_to."""
-    following = pl.col("valid_from").shift(-1).over(owner, "name", order_by="valid_from")
-    dated = facts.select(
+    ordered = facts.sort(owner, "name", "valid_from")
+    is_followed = (pl.col(owner) == pl.col(owner).shift(-1)) & (pl.col("name") == pl.col("name").shift(-1))
+    dated = ordered.select(
         owner, "name", "value",
-        pl.col("valid_from").alias("held_from"), pl.coalesce("valid_to", following).alias("held_to"),
+        pl.col("valid_from").alias("held_from"),
+        pl.coalesce("valid_to", pl.when(is_followed).then(pl.col("valid_from").shift(-1))).alias("held_to"),
     )  # fmt: skip
     return (
         periods.join(dated, on=owner, how="inner", validate="m:m")
@@ -146,7 +170,7 @@ def _joined_where_equal(pieces: pl.DataFrame, valued: pl.DataFrame) -> pl.DataFr
 def _due_attributes(valued: pl.DataFrame) -> DataFrame[DueAttributes]:
     is_number = pl.col("value").str.contains(_NUMBER)
     frame = valued.select(
-        "agreement_id", pl.col("piece_date").alias("start_date"), "name",
+        "agreement_id", "start_date", "name",
         pl.when(is_number).then("value").cast(pl.Decimal(38, 12)).alias("number"),
         pl.col("value").alias("text"),
     )  # fmt: skip

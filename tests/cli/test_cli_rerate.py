@@ -128,7 +128,19 @@ def other_payer(command: CommandLine, folder: Path) -> Told:
     return {(charge, "06-01"): (amount, None, "agreement") for charge, amount in charges.items()}
 
 
-@pytest.mark.parametrize("learn", [later_price, later_factor, corrected_day, earlier_end, other_payer])
+def later_attribute(command: CommandLine, folder: Path) -> Told:
+    # Two parts of 15 days: the amounts are the same in sum; the tax is of the whole bill and stays.
+    text = "agreement_id,name,value,valid_from,valid_to\nS1,units,2,2026-06-16,\n"
+    command.done("accounts", "import", write_file(folder / "agreement_attributes.csv", text))
+    halves = {"energy": (10800, 5400), "fuel": (360, 180), "supply": (3000, 1500)}
+    first = {(charge, "06-01"): (old, new, "agreement") for charge, (old, new) in halves.items()}
+    return first | {(charge, "06-16"): (None, new, "agreement") for charge, (_, new) in halves.items()}
+
+
+LEARNED = [later_price, later_factor, corrected_day, earlier_end, other_payer, later_attribute]
+
+
+@pytest.mark.parametrize("learn", LEARNED)
 def test_what_was_learned_since_is_told_and_then_it_was_the_same(
     command: CommandLine, tmp_path: Path, learn: Any
 ) -> None:
