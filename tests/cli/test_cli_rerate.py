@@ -213,3 +213,10 @@ def test_a_person_reads_the_difference(command: CommandLine, tmp_path: Path) -> 
     assert "108.00" in text and "126.00" in text and "18.00" in text
     bad = command("bill", "rerate", BILL, "--as-known-at", "yesterday")
     assert bad.code == 2 and "expected a time, found `yesterday`" in bad.err
+
+
+def test_before_anything_was_known_the_bill_has_no_lines(command: CommandLine) -> None:
+    found = rerated(command, "--as-known-at", "2020-01-01")
+    assert (found["new_minor"], found["parked"]) == (0, [])
+    assert {line["new_minor"] for line in found["lines"]} == {None}
+    assert found["changed_inputs"] == ["agreement", "tariff", "factor", "read"]
