@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_attributes import OF_AGREEMENT, OF_POINT
 
@@ -44,6 +44,7 @@ def held_on(day: date, facts: list[Fact], owner: str) -> dict[str, str]:
     return found
 
 
+@settings(max_examples=60, deadline=None)
 @given(of_agreements=dated_values(("G1", "G2")), of_points=dated_values(("S1", "S2")))
 def test_each_day_has_what_holds_on_it_and_parts_differ_from_their_neighbours(
     of_agreements: list[Fact], of_points: list[Fact]
