@@ -120,7 +120,9 @@ def retire_tariff(
             f"tariff `{tariff_id}`: expected a day before {last.valid_to}, on which it ends already, found {end_date}",
             hint=f"to let it hold longer: billmill tariff approve {tariff_id} --version {last.valid_from} --by NAME",
         )
-    touched = [one for one in held if one.valid_to is None or one.valid_to > end_date]
+    # A version that ends on that day because the next one begins would go on once that one is taken back.
+    ending = [one for one in held if one.valid_to is None or one.valid_to >= end_date]
+    touched = [one for one in ending if one.own_end is None or one.own_end > end_date]
     if touched:
         at = _not_before(connection, tariff_id, at)
         _close(connection, tariff_id, [one.valid_from for one in touched], at)

@@ -27,13 +27,15 @@ _DECIDED = "tariff_id, valid_from, content_hash, state, end_date, approved_by, a
 class VersionState:
     """A version of a tariff, and where it stands.
 
-    `valid_to` is the day on which it stops: stated, or where the next one begins, or where it was retired.
+    `own_end` is the day on which it stops by itself: stated, or from which it was retired; `valid_to` that day, or
+    the one on which the next version begins.
     """
 
     file: TariffFile
     version: Version
     version_id: str
     state: TariffState
+    own_end: date | None
     valid_to: date | None
     content_hash: str
     file_name: str
@@ -76,7 +78,7 @@ def version_states(
         last = [*(version.valid_from for version in file.versions[1:]), None]
         drafts += [
             VersionState(
-                file, version, "", TariffState.DRAFT, version.valid_to or later, text["content_hash"],
+                file, version, "", TariffState.DRAFT, version.valid_to, version.valid_to or later, text["content_hash"],
                 text["file_name"], text["recorded_by"], text["recorded_at"],
             )
             for version, later in zip(file.versions, last, strict=True)
@@ -127,9 +129,9 @@ def _decided(connection: Connection, known_at: datetime | None, tariffs: Collect
         ends = [day for day in (version.valid_to, row["end_date"]) if day is not None]
         found.append(
             VersionState(
-                file, version, "", TariffState(row["state"]), min(ends, default=None), row["content_hash"],
-                row["file_name"], row["added_by"], row["added_at"], row["approved_by"], row["approved_at"],
-                row["reason"],
+                file, version, "", TariffState(row["state"]), min(ends, default=None), min(ends, default=None),
+                row["content_hash"], row["file_name"], row["added_by"], row["added_at"], row["approved_by"],
+                row["approved_at"], row["reason"],
             )
         )  # fmt: skip
     return _ended_where_the_next_begins(found)
