@@ -187,3 +187,36 @@ def tariff_show(
 
     path = Path(tariff)
     print("\n".join(describe_file(path) if path.suffix == ".toml" else describe_tariff(open_books(workspace), tariff)))
+
+
+@tariff_app.command("diff")
+def tariff_diff(
+    tariff: Annotated[str, typer.Argument(help="Tariff, or a tariff file.")],
+    other: Annotated[str | None, typer.Argument(help="Another to compare it with.", show_default=False)] = None,
+    from_date: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="A day on which the old version holds.")
+    ] = None,
+    to_date: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="A day on which the new version holds.")
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Tell in words what two versions or two files say differently: prices, tiers, windows, texts, rounding.
+
+    One tariff alone: what approving its drafts would change, or how its last two versions differ.
+
+    Example: `billmill tariff diff res-tou --from 2026-10-15 --to 2026-10-16`
+    """
+    from outputs.tariff_screens import print_sections
+    from tariffs.comparison import compare_dates, compare_drafts, compare_tariffs
+
+    if (from_date is None) != (to_date is None) or (other is not None and from_date is not None):
+        raise ConfigError("expected --from and --to with one tariff, or two tariffs without", hint="see --help")
+    if from_date is not None and to_date is not None:
+        sections = compare_dates(lambda: open_books(workspace), tariff, from_date.date(), to_date.date())
+    elif other is not None:
+        sections = compare_tariffs(lambda: open_books(workspace), tariff, other)
+    else:
+        sections = compare_drafts(lambda: open_books(workspace), tariff)
+    print_result(json, [section.as_dict() for section in sections], lambda: print_sections(sections))

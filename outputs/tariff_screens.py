@@ -10,6 +10,7 @@ import polars as pl
 
 from outputs.console import print_facts, print_frame
 from tariffs.approval import Approved, Retired
+from tariffs.diff import Section
 
 # What a person looks for; the rest is in --json.
 _SHOWN = ("tariff_id", "state", "valid_from", "valid_to", "source", "added_by", "approved_by", "agreements")
@@ -39,6 +40,12 @@ def print_versions(frame: pl.DataFrame) -> None:
     """Print the versions of tariffs."""
     shown = frame.select(_SHOWN).with_columns(pl.col("valid_from", "valid_to").cast(pl.String))
     print_frame(shown.rename({"tariff_id": "tariff"}), limit=200, nothing="no tariffs yet: billmill tariff add FILES")
+
+
+def print_sections(sections: Sequence[Section]) -> None:
+    """Print what is said differently."""
+    lines = [line for section in sections for line in section.as_lines()]
+    print("\n".join(lines) if lines else "no difference")
 
 
 def _approval_text(approved: Approved, actor: str) -> str:

@@ -195,3 +195,64 @@ def test_the_audit_tells_who_added_approved_and_retired(command: CommandLine, tm
         ("mira", "approve_tariff", "flat", "2020-01-01; without examples: one flat price"),
         ("ana", "retire_tariff", "flat", "from 2026-07-01: replaced"),
     ]
+
+
+SECOND = FLAT[FLAT.index("[[versions]]") :].replace("2020-01-01", "2026-07-01").replace("0.30", "0.33")
+
+
+def test_the_approver_sees_what_would_change(command: CommandLine, tmp_path: Path) -> None:
+    add_tariffs(command, flat(tmp_path))
+    # 30.00, 30 x 1.05 = 31.50, 10 % of 61.50 = 6.15; together 67.65.
+    changed = FLAT.replace("1.00", "1.05") + SECOND + EXAMPLE.replace("66.00", "67.65")
+    command.done("tariff", "add", flat(tmp_path, changed), "--by", "ana")
+    assert command.done("tariff", "diff", "flat").out == (
+        "for all versions\n"
+        "  worked bill `June, 100 kWh`, expect, total: 66.00 -> 67.65 (+2.5 %)\n"
+        "draft from 2020-01-01, beside the approved one from 2020-01-01\n"
+        "  charge `supply`, price: 1.00 -> 1.05 AUD/day (+5.0 %)\n"
+        "draft from 2026-07-01, beside the draft one from 2020-01-01\n"
+        "  charge `energy`, price: 0.30 -> 0.33 AUD/kWh (+10.0 %)\n"
+        "  charge `supply`, price: 1.05 -> 1.00 AUD/day (-4.8 %)\n"
+    )
+
+
+def test_days_files_and_tariffs_are_compared(command: CommandLine, tmp_path: Path) -> None:
+    add_tariffs(command, flat(tmp_path, FLAT + SECOND + EXAMPLE))
+    days = command.done("tariff", "diff", "flat", "--from", "2026-06-30", "--to", "2026-07-01", "--json").json
+    assert days == [
+        {
+            "title": "version from 2026-07-01, beside the one from 2020-01-01",
+            "changes": [
+                {"what": "changed", "path": "charges.energy.price", "before": "0.30", "after": "0.33",
+                 "percent": "10.0", "text": "charge `energy`, price: 0.30 -> 0.33 AUD/kWh (+10.0 %)"}
+            ],
+        }
+    ]  # fmt: skip
+    assert command.done("tariff", "diff", "flat").out.splitlines()[1:] == [f"  {days[0]['changes'][0]['text']}"]
+    one = write_file(tmp_path / "one.toml", FLAT)
+    other = write_file(tmp_path / "other.toml", FLAT.replace("0.30", "0.27"))
+    told = "version from 2020-01-01\n  charge `energy`, price: 0.30 -> 0.27 AUD/kWh (-10.0 %)\n"
+    assert CommandLine(tmp_path / "nowhere").done("tariff", "diff", one, other).out == told
+    assert command.done("tariff", "diff", one, one).out == "no difference\n"
+    assert "version from 2026-07-01 removed" in command.done("tariff", "diff", "flat", other).out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("flat",), "error: tariff `flat`: expected two versions to compare, found one\nhint: name another tariff or"),
+        (("flat", "--from", "2026-01-01"), "error: expected --from and --to with one tariff, or two tariffs without"),
+        (
+            ("flat", "--from", "2019-12-31", "--to", "2020-01-01"),
+            "error: tariff `flat`: expected a version that holds on 2019-12-31, found none\nhint: versions begin",
+        ),
+        (("water",), "error: tariff `water`: expected a tariff of the catalogue, found none"),
+        (("flat", "no.toml"), "error: file `no.toml`"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(
+    command: CommandLine, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    add_tariffs(command, flat(tmp_path))
+    ended = command("tariff", "diff", *words)
+    assert ended.code == 2 and ended.err.startswith(told), ended
