@@ -178,15 +178,18 @@ def tariff_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> 
 def tariff_show(
     tariff: Annotated[str, typer.Argument(help="Tariff, or a tariff file.")],
     workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
 ) -> None:
     """Show a tariff as a person reads it: versions, prices, the week as a grid.
 
     Example: `billmill tariff show res-tou`
     """
+    from outputs.tariff_page import print_tariff
     from tariffs.library import describe_file, describe_tariff
 
     path = Path(tariff)
-    print("\n".join(describe_file(path) if path.suffix == ".toml" else describe_tariff(open_books(workspace), tariff)))
+    page = describe_file(path) if path.suffix == ".toml" else describe_tariff(open_books(workspace), tariff)
+    print_result(json, page.as_dict(), lambda: print_tariff(page))
 
 
 @tariff_app.command("diff")

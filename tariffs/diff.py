@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from enum import Enum
 from itertools import zip_longest
 from typing import Any, Literal
 
 from tariffs.problems import KeyPath, path_text
 from tariffs.sheet import Charge, Part, TariffFile, Version
+from tariffs.words import is_rounding, said, shown
 
 # Tables whose keys are names, and what a named thing is called.
 _THINGS = {
@@ -87,8 +87,7 @@ def compare_headers(before: TariffFile, after: TariffFile) -> tuple[Change, ...]
 def compare_versions(before: tuple[TariffFile, Version], after: tuple[TariffFile, Version]) -> tuple[Change, ...]:
     """Return what two versions say differently; what their files say for all versions is not compared."""
     units = _Units(after[0], after[1], before[0], before[1])
-    old, new = _said(before[1]), _said(after[1])
-    found = list(_changes((), old, new, units))
+    found = list(_changes((), _compared(before[1]), _compared(after[1]), units))
     kept = [name for name in before[1].charges if name in after[1].charges]
     order = [name for name in after[1].charges if name in before[1].charges]
     if kept != order:
@@ -125,17 +124,15 @@ def _new_version(file: TariffFile, version: Version) -> Section:
     return Section(title, (added, *compare_versions((file, earlier[-1]), (file, version))))
 
 
-def _said(part: Part) -> dict[str, Any]:
-    """Return what a part of the file says: keys as the file writes them, without those that say nothing."""
-    dumped = part.model_dump(by_alias=True, exclude_none=True)
-    return {key: value for key, value in dumped.items() if key not in _NOT_COMPARED and value not in ((), {}, [])}
-
-
 def _header(file: TariffFile) -> dict[str, Any]:
-    said = _said(file)
-    if "examples" in said:
-        said["examples"] = {example.pop("name"): example for example in said["examples"]}
-    return said
+    header = _compared(file)
+    if "examples" in header:
+        header["examples"] = {example.pop("name"): example for example in header["examples"]}
+    return header
+
+
+def _compared(part: Part) -> dict[str, Any]:
+    return {key: value for key, value in said(part).items() if key not in _NOT_COMPARED}
 
 
 @dataclass(frozen=True)
@@ -190,18 +187,18 @@ def _change(path: KeyPath, before: Any, after: Any, units: _Units) -> Change:
     subject, unit, key = _words(path), units.unit(path), str(path[-1])
     if before is _MISSING or after is _MISSING:
         value = after if before is _MISSING else before
-        said, with_unit = _said_plainly(value, key), f" {unit}" if unit and _is_number(value) else ""
+        plainly, with_unit = _said_plainly(value, key), f" {unit}" if unit and _is_number(value) else ""
         # Nobody reads a whole worked bill in a line.
-        told = "" if path[0] == "examples" and len(path) == 2 else f": {_shown(value, key)}{with_unit}"
+        told = "" if path[0] == "examples" and len(path) == 2 else f": {shown(value, key)}{with_unit}"
         if before is _MISSING:
-            return Change("added", path_text(path), None, said, None, f"{subject} added{told}")
-        return Change("removed", path_text(path), said, None, None, f"{subject} removed{told}")
+            return Change("added", path_text(path), None, plainly, None, f"{subject} added{told}")
+        return Change("removed", path_text(path), plainly, None, None, f"{subject} removed{told}")
     was, now = _said_plainly(before, key), _said_plainly(after, key)
     if _are_days(before) and _are_days(after):
         return Change("changed", path_text(path), was, now, None, f"{subject}: {_days_changed(before, after)}")
     percent = _grown(before, after) if unit != "%" else None
     grown = f" ({percent:+} %)" if percent is not None else ""
-    both = f"{_shown(before, key)} -> {_shown(after, key)}"
+    both = f"{shown(before, key)} -> {shown(after, key)}"
     with_unit = f" {unit}" if unit and _is_number(before) and _is_number(after) else ""
     return Change("changed", path_text(path), was, now, percent, f"{subject}: {both}{with_unit}{grown}")
 
@@ -227,11 +224,7 @@ def _is_thing_table(path: KeyPath) -> bool:
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(value, Mapping) and not _is_rounding(value)
-
-
-def _is_rounding(value: Mapping[str, Any]) -> bool:
-    return set(value) == {"mode", "step"}
+    return isinstance(value, Mapping) and not is_rounding(value)
 
 
 def _is_list_of_tables(value: object) -> bool:
@@ -261,33 +254,4 @@ def _grown(before: Any, after: Any) -> Decimal | None:
 
 def _said_plainly(value: Any, key: str) -> str:
     """Return a value for a machine: text as it is, without the quotes that set it off in a sentence."""
-    return value if type(value) is str else _shown(value, key)
-
-
-def _shown(value: Any, key: str = "") -> str:
-    """Return a value as a person reads it; `key` is the one under which it stands."""
-    if isinstance(value, Mapping):
-        said = {key: item for key, item in value.items() if item is not False and item not in ((), {}, [])}
-        told = [f"{key} {_shown(item, key)}".strip() for key, item in said.items()]
-        return f"{_shown(value['mode'])} {_shown(value['step'])}" if _is_rounding(value) else ", ".join(told)
-    if isinstance(value, list | tuple):
-        if key in {"from", "to"}:  # month and day of a season
-            return "-".join(f"{number:02}" for number in value)
-        inner = [f"({_shown(item)})" if isinstance(item, Mapping) else _shown(item) for item in value]
-        return ", ".join(inner) or "nothing"
-    return _plain_text(value)
-
-
-def _plain_text(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case Decimal():
-            return f"{value:f}"
-        case Enum():
-            return str(value.value)
-        case time():
-            return f"{value:%H:%M}"
-        case _:
-            text = str(value)
-            return f'"{text}"' if isinstance(value, str) and (not text or " " in text) else text
+    return value if type(value) is str else shown(value, key)

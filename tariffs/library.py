@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from model.codes import TariffState
 from model.errors import InputError
 from store.audit import record
 from store.control import control, transaction
@@ -16,7 +17,8 @@ from tariffs.catalogue import add_tariff, known_texts, load_tariff
 from tariffs.factors import FactorsAdded, add_factors
 from tariffs.file import parse_tariff
 from tariffs.sheet import TariffFile
-from tariffs.show import describe
+from tariffs.show import TariffPage, describe
+from tariffs.states import VersionState, version_states
 
 
 def add_tariff_files(
@@ -70,8 +72,8 @@ def add_factor_file(workspace: Workspace, path: Path, *, at: datetime, actor: st
     return added
 
 
-def describe_file(path: Path) -> list[str]:
-    """Return a tariff file as a person reads it; it need not be in a workspace.
+def describe_file(path: Path) -> TariffPage:
+    """Return a tariff file as a page for a person; it need not be in a workspace.
 
     Raises:
         TariffError: the file cannot be used.
@@ -79,14 +81,26 @@ def describe_file(path: Path) -> list[str]:
     return describe(parse_tariff(tariff_text(path), path.name))
 
 
-def describe_tariff(workspace: Workspace, tariff_id: str) -> list[str]:
-    """Return a tariff of the workspace as a person reads it.
+def describe_tariff(workspace: Workspace, tariff_id: str) -> TariffPage:
+    """Return a tariff of the workspace as a page for a person: the file added last, and where its versions stand.
 
     Raises:
         TariffError: there is no such tariff.
     """
     with control(workspace, purpose="tariff show") as connection:
-        return describe(load_tariff(connection, tariff_id))
+        file = load_tariff(connection, tariff_id)
+        states = version_states(connection, tariffs=[tariff_id])
+    return describe(file, {one.valid_from: _state_text(one) for one in states})
+
+
+def _state_text(one: VersionState) -> str:
+    match one.state:
+        case TariffState.APPROVED:
+            return f"approved by {one.approved_by}"
+        case TariffState.RETIRED:
+            return f"retired from {one.own_end}: {one.reason}"
+        case _:
+            return f"draft, added by {one.added_by}"
 
 
 def tariff_text(path: Path) -> str:

@@ -256,3 +256,21 @@ def test_what_cannot_be_compared_is_said(
     add_tariffs(command, flat(tmp_path))
     ended = command("tariff", "diff", *words)
     assert ended.code == 2 and ended.err.startswith(told), ended
+
+
+def test_a_tariff_is_shown_with_where_its_versions_stand(command: CommandLine, tmp_path: Path) -> None:
+    add_tariffs(command, flat(tmp_path))
+    assert (
+        "Version from 2020-01-01 until further notice: approved by mira\n" in command.done("tariff", "show", "flat").out
+    )
+    command.done("tariff", "add", flat(tmp_path, FLAT + SECOND + EXAMPLE), "--by", "ana")
+    versions = command.done("tariff", "show", "flat", "--json").json["versions"]
+    assert [(one["valid_from"], one["valid_to"], one["state"]) for one in versions] == [
+        ("2020-01-01", "2026-07-01", "approved by mira"),
+        ("2026-07-01", None, "draft, added by ana"),
+    ]
+    assert versions[1]["charges"][0] == {
+        "charge": "energy", "of": "kwh", "price": "0.33", "per": "AUD/kWh", "line": "Electricity"
+    }  # fmt: skip
+    command.done("tariff", "retire", "flat", "--from", "2026-06-01", "--reason", "replaced by tou")
+    assert ": retired from 2026-06-01: replaced by tou\n" in command.done("tariff", "show", "flat").out
