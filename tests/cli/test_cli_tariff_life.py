@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from books_by_hand import (
+    AUGUST,
     FLAT,
     JULY,
     JUNE,
@@ -13,7 +14,9 @@ from books_by_hand import (
     WATER,
     CommandLine,
     add_tariffs,
+    bill,
     hourly,
+    june_ready,
     write_accounts,
     write_file,
 )
@@ -274,3 +277,23 @@ def test_a_tariff_is_shown_with_where_its_versions_stand(command: CommandLine, t
     }  # fmt: skip
     command.done("tariff", "retire", "flat", "--from", "2026-06-01", "--reason", "replaced by tou")
     assert ": retired from 2026-06-01: replaced by tou\n" in command.done("tariff", "show", "flat").out
+
+
+def test_what_is_decided_later_changes_no_bill_of_before(tmp_path: Path) -> None:
+    command = CommandLine(tmp_path / "books")
+    june_ready(command, tmp_path)
+    bill(command, "2026-06", "2026-07-02")
+    doubled = flat(tmp_path, FLAT.replace("0.30", "0.60"))
+    command.done("tariff", "add", doubled, "--by", "ana")
+    command.done("reads", "land", write_file(tmp_path / "july.csv", LONG_HEADER + hourly("E2", JULY, AUGUST, "0.250")))
+    command.done("reads", "vee", "--from", JULY, "--to", AUGUST)
+    bill(command, "2026-07", "2026-08-02")
+    # A2 moves out on 21 July: 20 days x 24 h x 0.250 kWh = 120 kWh x 0.30 = 36.00, at the price that is approved.
+    energy = "SELECT bill_id, amount FROM bill_lines WHERE bill_id LIKE 'A2%' AND component_id = 'energy' ORDER BY 1"
+    assert command.done("query", energy, "--format", "csv").out == (
+        "bill_id,amount\nA2.2026-06.r0,36.00\nA2.2026-07.r0,36.00\n"
+    )
+    command.done("tariff", "approve", "flat", "--without-examples", "the story works them out", "--by", "mira")
+    command.done("tariff", "retire", "flat", "--from", "2026-06-01", "--reason", "never to be billed again")
+    for bill_id in ("A2.2026-06.r0", "A2.2026-07.r0"):
+        assert command.done("bill", "explain", bill_id, "--json").json["same"] is True
