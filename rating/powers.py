@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from rating.calendar import Mask
@@ -93,35 +94,36 @@ def _by_day(days: pl.DataFrame, mask: Mask, reading: Reading, way: dict[str, Any
     """Return the values of each day and period: one, or the n highest where a day counts more than once."""
     periods = slots_by_period(mask)
     of_many = way["agg"] in ("nth", "mean_of_n") and not way["distinct_days"]
-    values = []
-    for name, _, numbers in periods:
-        slots = [pl.col(reading.names[slot]) for slot in numbers]
-        match way["agg"]:
-            case "mean":
-                value = pl.sum_horizontal(slots)
-            case "min":
-                value = pl.min_horizontal(slots)
-            case _ if of_many:
-                value = pl.concat_list(slots).list.drop_nulls().list.sort(descending=True).list.head(way["n"])
-            case _:
-                value = pl.max_horizontal(slots)
-        values.append(value.alias(name))
     keys = [*SLICE_KEYS, "measure_no", "day"]
-    long = days.select(*keys, *values).unpivot(
-        on=[name for name, _, _ in periods], index=keys, variable_name="period", value_name="quantity"
-    )
-    long = (long.explode("quantity") if of_many else long).filter(pl.col("quantity").is_not_null())
-    time = pl.col("period").replace_strict(
-        {name: len(numbers) * reading.minutes for name, _, numbers in periods}, return_dtype=pl.Int64
-    )
+    found = []
+    for _, tou, numbers in periods:
+        names = [reading.names[slot] for slot in numbers]
+        values = _highest(days, names, way["n"]) if of_many else days.select(*keys, _value(names, way["agg"]))
+        time = pl.lit(len(numbers) * reading.minutes if way["agg"] == "mean" else None, pl.Int64)
+        found.append(values.select(*keys, "quantity", pl.lit(tou).alias("tou"), time.alias("minutes")))
+    long = pl.concat(found).filter(pl.col("quantity").is_not_null())
     is_mean = way["agg"] == "mean"
     power = pl.col("quantity") if is_mean else mean_power(pl.col("quantity"), pl.lit(reading.minutes, pl.Int64))
     return long.with_columns(
-        pl.col("period").replace_strict({name: tou for name, tou, _ in periods}, return_dtype=pl.String).alias("tou"),
-        power.alias("quantity"),
-        (time if is_mean else pl.lit(None, pl.Int64)).alias("minutes"),
-        (pl.lit(None, pl.Date) if is_mean else pl.col("day")).alias("peak_day"),
+        power.alias("quantity"), (pl.lit(None, pl.Date) if is_mean else pl.col("day")).alias("peak_day")
     )
+
+
+def _value(names: list[str], agg: str) -> pl.Expr:
+    """Return the one value of a day and period: the energy of `mean`, or that of the highest or lowest slot."""
+    horizontal = {"mean": pl.sum_horizontal, "min": pl.min_horizontal}.get(agg, pl.max_horizontal)
+    return horizontal(names).alias("quantity")
+
+
+def _highest(days: pl.DataFrame, names: list[str], n: int) -> pl.DataFrame:
+    """Return the n highest slots of each day, a row for each; null where a day has fewer."""
+    lowest = np.iinfo(np.int64).min
+    slots = days.select(pl.col(names).fill_null(lowest)).to_numpy()
+    if n < len(names):
+        slots = np.partition(slots, len(names) - n, axis=1)[:, len(names) - n :]
+    place = np.repeat(np.arange(days.height), slots.shape[1])
+    value = pl.Series("quantity", slots.ravel(), dtype=pl.Int64)
+    return days[place].with_columns(value).with_columns(pl.col("quantity").replace(lowest, None))
 
 
 def _kept(powers: pl.DataFrame, way: dict[str, Any]) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from rating_rows import (
     price,
     quantity,
     rate_flat_days,
+    rating_input,
     reasons,
     season_days,
     version,
@@ -27,7 +28,11 @@ from rating_rows import (
 from model.rating import DueAgreements, Rated
 from model.schema import arranged, polars_schema
 from model.tariff import RateBook
-from rating.given import GivenQuantities
+from rating.aggregates import aggregate
+from rating.calendar import lay_out
+from rating.given import GivenQuantities, given_determinants
+from rating.parking import first_parks
+from rating.segments import calendars, cut_segments, number_due
 from rating.stages import rate_given
 
 TWO_VERSIONS = {
@@ -145,3 +150,29 @@ def test_an_optional_quantity_that_is_not_given_has_no_line() -> None:
         prices=[price(), price("credit", -50_000_000)],
     )
     assert amounts(rated(rate_book, ("kwh", "", 1_000))) == [("energy", "", 0, 1_000, 30)]
+
+
+def test_given_powers_hold_in_every_slice_and_given_costs_are_shared_by_days() -> None:
+    # Two seasons, 10 and 20 days; an event period that occurs in no usual window.
+    rate_book = book(
+        quantities=[
+            quantity("top", agg="mean_of_n", n=3, unit="kW"),
+            quantity("mean", agg="mean", tou="critical", unit="kW"),
+            quantity("cost", agg="cost", series_id="spot"),
+        ],
+        season_days=season_days(season=lambda month, day: "dry" if (month, day) < (6, 11) else "wet"),
+        tou_windows=windows(seasons=["dry", "wet"]),
+        event_windows=[{"version_id": "t@1", "tou": "critical", "event_series": "op", "position": 1}],
+    )
+    dues = number_due(arranged(DueAgreements, pl.DataFrame([due()], schema=polars_schema(DueAgreements), orient="row")))
+    calendar, _ = lay_out(cut_segments(calendars(dues), rate_book.versions), rate_book)
+    rows = [("A1-1", "top", "", 5_000), ("A1-1", "mean", "", 3_001), ("A1-1", "cost", "", 900)]
+    frame = pl.DataFrame(rows, schema=polars_schema(GivenQuantities), orient="row")
+    found, parks = given_determinants(
+        dues, calendar, rating_input(rate_book, [due()], []), arranged(GivenQuantities, frame)
+    )
+    assert first_parks(parks).is_empty()
+    of_slices = found.filter(pl.col("quantity_id") == "cost").select("slice_no", "tou", "quantity").rows()
+    assert of_slices == [(1, "", 300), (2, "", 600)]
+    values = aggregate(found, ["quantity_id"]).sort("quantity_id").select("quantity_id", "quantity").rows()
+    assert values == [("cost", 900), ("mean", 3_001), ("top", 5_000)]
