@@ -32,6 +32,9 @@ COST_SCHEMA = {
     "amount": pl.Int128(),
 }
 COST_MAX = 2**62
+# Highest limb of a day's cost that is kept as it is: a thousand of them still add up inside Int128, and one alone is
+# beyond COST_MAX in every unit.
+_LIMB_MAX = 10**11
 # Days of channels priced at once: their slots of 15 minutes as int64 take 40 MB.
 ROWS_AT_ONCE = 50_000
 _LIMBS = 4
@@ -151,7 +154,8 @@ def _of_rows(rows: pl.DataFrame, energy: npt.NDArray[np.int64], mask: Mask, pric
     for place, (_, _, slots) in enumerate(periods):
         period_of[slots] = place
     sums = price_slots(energy, rows["price_row"].to_numpy(), prices.limbs, period_of, len(periods))
-    amount = pl.sum_horizontal(pl.col(f"limb_{limb}").cast(pl.Int128) * int128(LIMB**limb) for limb in range(_LIMBS))
+    sums[:, :, -1] = sums[:, :, -1].clip(-_LIMB_MAX, _LIMB_MAX)
+    amount = pl.sum_horizontal(wide(f"limb_{limb}") * int128(LIMB**limb) for limb in range(_LIMBS))
     found = []
     for place, (_, tou, _) in enumerate(periods):
         limbs = [pl.Series(f"limb_{limb}", sums[:, place, limb]) for limb in range(_LIMBS)]

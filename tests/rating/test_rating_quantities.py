@@ -408,3 +408,43 @@ def test_a_series_beyond_what_is_rated_is_refused() -> None:
     )  # fmt: skip
     with pytest.raises(TariffError, match=r"price series `spot` on 2026-06-08"):
         rate(rating_input(rate_book, [due()], [channel()], {15: []}))
+
+
+def test_channels_of_different_lengths_cannot_be_compared_slot_by_slot() -> None:
+    rate_book = book(
+        quantities=[quantity(less_measure="export_energy", netting="interval")],
+        components=[component()],
+        prices=[price()],
+    )
+    channels = [channel(), channel(2, measure="export_energy", interval_minutes=30)]
+    days = {15: [day_row(1, MONDAY, 5)], 30: [day_row(2, MONDAY, 1, minutes=30)]}
+    rated = rate(rating_input(rate_book, [due(MONDAY, MONDAY + timedelta(1))], channels, days))
+    assert rated.parked.select("reason", "detail").rows() == [
+        ("no_channel", "quantity kwh needs channels of one interval length, found 15 and 30 minutes")
+    ]
+
+
+def test_an_estimate_of_either_measure_marks_what_is_made_of_both() -> None:
+    rate_book = book(
+        quantities=[quantity(less_measure="export_energy", netting="interval")],
+        components=[component()],
+        prices=[price()],
+    )
+    channels = [channel(), channel(2, measure="export_energy")]
+    rows = [day_row(1, MONDAY, 5, seq=3), day_row(2, MONDAY, 1, worst=4, seq=7)]
+    rated = rate(rating_input(rate_book, [due(MONDAY, MONDAY + timedelta(1))], channels, {15: rows}))
+    assert rated.determinants.select("quantity", "is_estimated", "reads_seq", "split_method").rows() == [
+        (384, True, 7, "interval")
+    ]
+
+
+def test_a_cost_beyond_what_is_rated_is_parked() -> None:
+    rate_book = book(
+        quantities=[cost(price_factor_e9=10**12, unit_size=1)],
+        components=[component(quantity_id="cost")],
+        prices=[price()],
+        series_days=[spot([10**17] * 24)],
+    )
+    rows = [day_row(1, MONDAY, 2**31 - 1)]
+    rated = rate(rating_input(rate_book, [due(MONDAY, MONDAY + timedelta(1))], [channel()], {15: rows}))
+    assert rated.parked["reason"].to_list() == ["amount_too_large"]

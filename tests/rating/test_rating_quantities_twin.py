@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
+
+import polars as pl
 from hypothesis import given, settings
-from quantity_strategies import quantity_cases
+from hypothesis import strategies as st
+from quantity_strategies import make_quantity_case, quantity_cases
 from rating_rows import find_quantities
 from twin_quantities import slow_quantities
 
 from model.rating import RatingInput
+from model.tariff import RateBook
 
 
 def differences(case: RatingInput) -> list[str]:
@@ -30,3 +36,19 @@ def differences(case: RatingInput) -> list[str]:
 @settings(max_examples=12, deadline=None)
 def test_determinants_and_their_slow_twin_agree(case: RatingInput) -> None:
     assert differences(case) == []
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=4, deadline=None)
+def test_the_order_of_rows_changes_no_determinant(seed: int) -> None:
+    case = make_quantity_case(Random(seed))
+
+    def shuffled(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.sample(fraction=1, shuffle=True, seed=seed % 1000)
+
+    other = replace(
+        case, due=shuffled(case.due), channels=shuffled(case.channels),
+        days={minutes: shuffled(frame) for minutes, frame in case.days.items()},
+        book=RateBook(**{name: shuffled(frame) for name, frame in case.book.frames().items()}),  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert find_quantities(case) == find_quantities(other)
