@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.formula import Formula, Name, TextTest
 from tariffs.formula import FormulaError, parse_formula
-from tariffs.problems import KeyPath, Problem, show_names, suggestion
+from tariffs.problems import KeyPath, Problem, show_names, show_value, suggestion
 from tariffs.sheet import Charge, TariffFile, Version
 
+_NUMBER_LIKE = re.compile(r"[-+]?[0-9.,' ]+%?")
 # Values that the calendar gives: days billed, days of the cycle, days of a normal one, months billed (each calendar
 # month by the share of its days, to 4 decimals), the month in which the period begins, the year's days.
 CALENDAR_NAMES = ("days", "cycle_days", "normal_days", "months", "month", "year_days")
@@ -105,13 +107,20 @@ def name_problems(file: TariffFile, version: Version, path: KeyPath) -> list[Pro
         try:
             formula = parse_formula(place.text)
         except FormulaError as error:
-            found.append(Problem(place.path, error.message, error.hint))
+            found.append(_unreadable(place, error))
             continue
         if len(formula.operands) == 1 and not formula.names and not formula.text_names:
             text = f"expected a formula with a name in it, found the number `{place.text}`"
             found.append(Problem(place.path, text, "numbers stand without quotes"))
         found += _unknown_names(file, version, place, formula)
     return found + _quantity_circles(file, path)
+
+
+def _unreadable(place: Place, error: FormulaError) -> Problem:
+    if _NUMBER_LIKE.fullmatch(place.text):
+        text = f"expected a number, found {show_value(place.text)}"
+        return Problem(place.path, text, "numbers stand without quotes, with a point before their decimals")
+    return Problem(place.path, error.message, error.hint)
 
 
 def _unknown_names(file: TariffFile, version: Version, place: Place, formula: Formula) -> list[Problem]:

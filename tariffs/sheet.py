@@ -285,9 +285,9 @@ Months = Annotated[tuple[int, ...], BeforeValidator(read_months)]
 class Quantity(Part):
     """A determinant: measured, computed by a formula, or found in the history of the agreement."""
 
-    unit: Text
     measure: Annotated[Measure | None, _one_of(Measure)] = None
     agg: str | None = None
+    unit: Text
     window: str | None = None
     schedule: str = ANY
     optional: bool = False

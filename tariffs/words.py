@@ -52,4 +52,5 @@ def _plain_text(value: object) -> str:
 
 
 def _says_nothing(value: object) -> bool:
-    return value is None or (isinstance(value, list | tuple | Mapping) and not value)
+    is_empty = isinstance(value, list | tuple | Mapping | str) and not value
+    return value is None or value is False or is_empty

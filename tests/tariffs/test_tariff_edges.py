@@ -77,7 +77,7 @@ OUTSIDE = {
     "tiers that descend": sheet(tiers("10", "9.999")),
     "first tier of nothing": sheet(tiers("0")),
     "threshold above its bound": sheet(tiers(f"{MAX_THRESHOLD // 1000}.001")),
-    "threshold below the smallest unit": sheet(tiers("10.0001")),
+    "threshold below the smallest unit": sheet(tiers("10.0000000000001")),
     "seasons a day apart": sheet((WINTER, 'winter = { from = "03-02", to = "12-01" }')),
     "seasons a day too many": sheet((WINTER, 'winter = { from = "03-01", to = "12-02" }')),
     "no leap day": sheet(
