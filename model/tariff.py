@@ -121,7 +121,12 @@ class Quantities(pa.DataFrameModel):
         "How earlier values are counted", nullable=True, isin=["max", "min", "mean", "sum", "last"]
     )
     history_months: str = column("Months whose values count, as `,5,6,`; null for all", nullable=True)
-    history_back: pl.Int32 = column("Cycles before this one that are looked at", nullable=True, ge=1)
+    history_back: pl.Int32 = column(
+        "Cycles before this one that are looked at: so many values, and none older than so many times the days of "
+        "this cycle and a month",
+        nullable=True,
+        ge=1,
+    )
     known_from: pl.Int32 = column(
         "Month from which what was found in the months counts; until then the year before's", nullable=True
     )
@@ -255,6 +260,9 @@ class Components(pa.DataFrameModel):
     is_included: pl.Boolean = column("A percentage that its base contains already")
     is_exact: pl.Boolean = column("A percentage of the exact amounts of its base, not of the rounded ones")
     is_kept: pl.Boolean = column("Printed when it is zero")
+    is_rounded_once: pl.Boolean = column(
+        "The sum of its lines (periods, tiers) is rounded, and shared over them by largest remainder; else each line is"
+    )
     party: str = column("Who supplies it when it is not the biller", nullable=True)
     round_mode: str = column("Rounding of the line", isin=[item.value for item in RoundMode])
     round_step_minor: pl.Int64 = column("Step of the rounding, in minor units of the currency", ge=1)
@@ -291,7 +299,10 @@ class Prices(pa.DataFrameModel):
     factor_id: str = column("Dated factor that is the price; null when it is printed", nullable=True)
     price_id: str = column("Formula that is the price; null when it is a number or a factor", nullable=True)
     edge_id: str = column("Formula that is the upper edge, in printed units; null when it is a number", nullable=True)
-    fixed_e9: pl.Int64 = column("Owed once the tier is reached, x 10^9 in major units")
+    fixed_e9: pl.Int64 = column(
+        "Owed once the tier is reached, x 10^9 in major units; shared as the thresholds are (not those per day), or "
+        "else as the price is"
+    )
 
     class Config:
         strict = True

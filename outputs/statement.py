@@ -129,26 +129,50 @@ def printed_line(row: Mapping[str, Any], period: tuple[date, date]) -> PrintedLi
         last = row["period_end_date"] - timedelta(days=1)
         notes.append(f"{short_date(row['period_start_date'])} to {short_date(last)}")
     if row["share_part"] is not None:
-        notes.append(f"{row['share_part']} of {row['share_whole']} days")
+        notes.append(share_text(row["share_part"], row["share_whole"]))
+    if row["party"] is not None:
+        notes.append(f"supplied by {row['party']}")
+    if row["memo_minor"] is not None:
+        notes.append("for information, no part of the total")
     return PrintedLine(
         text=f"{row['line_text']} ({qualifiers})" if qualifiers else row["line_text"],
         note=", ".join(notes),
         factor=_factor(row),
-        amount=format_minor(row["amount_minor"], row["currency"]),
+        amount=format_minor(row["amount_minor"] if row["memo_minor"] is None else row["memo_minor"], row["currency"]),
         is_estimated=row["is_estimated"],
     )
 
 
+def share_text(part: int, whole: int) -> str:
+    """Return the share of a price of a whole period as printed; parts of months and of 30.4167 days come x 10^4.
+
+    >>> share_text(14, 30), share_text(290000, 304167), share_text(10151, 10000)
+    ('14 of 30 days', '29 of 30.4167 days', '1.0151 months')
+    """
+    scale = Decimal(10**4)
+    if whole == scale:
+        return f"{number_text(part / scale)} months"
+    if whole > scale:
+        unit = "months" if whole % scale == 0 else "days"
+        return f"{number_text(part / scale)} of {number_text(whole / scale)} {unit}"
+    return f"{part} of {whole} days"
+
+
 def _factor(row: Mapping[str, Any]) -> str:
     currency = row["currency"]
+    if row["kind"] in {"amount", "rounding"}:
+        return ""
     if row["kind"] == "percent":
         return f"{number_text(row['rate'])} % of {format_minor(row['quantity'], currency)}"
     rate = number_text(row["rate"], decimals_min=CURRENCY_EXPONENT[currency])
-    if row["kind"] == "minimum":
-        return f"minimum {rate}, charges {format_minor(row['quantity'], currency)}"
+    if row["kind"] in {"minimum", "maximum"}:
+        return f"{row['kind']} {rate}, charges {format_minor(row['quantity'], currency)}"
     # Exact: a printed unit is a power of ten of smallest units (model.units).
     quantity = Decimal(row["quantity"]) / Decimal(row["unit_size"])
-    return f"{number_text(quantity)} {unit_text(row['unit'], quantity)} × {rate}"
+    fixed = f" + {number_text(row['fixed'], decimals_min=CURRENCY_EXPONENT[currency])}" if row["fixed"] else ""
+    if fixed and not row["rate"]:
+        return fixed.removeprefix(" + ")
+    return f"{number_text(quantity)} {unit_text(row['unit'], quantity)} × {rate}{fixed}"
 
 
 def section_days(usage: pl.DataFrame, service_point_id: str) -> tuple[tuple[Day, ...], str]:

@@ -20,7 +20,7 @@ _BALANCE_SCALE = 1000
 def carried_in(due: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
     """Return what earlier cycles left for each due agreement: due_no, version_id, name, value (x 10^12)."""
     asked = (
-        due.select("due_no", "agreement_id", "service_point_id", "tariff_id", "cycle_start_date")
+        due.select("due_no", "agreement_id", "service_point_id", "tariff_id", "cycle_start_date", "cycle_end_date")
         .join(given.book.versions.select("version_id", "tariff_id"), on="tariff_id", how="inner", validate="m:m")
         .join(given.book.quantities.filter(pl.col("kind").is_in(["history", "bank"])), on="version_id", how="inner",
               validate="m:m")
@@ -41,8 +41,8 @@ def carried_in(due: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
 def _history_values(asked: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     """Return the values of history quantities that have any earlier value.
 
-    Looked at are the `history_back` periods that ended before the cycle began, and of them those whose first day lies
-    in the stated months. With `known_from`, a set of months counts from that month on: before it, last year's does.
+    Looked at are the `history_back` periods that ended before the cycle began (where some are missing, none is taken
+    from long ago in their place), and of them those whose first day lies in the stated months. With `known_from`, a set of months counts from that month on: before it, last year's does.
     """
     earlier = history.select(
         "service_point_id", pl.col("quantity_id").alias("history_of"), "period_start_date", "period_end_date",
@@ -51,7 +51,7 @@ def _history_values(asked: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     keys = ["due_no", "version_id", "name"]
     rows = (
         asked.join(earlier, on=["service_point_id", "history_of"], how="inner", validate="m:m")
-        .filter(pl.col("period_end_date") <= pl.col("cycle_start_date"))
+        .filter(pl.col("period_end_date") <= pl.col("cycle_start_date"), pl.col("period_start_date") >= _oldest())
         .sort(*keys, "period_start_date", descending=[False, False, False, True])
         .with_columns((pl.int_range(pl.len()).over(keys) < pl.col("history_back")).alias("is_near"))
         .filter("is_near")
@@ -79,6 +79,12 @@ def _history_values(asked: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
         )
         .select(*keys, "value")
     )  # fmt: skip
+
+
+def _oldest() -> pl.Expr:
+    """Return the first day on which a period that counts can begin: so many cycles back, and a month to spare."""
+    days = (pl.col("cycle_end_date") - pl.col("cycle_start_date")).dt.total_days() * pl.col("history_back") + 31
+    return pl.col("cycle_start_date") - pl.duration(days=days)
 
 
 def _agreement_scopes(known: Known, due: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

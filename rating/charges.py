@@ -185,7 +185,15 @@ def _with_prices(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return parts x tiers with dates and shares, and parks `no_price` for parts without a price."""
     rules = components.select(
-        "version_id", "component_id", "kind", "tier_method", "is_peak", "by_tou", "tiers_round_mode", "tiers_round_step"
+        "version_id",
+        "component_id",
+        "kind",
+        "tier_method",
+        "is_peak",
+        "by_tou",
+        "tiers_share",
+        "tiers_round_mode",
+        "tiers_round_step",
     )
     joined = (
         parts.with_columns(_column(parts, "formula_e15", pl.Int128()))
@@ -202,11 +210,15 @@ def _with_prices(
         "season", "tou", of_text, "piece_start",
     )  # fmt: skip
     is_shared = pl.col("kind") != "amount"
+    # Tiers of part of a cycle are narrower, and owe less; those per day are as many as there are days.
+    by_tiers = (pl.col("tiers_share") != "day") & pl.col("tiers_part").is_not_null()
     priced = joined.filter(is_priced).with_columns(
         pl.col("price_e9", "fixed_e9").fill_null(0),
         pl.col("tier").fill_null(0),
         pl.when(is_shared).then("price_part").alias("share_part"),
         pl.when(is_shared).then("price_whole").alias("share_whole"),
+        pl.when(by_tiers).then("tiers_part").otherwise("price_part").alias("fixed_part"),
+        pl.when(by_tiers).then("tiers_whole").otherwise("price_whole").alias("fixed_whole"),
         pl.col("piece_start").alias("period_start_date"),
         pl.col("piece_end").alias("period_end_date"),
     )

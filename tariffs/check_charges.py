@@ -27,7 +27,8 @@ _KEYS = {
     "minimum": {"at_least", "per", "of", "prorate", "tolerance"},
     "maximum": {"at_most", "per", "of", "prorate", "tolerance"},
 }  # fmt: skip
-_COMMON_KEYS = {"tags", "text", "clause", "gl_account", "rounding", "when", "memo", "print_if_zero", "party"}
+_COMMON_KEYS = {"tags", "text", "clause", "gl_account", "rounding", "when", "memo", "print_if_zero", "party",
+                "round_once"}  # fmt: skip
 _KIND_KEY = {
     "daily": "per", "cycle": "per", "minimum": "at_least", "maximum": "at_most", "quantity": "of",
 }  # fmt: skip

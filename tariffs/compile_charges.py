@@ -76,6 +76,7 @@ def _component_row(file: TariffFile, name: str, charge: Charge) -> Row:
         "is_included": charge.included,
         "is_exact": charge.exact,
         "is_kept": charge.print_if_zero,
+        "is_rounded_once": file.rounding.of == "charge" if charge.round_once is None else charge.round_once,
         "party": charge.party,
         "round_mode": rounding.mode.value,
         "round_step_minor": _step_minor(rounding, file.currency),

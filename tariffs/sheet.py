@@ -371,6 +371,7 @@ class Charge(Part):
     when: Text | None = None
     memo: bool = False
     print_if_zero: bool = False
+    round_once: bool | None = None
     party: Text | None = None
     tags: Names = ()
     tax: Text | None = None
@@ -401,6 +402,7 @@ class LineRounding(Part):
     """Rounding of the lines (a charge may state its own), and of the sum of them all when the sheet says so."""
 
     line: RoundingRule
+    of: Literal["line", "charge"] | None = None
     total: RoundingRule | None = None
 
 

@@ -42,6 +42,7 @@ def line(**given: Any) -> dict[str, Any]:
         "unit": "kWh",
         "unit_size": 1000,
         "rate": Decimal("0.2"),
+        "fixed": Decimal(0),
         "amount_exact": Decimal("50"),
         "amount_minor": 5000,
         "currency": "USD",

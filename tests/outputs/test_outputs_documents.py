@@ -98,8 +98,8 @@ def test_lines_say_their_time_of_use_tier_share_and_own_period() -> None:
     rows = [
         line(tou="off_peak", season="summer", tier=2),
         line(component_id="fuel", period_end_date=date(2026, 10, 15), line_text="Fuel clause"),
-        line(component_id="cap", kind="cycle", unit="cycle", unit_size=1, quantity=1, rate=Decimal(12), share_days=14,
-             cycle_days=31, line_text="Capacity"),
+        line(component_id="cap", kind="cycle", unit="cycle", unit_size=1, quantity=1, rate=Decimal(12), share_part=14,
+             share_whole=31, line_text="Capacity"),
         line(component_id="min", kind="minimum", quantity=1820, unit="cycle", unit_size=1, rate=Decimal(25),
              line_text="Minimum bill"),
     ]  # fmt: skip
