@@ -39,10 +39,10 @@ def test_every_sample_charges_use_and_supply_under_the_same_names(path: Path) ->
     assert ("gst" in names) == (path.stem != "tx-res-tou")
 
 
-def test_the_samples_are_the_nine_that_the_documentation_speaks_of() -> None:
+def test_the_samples_are_those_that_the_documentation_speaks_of() -> None:
     assert [path.stem for path in SAMPLE_FILES] == [
-        "biz-demand", "gas-home", "heat-home", "nem-flat", "res-block", "res-flat", "res-tou", "tx-res-tou",
-        "water-home",
+        "biz-demand", "biz-large", "gas-home", "gas-network", "heat-home", "heat-network", "nem-flat", "res-block",
+        "res-flat", "res-tou", "tx-res-tou", "water-home", "water-sewer",
     ]  # fmt: skip
 
 
