@@ -26,7 +26,10 @@ from store.lake import lake_files, scan_lake
 from store.workspace import Workspace
 
 # What a usage chart shows: what the customer took, or gave where that is all there is.
-_SHOWN = (Measure.IMPORT_ENERGY, Measure.HEAT_ENERGY, Measure.GAS_VOLUME, Measure.GAS_ENERGY, Measure.WATER_VOLUME)
+_SHOWN = (
+    *(Measure.IMPORT_ENERGY, Measure.HEAT_ENERGY, Measure.GAS_VOLUME, Measure.GAS_ENERGY, Measure.WATER_VOLUME),
+    *(Measure.GAS_CUBIC_FEET, Measure.WATER_CUBIC_FEET, Measure.WATER_GALLONS),
+)
 
 
 @dataclass(frozen=True)

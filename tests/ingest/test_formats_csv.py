@@ -257,6 +257,31 @@ def test_register_readings_land_with_kind_unit_and_quality() -> None:
 
 
 @pytest.mark.parametrize(
+    ("measure", "unit", "reading", "smallest"),
+    [
+        ("water_gallons", "kgal", "12.345678", 12_345_678),
+        ("water_gallons", "GAL", "7", 7_000),
+        ("water_cubic_feet", "HCF", "12.5", 1_250_000),
+        ("gas_cubic_feet", "Ccf", "37", 3_700_000),
+        ("gas_cubic_feet", "MCF", "0.001", 1_000),
+    ],
+)
+def test_gallons_and_cubic_feet_are_counted_in_thousandths(
+    measure: str, unit: str, reading: str, smallest: int
+) -> None:
+    table = channel_table(("US1", "R", measure, 0, CHICAGO))
+    parsed = parse(f"{REGISTERS}\nUS1,R,M1,{unit},2026-10-01,{reading},regular,A", table=table)
+    assert reasons(parsed) == []
+    assert parsed.registers["reading"].to_list() == [smallest]
+
+
+@pytest.mark.parametrize("unit", ["L", "m3", "ft3"])
+def test_a_meter_of_gallons_is_not_read_in_another_unit(unit: str) -> None:
+    table = channel_table(("US1", "R", "water_gallons", 0, CHICAGO))
+    assert reasons(parse(f"{REGISTERS}\nUS1,R,M1,{unit},2026-10-01,1,regular,A", table=table)) == [(2, "unit_mismatch")]
+
+
+@pytest.mark.parametrize(
     ("row", "reason"),
     [
         ("WAT1,W1,,kL,2026-10-01,1,regular,A", "no_meter"),
