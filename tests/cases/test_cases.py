@@ -16,7 +16,7 @@ PUBLISHED = (
     *("E24", "G01", "G02", "G04", "G06", "G07", "G08", "G09", "H01", "H02", "H03", "H04", "H05", "S10", "S11", "U01"),
     *("U03", "U04", "U05", "U06", "U07", "W01", "W04", "W05", "W07", "W08", "W09", "W11", "W13"),
 )
-# Bills whose publisher slipped, hid a digit or allows a cent: their files say how far the rules are from what is printed.
+# Bills whose publisher slipped, hid a digit or allows a cent: their files say how far the rules are from the print.
 SLIPS = ("E06", "E15", "G07", "W09", "W11")
 
 
