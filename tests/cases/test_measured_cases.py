@@ -6,6 +6,7 @@ The loads are of a year of 365 days that begins on a Monday, by a clock that nev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from itertools import accumulate, pairwise
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from pandera.typing.polars import DataFrame
 from rating_rows import channel, day_row, due, rating_input
 
-from model.rating import Rated
+from model.rating import BankBalances, Rated
 from rating.stages import rate
 from tariffs.compile import compile_tariff
 from tariffs.file import parse_tariff
@@ -56,7 +58,11 @@ def generation_wh(name: str, minutes: int) -> tuple[int, ...]:
 
 
 def billed(
-    case: str, meters: Mapping[str, Sequence[int]], minutes: int, periods: Sequence[tuple[date, date]]
+    case: str,
+    meters: Mapping[str, Sequence[int]],
+    minutes: int,
+    periods: Sequence[tuple[date, date]],
+    banks: DataFrame[BankBalances] | None = None,
 ) -> list[Rated]:
     """Return what rating makes of each period; `meters` are measures and the Wh of each interval of the year."""
     path = Path(__file__).parent / f"{case}.toml"
@@ -79,9 +85,19 @@ def billed(
             for day in range((start - NEW_YEAR).days, (end - NEW_YEAR).days)
         ]
         mine = due(start, end, tariff_id=case, tz_name=ZONE, currency="USD")
-        rated = rate(rating_input(book, [mine], given, {minutes: rows}))
+        work = rating_input(book, [mine], given, {minutes: rows})
+        rated = rate(work if banks is None else replace(work, banks=banks))
         assert rated.parked.is_empty(), rated.parked
         found.append(rated)
+    return found
+
+
+def carried_by_month(case: str, meters: Mapping[str, Sequence[int]], minutes: int) -> list[Rated]:
+    """Return the bills of the year, each with the banks that the one before left."""
+    found: list[Rated] = []
+    for period in pairwise(MONTHS):
+        banks = found[-1].banks if found else None
+        found += billed(case, meters, minutes, [period], banks)
     return found
 
 
@@ -117,13 +133,29 @@ def test_a_surplus_of_the_year_leaves_the_annual_minimum() -> None:
     assert owed(year) == 100.00
 
 
+def test_energy_banks_carry_a_surplus_from_month_to_month() -> None:
+    months = carried_by_month("S03_sam_energy_bank", with_roof(ROOF_HOURLY, 60), 60)
+    assert owed(months) == pytest.approx(64.04, abs=0.05)
+    left = dict(months[-1].banks.select("bank_id", "balance").iter_rows())
+    # Worked from the hours: 2491.709 and 525.206 kWh are left, at 9 decimals of a kWh.
+    assert left["bank_off_peak"] / 1e9 == pytest.approx(2491.709, abs=0.01)
+    assert left["bank_shoulder"] / 1e9 == pytest.approx(525.206, abs=0.01)
+    assert left["bank_peak"] == 0
+
+
 def test_net_billing_by_the_quarter_hour() -> None:
     assert owed(by_month("S05_sam_net_billing_15min", with_roof(ROOF, 15), 15)) == pytest.approx(441.4, abs=0.1)
+
+
+def test_net_billing_by_the_hour_costs_more() -> None:
+    assert owed(by_month("S05_sam_net_billing_15min", with_roof(ROOF_HOURLY, 60), 60)) == pytest.approx(447.82, abs=0.1)
 
 
 def test_all_generation_is_sold_and_all_load_bought() -> None:
     months = by_month("S07_sam_buyall_sellall", with_roof(ROOF, 15), 15)
     assert owed(months) == pytest.approx(-157.0, abs=0.1)
+    hourly = by_month("S07_sam_buyall_sellall", with_roof(ROOF_HOURLY, 60), 60)
+    assert owed(hourly) == pytest.approx(-150.02, abs=0.1)
     sold = months[-1].lines.filter(pl.col("component_id") == "sold")["amount_minor"].sum()
     assert -int(sold) / 100 == pytest.approx(45.49, abs=0.1)
 

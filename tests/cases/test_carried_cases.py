@@ -1,0 +1,93 @@
+"""Ratchets and averages of cases from real earlier cycles, instead of values that an example states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rating_rows import channel, due, rating_input, usage_row
+
+from model.rating import History, Rated
+from model.schema import arranged, polars_schema
+from rating.stages import rate
+from tariffs.compile import compile_tariff
+from tariffs.file import parse_tariff
+
+KGAL_SIZE = 1_000_000
+ZONE = "America/Chicago"
+
+
+def month_after(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def earlier(kgal: Mapping[date, str]) -> pl.DataFrame:
+    """Gallons (in thousands) of earlier months, as quantities of service point S1."""
+    rows = [
+        {
+            "service_point_id": "S1", "quantity_id": "kgal", "period_start_date": month,
+            "period_end_date": month_after(month), "quantity": int(Decimal(value) * KGAL_SIZE),
+            "unit_size": KGAL_SIZE, "is_estimated": False, "source": "bill",
+        }
+        for month, value in kgal.items()
+    ]  # fmt: skip
+    return arranged(History, pl.DataFrame(rows, schema=polars_schema(History), orient="row"))
+
+
+def sewer_bill(case: str, month: date, history: pl.DataFrame, kgal: int = 12) -> Rated:
+    path = Path(__file__).parent / f"{case}.toml"
+    book = compile_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name))
+    end = month_after(month)
+    water = channel(measure="water_gallons", interval_minutes=0)
+    mine = due(month, end, tariff_id=case, tz_name=ZONE, currency="USD", commodity="water")
+    used = usage_row(1, month, end, kgal * KGAL_SIZE)
+    return rate(replace(rating_input(book, [mine], [water], usage=[used]), history=history))
+
+
+def owed(rated: Rated) -> dict[str, int]:
+    assert rated.parked.is_empty(), rated.parked
+    return dict(rated.lines.group_by("component_id").agg(pl.col("amount_minor").sum()).iter_rows())
+
+
+WINTER = {date(2010, 12, 1): "7.0", date(2011, 1, 1): "6.8", date(2011, 2, 1): "6.9"}
+
+
+def test_the_mean_of_three_winter_months_is_billed_in_summer() -> None:
+    # Longview's page: 7,000, 6,800 and 6,900 gallons, mean 6,900; 4.9 x 3.85 = 18.87, and the minimum of 12.25.
+    months = WINTER | {date(2011, 3, 1): "11.0", date(2011, 4, 1): "12.0", date(2011, 5, 1): "13.0"}
+    assert owed(sewer_bill("W07_longview_sewer_old", date(2011, 6, 1), earlier(months))) == {
+        "minimum": 1225,
+        "excess": 1887,
+    }
+
+
+@pytest.mark.parametrize(
+    ("month", "kgal"),
+    [
+        (date(2011, 2, 1), "6"),    # the winter of 2011 is not known before March, and there is none before it
+        (date(2011, 3, 1), "6.9"),  # its three months are: (7.0 + 6.8 + 6.9) / 3
+        (date(2012, 2, 1), "6.9"),  # until the next February
+    ],
+)  # fmt: skip
+def test_a_winter_counts_from_march_for_a_year(month: date, kgal: str) -> None:
+    known = {day: value for day, value in (WINTER | {date(2011, 12, 1): "9.9", date(2012, 1, 1): "9.9"}).items()}
+    history = earlier({day: value for day, value in known.items() if day < month})
+    excess = (Decimal(kgal) - 2) * Decimal("3.85")
+    found = owed(sewer_bill("W07_longview_sewer_old", month, history))
+    assert found["excess"] == int((excess * 100).to_integral_value(rounding="ROUND_HALF_UP"))
+
+
+def test_a_new_customer_counts_as_the_citys_average() -> None:
+    assert owed(sewer_bill("W13_mulvane_default", date(2020, 6, 1), earlier({}))) == {"sewer": 4200}
+
+
+def test_what_a_month_used_is_kept_for_the_next() -> None:
+    kept = sewer_bill("W07_longview_sewer_old", date(2011, 1, 1), earlier({})).history
+    assert kept.select("service_point_id", "quantity_id", "quantity", "unit_size").rows() == [
+        ("S1", "kgal", 12 * KGAL_SIZE, KGAL_SIZE)
+    ]
