@@ -75,7 +75,7 @@ def test_the_mean_of_three_winter_months_is_billed_in_summer() -> None:
     ],
 )  # fmt: skip
 def test_a_winter_counts_from_march_for_a_year(month: date, kgal: str) -> None:
-    known = {day: value for day, value in (WINTER | {date(2011, 12, 1): "9.9", date(2012, 1, 1): "9.9"}).items()}
+    known = WINTER | {date(2011, 12, 1): "9.9", date(2012, 1, 1): "9.9"}
     history = earlier({day: value for day, value in known.items() if day < month})
     excess = (Decimal(kgal) - 2) * Decimal("3.85")
     found = owed(sewer_bill("W07_longview_sewer_old", month, history))
