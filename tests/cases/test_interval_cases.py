@@ -1,0 +1,178 @@
+"""Cases from intervals to bill: demand intervals, events, apparent energy, hours of a schedule. Amounts are by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+from rating_rows import channel, day_row, due, factor, rating_input
+
+from model.rating import DueAttributes, Rated
+from model.schema import arranged, polars_schema
+from model.tariff import Events, Factors, RateBook
+from model.zones import zone
+from rating.stages import rate
+from tariffs.compile import compile_tariff
+from tariffs.file import parse_tariff
+
+PROJECT = Path(__file__).parents[2]
+JUNE = (date(2024, 6, 1), date(2024, 7, 1))
+JULY = (date(2024, 7, 1), date(2024, 8, 1))
+Load = Callable[[date, int], int]
+"""Day and slot -> Wh (varh)."""
+
+
+def book_of(name: str) -> RateBook:
+    folders = (PROJECT / "tests" / "cases", PROJECT / "data" / "samples" / "tariffs")
+    path = next(folder / f"{name}.toml" for folder in folders if (folder / f"{name}.toml").is_file())
+    return compile_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name))
+
+
+def with_rows(book: RateBook, **tables: list[dict[str, object]]) -> RateBook:
+    kinds = {"events": Events, "factors": Factors}
+    frames = {
+        name: arranged(kinds[name], pl.DataFrame(rows, schema=polars_schema(kinds[name]), orient="row"))
+        for name, rows in tables.items()
+    }
+    return replace(book, **frames)
+
+
+def event(series: str, day: date, start: int, end: int) -> dict[str, object]:
+    """An event between two full hours of a day."""
+    return {"event_series": series, "day": day, "from_minute": start * 60, "to_minute": end * 60}
+
+
+def billed(
+    book: RateBook,
+    period: tuple[date, date],
+    loads: Mapping[str, Load],
+    minutes: int,
+    attributes: Mapping[str, str] | None = None,
+) -> dict[str, int]:
+    """Return the amounts by charge, and by period as `energy.peak`, in minor units."""
+    version = book.versions.row(0, named=True)
+    names = {"tariff_id": version["tariff_id"], "tz_name": version["tz_name"], "currency": version["currency"]}
+    assert zone(version["tz_name"]), "a case has a zone"
+    days = [period[0] + timedelta(n) for n in range((period[1] - period[0]).days)]
+    rows = [
+        day_row(number, day, lambda slot, load=load, day=day: load(day, slot), minutes=minutes,
+                tz_name=version["tz_name"])
+        for number, load in enumerate(loads.values(), start=1)
+        for day in days
+    ]  # fmt: skip
+    channels = [channel(number, measure=name, interval_minutes=minutes) for number, name in enumerate(loads, start=1)]
+    said = [
+        {"agreement_id": "A1-1", "start_date": period[0], "name": name, "number": Decimal(value), "text": None}
+        for name, value in (attributes or {}).items()
+    ]
+    given = rating_input(book, [due(*period, **names)], channels, {minutes: rows})
+    contract = arranged(DueAttributes, pl.DataFrame(said, schema=polars_schema(DueAttributes), orient="row"))
+    rated = rate(replace(given, attributes=contract))
+    assert rated.parked.is_empty(), rated.parked
+    return amounts(rated)
+
+
+def amounts(rated: Rated) -> dict[str, int]:
+    sums = rated.lines.group_by("component_id", "tou").agg(pl.col("amount_minor").sum())
+    return {f"{charge}.{tou}" if tou else charge: amount for charge, tou, amount in sums.rows()}
+
+
+def test_a_rolling_half_hour_finds_what_no_clock_half_hour_holds() -> None:
+    # 20 kWh from 10:15 and 20 from 10:30: 40 kWh in half an hour, 80 kW. Half hours of the clock hold 21 kWh, 42 kW.
+    def load(day: date, slot: int) -> int:
+        return 20_000 if day == date(2024, 6, 10) and slot in (41, 42) else 1_000
+
+    assert billed(book_of("F07_rolling_demand"), JUNE, {"import_energy": load}, 15) == {"demand": 242_400}
+
+
+def test_the_three_highest_hours_are_of_three_days() -> None:
+    # 5.0 and 4.9 on the 3rd count once: (5.0 + 4.7 + 4.5) / 3 = 4.733 kW, the second step; the second highest is 4.7.
+    peaks = {(3, 18): 5_000, (3, 19): 4_900, (8, 7): 4_700, (20, 8): 4_500}
+    found = billed(
+        book_of("F08_norway_daily_maxima"),
+        JUNE,
+        {"import_energy": lambda day, slot: peaks.get((day.day, slot), 500)},
+        60,
+    )
+    assert found == {"capacity": 20_000, "second_highest": 470}
+
+
+def test_off_peak_demand_counts_where_it_exceeds_the_other() -> None:
+    # 200 kW on Monday 10 June at 13:00, 260 at 22:00: 200 x 14.50 and 60 x 3.20.
+    peaks = {(10, 13): 200_000, (10, 22): 260_000}
+    found = billed(
+        book_of("F09_excess_off_peak_demand"),
+        JUNE,
+        {"import_energy": lambda day, slot: peaks.get((day.day, slot), 0)},
+        60,
+    )
+    assert found == {"on_peak_demand": 290_000, "excess_demand": 19_200}
+
+
+def test_kilovoltamperes_come_from_each_interval() -> None:
+    # 3 kWh and 4 kvarh in each quarter: 12 kW, 20 kVA, power factor 0.6, 8,640 kWh and 11,520 kvarh.
+    # max(12, 18) x 10; 12 x 0.9 / 0.6 x 10; 12 x 1.35 x 10; (11520 - 4320) x 0.015.
+    loads: dict[str, Load] = {"import_energy": lambda day, slot: 3_000, "reactive_energy": lambda day, slot: 4_000}
+    assert billed(book_of("F11_power_factor_forms"), JUNE, loads, 15) == {
+        "apparent": 18_000,
+        "target": 18_000,
+        "points": 16_200,
+        "reactive": 10_800,
+    }
+
+
+def test_hours_of_an_event_leave_their_normal_period() -> None:
+    # 23 working days have 115 peak hours, two of them in the event; 744 - 115 hours are off peak. 1 kWh an hour:
+    # 2 x 0.85; 113 x 0.31; 629 x 0.22.
+    book = with_rows(book_of("F35_critical_peak"), events=[event("critical_peak_events", date(2024, 7, 10), 17, 19)])
+    assert billed(book, JULY, {"import_energy": lambda day, slot: 1_000}, 60) == {
+        "energy.critical": 170,
+        "energy.peak": 3_503,
+        "energy.off_peak": 13_838,
+    }
+
+
+def test_a_rebate_pays_what_an_event_saved_against_the_baseline() -> None:
+    # 1.21 + 1.00 kWh in the two hours: 3.67 + 1.1 - 2.21 = 2.56.
+    used = {(10, 17): 1_210, (10, 18): 1_000}
+    book = with_rows(book_of("E22_portland_ptr"), events=[event("peak_time_events", date(2024, 7, 10), 17, 19)])
+    found = billed(
+        book,
+        JULY,
+        {"import_energy": lambda day, slot: used.get((day.day, slot), 700)},
+        60,
+        {"baseline_kwh": "3.67", "weather_kwh": "1.1"},
+    )
+    assert found == {"rebate": -256}
+
+
+def test_demand_at_the_systems_peak_is_the_mean_of_its_hours() -> None:
+    # 200 and 220 kW: 210 x 1.11085 = 233.2785 -> 233.28; x 4.50 = 1049.76.
+    hours = [
+        event("system_peak_hours", date(2024, 6, 20), 16, 17),
+        event("system_peak_hours", date(2024, 6, 21), 17, 18),
+    ]
+    scale = factor("capacity_scale", 1_110_850_000, date(2024, 1, 1))
+    used = {(20, 16): 200_000, (21, 17): 220_000}
+    book = with_rows(book_of("F15_coincident_peak"), events=hours, factors=[scale])
+    assert billed(book, JUNE, {"import_energy": lambda day, slot: used.get((day.day, slot), 300_000)}, 60) == {
+        "capacity": 104_976
+    }
+
+
+def test_demand_is_measured_in_the_hours_of_its_own_schedule() -> None:
+    # Tuesday 2 June 2026: 37.5 kWh in each quarter from 10:00 to 10:30, 150 kW; four times that at 23:00, when the
+    # schedule of demand rests. 150 kW x 11.85; the minimum of 15 x 200 tops it up.
+    def load(day: date, slot: int) -> int:
+        if day != date(2026, 6, 2):
+            return 1_000
+        return 37_500 if slot in (40, 41) else 150_000 if slot in (92, 93) else 1_000
+
+    book = with_rows(book_of("biz-large"), factors=[factor("fuel_clause_aud_kwh", 0, date(2026, 1, 1))])
+    loads: dict[str, Load] = {"import_energy": load, "reactive_energy": lambda day, slot: 0}
+    found = billed(book, (date(2026, 6, 1), date(2026, 7, 1)), loads, 15, {"contract_kw": "200"})
+    assert (found["demand"], found["minimum"]) == (177_750, 122_250)
