@@ -92,11 +92,11 @@ def test_the_rate_book_holds_all_tariffs_whatever_the_order_of_adding(connection
         added = add_tariff(connection, text, path.name, recorded_at=MONDAY, recorded_by="ana")
         approve_tariff(connection, added.tariff_id, Decision("mira", MONDAY, {added.content_hash: None}))
     book = load_rate_book(connection)
-    assert book.versions.height == 10
+    assert book.versions.height == 14
     assert book.versions["version_id"].is_sorted()
-    assert book.versions["version_id"].n_unique() == 10
+    assert book.versions["version_id"].n_unique() == 14
     listed = version_states(connection)
-    assert [one.file_name for one in listed[:2]] == ["biz-demand.toml", "gas-home.toml"]
+    assert [one.file_name for one in listed[:2]] == ["biz-demand.toml", "biz-large.toml"]
     assert set(book.frames()) == set(RATE_BOOK_TABLES)
 
 
