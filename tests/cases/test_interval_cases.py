@@ -176,3 +176,36 @@ def test_demand_is_measured_in_the_hours_of_its_own_schedule() -> None:
     loads: dict[str, Load] = {"import_energy": load, "reactive_energy": lambda day, slot: 0}
     found = billed(book, (date(2026, 6, 1), date(2026, 7, 1)), loads, 15, {"contract_kw": "200"})
     assert (found["demand"], found["minimum"]) == (177_750, 122_250)
+
+
+def test_a_tax_rate_that_changes_inside_a_bill_counts_by_its_days() -> None:
+    # 720 kWh x 0.50 = 360.00; 15 days at 6 % and 15 at 6.5 %: 6.25 % = 22.50.
+    rates = [
+        factor("sales_tax_percent", 6_000_000_000, date(2024, 1, 1), date(2024, 4, 16)),
+        factor("sales_tax_percent", 6_500_000_000, date(2024, 4, 16)),
+    ]
+    book = with_rows(book_of("F66_dated_tax_rate"), factors=rates)
+    april = (date(2024, 4, 1), date(2024, 5, 1))
+    assert billed(book, april, {"import_energy": lambda day, slot: 1_000}, 60) == {"energy": 36_000, "sales_tax": 2_250}
+
+
+def test_two_schedules_cut_the_same_hours_in_their_own_ways() -> None:
+    # 1 kWh in each half hour of January 2024: 1488 half hours, 23 weekdays (1 January is no holiday of this file) of
+    # 26 peak half hours and 6 evening ones. 598 x 0.30 and 890 x 0.22; 138 x 0.12 and 1350 x 0.04; 2 kW x 2.00.
+    january = (date(2024, 1, 1), date(2024, 2, 1))
+    loads: dict[str, Load] = {"import_energy": lambda day, slot: 1_000}
+    assert billed(book_of("F34_seasons_and_schedules"), january, loads, 30) == {
+        "energy.peak": 17_940,
+        "energy.off_peak": 19_580,
+        "grid_energy.evening": 1_656,
+        "grid_energy.other": 5_400,
+        "grid_demand": 400,
+        "metering": 300,
+    }
+
+
+def test_a_holiday_is_off_peak_and_the_low_season_has_no_evening() -> None:
+    # May 2024 has 23 weekdays, the 1st a holiday: 22 x 26 = 572 peak half hours x 0.24, 916 x 0.20; 1488 x 0.04.
+    may = (date(2024, 5, 1), date(2024, 6, 1))
+    found = billed(book_of("F34_seasons_and_schedules"), may, {"import_energy": lambda day, slot: 1_000}, 30)
+    assert found == {"energy.peak": 13_728, "energy.off_peak": 18_320, "grid_energy.other": 5_952, "metering": 200}
