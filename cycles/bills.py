@@ -16,7 +16,7 @@ from model.errors import ConfigError
 from model.rating import BillLines
 from model.reads import slot_columns
 from model.schema import arranged
-from model.units import READABLE_UNIT, SMALLEST_UNIT
+from model.units import READABLE_UNIT, SMALLEST_UNIT, smallest_per
 from outputs.documents import USAGE_SCHEMA, BillDocument
 from rating.explain import explain_lines
 from store.code import code_version
@@ -28,7 +28,7 @@ from store.workspace import Workspace
 # What a usage chart shows: what the customer took, or gave where that is all there is.
 _SHOWN = (
     *(Measure.IMPORT_ENERGY, Measure.HEAT_ENERGY, Measure.GAS_VOLUME, Measure.GAS_ENERGY, Measure.WATER_VOLUME),
-    *(Measure.GAS_CUBIC_FEET, Measure.WATER_CUBIC_FEET, Measure.WATER_GALLONS),
+    *(Measure.GAS_CUBIC_FEET, Measure.WATER_CUBIC_FEET, Measure.WATER_GALLONS, Measure.GAS_BTU),
 )
 
 
@@ -239,7 +239,8 @@ def _reads_by_day(work: Work) -> list[str]:
 def _readable(quantity: int, measure: str) -> str:
     """Return a quantity in the unit of its lines: 113614 Wh is `113.614 kWh`."""
     unit = READABLE_UNIT[SMALLEST_UNIT[Measure(measure)]]
-    return f"{Decimal(quantity).scaleb(-3):,} {unit}"  # a readable unit is a thousand of its smallest unit
+    decimals = len(str(smallest_per(unit))) - 1  # a readable unit is a power of ten of its smallest unit
+    return f"{Decimal(quantity).scaleb(-decimals):,} {unit}"
 
 
 def _verdict(place: BillPlace, is_same: bool, work: Work) -> str:
