@@ -189,9 +189,9 @@ def _number_problems(file: TariffFile, name: str, numbers: dict[str, Decimal], p
     for period, number in numbers.items():
         here = (*path, period) if period else path
         quantity = file.quantities[name]
-        is_free = quantity.kind != "measured"
+        is_free = quantity.kind != "measured" or quantity.agg == "cost"
         smallest, unit_size = ("10^-9", FREE_UNIT_SIZE) if is_free else PRINTED_UNITS[quantity.unit]
-        is_signed = is_free or quantity.less is not None or quantity.agg == "cost"
+        is_signed = is_free or quantity.less is not None
         is_low = number < 0 and not is_signed
         if is_low or number > MAX_QUANTITY or not _is_whole(smallest_units(file, name, number), number, unit_size):
             text = f"expected 0 or more, in whole {smallest} and at most {MAX_QUANTITY} of them, found `{number}`"
