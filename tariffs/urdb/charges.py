@@ -1,0 +1,276 @@
+"""Charges of a record: energy, fuel, demand, fixed and minimum, as tables of the tariff file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from model.tariff import ANY
+from tariffs.urdb.findings import Findings
+from tariffs.urdb.record import (
+    HOURS,
+    MONTHS,
+    Record,
+    Tier,
+    Tiers,
+    as_price,
+    read_months,
+    read_number,
+    read_schedule,
+    read_structure,
+)
+from tariffs.urdb.seasons import Partition, partition_months, partition_schedules
+
+Table = dict[str, Any]
+
+KWH = {"measure": "import_energy", "agg": "sum", "unit": "kWh"}
+KW = {"measure": "import_energy", "agg": "max", "unit": "kW"}
+_TIERS_PER = {"kWh": "cycle", "kWh daily": "day", "kWh/kW": "kw", "kWh/kW daily": ["kw", "day"]}
+_MONTH, _DAY, _YEAR = "$/month", "$/day", "$/year"
+_PER = {_MONTH: "cycle", _DAY: "day"}
+
+
+@dataclass(frozen=True)
+class Charge:
+    """A charge under construction. `partition` is None where its price holds always."""
+
+    name: str
+    table: Table
+    quantities: tuple[str, ...] = ()
+    partition: Partition | None = None
+    periods: dict[int, Tiers] = field(default_factory=dict)
+
+    def on(self, partition: Partition, schedule: str | None) -> Table:
+        """Return the table with its prices by the names of `partition`, which stand in `schedule`."""
+        by = self._by(partition)
+        said = {"schedule": schedule} if schedule is not None and by else {}
+        key, leaf = ("tiers", _tier_list) if self.is_tiered else ("price", _only_price)
+        prices: Any = {}
+        for (season, tou), period in partition.cells.items():
+            names = [name for name, kind in ((season, "season"), (tou, "tou")) if kind in by]
+            if not names:
+                prices = leaf(self.periods[period])
+                break
+            inner = prices
+            for name in names[:-1]:
+                inner = inner.setdefault(name, {})
+            inner[names[-1]] = leaf(self.periods[period])
+        return {**self.table, **({"by": list(by)} if by else {}), **said, key: prices}
+
+    @property
+    def is_tiered(self) -> bool:
+        """Whether any period has more than one price."""
+        return any(len(tiers) > 1 for tiers in self.periods.values())
+
+    def _by(self, partition: Partition) -> tuple[str, ...]:
+        """Tiers of a sum are shared over the periods of one season, so they are by season too."""
+        if partition.spans and not (self.is_tiered and self.table.get("tier_method") == "pro_rata"):
+            return ("tou",)
+        return partition.by
+
+
+def _tier_list(tiers: Tiers) -> list[dict[str, Decimal]]:
+    return [{"price": tier.price} if tier.to is None else {"to": tier.to, "price": tier.price} for tier in tiers]
+
+
+def _only_price(tiers: Tiers) -> Decimal:
+    return tiers[0].price
+
+
+def energy_charge(record: Record, findings: Findings) -> Charge | None:
+    """Return the charge on energy; None when the record has none, or it is refused."""
+    if "energyratestructure" not in record:
+        return None
+    partition = _partition(record, "energy", findings)
+    if partition is None:
+        return None
+    used = sorted({*partition.cells.values()})
+    periods = read_structure(record, "energyratestructure", used, findings)
+    charge = Charge("energy", {"of": "kwh"}, ("kwh",), partition, periods)
+    if findings.refusals:
+        return None
+    if any(tier.price < 0 for tiers in periods.values() for tier in tiers):
+        findings.choose("negative_rate", "Some energy prices are below zero and are credited in full.")
+    return _with_tiers(charge, partition, findings) if charge.is_tiered else charge
+
+
+def _with_tiers(charge: Charge, partition: Partition, findings: Findings) -> Charge | None:
+    """Return a charge on energy with what its tiers are per, and how they are shared over periods."""
+    units = {tier.unit for tiers in charge.periods.values() for tier in tiers if tier.to is not None}
+    if len(units) > 1:
+        found = " and ".join(f"`{unit}`" for unit in sorted(units))
+        findings.refuse("mixed_tier_units", "energyratestructure", "one unit for all limits", found)
+        return None
+    unit = units.pop()
+    if unit not in _TIERS_PER:
+        known = ", ".join(f"`{name}`" for name in _TIERS_PER)
+        findings.refuse("unknown_tier_unit", "energyratestructure", f"one of {known}", f"`{unit}`")
+        return None
+    table: Table = {**charge.table, "tiers_per": _TIERS_PER[unit]}
+    if partition.spans:
+        table["tier_method"] = "pro_rata"
+        _same_limits(charge.periods, partition, findings)
+        text = "The record does not say how tiers are shared over periods; here pro rata to the use of each."
+        findings.choose("energy_tou_tiered", text)
+    needs_kw = "kW" in unit
+    return replace(charge, table=table, quantities=("kwh", "kw") if needs_kw else ("kwh",))
+
+
+def _same_limits(periods: dict[int, Tiers], partition: Partition, findings: Findings) -> None:
+    """Refuse periods of one season whose tiers differ: tiers of the season's total, or of each period?"""
+    for season in dict.fromkeys(season for season, _ in partition.cells):
+        held = [periods[period] for (name, _), period in partition.cells.items() if name == season]
+        key = f"energyratestructure, season {season}" if season else "energyratestructure"
+        counts = sorted({len(tiers) for tiers in held})
+        if len(counts) > 1:
+            expected = "as many tiers in each period of a month"
+            findings.refuse("tier_count_differs_in_month", key, expected, " and ".join(map(str, counts)))
+        elif len({tuple(tier.to for tier in tiers) for tiers in held}) > 1:
+            findings.refuse("tier_max_differs_in_month", key, "the same limits in each period of a month", "several")
+
+
+def export_charge(record: Record, energy: Charge, findings: Findings) -> Charge | None:
+    """Return the credit for energy delivered, where the rule for it is to net each interval; else it is left out."""
+    sells = {period: {tier.sell for tier in tiers} for period, tiers in energy.periods.items()}
+    if not any(sell for held in sells.values() for sell in held):
+        return None
+    rule = record.get("dgrules")
+    if rule != "Net Billing Instantaneous" or any(len(held) > 1 or None in held for held in sells.values()):
+        said = f"`{rule}`" if rule else "not stated"
+        text = f"`sell`, the price of energy delivered to the grid, is not billed; the rule of netting is {said}."
+        findings.leave_out("energy_sell", text)
+        return None
+    periods = {
+        period: (Tier(as_price(-(tiers[0].sell or Decimal(0)), "sell", findings), None, "kWh", None),)
+        for period, tiers in energy.periods.items()
+    }
+    return Charge("export_credit", {"of": "export"}, ("export",), energy.partition, periods)
+
+
+def fuel_charge(record: Record, findings: Findings) -> Charge | None:
+    """Return the fuel adjustment, a price for each calendar month."""
+    key = "fueladjustmentsmonthly"
+    values = record.get(key)
+    if values is None:
+        return None
+    if not isinstance(values, list) or len(values) != MONTHS:
+        findings.refuse("bad_number", key, "12 numbers", f"`{values}`")
+        return None
+    numbers = [read_number({key: value}, key, findings) for value in values]
+    prices = [as_price(number if number is not None else Decimal(0), key, findings) for number in numbers]
+    distinct = list(dict.fromkeys(prices))
+    findings.choose("fuel_adjustments_monthly", "Fuel adjustments are those of the record's months, for every year.")
+    periods = {place: (Tier(price, None, "kWh", None),) for place, price in enumerate(distinct)}
+    partition = partition_months([distinct.index(price) for price in prices])
+    return Charge("fuel", {"of": "kwh", "text": "Fuel adjustment"}, ("kwh",), partition, periods)
+
+
+def demand_charges(record: Record, findings: Findings) -> list[Charge]:
+    """Return the charges on the month's maximum demand and on that of each time-of-use period."""
+    found: list[Charge] = []
+    if "flatdemandstructure" in record:
+        months = read_months(record, "flatdemandmonths", findings)
+        if months is None and not findings.refusals:
+            findings.refuse("no_schedule", "flatdemandmonths", "the period of each month", "none")
+        if months is not None:
+            table = {"text": "Demand"}
+            found += _demand(record, "flatdemand", "demand_flat", partition_months(months), table, findings)
+    if "demandratestructure" in record:
+        partition = _partition(record, "demand", findings)
+        if partition is not None:
+            table = {"text": "Demand by time of use"}
+            found += _demand(record, "demandrate", "demand_tou", partition, table, findings)
+    if found:
+        _refuse_lookback(record, findings)
+    return found
+
+
+def _demand(
+    record: Record, prefix: str, name: str, partition: Partition, table: Table, findings: Findings
+) -> list[Charge]:
+    key = f"{prefix}structure"
+    used = sorted({*partition.cells.values()})
+    periods = read_structure(record, key, used, findings)
+    unit = str(record.get(f"{prefix}unit", "kW"))
+    if unit != "kW":
+        tag = f"demand_unit_{unit.replace(' ', '_')}"
+        findings.refuse(tag, f"{prefix}unit", "kW, which a meter of active energy gives", f"`{unit}`")
+    charge = Charge(name, {"of": "kw", **table}, ("kw",), partition, periods)
+    if charge.is_tiered and partition.spans:
+        charge = replace(charge, table={**charge.table, "tier_method": "graduated"})
+    return [charge]
+
+
+def _refuse_lookback(record: Record, findings: Findings) -> None:
+    """Refuse a ratchet: the demand billed depends on peaks of earlier months."""
+    percent = read_number(record, "lookbackpercent", findings)
+    months = record.get("lookbackmonths") or []
+    back = read_number(record, "lookbackrange", findings)
+    if percent and (any(months) or back):
+        expected = "demand of the month alone"
+        findings.refuse("lookback_ratchet", "lookbackpercent", expected, f"{percent} of the peak of earlier months")
+
+
+def _partition(record: Record, prefix: str, findings: Findings) -> Partition | None:
+    """Return the partition of the schedules `<prefix>weekdayschedule` and `<prefix>weekendschedule`."""
+    keys = (f"{prefix}weekdayschedule", f"{prefix}weekendschedule")
+    weekday, weekend = (read_schedule(record, key, findings) for key in keys)
+    structure = record.get(f"{prefix}ratestructure")
+    if all(key not in record for key in keys) and isinstance(structure, list) and len(structure) == 1:
+        weekday = weekend = ((0,) * HOURS,) * MONTHS  # one period needs no schedule
+    if weekday is None or weekend is None:
+        missing = [key for key in keys if key not in record]
+        if missing:
+            findings.refuse("no_schedule", missing[0], "the period of each hour", "none")
+        return None
+    return partition_schedules(weekday, weekend)
+
+
+def fixed_charge(record: Record, findings: Findings) -> Charge | None:
+    """Return the charge for the first meter; None when there is none or it is 0."""
+    amount = read_number(record, "fixedchargefirstmeter", findings)
+    units = str(record.get("fixedchargeunits", _MONTH))
+    if amount is None:
+        amount, units = read_number(record, "fixedmonthlycharge", findings), _MONTH
+    if not amount:
+        return None
+    if units not in _PER:
+        findings.refuse("unknown_fixed_unit", "fixedchargeunits", f"one of {', '.join(_PER)}", f"`{units}`")
+        return None
+    price = as_price(amount, "fixedchargefirstmeter", findings)
+    return Charge("fixed", {"per": _PER[units], "price": price, "text": "Customer charge"})
+
+
+def minimum_charges(record: Record, of: list[str], findings: Findings) -> list[Charge]:
+    """Return the minimums: what the charges `of` come to is topped up."""
+    stated = [("mincharge", str(record.get("minchargeunits", _MONTH)))]
+    stated += [("minmonthlycharge", _MONTH), ("annualmincharge", _YEAR)]
+    found = []
+    for key, units in stated:
+        amount = read_number(record, key, findings)
+        if not amount or amount < 0:
+            continue
+        if units not in _PER:
+            findings.refuse("unknown_minimum_unit", "minchargeunits", f"one of {', '.join(_PER)}", f"`{units}`")
+            continue
+        price = as_price(amount, key, findings)
+        name = "minimum" if not found else f"minimum_{_PER[units]}"
+        findings.choose("minimum", "The record does not say what counts towards the minimum: here all charges do.")
+        found.append(Charge(name, {"at_least": price, "per": _PER[units], "of": of, "text": "Minimum charge"}))
+    return found
+
+
+def leave_out_unbilled(record: Record, findings: Findings) -> None:
+    """Note the charges of the record that no determinant of its own can bill."""
+    if reactive := read_number(record, "demandreactivepowercharge", findings):
+        text = f"Reactive power at {reactive} $/kvar is not billed: the record does not say above which power factor."
+        findings.leave_out("reactive_power", text)
+    if "coincidentratestructure" in record:
+        text = "Coincident demand is not billed: the hours of the system's peak are not in the record."
+        findings.leave_out("coincident", text)
+    if further := read_number(record, "fixedchargeeaaddl", findings):
+        findings.leave_out("fixed_each_addl_meter", f"{further} $ for each further meter are not billed.")
+    if window := read_number(record, "demandwindow", findings):
+        text = f"Demand is that of the meter's own intervals; the record names {window} minutes."
+        findings.choose("demand_window", text)
