@@ -73,6 +73,36 @@ def tariff_check(
         raise typer.Exit(ExitCode.REFUSED)
 
 
+@tariff_app.command("import-urdb")
+def tariff_import_urdb(
+    file: Annotated[
+        Path, typer.Argument(help="Records of OpenEI's rate database: JSON of the API, or a record a line.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder for the tariff files; without it they are printed.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Only the record with this label.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of the clock times, which records do not know; else America/New_York.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Turn records of OpenEI's utility rate database (URDB) into tariff files, to be checked and added.
+
+    What a record leaves open stands as a comment in its file. A record whose bill would be a guess is refused with a
+    tag: see docs/urdb.md. Exit code 2 when all are refused, 3 when some are.
+
+    Example: `billmill tariff import-urdb data/samples/urdb/records.json --out tariffs --timezone America/Chicago`
+    """
+    from tariffs.urdb.importing import import_records, report_lines
+
+    imported = import_records(file, out=out, label=rate, timezone=timezone)
+    lines = report_lines(imported) if out else [record.text for record in imported if record.text]
+    print_result(json, [record.as_dict() for record in imported], lambda: print("\n".join(lines)))
+    if out is None and not json:
+        talk("\n".join(report_lines(imported)))
+    if refused := sum(bool(record.refusals) for record in imported):
+        raise typer.Exit(ExitCode.REFUSED if refused == len(imported) else ExitCode.PARKED_ABOVE_LIMIT)
+
+
 @factor_app.command("add")
 def tariff_factor_add(
     file: Annotated[Path, typer.Argument(help="CSV: factor_id, valid_from, valid_to, value, source.")],

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from model.tariff import ANY
 from tariffs.urdb.findings import Findings
 from tariffs.urdb.record import (
     HOURS,
@@ -47,7 +46,7 @@ class Charge:
         said = {"schedule": schedule} if schedule is not None and by else {}
         key, leaf = ("tiers", _tier_list) if self.is_tiered else ("price", _only_price)
         prices: Any = {}
-        for (season, tou), period in partition.cells.items():
+        for (season, tou), period in _in_order(partition, by):
             names = [name for name, kind in ((season, "season"), (tou, "tou")) if kind in by]
             if not names:
                 prices = leaf(self.periods[period])
@@ -68,6 +67,17 @@ class Charge:
         if partition.spans and not (self.is_tiered and self.table.get("tier_method") == "pro_rata"):
             return ("tou",)
         return partition.by
+
+
+def _in_order(partition: Partition, by: tuple[str, ...]) -> list[tuple[tuple[str, str], int]]:
+    """Return the cells by season, unless prices are not, and then by time-of-use period."""
+    seasons, periods = list(partition.months) if "season" in by else [], list(partition.spans)
+
+    def place(cell: tuple[tuple[str, str], int]) -> tuple[int, int]:
+        (season, tou), _ = cell
+        return seasons.index(season) if seasons else 0, periods.index(tou) if periods else 0
+
+    return sorted(partition.cells.items(), key=place)
 
 
 def _tier_list(tiers: Tiers) -> list[dict[str, Decimal]]:
@@ -113,7 +123,7 @@ def _with_tiers(charge: Charge, partition: Partition, findings: Findings) -> Cha
         _same_limits(charge.periods, partition, findings)
         text = "The record does not say how tiers are shared over periods; here pro rata to the use of each."
         findings.choose("energy_tou_tiered", text)
-    needs_kw = "kW" in unit
+    needs_kw = "/kW" in unit
     return replace(charge, table=table, quantities=("kwh", "kw") if needs_kw else ("kwh",))
 
 
@@ -141,7 +151,7 @@ def export_charge(record: Record, energy: Charge, findings: Findings) -> Charge 
         text = f"`sell`, the price of energy delivered to the grid, is not billed; the rule of netting is {said}."
         findings.leave_out("energy_sell", text)
         return None
-    periods = {
+    periods: dict[int, Tiers] = {
         period: (Tier(as_price(-(tiers[0].sell or Decimal(0)), "sell", findings), None, "kWh", None),)
         for period, tiers in energy.periods.items()
     }
@@ -161,7 +171,7 @@ def fuel_charge(record: Record, findings: Findings) -> Charge | None:
     prices = [as_price(number if number is not None else Decimal(0), key, findings) for number in numbers]
     distinct = list(dict.fromkeys(prices))
     findings.choose("fuel_adjustments_monthly", "Fuel adjustments are those of the record's months, for every year.")
-    periods = {place: (Tier(price, None, "kWh", None),) for place, price in enumerate(distinct)}
+    periods: dict[int, Tiers] = {place: (Tier(price, None, "kWh", None),) for place, price in enumerate(distinct)}
     partition = partition_months([distinct.index(price) for price in prices])
     return Charge("fuel", {"of": "kwh", "text": "Fuel adjustment"}, ("kwh",), partition, periods)
 
@@ -246,7 +256,7 @@ def minimum_charges(record: Record, of: list[str], findings: Findings) -> list[C
     """Return the minimums: what the charges `of` come to is topped up."""
     stated = [("mincharge", str(record.get("minchargeunits", _MONTH)))]
     stated += [("minmonthlycharge", _MONTH), ("annualmincharge", _YEAR)]
-    found = []
+    found: list[Charge] = []
     for key, units in stated:
         amount = read_number(record, key, findings)
         if not amount or amount < 0:

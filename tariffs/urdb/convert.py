@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
+from model.ids import content_hash
 from model.tariff import ANY
 from tariffs.urdb.charges import (
     KW,
@@ -85,7 +87,7 @@ def convert_record(
     if findings.refusals:
         raise RecordRefusedError(label_of(plain), findings.refusals)
     placed, schedules = _place(charges)
-    name = tariff or f"urdb-{label_of(plain).replace(' ', '-')}"
+    name = tariff or _tariff_id(plain)
     lines = [
         *_head(plain, name, timezone, findings),
         *_windows(schedules),
@@ -93,6 +95,12 @@ def convert_record(
         *_version(plain, dates, placed),
     ]
     return Converted(name, "\n".join(lines) + "\n", tuple(findings.notes), _periods(placed))
+
+
+def _tariff_id(record: Record) -> str:
+    """Return an id made of the record's label; of what it says when it has none."""
+    label = record.get("label") or content_hash(json.dumps(record, sort_keys=True, default=str))[:12]
+    return "urdb-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", str(label))
 
 
 def _charges(record: Record, findings: Findings) -> list[Charge]:
@@ -183,7 +191,7 @@ def _record_lines(key: str, item: object) -> list[str]:
     if isinstance(item, list) and all(isinstance(part, Mapping) for part in item):
         said = "; ".join(f"{name} = {text}" for part in item for name, text in part.items())
         return comment(f"{key}: {said}", "  ")
-    return comment(f"{key}: {item if isinstance(item, str) else json.dumps(item, default=str)}", "  ")
+    return comment(f"{key}: {item if isinstance(item, str) else value(item)}", "  ")
 
 
 def _windows(schedules: dict[str, Partition]) -> list[str]:
@@ -194,16 +202,18 @@ def _windows(schedules: dict[str, Partition]) -> list[str]:
 
 
 def _window_lines(path: str, partition: Partition) -> list[str]:
-    lines = ["", f"[{path}]", *pairs((name, value({"months": months})) for name, months in partition.months.items())]
-    if not partition.spans:
-        return lines
+    rows = [(name, value({"months": months})) for name, months in partition.months.items()]
     # The period with most spans is what the others leave over.
-    rest = max(partition.spans, key=lambda name: len(partition.spans[name]))
+    rest = max(partition.spans, key=lambda name: len(partition.spans[name]), default=None)
     others = [name for name in partition.spans if name != rest]
-    lines += pairs([(rest, value({"else": others}))])
+    rows += [(name, value(_span(*partition.spans[name]))) for name in others if len(partition.spans[name]) == 1]
+    if rest is not None:
+        rows.append((rest, value({"else": others[0] if len(others) == 1 else others})))
+    lines = ["", f"[{path}]", *pairs(rows)]
     for name in others:
-        spans = [f"    {value(_span(span))}," for span in partition.spans[name]]
-        lines += ["", f"[{path}.{name}]", "spans = [", *spans, "]"]
+        if len(partition.spans[name]) > 1:
+            spans = [f"    {value(_span(span))}," for span in partition.spans[name]]
+            lines += ["", f"[{path}.{name}]", "spans = [", *spans, "]"]
     return lines
 
 
@@ -212,7 +222,7 @@ def _span(span: Span) -> Table:
     if (span.start, span.end) != (0, 24):
         said |= {"from": time(span.start), "to": time(span.end % 24)}
     if span.seasons:
-        said["season"] = list(span.seasons)
+        said["season"] = span.seasons[0] if len(span.seasons) == 1 else list(span.seasons)
     return said
 
 

@@ -15,13 +15,16 @@ WIDTH = 116
 def comment(text: str, indent: str = "") -> list[str]:
     """Return text as lines of comment; what TOML forbids in comments becomes a space."""
     plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return [f"# {line}".rstrip() for line in textwrap.wrap(indent + plain, WIDTH, subsequent_indent=indent)]
+    lines = textwrap.wrap(
+        indent + plain, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [f"# {line}".rstrip() for line in lines]
 
 
 def value(item: Any) -> str:
     """Return a value as TOML: numbers as printed, never with an exponent; tables in one line."""
     match item:
-        case bool():
+        case bool() | None:
             return str(item).lower()
         case Decimal():
             return f"{item:f}"
@@ -29,10 +32,9 @@ def value(item: Any) -> str:
             return str(item)
         case str():
             return quoted(item)
-        case Mapping():
-            return "{ " + ", ".join(f"{key} = {value(inner)}" for key, inner in item.items()) + " }"
-        case _:
-            return "[" + ", ".join(value(inner) for inner in item) + "]"
+    if isinstance(item, Mapping):
+        return "{ " + ", ".join(f"{key} = {value(inner)}" for key, inner in item.items()) + " }"
+    return "[" + ", ".join(value(inner) for inner in item) + "]"
 
 
 def quoted(text: str) -> str:
@@ -46,10 +48,17 @@ def quoted(text: str) -> str:
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Return `key = value` lines with their equal signs in one column."""
+    """Return `key = value` lines with their equal signs in one column; long lists of tiers have a line for each."""
     listed = list(rows)
     width = max((len(key) for key, _ in listed), default=0)
-    return [f"{key:<{width}} = {text}" for key, text in listed]
+    lines = []
+    for key, text in listed:
+        line = f"{key:<{width}} = {text}"
+        broken = len(line) > WIDTH and text.startswith("[{")
+        lines.append(
+            line.replace("[{", "[\n    {").replace("}, {", "},\n    {").replace("}]", "},\n]") if broken else line
+        )
+    return lines
 
 
 def price_table(path: str, tree: Mapping[str, Any]) -> list[str]:

@@ -93,9 +93,7 @@ def partition_schedules(weekday: Schedule, weekend: Schedule) -> Partition:
         for pattern in patterns
         for period in sorted({*pattern[0], *pattern[1]})
     }
-    spans = {
-        _period_name(period): _spans_of(period, patterns, seasons) for period in sorted({*cells.values()})
-    }
+    spans = {_period_name(period): _spans_of(period, patterns, seasons) for period in sorted({*cells.values()})}
     return Partition(months, spans, cells)
 
 
