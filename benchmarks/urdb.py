@@ -20,10 +20,10 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.urdb_compare import TOLERANCE, Comparison, amounts, compare
+from benchmarks.urdb_compare import TOLERANCE, Comparison, amounts, compare, no_amounts
 from benchmarks.urdb_data import Imported, Profile, Rate, due_months, import_rates, read_profiles, read_rates, wide_days
 from benchmarks.urdb_peer import PeerRun, is_installed, run_peer
-from model.rating import RatingInput
+from model.rating import Parked, RatingInput
 from model.reads import RegisterUsage
 from model.schema import empty
 from model.tariff import RateBook
@@ -56,9 +56,9 @@ def rate_all(imported: Imported, profiles: list[Profile]) -> Run:
     book = compile_tariffs(imported.files)
     seconds["compile"] = time.process_time() - began
     days, periods = wide_days(profiles), pl.DataFrame(imported.periods, schema=_PERIODS, orient="row")
-    _rate(imported.files[:1], book, profiles, days)  # what a long-lived process has compiled and loaded
+    _rate(imported.files[:1], book, profiles, days)  # not measured: what a long-lived process has compiled and loaded
     seconds["rate"] = 0.0
-    found, parked = [], []
+    found, parked = [no_amounts()], [empty(Parked).select("agreement_id", "reason", "detail")]
     for start in range(0, len(imported.files), BATCH):
         began = time.process_time()
         rated = _rate(imported.files[start : start + BATCH], book, profiles, days)
@@ -114,6 +114,8 @@ def report_lines(
 
 def speed_lines(run: Run, peer: PeerRun | None) -> list[str]:
     """Return CPU seconds and intervals per CPU-second of both engines."""
+    if not run.tariff_profiles:
+        return ["no tariff was rated"]
     ours = run.intervals / run.cpu_seconds["rate"]
     steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.cpu_seconds.items())
     lines = [

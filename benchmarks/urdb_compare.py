@@ -13,8 +13,17 @@ from model.rating import BillLines
 TOLERANCE = 1e-6
 PAIR = ["rate", "profile"]
 _CELL = [*PAIR, "month", "component", "period", "tier"]
+_AMOUNTS = {
+    "rate": pl.String(), "profile": pl.String(), "month": pl.Int8(), "component": pl.String(), "period": pl.Int16(),
+    "tier": pl.Int16(), "found": pl.Float64(),
+}  # fmt: skip
 # Components of the file of expected amounts that single charges make up; others only count in the total.
 _OF_CHARGE = {"energy": "energy_total", "fuel": "energy_total", "export_credit": "export"}
+
+
+def no_amounts() -> pl.DataFrame:
+    """Return the amounts of no tariff."""
+    return pl.DataFrame(schema=_AMOUNTS)
 
 
 def amounts(lines: DataFrame[BillLines], periods: pl.DataFrame) -> pl.DataFrame:
@@ -42,6 +51,7 @@ def amounts(lines: DataFrame[BillLines], periods: pl.DataFrame) -> pl.DataFrame:
         pl.concat([cells, parts, total])
         .group_by(_CELL)
         .agg(pl.col("amount_exact").sum().cast(pl.Float64).alias("found"))
+        .select(pl.col(name).cast(dtype) for name, dtype in _AMOUNTS.items())
     )
 
 

@@ -27,7 +27,7 @@ from tariffs.urdb.charges import (
 from tariffs.urdb.findings import Findings, Note, RecordRefusedError
 from tariffs.urdb.layout import comment, pairs, price_table, quoted, value
 from tariffs.urdb.record import Record, label_of, read_date, with_plain_keys
-from tariffs.urdb.seasons import Partition, Span
+from tariffs.urdb.seasons import EVERY_DAY, Partition, Span
 
 DEFAULT_TIMEZONE = "America/New_York"
 FIRST_DAY = date(1970, 1, 1)
@@ -168,8 +168,8 @@ def _head(record: Record, tariff: str, timezone: str | None, findings: Findings)
         notes = [note for note in findings.notes if note.is_billed == is_billed]
         if notes:
             lines += ["#", *comment(heading), *(line for note in notes for line in _note_lines(note))]
-    lines += ["#", *comment("The record says:")]
-    lines += [line for key, item in record.items() if key not in _TAKEN for line in _record_lines(key, item)]
+    if said := [line for key, item in record.items() if key not in _TAKEN for line in _record_lines(key, item)]:
+        lines += ["#", *comment("The record says:"), *said]
     zone_note = "" if timezone else "   # the record does not say: check it"
     return [
         *lines, "",
@@ -209,7 +209,9 @@ def _window_lines(path: str, partition: Partition) -> list[str]:
     rows += [(name, value(_span(*partition.spans[name]))) for name in others if len(partition.spans[name]) == 1]
     if rest is not None:
         rows.append((rest, value({"else": others[0] if len(others) == 1 else others})))
-    lines = ["", f"[{path}]", *pairs(rows)]
+    knows_weekdays = any(span.days != EVERY_DAY for spans in partition.spans.values() for span in spans)
+    holidays = comment("The record knows no holidays: they are billed as the day of the week that they fall on.")
+    lines = ["", *(holidays if knows_weekdays else []), f"[{path}]", *pairs(rows)]
     for name in others:
         if len(partition.spans[name]) > 1:
             spans = [f"    {value(_span(span))}," for span in partition.spans[name]]

@@ -28,7 +28,7 @@ def value(item: Any) -> str:
             return str(item).lower()
         case Decimal():
             return f"{item:f}"
-        case int() | date() | time():
+        case int() | float() | date() | time():
             return str(item)
         case str():
             return quoted(item)

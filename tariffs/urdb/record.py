@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from model.money import RATE_DECIMALS
+from tariffs.prices import MAX_PRICE
 from tariffs.urdb.findings import Findings
 
 HOURS, MONTHS = 24, 12
@@ -82,7 +83,13 @@ def _number(value: object, key: str, findings: Findings) -> Decimal | None:
 
 
 def as_price(value: Decimal, key: str, findings: Findings) -> Decimal:
-    """Return a price as the sheet prints it: without the noise of binary floats, with at most 9 decimals."""
+    """Return a price as the sheet prints it: without the noise of binary floats, with at most 9 decimals.
+
+    One that no price of a tariff may reach is refused as `price_too_large`.
+    """
+    if abs(value) >= MAX_PRICE:
+        findings.refuse("price_too_large", key, f"a price below {MAX_PRICE}", f"`{value}`")
+        return Decimal(0)
     if value == value.quantize(_RATE_STEP):
         return value
     rounded = value.quantize(_RATE_STEP).normalize()
@@ -163,7 +170,7 @@ def _read_tiers(rows: object, path: str, key: str, findings: Findings) -> Tiers:
     for index, row in enumerate(rows):
         place = f"{path}[{index}]"
         rate, adj = _number(row.get("rate"), place, findings), _number(row.get("adj"), place, findings)
-        if rate is None:
+        if row.get("rate") is None:
             findings.refuse("tier_without_rate", place, "a `rate`; 0 is a price", "none")
         price = as_price((rate or Decimal(0)) + (adj or Decimal(0)), place, findings)
         limit = _number(row.get("max"), place, findings)

@@ -15,7 +15,8 @@ from model.tariff import ANY
 from tariffs.urdb.record import HOURS, MONTHS, Schedule
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS, _WEEKENDS, _EVERY_DAY = "mon-fri", "sat-sun", "mon-sun"
+EVERY_DAY = "mon-sun"
+_WEEKDAYS, _WEEKENDS = "mon-fri", "sat-sun"
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _spans_of(
     for pattern in patterns:
         workday, restday = (set(_runs(hours, period)) for hours in pattern)
         for days, runs in (
-            (_EVERY_DAY, workday & restday), (_WEEKDAYS, workday - restday), (_WEEKENDS, restday - workday)
+            (EVERY_DAY, workday & restday), (_WEEKDAYS, workday - restday), (_WEEKENDS, restday - workday)
         ):  # fmt: skip
             for start, end in sorted(runs):
                 held.setdefault((days, start, end), []).append(seasons.get(pattern, ANY))
