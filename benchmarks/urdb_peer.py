@@ -60,7 +60,7 @@ def _year_usd(tools: Any, model_type: Any, record: dict[str, Any], load_kw: list
     model.SystemOutput.degradation = [0]
     model.Load.load = load_kw
     model.execute(0)
-    return float(model.Outputs.elec_cost_without_system_year1)
+    return float(model.Outputs.utility_bill_wo_sys_year1)
 
 
 def _load_kw(profile: Profile) -> list[float]:

@@ -60,9 +60,11 @@ def import_records(
         zone(timezone)
     records = list(_records(read_bytes(path), path.name))
     chosen = [record for record in records if label is None or str(with_plain_keys(record).get("label")) == label]
+    if not records:
+        raise InputError(f"file `{path.name}`: expected records, found none")
     if not chosen:
-        wanted = f"a record labelled `{label}`" if label else "records"
-        raise InputError(f"file `{path.name}`: expected {wanted}, found {len(records)} records without it")
+        text = f"file `{path.name}`: expected a record labelled `{label}`, found {len(records)} records without it"
+        raise InputError(text)
     return [_imported(record, out, timezone) for record in chosen]
 
 
