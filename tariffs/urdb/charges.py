@@ -41,9 +41,16 @@ class Charge:
     periods: dict[int, Tiers] = field(default_factory=dict)
 
     def on(self, partition: Partition, schedule: str | None) -> Table:
-        """Return the table with its prices by the names of `partition`, which stand in `schedule`."""
-        by = self._by(partition)
-        said = {"schedule": schedule} if schedule is not None and by else {}
+        """Return the table with its prices by the names of `partition`, which stand in `schedule`.
+
+        Periods of a schedule are those in which a quantity is measured, so it is the quantity that names the schedule.
+        """
+        by = self.by(partition)
+        table = {**self.table, **({"by": list(by)} if by else {})}
+        if schedule is not None and "tou" in by:
+            table["of"] = scheduled(self.table["of"], schedule)
+        elif schedule is not None and by:
+            table["schedule"] = schedule
         key, leaf = ("tiers", _tier_list) if self.is_tiered else ("price", _only_price)
         prices: Any = {}
         for (season, tou), period in _in_order(partition, by):
@@ -55,18 +62,23 @@ class Charge:
             for name in names[:-1]:
                 inner = inner.setdefault(name, {})
             inner[names[-1]] = leaf(self.periods[period])
-        return {**self.table, **({"by": list(by)} if by else {}), **said, key: prices}
+        return {**table, key: prices}
 
     @property
     def is_tiered(self) -> bool:
         """Whether any period has more than one price."""
         return any(len(tiers) > 1 for tiers in self.periods.values())
 
-    def _by(self, partition: Partition) -> tuple[str, ...]:
-        """Tiers of a sum are shared over the periods of one season, so they are by season too."""
+    def by(self, partition: Partition) -> tuple[str, ...]:
+        """Return what prices are by. Tiers of a sum are shared over the periods of one season, so by season too."""
         if partition.spans and not (self.is_tiered and self.table.get("tier_method") == "pro_rata"):
             return ("tou",)
         return partition.by
+
+
+def scheduled(quantity: str, schedule: str) -> str:
+    """Return the name of a quantity that is measured by the periods of a schedule."""
+    return f"{quantity}_{schedule}"
 
 
 def _in_order(partition: Partition, by: tuple[str, ...]) -> list[tuple[tuple[str, str], int]]:

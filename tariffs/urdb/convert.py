@@ -229,9 +229,12 @@ def _span(span: Span) -> Table:
 
 
 def _quantities(placed: list[_Placed]) -> list[str]:
-    used = {name for each in placed for name in each.charge.quantities}
-    rows = [(name, value(table)) for name, table in _QUANTITIES.items() if name in used]
-    return ["", "[quantities]", *pairs(rows)] if rows else []
+    tables: dict[str, Table] = {}
+    for each in placed:
+        for plain in each.charge.quantities:
+            name = each.table()["of"] if plain == each.charge.table["of"] else plain
+            tables[name] = _QUANTITIES[plain] | ({"schedule": each.schedule} if name != plain else {})
+    return ["", "[quantities]", *pairs((name, value(table)) for name, table in tables.items())] if tables else []
 
 
 def _version(record: Record, dates: tuple[date | None, date | None], placed: list[_Placed]) -> list[str]:
