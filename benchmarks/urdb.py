@@ -96,10 +96,10 @@ def report_lines(
     lines = [f"uncontested: {within} of {count} tariff-profiles within {TOLERANCE:g} $"]
     within, count = comparison.counts(uncontested=False)
     lines += [f"contested: {within} of {count} tariff-profiles within {TOLERANCE:g} $; by tag:"]
-    heading = ("tag", "tariff-profiles", "refused", "within", "apart", "largest $")
+    heading = ("tag", "tariff-profiles", "not rated", "within", "apart", "largest $")
     rows = [
-        (tag, str(pairs), str(refused), str(same), str(apart), "" if most is None else f"{most:,.6f}")
-        for tag, pairs, refused, same, apart, most in comparison.by_tag(rates).rows()
+        (tag, str(pairs), str(unrated), str(same), str(apart), "" if most is None else f"{most:,.6f}")
+        for tag, pairs, unrated, same, apart, most in comparison.by_tag(rates).rows()
     ]
     lines += _columns([heading, *rows])
     tags = Counter(tag for _, tag, _ in imported.refused)

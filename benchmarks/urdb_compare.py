@@ -83,7 +83,7 @@ class Comparison:
             contested.group_by("tag")
             .agg(
                 pl.len().alias("tariff_profiles"),
-                (~pl.col("is_rated")).sum().alias("refused"),
+                (~pl.col("is_rated")).sum().alias("not_rated"),
                 _is_within().sum().alias("within"),
                 (pl.col("is_rated") & ~_is_within()).sum().alias("apart"),
                 pl.col("worst").filter("is_rated").max().alias("largest_usd"),

@@ -1,4 +1,4 @@
-"""Charges of a record: energy, fuel, demand, fixed and minimum, as tables of the tariff file."""
+"""Charges of a record on energy: use, fuel, export; and what a charge is while its file is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tariffs.urdb.record import (
     Tier,
     Tiers,
     as_price,
-    read_months,
     read_number,
     read_schedule,
     read_structure,
@@ -23,20 +22,25 @@ from tariffs.urdb.seasons import Partition, partition_months, partition_schedule
 
 Table = dict[str, Any]
 
-KWH = {"measure": "import_energy", "agg": "sum", "unit": "kWh"}
-KW = {"measure": "import_energy", "agg": "max", "unit": "kW"}
+QUANTITIES: dict[str, Table] = {
+    "kwh": {"measure": "import_energy", "agg": "sum", "unit": "kWh"},
+    "kw": {"measure": "import_energy", "agg": "max", "unit": "kW"},
+    "kva": {"measure": "apparent_energy", "agg": "max", "unit": "kVA"},
+    "export": {"measure": "export_energy", "agg": "sum", "unit": "kWh", "optional": True},
+}
 _TIERS_PER = {"kWh": "cycle", "kWh daily": "day", "kWh/kW": "kw", "kWh/kW daily": ["kw", "day"]}
-_MONTH, _DAY, _YEAR = "$/month", "$/day", "$/year"
-_PER = {_MONTH: "cycle", _DAY: "day"}
 
 
 @dataclass(frozen=True)
 class Charge:
-    """A charge under construction. `partition` is None where its price holds always."""
+    """A charge under construction. `partition` is None where its price holds always.
+
+    `quantities`: those that it needs, by name; the one that it prices and others that scale or make it.
+    """
 
     name: str
     table: Table
-    quantities: tuple[str, ...] = ()
+    quantities: dict[str, Table] = field(default_factory=dict)
     partition: Partition | None = None
     periods: dict[int, Tiers] = field(default_factory=dict)
 
@@ -76,6 +80,11 @@ class Charge:
         return partition.by
 
 
+def measured(*names: str) -> dict[str, Table]:
+    """Return measured quantities by their names."""
+    return {name: QUANTITIES[name] for name in names}
+
+
 def scheduled(quantity: str, schedule: str) -> str:
     """Return the name of a quantity that is measured by the periods of a schedule."""
     return f"{quantity}_{schedule}"
@@ -104,12 +113,12 @@ def energy_charge(record: Record, findings: Findings) -> Charge | None:
     """Return the charge on energy; None when the record has none, or it is refused."""
     if "energyratestructure" not in record:
         return None
-    partition = _partition(record, "energy", findings)
+    partition = partition_of(record, "energy", findings)
     if partition is None:
         return None
     used = sorted({*partition.cells.values()})
     periods = read_structure(record, "energyratestructure", used, findings)
-    charge = Charge("energy", {"of": "kwh"}, ("kwh",), partition, periods)
+    charge = Charge("energy", {"of": "kwh"}, measured("kwh"), partition, periods)
     if findings.refusals:
         return None
     if any(tier.price < 0 for tiers in periods.values() for tier in tiers):
@@ -136,7 +145,7 @@ def _with_tiers(charge: Charge, partition: Partition, findings: Findings) -> Cha
         text = "The record does not say how tiers are shared over periods; here pro rata to the use of each."
         findings.choose("energy_tou_tiered", text)
     needs_kw = "/kW" in unit
-    return replace(charge, table=table, quantities=("kwh", "kw") if needs_kw else ("kwh",))
+    return replace(charge, table=table, quantities=measured("kwh", "kw") if needs_kw else measured("kwh"))
 
 
 def _same_limits(periods: dict[int, Tiers], partition: Partition, findings: Findings) -> None:
@@ -167,7 +176,7 @@ def export_charge(record: Record, energy: Charge, findings: Findings) -> Charge 
         period: (Tier(as_price(-(tiers[0].sell or Decimal(0)), "sell", findings), None, "kWh", None),)
         for period, tiers in energy.periods.items()
     }
-    return Charge("export_credit", {"of": "export"}, ("export",), energy.partition, periods)
+    return Charge("export_credit", {"of": "export"}, measured("export"), energy.partition, periods)
 
 
 def fuel_charge(record: Record, findings: Findings) -> Charge | None:
@@ -185,56 +194,10 @@ def fuel_charge(record: Record, findings: Findings) -> Charge | None:
     findings.choose("fuel_adjustments_monthly", "Fuel adjustments are those of the record's months, for every year.")
     periods: dict[int, Tiers] = {place: (Tier(price, None, "kWh", None),) for place, price in enumerate(distinct)}
     partition = partition_months([distinct.index(price) for price in prices])
-    return Charge("fuel", {"of": "kwh", "text": "Fuel adjustment"}, ("kwh",), partition, periods)
+    return Charge("fuel", {"of": "kwh", "text": "Fuel adjustment"}, measured("kwh"), partition, periods)
 
 
-def demand_charges(record: Record, findings: Findings) -> list[Charge]:
-    """Return the charges on the month's maximum demand and on that of each time-of-use period."""
-    found: list[Charge] = []
-    if "flatdemandstructure" in record:
-        months = read_months(record, "flatdemandmonths", findings)
-        if months is None and not findings.refusals:
-            findings.refuse("no_schedule", "flatdemandmonths", "the period of each month", "none")
-        if months is not None:
-            table = {"text": "Demand"}
-            found += _demand(record, "flatdemand", "demand_flat", partition_months(months), table, findings)
-    if "demandratestructure" in record:
-        partition = _partition(record, "demand", findings)
-        if partition is not None:
-            table = {"text": "Demand by time of use"}
-            found += _demand(record, "demandrate", "demand_tou", partition, table, findings)
-    if found:
-        _refuse_lookback(record, findings)
-    return found
-
-
-def _demand(
-    record: Record, prefix: str, name: str, partition: Partition, table: Table, findings: Findings
-) -> list[Charge]:
-    key = f"{prefix}structure"
-    used = sorted({*partition.cells.values()})
-    periods = read_structure(record, key, used, findings)
-    unit = str(record.get(f"{prefix}unit", "kW"))
-    if unit != "kW":
-        tag = f"demand_unit_{unit.replace(' ', '_')}"
-        findings.refuse(tag, f"{prefix}unit", "kW, which a meter of active energy gives", f"`{unit}`")
-    charge = Charge(name, {"of": "kw", **table}, ("kw",), partition, periods)
-    if charge.is_tiered and partition.spans:
-        charge = replace(charge, table={**charge.table, "tier_method": "graduated"})
-    return [charge]
-
-
-def _refuse_lookback(record: Record, findings: Findings) -> None:
-    """Refuse a ratchet: the demand billed depends on peaks of earlier months."""
-    percent = read_number(record, "lookbackpercent", findings)
-    months = record.get("lookbackmonths") or []
-    back = read_number(record, "lookbackrange", findings)
-    if percent and (any(months) or back):
-        expected = "demand of the month alone"
-        findings.refuse("lookback_ratchet", "lookbackpercent", expected, f"{percent} of the peak of earlier months")
-
-
-def _partition(record: Record, prefix: str, findings: Findings) -> Partition | None:
+def partition_of(record: Record, prefix: str, findings: Findings) -> Partition | None:
     """Return the partition of the schedules `<prefix>weekdayschedule` and `<prefix>weekendschedule`."""
     keys = (f"{prefix}weekdayschedule", f"{prefix}weekendschedule")
     weekday, weekend = (read_schedule(record, key, findings) for key in keys)
@@ -247,52 +210,3 @@ def _partition(record: Record, prefix: str, findings: Findings) -> Partition | N
             findings.refuse("no_schedule", missing[0], "the period of each hour", "none")
         return None
     return partition_schedules(weekday, weekend)
-
-
-def fixed_charge(record: Record, findings: Findings) -> Charge | None:
-    """Return the charge for the first meter; None when there is none or it is 0."""
-    amount = read_number(record, "fixedchargefirstmeter", findings)
-    units = str(record.get("fixedchargeunits", _MONTH))
-    if amount is None:
-        amount, units = read_number(record, "fixedmonthlycharge", findings), _MONTH
-    if not amount:
-        return None
-    if units not in _PER:
-        findings.refuse("unknown_fixed_unit", "fixedchargeunits", f"one of {', '.join(_PER)}", f"`{units}`")
-        return None
-    price = as_price(amount, "fixedchargefirstmeter", findings)
-    return Charge("fixed", {"per": _PER[units], "price": price, "text": "Customer charge"})
-
-
-def minimum_charges(record: Record, of: list[str], findings: Findings) -> list[Charge]:
-    """Return the minimums: what the charges `of` come to is topped up."""
-    stated = [("mincharge", str(record.get("minchargeunits", _MONTH)))]
-    stated += [("minmonthlycharge", _MONTH), ("annualmincharge", _YEAR)]
-    found: list[Charge] = []
-    for key, units in stated:
-        amount = read_number(record, key, findings)
-        if not amount or amount < 0:
-            continue
-        if units not in _PER:
-            findings.refuse("unknown_minimum_unit", "minchargeunits", f"one of {', '.join(_PER)}", f"`{units}`")
-            continue
-        price = as_price(amount, key, findings)
-        name = "minimum" if not found else f"minimum_{_PER[units]}"
-        findings.choose("minimum", "The record does not say what counts towards the minimum: here all charges do.")
-        found.append(Charge(name, {"at_least": price, "per": _PER[units], "of": of, "text": "Minimum charge"}))
-    return found
-
-
-def leave_out_unbilled(record: Record, findings: Findings) -> None:
-    """Note the charges of the record that no determinant of its own can bill."""
-    if reactive := read_number(record, "demandreactivepowercharge", findings):
-        text = f"Reactive power at {reactive} $/kvar is not billed: the record does not say above which power factor."
-        findings.leave_out("reactive_power", text)
-    if "coincidentratestructure" in record:
-        text = "Coincident demand is not billed: the hours of the system's peak are not in the record."
-        findings.leave_out("coincident", text)
-    if further := read_number(record, "fixedchargeeaaddl", findings):
-        findings.leave_out("fixed_each_addl_meter", f"{further} $ for each further meter are not billed.")
-    if window := read_number(record, "demandwindow", findings):
-        text = f"Demand is that of the meter's own intervals; the record names {window} minutes."
-        findings.choose("demand_window", text)

@@ -11,31 +11,16 @@ from typing import Any
 
 from model.ids import content_hash
 from model.tariff import ANY
-from tariffs.urdb.charges import (
-    KW,
-    KWH,
-    Charge,
-    Table,
-    demand_charges,
-    energy_charge,
-    export_charge,
-    fixed_charge,
-    fuel_charge,
-    leave_out_unbilled,
-    minimum_charges,
-)
+from tariffs.urdb.charges import Charge, Table, energy_charge, export_charge, fuel_charge
+from tariffs.urdb.demand import demand_charges
 from tariffs.urdb.findings import Findings, Note, RecordRefusedError
 from tariffs.urdb.layout import comment, pairs, price_table, quoted, value
 from tariffs.urdb.record import Record, label_of, read_date, with_plain_keys
 from tariffs.urdb.seasons import EVERY_DAY, Partition, Span
+from tariffs.urdb.standing import fixed_charge, leave_out_unbilled, minimum_charges
 
 DEFAULT_TIMEZONE = "America/New_York"
 FIRST_DAY = date(1970, 1, 1)
-_QUANTITIES: dict[str, Table] = {
-    "kwh": KWH,
-    "kw": KW,
-    "export": {"measure": "export_energy", "agg": "sum", "unit": "kWh", "optional": True},
-}
 # Keys that become tables of the file, and keys that only the database itself needs.
 _TAKEN = frozenset({
     "label", "utility", "name", "uri", "startdate", "enddate", "energyratestructure", "energyweekdayschedule",
@@ -231,9 +216,9 @@ def _span(span: Span) -> Table:
 def _quantities(placed: list[_Placed]) -> list[str]:
     tables: dict[str, Table] = {}
     for each in placed:
-        for plain in each.charge.quantities:
+        for plain, table in each.charge.quantities.items():
             name = each.table()["of"] if plain == each.charge.table["of"] else plain
-            tables[name] = _QUANTITIES[plain] | ({"schedule": each.schedule} if name != plain else {})
+            tables[name] = table | ({"schedule": each.schedule} if name != plain else {})
     return ["", "[quantities]", *pairs((name, value(table)) for name, table in tables.items())] if tables else []
 
 

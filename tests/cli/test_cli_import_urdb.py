@@ -55,7 +55,7 @@ def test_refused_records_are_told_by_exit_code_and_json(command: CommandLine, tm
     assert ended.code == 3
     assert [record["refusals"] for record in ended.json] == [
         [],
-        [{"tag": "unknown_fixed_unit", "key": "fixedchargeunits", "expected": "one of $/month, $/day",
+        [{"tag": "unknown_fixed_unit", "key": "fixedchargeunits", "expected": "one of $/month, $/day, $/year",
           "found": "`$/week`"}],
     ]  # fmt: skip
     write_file(path, json.dumps([bad]))

@@ -198,6 +198,74 @@ def test_demand_with_limits_has_tiers_in_each_period() -> None:
     assert found["tiers"] == {"p0": [{"to": 50, "price": 9}, {"price": 8}], "p1": [{"price": 2}]}
 
 
+def test_tiers_in_hours_of_use_are_per_kw_of_the_month() -> None:
+    tiers = [{"max": 200, "rate": 0.1, "unit": "kWh/kW"}, {"rate": 0.05}]
+    found = made(energyratestructure=[tiers])
+    assert found["versions"][0]["charges"]["energy"]["tiers_per"] == "kw"
+    assert list(found["quantities"]) == ["kwh", "kw"]
+    tiers = [{"max": 7, "rate": 0.1, "unit": "kWh/kW daily"}, {"rate": 0.05}]
+    assert charges(energyratestructure=[tiers])["energy"]["tiers_per"] == ["kw", "day"]
+
+
+def test_demand_with_hours_of_its_own_has_a_schedule_and_a_quantity_on_it() -> None:
+    keys = energy([[{"rate": 0.05}], [{"rate": 0.2}]], day_hours(1, 0, 14, 20))
+    found = made(**keys, **demand([[{"rate": 2}], [{"rate": 9}]], day_hours(1, 0, 12, 18)))
+    peak = found["schedules"]["demand_tou"]["p1"]
+    assert (peak["from"].hour, peak["to"].hour) == (12, 18)
+    assert found["quantities"]["kw_demand_tou"] == {
+        "measure": "import_energy", "agg": "max", "unit": "kW", "schedule": "demand_tou",
+    }  # fmt: skip
+    assert found["versions"][0]["charges"]["demand_tou"]["of"] == "kw_demand_tou"
+
+
+def test_seasons_of_demand_that_cut_those_of_energy_have_a_schedule() -> None:
+    keys = energy([[{"rate": 0.09}], [{"rate": 0.12}]], TWO_SEASONS)
+    flat = {"flatdemandstructure": [[{"rate": 4}], [{"rate": 6}]], "flatdemandmonths": [0] * 4 + [1] * 4 + [0] * 4}
+    found = made(**keys, **flat)
+    assert list(found["schedules"]["demand_flat"]) == ["sep_apr", "may_aug"]
+    charge = found["versions"][0]["charges"]["demand_flat"]
+    assert (charge["of"], charge["schedule"]) == ("kw", "demand_flat")
+
+
+def test_demand_in_kva_is_that_of_apparent_energy() -> None:
+    found = made(flatdemandstructure=[[{"rate": 4}]], flatdemandmonths=[0] * 12, flatdemandunit="kVA")
+    assert found["quantities"]["kva"] == {"measure": "apparent_energy", "agg": "max", "unit": "kVA"}
+    assert found["versions"][0]["charges"]["demand_flat"]["of"] == "kva"
+
+
+def test_demand_per_day_is_the_maximum_times_the_days() -> None:
+    tiers = [{"max": 50, "rate": 0.3}, {"rate": 0.2}]
+    found = made(flatdemandstructure=[tiers], flatdemandmonths=[0] * 12, flatdemandunit="kW daily")
+    assert found["quantities"]["kw_days"] == {"formula": "kw * days", "unit": "kW day"}
+    charge = found["versions"][0]["charges"]["demand_flat"]
+    assert (charge["of"], charge["tiers_per"]) == ("kw_days", "day")
+
+
+@pytest.mark.parametrize(
+    ("keys", "history"),
+    [
+        ({"lookbackmonths": [True] * 12}, {"back": 11}),
+        ({"lookbackmonths": [False] * 5 + [True] * 4 + [False] * 3}, {"back": 11, "months": [6, 7, 8, 9]}),
+        ({"lookbackmonths": [True] * 12, "lookbackrange": 3}, {"back": 3}),  # then the months are not used
+    ],
+)
+def test_a_lookback_bills_a_share_of_an_earlier_maximum(keys: dict[str, Any], history: dict[str, Any]) -> None:
+    flat = {"flatdemandstructure": [[{"rate": 4}]], "flatdemandmonths": [0] * 12, "lookbackpercent": Decimal("0.75")}
+    found = made(**flat, **keys)
+    past = {"history": "kw", "agg": "max", "if_missing": 0, "unit": "kW"}
+    assert found["quantities"]["kw_past"] == past | history
+    assert found["quantities"]["kw_billed"] == {"formula": "max(kw, 0.75 * kw_past)", "unit": "kW"}
+    assert found["versions"][0]["charges"]["demand_flat"] == {
+        "of": "kw_billed", "text": "Demand", "prorate": "cycle", "price": 4,
+    }  # fmt: skip
+
+
+def test_a_charge_per_year_is_a_twelfth_in_each_cycle() -> None:
+    made_of = convert_record(record(fixedchargefirstmeter=100, fixedchargeunits="$/year"))
+    assert "price = 8.333333333\n" in made_of.text  # 100 / 12
+    assert [note.tag for note in made_of.notes] == ["fixed_per_year"]
+
+
 def test_a_minimum_tops_up_everything_and_a_daily_charge_counts_days() -> None:
     found = charges(mincharge=20, minchargeunits="$/month", fixedchargefirstmeter=0.3, fixedchargeunits="$/day")
     assert found["minimum"] == {

@@ -11,6 +11,7 @@ from tariffs.urdb.convert import convert_record
 from tariffs.urdb.findings import RecordRefusedError
 
 FLAT_DEMAND = {"flatdemandstructure": [[{"rate": 5}]], "flatdemandmonths": [0] * 12}
+LOOKBACK = {"lookbackpercent": 0.8, "lookbackmonths": [True] * 12}
 TWO_PERIODS = day_hours(1, 0, 14, 20)
 
 
@@ -94,13 +95,13 @@ def tiers(*limits: float | None, unit: str = "kWh") -> list[dict[str, Any]]:
             "found several",
         ),
         (
-            FLAT_DEMAND | {"flatdemandunit": "kVA"},
-            "demand_unit_kVA: `flatdemandunit`: expected kW, which a meter of active energy gives, found `kVA`",
+            FLAT_DEMAND | {"flatdemandunit": "hp"},
+            "demand_unit_hp: `flatdemandunit`: expected kW or kVA, found `hp`",
         ),
         (
-            demand([[{"rate": 5}]], every_hour(0)) | {"demandrateunit": "hp daily"},
-            "demand_unit_hp_daily: `demandrateunit`: expected kW, which a meter of active energy gives, "
-            "found `hp daily`",
+            demand([[{"rate": 5}], [{"rate": 1}]], TWO_PERIODS) | {"demandrateunit": "kW daily"},
+            "demand_unit_kW_daily: `demandrateunit`: expected kW or kVA, of a month where there are periods, "
+            "found `kW daily`",
         ),
         (
             FLAT_DEMAND | {"flatdemandmonths": None},
@@ -112,13 +113,32 @@ def tiers(*limits: float | None, unit: str = "kWh") -> list[dict[str, Any]]:
             "found period 1 in the schedule",
         ),
         (
-            FLAT_DEMAND | {"lookbackpercent": 0.8, "lookbackmonths": [True] * 12},
-            "lookback_ratchet: `lookbackpercent`: expected demand of the month alone, "
-            "found 0.8 of the peak of earlier months",
+            demand([[{"rate": 5}], [{"rate": 1}]], TWO_PERIODS) | LOOKBACK,
+            "lookback_ratchet: `lookbackpercent`: expected no periods of demand: the record does not say whose peaks "
+            "count, found 2",
+        ),
+        (
+            FLAT_DEMAND | LOOKBACK | {"lookbackpercent": 80},
+            "lookback_ratchet: `lookbackpercent`: expected a share up to 1, and 12 months that count or not, "
+            "found 80 and 12 months",
+        ),
+        (
+            FLAT_DEMAND | LOOKBACK | {"energyratestructure": [tiers(200, None, unit="kWh/kW")]},
+            "lookback_ratchet: `energyratestructure`: expected tiers of energy without demand: the record does not "
+            "say whether by the month's own, found kWh/kW",
         ),
         (
             {"fixedchargefirstmeter": 5, "fixedchargeunits": "$/week"},
-            "unknown_fixed_unit: `fixedchargeunits`: expected one of $/month, $/day, found `$/week`",
+            "unknown_fixed_unit: `fixedchargeunits`: expected one of $/month, $/day, $/year, found `$/week`",
+        ),
+        (
+            {"mincharge": 5, "minchargeunits": "$/week"},
+            "unknown_minimum_unit: `minchargeunits`: expected one of $/month, $/day, $/year, found `$/week`",
+        ),
+        (
+            {"mincharge": 100, "minchargeunits": "$/year"},
+            "min_per_year: `mincharge`: expected a minimum per month or day: the record does not say when a year is "
+            "settled, found 100 $/year",
         ),
         (
             {"startdate": 1735689600, "enddate": 1704067200},
@@ -148,8 +168,8 @@ def test_a_period_that_no_hour_uses_is_not_judged() -> None:
 
 
 def test_a_lookback_of_no_month_is_none() -> None:
-    quiet = FLAT_DEMAND | {"lookbackpercent": 0.8, "lookbackmonths": [False] * 12, "lookbackrange": 0}
-    assert "demand_flat" in convert_record(record(**quiet)).text
+    quiet = FLAT_DEMAND | LOOKBACK | {"lookbackmonths": [False] * 12, "lookbackrange": 0}
+    assert "kw_billed" not in convert_record(record(**quiet)).text
 
 
 def test_demand_or_time_may_be_all_that_is_priced() -> None:
