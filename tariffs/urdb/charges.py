@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from model.money import RATE_DECIMALS
 from tariffs.urdb.findings import Findings
 from tariffs.urdb.record import (
     HOURS,
@@ -24,10 +25,12 @@ Table = dict[str, Any]
 
 QUANTITIES: dict[str, Table] = {
     "kwh": {"measure": "import_energy", "agg": "sum", "unit": "kWh"},
+    "mwh": {"measure": "import_energy", "agg": "sum", "unit": "MWh"},
     "kw": {"measure": "import_energy", "agg": "max", "unit": "kW"},
     "kva": {"measure": "apparent_energy", "agg": "max", "unit": "kVA"},
     "export": {"measure": "export_energy", "agg": "sum", "unit": "kWh", "optional": True},
 }
+_PRICE_STEP = Decimal(1).scaleb(-RATE_DECIMALS)
 _TIERS_PER = {"kWh": "cycle", "kWh daily": "day", "kWh/kW": "kw", "kWh/kW daily": ["kw", "day"]}
 
 
@@ -123,7 +126,30 @@ def energy_charge(record: Record, findings: Findings) -> Charge | None:
         return None
     if any(tier.price < 0 for tiers in periods.values() for tier in tiers):
         findings.choose("negative_rate", "Some energy prices are below zero and are credited in full.")
-    return _with_tiers(charge, partition, findings) if charge.is_tiered else charge
+    tiered = _with_tiers(charge, partition, findings) if charge.is_tiered else charge
+    return _per_mwh(tiered) if tiered is not None else None
+
+
+def _per_mwh(charge: Charge) -> Charge:
+    """Return a charge priced per MWh where the record has more decimals than a price may have."""
+    prices = [tier.price for tiers in charge.periods.values() for tier in tiers]
+    if all(price == price.quantize(_PRICE_STEP) for price in prices):
+        return charge
+    periods = {
+        period: tuple(
+            replace(tier, price=_times(tier.price, 3), to=None if tier.to is None else _times(tier.to, -3))
+            for tier in tiers
+        )
+        for period, tiers in charge.periods.items()
+    }
+    quantities = {"mwh" if name == "kwh" else name: table for name, table in charge.quantities.items()}
+    quantities["mwh"] = QUANTITIES["mwh"]
+    return replace(charge, table={**charge.table, "of": "mwh"}, quantities=quantities, periods=periods)
+
+
+def _times(number: Decimal, powers: int) -> Decimal:
+    """Return a number times a power of ten, without zeros at its end."""
+    return number.scaleb(powers).normalize()
 
 
 def _with_tiers(charge: Charge, partition: Partition, findings: Findings) -> Charge | None:

@@ -21,9 +21,11 @@ NO_LIMIT = Decimal(10**9)
 DEFAULT_TIER_UNIT = "kWh"
 TIER_UNITS = (DEFAULT_TIER_UNIT, "kWh daily", "kWh/kW", "kWh/kW daily")
 
-_RATE_STEP = Decimal(1).scaleb(-RATE_DECIMALS)
+# Energy may be priced per MWh, so its prices per kWh have three decimals more.
+ENERGY_DECIMALS = RATE_DECIMALS + 3
 # Prices that went through binary floats print as 0.06599000000000001: noise, not digits of the sheet.
-_NOISE = Decimal("1e-12")
+_NOISE = Decimal("1e-14")
+_LIMIT_STEP = Decimal("0.001")
 _OTHER_NAMES = {
     "demandrateunits": "demandrateunit",
     "flatdemandunits": "flatdemandunit",
@@ -82,20 +84,24 @@ def _number(value: object, key: str, findings: Findings) -> Decimal | None:
     return Decimal(value)
 
 
-def as_price(value: Decimal, key: str, findings: Findings) -> Decimal:
-    """Return a price as the sheet prints it: without the noise of binary floats, with at most 9 decimals.
+def as_price(value: Decimal, key: str, findings: Findings, decimals: int = RATE_DECIMALS) -> Decimal:
+    """Return a price as the sheet prints it: without the noise of binary floats, with so many decimals at most.
 
     One that no price of a tariff may reach is refused as `price_too_large`.
     """
     if abs(value) >= MAX_PRICE:
         findings.refuse("price_too_large", key, f"a price below {MAX_PRICE}", f"`{value}`")
         return Decimal(0)
-    if value == value.quantize(_RATE_STEP):
-        return value
-    rounded = value.quantize(_RATE_STEP).normalize()
-    if abs(rounded - value) > _NOISE:
-        findings.choose("price_rounded", f"`{key}`: {value} has more than 9 decimals and was rounded to {rounded:f}.")
-    return rounded
+    for kept in (RATE_DECIMALS, decimals):
+        rounded = value.quantize(Decimal(1).scaleb(-kept))
+        if _is_noise(rounded - value, value):
+            return value if rounded == value else rounded.normalize()
+    findings.choose("price_rounded", f"`{key}`: {value} has more than {decimals} decimals and was rounded to them.")
+    return rounded.normalize()
+
+
+def _is_noise(apart: Decimal, value: Decimal) -> bool:
+    return abs(apart) <= _NOISE * max(Decimal(1), abs(value))
 
 
 def read_date(record: Record, key: str, findings: Findings) -> date | None:
@@ -172,11 +178,23 @@ def _read_tiers(rows: object, path: str, key: str, findings: Findings) -> Tiers:
         rate, adj = _number(row.get("rate"), place, findings), _number(row.get("adj"), place, findings)
         if row.get("rate") is None:
             findings.refuse("tier_without_rate", place, "a `rate`; 0 is a price", "none")
-        price = as_price((rate or Decimal(0)) + (adj or Decimal(0)), place, findings)
-        limit = _number(row.get("max"), place, findings)
+        decimals = ENERGY_DECIMALS if key.startswith("energy") else RATE_DECIMALS
+        price = as_price((rate or Decimal(0)) + (adj or Decimal(0)), place, findings, decimals)
+        limit = _limit(row, place, findings)
         unit = str(row.get("unit") or DEFAULT_TIER_UNIT)
         tiers.append(Tier(price, limit, unit, _number(row.get("sell"), place, findings)))
     return _with_open_end(tiers, path, key, findings)
+
+
+def _limit(row: Mapping[str, Any], key: str, findings: Findings) -> Decimal | None:
+    """Return the end of a tier in whole watt-hours or watts, as they are counted; None when it has none."""
+    limit = _number(row.get("max"), key, findings)
+    if limit is None or abs(limit) >= NO_LIMIT or limit == limit.quantize(_LIMIT_STEP):
+        return limit
+    rounded = limit.quantize(_LIMIT_STEP).normalize()
+    if not _is_noise(rounded - limit, limit):
+        findings.choose("limit_rounded", f"`{key}`: `max` {limit} was rounded to {rounded:f}.")
+    return rounded
 
 
 def _with_open_end(tiers: list[Tier], path: str, key: str, findings: Findings) -> Tiers:

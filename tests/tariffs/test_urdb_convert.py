@@ -71,12 +71,36 @@ def test_a_price_is_rate_and_adj_as_printed() -> None:
         ("0.06599000000000001", "0.06599", []),  # the noise of a binary float
         ("0.12295999999999999", "0.12296", []),
         ("0.123456789", "0.123456789", []),
-        ("0.0707689970731", "0.070768997", ["price_rounded"]),  # a real digit is lost, which is said
+        ("0.0707689970731", "70.768997073", ["price_rounded"]),  # per MWh; a digit is lost, which is said
+        ("0.070768997073", "70.768997073", []),
     ],
 )
-def test_a_price_has_nine_decimals(printed: str, price: str, notes: list[str]) -> None:
+def test_a_price_with_more_than_nine_decimals_is_per_mwh(printed: str, price: str, notes: list[str]) -> None:
     made_of = convert_record(record(energyratestructure=[[{"rate": Decimal(printed)}]]))
     assert f"price = {price}\n" in made_of.text
+    assert ('unit = "MWh"' in made_of.text) == (Decimal(price) > 1)
+    assert [note.tag for note in made_of.notes] == notes
+
+
+def test_tiers_per_mwh_have_their_limits_in_mwh() -> None:
+    tiers = [{"max": 250, "rate": Decimal("0.0707689970731")}, {"rate": Decimal("0.05")}]
+    assert charges(energyratestructure=[tiers])["energy"]["tiers"] == [
+        {"to": Decimal("0.25"), "price": Decimal("70.768997073")},
+        {"price": 50},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "printed", "notes"),
+    [
+        (Decimal("16.6667"), "16.667", ["limit_rounded"]),
+        (Decimal("500.00000000000006"), "500", []),  # the noise of a binary float
+        (Decimal("12.345"), "12.345", []),
+    ],
+)
+def test_a_limit_is_a_whole_number_of_watt_hours(limit: Decimal, printed: str, notes: list[str]) -> None:
+    made_of = convert_record(record(energyratestructure=[[{"max": limit, "rate": 0.1}, {"rate": 0.2}]]))
+    assert f"{{ to = {printed}, price = 0.1 }}" in made_of.text
     assert [note.tag for note in made_of.notes] == notes
 
 
