@@ -42,7 +42,8 @@ def _history_values(asked: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     """Return the values of history quantities that have any earlier value.
 
     Looked at are the `history_back` periods that ended before the cycle began (where some are missing, none is taken
-    from long ago in their place), and of them those whose first day lies in the stated months. With `known_from`, a set of months counts from that month on: before it, last year's does.
+    from long ago in their place), and of them those whose first day lies in the stated months. With `known_from`, a
+    set of months counts from that month on: before it, last year's does.
     """
     earlier = history.select(
         "service_point_id", pl.col("quantity_id").alias("history_of"), "period_start_date", "period_end_date",
