@@ -23,7 +23,7 @@ TWO = [record(), record(label="def", name="Other", flatdemandstructure=[[{"rate"
         json.dumps(TWO).encode(),
         "".join(json.dumps(item) + "\n" for item in TWO).encode(),
         "".join(json.dumps({"rate": item["label"], "item": item}) + "\n" for item in TWO).encode(),
-        gzip.compress(json.dumps({"items": TWO}).encode()),
+        gzip.compress(json.dumps({"items": TWO}).encode(), mtime=0),
     ],
 )
 def test_records_are_found_in_each_layout(data: bytes, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_one_record_is_picked_by_its_label(tmp_path: Path) -> None:
         (b'["abc"]', "file `records`: expected records, found `abc`"),
         (b"[]", "file `records`: expected records, found none"),
         (
-            gzip.compress(b"{}")[:-9],
+            gzip.compress(b"{}", mtime=0)[:-9],
             "file `records`: expected whole gzip data, found: "
             "Compressed file ended before the end-of-stream marker was reached",
         ),
