@@ -258,7 +258,7 @@ class Components(pa.DataFrameModel):
         "A percentage inside its own base; all of a level that count the same charges share one denominator"
     )
     is_included: pl.Boolean = column("A percentage that its base contains already")
-    is_exact: pl.Boolean = column("A percentage of the exact amounts of its base, not of the rounded ones")
+    is_exact: pl.Boolean = column("Counts the exact amounts of its base, not the rounded ones")
     is_kept: pl.Boolean = column("Printed when it is zero")
     is_rounded_once: pl.Boolean = column(
         "The sum of its lines (periods, tiers) is rounded, and shared over them by largest remainder; else each line is"

@@ -6,7 +6,6 @@ here that is not on the line already.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +16,7 @@ from model.money import CURRENCY_EXPONENT, RoundMode, format_minor
 from model.rating import BillLines, Determinants, Slices
 from model.tariff import RateBook
 from rating.stages import STAGES
+from rating.uses import component_quantities
 
 Row = dict[str, Any]
 
@@ -56,7 +56,7 @@ def explain_lines(
         text.append(_heading(line))
         text.append(f"   {_working(line, component, book)}")
         details = [*_tier(line, component, book), *_factor(line, book)]
-        details += [_clause(line, component, book), *_quantities(line, determinants, slices)]
+        details += [_clause(line, component, book), *_quantities(line, component, book, determinants, slices)]
         text += [f"   {detail}" for detail in details]
     return text
 
@@ -202,37 +202,71 @@ def _clause(line: Row, component: Row, book: RateBook) -> str:
     )
 
 
-def _quantities(line: Row, determinants: DataFrame[Determinants], slices: DataFrame[Slices] | None) -> Sequence[str]:
-    """Return where a quantity comes from: its slices, how it was cut, and the reads it rests on."""
-    if line["kind"] != "quantity":
+def _quantities(
+    line: Row, component: Row, book: RateBook, determinants: DataFrame[Determinants], slices: DataFrame[Slices] | None
+) -> list[str]:
+    """Return where a quantity or an amount comes from: formulas, slices, how it was cut, and the reads behind it."""
+    if line["kind"] not in {"quantity", "amount"}:
         return []
-    found = determinants.filter(
-        (pl.col("agreement_id") == line["agreement_id"]) & (pl.col("quantity_id") == line["determinant"])
+    used = component_quantities(book).filter(
+        (pl.col("version_id") == line["version_id"]) & (pl.col("component_id") == line["component_id"])
     )
-    if line["tou"]:
-        found = found.filter(pl.col("tou") == line["tou"])
-    if slices is not None:
-        dated = slices.select(
-            "agreement_id", "segment_no", "slice_no", "version_id", "season", "start_date", "end_date"
-        )
-        found = found.join(
-            dated, on=["agreement_id", "segment_no", "slice_no"], how="inner", validate="m:1"
-        ).filter(
-            (pl.col("version_id") == line["version_id"])
-            & (pl.col("start_date") >= line["period_start_date"])
-            & (pl.col("end_date") <= line["period_end_date"])
-            & ((line["season"] == "") | (pl.col("season") == line["season"]))
-        )  # fmt: skip
-    rows = found.sort("segment_no", "slice_no", "tou").to_dicts()
+    known = book.quantities.join(used, on=["version_id", "quantity_id"], how="semi").sort("level", "quantity_id")
+    rules = {row["quantity_id"]: row for row in known.iter_rows(named=True)}
+    found = _of_line(line, component, book, determinants, slices).filter(pl.col("quantity_id").is_in(list(rules)))
+    told = [text for rule in rules.values() if (text := _found_how(rule)) is not None]
+    rows = found.sort("segment_no", "slice_no", "quantity_id", "tou", "rank").to_dicts()
+    told += [_slice(row, rules[row["quantity_id"]], line) for row in rows]
     estimated = ", estimated in part" if line["is_estimated"] else ""
     reads = f", loads up to {line['reads_seq']}" if line["reads_seq"] else ""
-    return [*(_slice(row, line) for row in rows), f"reads: {_SPLIT_TEXT[line['split_method']]}{estimated}{reads}"]
+    return [*told, f"reads: {_SPLIT_TEXT[line['split_method']]}{estimated}{reads}"]
 
 
-def _slice(row: Row, line: Row) -> str:
+def _found_how(rule: Row) -> str | None:
+    """Return how a quantity that is not measured is found; None for one that is."""
+    rounding = f", rounded {_MODE_TEXT[RoundMode(rule['round_mode'])]}" if rule["round_mode"] is not None else ""
+    if rule["kind"] == "formula":
+        return f"{rule['quantity_id']} = {rule['formula_id']}{rounding}"
+    if rule["kind"] == "history":
+        months = f" of months {rule['history_months'].strip(',')}" if rule["history_months"] else ""
+        earlier = f"{rule['history_agg']} of {rule['history_of']} in {rule['history_back']} cycles before"
+        return f"{rule['quantity_id']} = {earlier}{months}"
+    return f"{rule['quantity_id']} is what was carried into the cycle" if rule["kind"] == "bank" else None
+
+
+def _of_line(
+    line: Row, component: Row, book: RateBook, determinants: DataFrame[Determinants], slices: DataFrame[Slices] | None
+) -> pl.DataFrame:
+    """Return the determinants that lie in the days, the season and the period of a line."""
+    found = determinants.filter(pl.col("agreement_id") == line["agreement_id"])
+    names = book.period_names.filter(
+        (pl.col("version_id") == line["version_id"]) & (pl.col("schedule") == component["schedule"])
+    )
+    if line["tou"]:
+        found = found.filter(pl.col("tou").is_in(names.filter(pl.col("tou") == line["tou"])["tou_part"].to_list()))
+    if slices is None:
+        return found
+    dated = slices.select("agreement_id", "segment_no", "slice_no", "version_id", "season", "start_date", "end_date")
+    seasons = names.filter(pl.col("season") == line["season"])["season_part"].to_list()
+    return found.join(dated, on=["agreement_id", "segment_no", "slice_no"], how="inner", validate="m:1").filter(
+        (pl.col("version_id") == line["version_id"])
+        & (pl.col("start_date") >= line["period_start_date"])
+        & (pl.col("end_date") <= line["period_end_date"])
+        & ((line["season"] == "") | pl.col("season").is_in(seasons))
+    )
+
+
+def _slice(row: Row, rule: Row, line: Row) -> str:
     dates = f", {row['start_date']} to {row['end_date']} (not included)" if "start_date" in row else ""
     period = f" {row['tou']}" if row["tou"] else ""
     day = f" on {row['peak_day']}" if row["peak_day"] is not None else ""
-    value = _scaled(row["quantity"], line["unit_size"])
     place = f"segment {row['segment_no']} slice {row['slice_no']}{dates}"
-    return f"{row['quantity_id']}{period} {value} {line['unit']}{day} in {place}"
+    return f"{row['quantity_id']}{period} {_counted(row, rule, line)}{day} in {place}"
+
+
+def _counted(row: Row, rule: Row, line: Row) -> str:
+    """Return the value of a determinant in printed units; a mean power as the energy and the time it is of."""
+    if row["agg"] == "cost":
+        return f"{plain(Decimal(row['quantity']).scaleb(-9), least=2)} {line['currency']}"
+    value = f"{_scaled(row['quantity'], rule['unit_size'])} {rule['unit']}"
+    return f"{value} h in {row['minutes']} minutes" if row["agg"] == "mean" else value

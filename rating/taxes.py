@@ -95,7 +95,7 @@ def _limits(groups: pl.DataFrame) -> pl.DataFrame:
     is_floor = pl.col("kind") == "minimum"
     part, whole = wide("share_part").fill_null(int128(1)), wide("share_whole").fill_null(int128(1))
     limit = wide("price_e9") * int128(10**6) * part
-    base = wide("quantity") * _minor_e15() * whole
+    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15()) * whole
     applies = pl.when(is_floor).then(limit > base).otherwise(limit < base)
     by_day = pl.col("price_share") == "day"
     return (

@@ -24,8 +24,8 @@ _KEYS = {
     "cycle": {"per", "by", "schedule", "lookup", "price", "times", "prorate", "tolerance"},
     "amount": {"amount", "tax"},
     "percent": {"percent", "of", "tax", "gross_up", "included", "exact"},
-    "minimum": {"at_least", "per", "of", "prorate", "tolerance"},
-    "maximum": {"at_most", "per", "of", "prorate", "tolerance"},
+    "minimum": {"at_least", "per", "of", "prorate", "tolerance", "exact"},
+    "maximum": {"at_most", "per", "of", "prorate", "tolerance", "exact"},
 }  # fmt: skip
 _COMMON_KEYS = {"tags", "text", "clause", "gl_account", "rounding", "when", "memo", "print_if_zero", "party",
                 "round_once"}  # fmt: skip
