@@ -21,6 +21,7 @@ TOTAL = "total"
 ROUNDING = "rounding"  # the line that rounds the sum of all others, when the sheet says so
 # What rating takes: a quantity in smallest units, days of a cycle that prices are shared by, an amount of a line.
 MAX_QUANTITY = 10**15
+MAX_FREE_QUANTITY = 10**18  # what is not counted in whole units carries 9 decimals
 MAX_CYCLE_DAYS = 10_000
 MAX_AMOUNT = Decimal(10**10)
 
@@ -193,8 +194,9 @@ def _number_problems(file: TariffFile, name: str, numbers: dict[str, Decimal], p
         smallest, unit_size = ("10^-9", FREE_UNIT_SIZE) if is_free else PRINTED_UNITS[quantity.unit]
         is_signed = is_free or quantity.less is not None
         is_low = number < 0 and not is_signed
-        if is_low or number > MAX_QUANTITY or not _is_whole(smallest_units(file, name, number), number, unit_size):
-            text = f"expected 0 or more, in whole {smallest} and at most {MAX_QUANTITY} of them, found `{number}`"
+        most = MAX_FREE_QUANTITY if is_free else MAX_QUANTITY
+        if is_low or number > most or not _is_whole(smallest_units(file, name, number), number, unit_size, most):
+            text = f"expected 0 or more, in whole {smallest} and at most {most} of them, found `{number}`"
             found.append(Problem(here, text))
     return found
 
@@ -287,6 +289,6 @@ def _amount_problems(file: TariffFile, amount: Decimal, path: KeyPath) -> list[P
     return [Problem(path, text)]
 
 
-def _is_whole(scaled: Decimal, number: Decimal, scale: int) -> bool:
+def _is_whole(scaled: Decimal, number: Decimal, scale: int, most: int = MAX_QUANTITY) -> bool:
     """Say whether `scaled`, which is `number` x `scale`, is a whole number that a long `number` was not cut to."""
-    return abs(scaled) <= MAX_QUANTITY and scaled == scaled.to_integral_value() and scaled / scale == number
+    return abs(scaled) <= most and scaled == scaled.to_integral_value() and scaled / scale == number

@@ -179,3 +179,13 @@ def test_a_period_that_does_not_occur_in_the_season_is_refused() -> None:
 def test_a_charge_called_total_would_be_mistaken_for_the_bill() -> None:
     text = changed(("[versions.charges.supply]", "[versions.charges.total]"))
     assert "expected no charge of the name `total`" in refused(text)
+
+
+def test_a_large_history_is_no_mistake() -> None:
+    before = 'before = { history = "kwh", agg = "max", back = 11, if_missing = 0, unit = "kWh" }'
+    text = changed(
+        ("[[versions]]\nvalid_from", f"{before}\n\n[[versions]]\nvalid_from"),
+        ("[versions.charges.gst]", '[versions.charges.peak]\nof = "before"\nprice = 0.01\n\n[versions.charges.gst]'),
+        ("off_peak = 200 } }", "off_peak = 200 }, before = 2500000.5 }"),
+    )
+    assert parse_tariff(text, "sheet.toml").examples[0].usage["before"] == {"": Decimal("2500000.5")}
