@@ -13,7 +13,7 @@ from rating_rows import channel, day_row, due, factor, rating_input
 
 from model.rating import DueAttributes, Rated
 from model.schema import arranged, polars_schema
-from model.tariff import Events, Factors, RateBook
+from model.tariff import Events, Factors, RateBook, SeriesDays
 from model.zones import zone
 from rating.stages import rate
 from tariffs.compile import compile_tariff
@@ -33,7 +33,7 @@ def book_of(name: str) -> RateBook:
 
 
 def with_rows(book: RateBook, **tables: list[dict[str, object]]) -> RateBook:
-    kinds = {"events": Events, "factors": Factors}
+    kinds = {"events": Events, "factors": Factors, "series_days": SeriesDays}
     frames = {
         name: arranged(kinds[name], pl.DataFrame(rows, schema=polars_schema(kinds[name]), orient="row"))
         for name, rows in tables.items()
@@ -209,3 +209,23 @@ def test_a_holiday_is_off_peak_and_the_low_season_has_no_evening() -> None:
     may = (date(2024, 5, 1), date(2024, 6, 1))
     found = billed(book_of("F34_seasons_and_schedules"), may, {"import_energy": lambda day, slot: 1_000}, 30)
     assert found == {"energy.peak": 13_728, "energy.off_peak": 18_320, "grid_energy.other": 5_952, "metering": 200}
+
+
+def test_each_hour_costs_its_own_price_within_floor_and_cap() -> None:
+    # 1 kWh an hour, 720 hours: 718 at 0.10 x 1.05 + 0.012 = 0.117, one at -0.20 (the floor of -0.10), one at 0.50 (the cap
+    # of 0.40): 84.006 - 0.10 + 0.40 = 84.306. The grid takes 720 x 0.09.
+    def price_e9(day: int, hour: int) -> int:
+        return {(9, 13): -200_000_000, (20, 19): 500_000_000}.get((day, hour), 100_000_000)
+
+    days = [
+        {
+            "series_id": "day_ahead_eur_kwh",
+            "day": date(2024, 6, day),
+            "interval_minutes": 60,
+            "values_e9": [price_e9(day, hour) for hour in range(24)],
+        }
+        for day in range(1, 31)
+    ]
+    book = with_rows(book_of("F36_index_price"), series_days=days)
+    found = billed(book, JUNE, {"import_energy": lambda day, slot: 1_000}, 60)
+    assert found == {"energy": 8_431, "grid": 6_480}
