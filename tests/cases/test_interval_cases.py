@@ -212,8 +212,8 @@ def test_a_holiday_is_off_peak_and_the_low_season_has_no_evening() -> None:
 
 
 def test_each_hour_costs_its_own_price_within_floor_and_cap() -> None:
-    # 1 kWh an hour, 720 hours: 718 at 0.10 x 1.05 + 0.012 = 0.117, one at -0.20 (the floor of -0.10), one at 0.50 (the cap
-    # of 0.40): 84.006 - 0.10 + 0.40 = 84.306. The grid takes 720 x 0.09.
+    # 1 kWh an hour, 720 hours: 718 at 0.10 x 1.05 + 0.012 = 0.117, one at -0.20 (the floor of -0.10), one at 0.50 (the
+    # cap of 0.40): 84.006 - 0.10 + 0.40 = 84.306. The grid takes 720 x 0.09.
     def price_e9(day: int, hour: int) -> int:
         return {(9, 13): -200_000_000, (20, 19): 500_000_000}.get((day, hour), 100_000_000)
 
