@@ -53,7 +53,10 @@ def billed(
     minutes: int,
     attributes: Mapping[str, str] | None = None,
 ) -> dict[str, int]:
-    """Return the amounts by charge, and by period as `energy.peak`, in minor units."""
+    """Return the amounts by charge, and by period as `energy.peak`, in minor units.
+
+    `loads` are by measure; `import_energy#2` is a second channel of the same.
+    """
     version = book.versions.row(0, named=True)
     names = {"tariff_id": version["tariff_id"], "tz_name": version["tz_name"], "currency": version["currency"]}
     assert zone(version["tz_name"]), "a case has a zone"
@@ -64,7 +67,10 @@ def billed(
         for number, load in enumerate(loads.values(), start=1)
         for day in days
     ]  # fmt: skip
-    channels = [channel(number, measure=name, interval_minutes=minutes) for number, name in enumerate(loads, start=1)]
+    channels = [
+        channel(number, measure=name.split("#")[0], interval_minutes=minutes)
+        for number, name in enumerate(loads, start=1)
+    ]
     said = [
         {"agreement_id": "A1-1", "start_date": period[0], "name": name, "number": Decimal(value), "text": None}
         for name, value in (attributes or {}).items()
@@ -111,6 +117,17 @@ def test_off_peak_demand_counts_where_it_exceeds_the_other() -> None:
         60,
     )
     assert found == {"on_peak_demand": 290_000, "excess_demand": 19_200}
+
+
+def test_two_meters_of_a_place_are_one() -> None:
+    # Monday 10 June: 200 + 100 kW at 13:00, 0 + 250 at 14:00: the highest of both together is 300 kW; x 14.50.
+    second = {(10, 13): 100_000, (10, 14): 250_000}
+    loads: dict[str, Load] = {
+        "import_energy": lambda day, slot: 200_000 if (day.day, slot) == (10, 13) else 0,
+        "import_energy#2": lambda day, slot: second.get((day.day, slot), 0),
+    }
+    found = billed(book_of("F09_excess_off_peak_demand"), JUNE, loads, 60)
+    assert found["on_peak_demand"] == 435_000
 
 
 def test_kilovoltamperes_come_from_each_interval() -> None:
