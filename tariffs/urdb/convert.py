@@ -152,7 +152,8 @@ def _head(record: Record, tariff: str, timezone: str | None, findings: Findings)
     for heading, is_billed in (("Not billed by this file:", False), ("Read so, and perhaps meant otherwise:", True)):
         notes = [note for note in findings.notes if note.is_billed == is_billed]
         if notes:
-            lines += ["#", *comment(heading), *(line for note in notes for line in _note_lines(note))]
+            lines += ["#", *comment(heading)]
+            lines += [line for note in notes for line in comment(f"- {note.text} [{note.tag}]", "  ")]
     if said := [line for key, item in record.items() if key not in _TAKEN for line in _record_lines(key, item)]:
         lines += ["#", *comment("The record says:"), *said]
     zone_note = "" if timezone else "   # the record does not say: check it"
@@ -164,11 +165,6 @@ def _head(record: Record, tariff: str, timezone: str | None, findings: Findings)
             ("rounding", value({"line": "half_up 0.01"})),
         ]),
     ]  # fmt: skip
-
-
-def _note_lines(note: Note) -> list[str]:
-    first, *rest = comment(f"- {note.text} [{note.tag}]", "  ")
-    return [first, *rest]
 
 
 def _record_lines(key: str, item: object) -> list[str]:

@@ -58,7 +58,8 @@ def with_plain_keys(record: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, value in record.items():
         name = _OTHER_NAMES.get(key.lower(), key.lower())
-        if value not in (None, "", []):
+        is_blank = isinstance(value, str) and not value.strip()
+        if value not in (None, []) and not is_blank:
             plain.setdefault(name, value)
     return plain
 

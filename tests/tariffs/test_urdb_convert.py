@@ -346,6 +346,11 @@ def test_a_title_may_hold_quotes_and_backslashes() -> None:
     assert made(name='Rate "A" \\ B\n\ud800')["title"] == 'Invented Power: Rate "A" \\ B'
 
 
+def test_what_is_blank_is_not_there() -> None:
+    assert made(name=" ", uri="", energycomments=None)["title"] == "Invented Power"
+    assert made(uri="")["versions"][0]["source"] == "OpenEI utility rate database, record abc"
+
+
 def test_dates_and_zone_are_those_of_the_record_or_of_the_caller() -> None:
     dated = record(startdate=1704067200, enddate=1735689600)  # 1 January 2024 and 2025, 00:00 UTC
     version = tomllib.loads(convert_record(dated).text)["versions"][0]
