@@ -173,7 +173,8 @@ class Determinants(pa.DataFrameModel):
     peak_day: pl.Date = column("Day of a power (the earliest); null for others", nullable=True)
     is_estimated: pl.Boolean = column("True when any slot or reading in it is substituted or estimated")
     split_method: str = column(
-        "interval (cut exactly), register (two readings), days (shared between readings by days)"
+        "interval (cut exactly), register (two readings), days (shared between readings by days), "
+        "weights (shared by the weights of days, for example degree days)"
     )
     reads_seq: pl.Int64 = column("Highest load sequence of the reads in it")
 
@@ -228,7 +229,7 @@ class BillLines(pa.DataFrameModel):
     )
     memo_minor: pl.Int64 = column("Amount of a memo, rounded the same way; null for others", nullable=True)
     currency: str = column("ISO 4217 code")
-    split_method: str = column("How its quantity was cut: interval, register, days, none")
+    split_method: str = column("How its quantity was cut: interval, register, weights, days, none")
     is_estimated: pl.Boolean = column("True when its quantity rests on an estimate")
     reads_seq: pl.Int64 = column("Highest load sequence of the reads used; 0 when no read was", ge=0)
     gl_account: str = column("Ledger account that is credited")

@@ -103,6 +103,11 @@ class Quantities(pa.DataFrameModel):
         "Nothing is subtracted (apparent energy: the reactive part is zero) where the service point has no channel of "
         "the second measure; otherwise the account is parked"
     )
+    split_factor: str = column(
+        "Dated factor by whose values of each day (degree days) register use is shared between days; null: equally",
+        nullable=True,
+    )
+    split_by: str = column("Text attribute that completes the name of that factor", nullable=True)
     series_id: str = column("Price series of agg cost; null for others", nullable=True)
     price_floor_e9: pl.Int64 = column("Lowest price of a slot after factor and adder; null for none", nullable=True)
     price_cap_e9: pl.Int64 = column("Highest price of a slot after factor and adder; null for none", nullable=True)

@@ -46,7 +46,7 @@ class Mask:
 def lay_out(segments: pl.DataFrame, book: RateBook) -> tuple[Calendar, pl.DataFrame]:
     """Return the calendar of all segments, and the days without a factor: cal_no, factor_id, day."""
     days = _days_of(segments, book)
-    valued = factor_days(days, _resolved(segments, used_factors(book)), book.factors)
+    valued = factor_days(days, resolved_series(segments, used_factors(book)), book.factors)
     gaps = valued.filter(pl.col("value_e9").is_null()).select("cal_no", pl.col("series_id").alias("factor_id"), "day")
     signatures = (
         valued.sort("cal_no", "day", "factor_id")
@@ -115,7 +115,7 @@ def _day_class(days: pl.DataFrame, holidays: DataFrame[Holidays]) -> pl.Series:
     return marked.select(holiday.cast(pl.Int8).alias("day_class")).to_series()
 
 
-def _resolved(segments: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:
+def resolved_series(segments: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:
     """Return the series that each calendar's versions use: cal_no, version_id, factor_id, series_id.
 
     A series by a text of the contract is `factor.text`; `factor_keys` of a calendar holds `attribute=text` for each.

@@ -16,9 +16,10 @@ from rating.powers import SLICE_KEYS, Powers
 from rating.ratebook import MEASURE_NO
 from rating.registers import register_use
 from rating.sources import made_sources, measured_parts, with_sources
+from rating.weights import day_weights
 
 # From the best to the worst way in which a quantity was cut; a sum takes the worst of its parts.
-SPLIT_METHODS = ("none", "interval", "register", "days")
+SPLIT_METHODS = ("none", "interval", "register", "weights", "days")
 
 
 FOUND = ["quantity_id", "tou", "agg", "n", "distinct_days", "rank", "quantity", "minutes", "peak_day", "is_estimated",
@@ -47,7 +48,8 @@ def find_determinants(
     register_slices = register_slices.join(measured, on=["cal_no", "segment_no"], how="inner", validate="m:m").drop(
         "version_id"
     )
-    read, register_parks = register_use(given.usage, registers, register_slices)
+    weights = day_weights(calendar, quantities, given.book)
+    read, register_parks = register_use(given.usage, registers, register_slices, weights)
     intervals = measure_intervals(channels, what)
     use = _with_differences(_summed(pl.concat([intervals.use, read])), made_sources(quantities))
     found, large = _by_quantity(due, calendar, quantities, use, intervals, given.book.period_names)

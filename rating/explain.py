@@ -30,6 +30,7 @@ _SPLIT_TEXT = {
     "interval": "intervals, cut exactly",
     "register": "two register readings",
     "days": "register readings, shared by days",
+    "weights": "register readings, shared by the weights of days",
     "none": "no reads",
 }
 

@@ -14,7 +14,7 @@ from model.rating import DueAgreements, DueAttributes, Segments
 from model.schema import arranged
 from model.tariff import RateBook, TariffVersions
 from rating.parking import park
-from rating.uses import used_factors
+from rating.uses import named_texts
 
 CALENDAR_KEYS = [
     "tariff_id", "tz_name", "start_date", "end_date", "cycle_start_date", "cycle_end_date", "factor_keys",
@@ -37,8 +37,7 @@ def number_due(due: DataFrame[DueAgreements], attributes: DataFrame[DueAttribute
 
 def _factor_keys(due: pl.DataFrame, attributes: DataFrame[DueAttributes], book: RateBook) -> pl.DataFrame:
     names = (
-        used_factors(book)
-        .filter(pl.col("by").is_not_null())
+        named_texts(book)
         .join(book.versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1")
         .join(book.attributes.select("version_id", pl.col("name").alias("by"), "default_text"),
               on=["version_id", "by"], how="left", validate="m:1")

@@ -89,6 +89,15 @@ def component_factors(book: RateBook) -> pl.DataFrame:
     return pl.concat([of_price, of_formulas.select(*keys, "factor_id", "by")]).unique().sort(*keys, "factor_id")
 
 
+def named_texts(book: RateBook) -> pl.DataFrame:
+    """Return the text attributes by which versions choose their dated factors: version_id, by."""
+    of_split = book.quantities.filter(pl.col("split_by").is_not_null()).select(
+        "version_id", pl.col("split_by").alias("by")
+    )
+    of_factors = used_factors(book).filter(pl.col("by").is_not_null()).select("version_id", "by")
+    return pl.concat([of_factors, of_split]).unique()
+
+
 def used_factors(book: RateBook) -> pl.DataFrame:
     """Return the dated factors of each version: version_id, factor_id, by. Those of banks are among them."""
     of_banks = book.banks.join(

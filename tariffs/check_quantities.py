@@ -27,6 +27,7 @@ _KEYS = {
         "less",
         "less_optional",
         "netting",
+        "split",
         "series",
         "floor",
         "cap",
@@ -79,7 +80,28 @@ def _measured_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> l
         found.append(Problem((*path, "unit"), text, suggestion(quantity.unit, units)))
     else:
         found += _unit_step_problems(quantity, path)
-    return found + _window_problems(file, quantity, path)
+    return found + _window_problems(file, quantity, path) + _split_problems(file, quantity, path)
+
+
+def _split_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> list[Problem]:
+    """A measure is shared between days by one rule, else the parts of a reading would not add up."""
+    if quantity.split is None:
+        return []
+    known = list(file.factors)
+    if quantity.split not in known:
+        text = f"expected a factor of [factors] ({show_names(known)}), found `{quantity.split}`"
+        return [Problem((*path, "split"), text, suggestion(quantity.split, known))]
+    if quantity.agg != "sum" or quantity.less is not None:
+        return [Problem((*path, "split"), "expected a plain sum beside `split`, found another quantity")]
+    others = [
+        name
+        for name, other in file.quantities.items()
+        if other.measure == quantity.measure and other.split != quantity.split and other.agg == "sum"
+    ]
+    if others:
+        text = f"expected the same `split` for every sum of {quantity.measure}, found another at {show_names(others)}"
+        return [Problem((*path, "split"), text)]
+    return []
 
 
 def _aggregate_problems(quantity: Quantity, path: KeyPath) -> list[Problem]:

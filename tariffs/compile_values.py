@@ -24,14 +24,14 @@ def quantity_rows(file: TariffFile, version: Version) -> list[Row]:
     levels = quantity_levels(file)
     needed = needed_quantities(file, version)
     rows = [
-        _quantity_row(name, quantity) | {"level": levels[name]}
+        _quantity_row(file, name, quantity) | {"level": levels[name]}
         for name, quantity in file.quantities.items()
         if name in needed
     ]
     return rows + [_bank_quantity(name, file) for name in file.banks]
 
 
-def _quantity_row(name: str, quantity: Quantity) -> Row:
+def _quantity_row(file: TariffFile, name: str, quantity: Quantity) -> Row:
     rule = quantity.round
     is_history = quantity.kind == "history"
     return {
@@ -46,6 +46,8 @@ def _quantity_row(name: str, quantity: Quantity) -> Row:
         "less_measure": quantity.less.value if quantity.less is not None else None,
         "netting": quantity.netting or "none",
         "is_less_optional": quantity.less_optional,
+        "split_factor": file.factors[quantity.split].series if quantity.split is not None else None,
+        "split_by": file.factors[quantity.split].by if quantity.split is not None else None,
         "series_id": quantity.series,
         "price_floor_e9": _optional_e9(quantity.floor),
         "price_cap_e9": _optional_e9(quantity.cap),
@@ -71,7 +73,7 @@ def _quantity_row(name: str, quantity: Quantity) -> Row:
 def _bank_quantity(name: str, file: TariffFile) -> Row:
     bank = file.banks[name]
     carried = Quantity(unit=bank.unit, formula=bank.closing)
-    return _quantity_row(name, carried) | {
+    return _quantity_row(file, name, carried) | {
         "kind": "bank", "formula_id": None, "if_missing_e12": e12(bank.opening), "level": 0,
     }  # fmt: skip
 
@@ -126,6 +128,8 @@ def attribute_rows(file: TariffFile, operands: list[Row], version: Version) -> l
     """Return the attributes that formulas, factors or lookups of the version use."""
     used = {row["name"] for row in operands if row["kind"] in {"attribute", "text"}}
     used |= {row["by"] for row in operands if row["by"] is not None}
+    splits = [file.factors[quantity.split].by for quantity in file.quantities.values() if quantity.split is not None]
+    used |= {by for by in splits if by is not None}
     used |= {charge.lookup for charge in version.charges.values() if charge.lookup is not None}
     return [
         {

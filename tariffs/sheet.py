@@ -298,6 +298,7 @@ class Quantity(Part):
     less: Annotated[Measure | None, _one_of(Measure)] = None
     less_optional: bool = False
     netting: Literal["none", "interval", "hour", "day"] | None = None
+    split: str | None = None
     series: str | None = None
     floor: Number | None = None
     cap: Number | None = None

@@ -13,6 +13,7 @@ from rating_rows import (
     channel,
     component,
     due,
+    factor,
     peak_hours,
     price,
     quantity,
@@ -147,3 +148,49 @@ def test_a_register_has_no_maximum() -> None:
     assert rated.parked.select("reason", "detail").row(0) == (
         "no_channel", "quantity kw needs intervals (a maximum), channel 1 is a register without them",
     )  # fmt: skip
+
+
+def heated_book(change: date, weights: dict[date, int]) -> RateBook:
+    """Gas of which each day has the share of its degree days."""
+    plain = gas_book(change)
+    names = plain.versions["version_id"].to_list()
+    degree_days = [
+        factor("degree_days", weight * 10**9, day, day + timedelta(days=1)) for day, weight in sorted(weights.items())
+    ]
+    return book(
+        versions=plain.versions.to_dicts(),
+        quantities=[
+            quantity("m3", name, measure="gas_volume", unit="m3", split_factor="degree_days") for name in names
+        ],
+        components=plain.components.to_dicts(), prices=plain.prices.to_dicts(),
+        season_days=plain.season_days.to_dicts(), tou_windows=plain.tou_windows.to_dicts(), factors=degree_days,
+    )  # fmt: skip
+
+
+CHANGE = date(2026, 6, 16)
+
+
+def june_weights(cold: int, warm: int) -> dict[date, int]:
+    return {date(2026, 6, day): cold if day < 16 else warm for day in range(1, 31)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "parts"),
+    [
+        # 15 days of 2 and 15 of 1: 100 x 30 / 45 = 66.7, rounded down along the curve, and the rest.
+        (june_weights(2, 1), [(66, "weights"), (34, "weights")]),
+        (june_weights(0, 7), [(0, "weights"), (100, "weights")]),
+        # No degree day at all, as in summer: by days.
+        (june_weights(0, 0), [(50, "days"), (50, "days")]),
+    ],
+)
+def test_use_between_readings_is_shared_by_degree_days(weights: dict[date, int], parts: list[tuple[int, str]]) -> None:
+    rated = rate_usage([usage_row(1, *JUNE, 100)], heated_book(CHANGE, weights))
+    assert quantities(rated) == parts
+
+
+def test_a_day_without_its_weight_is_parked() -> None:
+    weights = june_weights(2, 1)
+    del weights[date(2026, 6, 20)]
+    rated = rate_usage([usage_row(1, *JUNE, 100)], heated_book(CHANGE, weights))
+    assert reasons(rated) == {"A1-1": "no_factor"}
