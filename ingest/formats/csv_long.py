@@ -33,14 +33,14 @@ def parse_long(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFil
     )
     resolved = resolve_channels(source, named, channels)
     timed, bad_times = _with_times(source, resolved.rows, "updated_at" in header_names(source))
-    slots, off_grid = _with_slots(source, timed)
+    slots, off_grid = with_slots(source, timed)
     valued, bad_values = with_values(source, slots, CSV_QUALITY)
     return days_of_slots(source, FORMAT, valued, [wrong, resolved.rejects, bad_times, off_grid, bad_values])
 
 
 def _with_times(source: Source, rows: pl.DataFrame, has_update: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     timed = rows.with_columns(
-        parsed_once(rows["start"], _instants).alias("start_utc"),
+        parsed_once(rows["start"], instants).alias("start_utc"),
         (pl.col("updated_at") != "" if has_update else pl.lit(False)).alias("has_update"),
         parsed_once(rows["updated_at"], _update_times).alias("updated_at") if has_update else update_time(False),
     )
@@ -53,15 +53,15 @@ def _with_times(source: Source, rows: pl.DataFrame, has_update: bool) -> tuple[p
     return split_by_reason(source, timed, pl.when(is_bad).then(pl.lit("bad_time")), detail)
 
 
-def _instants(start: pl.Series) -> pl.Series:
+def instants(start: pl.Series) -> pl.Series:
     """Return the instants that ISO local times with offset name; null where the text is none."""
-    instants = start.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
-    if instants.null_count():
+    found = start.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
+    if found.null_count():
         # Other spellings of the same: Z for UTC, a blank for the T, no seconds.
         plain = start.str.replace(r"Z$", "+00:00").str.replace(" ", "T", literal=True)
         plain = plain.str.replace(r"T(\d\d:\d\d)([+-])", "T${1}:00${2}")
-        instants = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
-    frame = pl.DataFrame({"start_utc": instants})
+        found = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
+    frame = pl.DataFrame({"start_utc": found})
     return frame.select(usable_instant(pl.col("start_utc"))).to_series()
 
 
@@ -69,7 +69,7 @@ def _update_times(text: pl.Series) -> pl.Series:
     return pl.DataFrame({"updated_at": text}).select(update_time(True)).to_series()
 
 
-def _with_slots(source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def with_slots(source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Add day, n and slot: the place of the instant in the civil day of the service point's zone."""
     zones = rows.partition_by("tz_name", as_dict=True, maintain_order=True)
     local = [

@@ -1,0 +1,104 @@
+"""`billmill tariff quote` and `compare`: what tariffs make of a load, without billing anybody."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from commands.context import HERE, JsonOption, WorkspaceOption, open_books, print_result
+from model.errors import ConfigError, ExitCode
+
+_DAY = ["%Y-%m-%d"]
+FromOption = Annotated[
+    datetime | None, typer.Option("--from", formats=_DAY, help="First day.", show_default="first of the reads")
+]
+ToOption = Annotated[
+    datetime | None, typer.Option("--to", formats=_DAY, help="Day after the last.", show_default="after the reads")
+]
+PricesOfOption = Annotated[
+    datetime | None,
+    typer.Option("--prices-of", formats=_DAY, help="Day whose prices hold on all days.", show_default="each its own"),
+]
+AttributeOption = Annotated[
+    list[str] | None, typer.Option("--attribute", metavar="NAME=VALUE", help="What the contract says; repeatable.")
+]
+FactorOption = Annotated[
+    list[str] | None, typer.Option("--factor", metavar="NAME=VALUE", help="Value of a dated factor; repeatable.")
+]
+ZoneOption = Annotated[
+    str | None, typer.Option("--zone", help="Zone of the load's days and clock.", show_default="the tariff's")
+]
+YearOption = Annotated[int | None, typer.Option("--year", min=1971, max=2199, help="Year of one number a line.")]
+MeterPointOption = Annotated[str | None, typer.Option("--meter-point", help="Meter point of a file with several.")]
+
+
+def tariff_quote(
+    tariff: Annotated[str, typer.Argument(help="Tariff file, or an approved tariff of the workspace.")],
+    reads: Annotated[Path, typer.Option("--reads", help="Meter file, or load curve: start,value or Parquet.")],
+    from_date: FromOption = None,
+    to_date: ToOption = None,
+    prices_of: PricesOfOption = None,
+    attribute: AttributeOption = None,
+    factor: FactorOption = None,
+    zone: ZoneOption = None,
+    year: YearOption = None,
+    meter_point: MeterPointOption = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Price a load by a tariff, month by month, without accounts; nothing is landed or posted.
+
+    Exit code 3 when a month cannot be priced.
+
+    Example: `billmill tariff quote data/samples/tariffs/res-flat.toml --reads house.csv`
+    """
+    from cycles.quote_sheet import quote_file
+    from outputs.quote_screen import print_quote
+
+    sheet = quote_file(
+        lambda: open_books(workspace), tariff, reads, terms=_terms(from_date, to_date, prices_of, attribute, factor),
+        zone=zone, year=year, meter_point=meter_point,
+    )  # fmt: skip
+    print_result(json, sheet, lambda: print_quote(sheet))
+    if not sheet["is_complete"]:
+        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+def _terms(
+    from_date: datetime | None,
+    to_date: datetime | None,
+    prices_of: datetime | None,
+    attribute: list[str] | None,
+    factor: list[str] | None,
+) -> dict[str, Any]:
+    return {
+        "start_date": from_date and from_date.date(),
+        "end_date": to_date and to_date.date(),
+        "prices_of": prices_of and prices_of.date(),
+        "attributes": _pairs("--attribute", attribute),
+        "factors": {name: _number("--factor", name, text) for name, text in _pairs("--factor", factor).items()},
+    }
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for text in texts or []:
+        name, sign, value = text.partition("=")
+        if not (sign and name.strip() and value.strip()):
+            raise ConfigError(f"option {option}: expected NAME=VALUE, found `{text}`")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _number(option: str, name: str, text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise ConfigError(f"option {option} {name}: expected a number, found `{text}`") from error
+    if not number.is_finite():
+        raise ConfigError(f"option {option} {name}: expected a number, found `{text}`")
+    return number
