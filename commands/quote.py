@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.context import HERE, JsonOption, WorkspaceOption, open_books, print_result
+from commands.context import HERE, JsonOption, WorkspaceOption, now, open_books, print_result
+from model.codes import Commodity
 from model.errors import ConfigError, ExitCode
 
 _DAY = ["%Y-%m-%d"]
@@ -66,6 +67,68 @@ def tariff_quote(
     print_result(json, sheet, lambda: print_quote(sheet))
     if not sheet["is_complete"]:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+def tariff_compare(
+    tariffs: Annotated[
+        list[str] | None, typer.Argument(help="Tariff files, or approved tariffs of the workspace.", show_default=False)
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All tariffs of the workspace with an approved version.")
+    ] = False,
+    reads: Annotated[
+        Path | None, typer.Option("--reads", help="Meter file, or load curve: start,value or Parquet.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Account or agreement whose reads are priced.")
+    ] = None,
+    from_date: FromOption = None,
+    to_date: ToOption = None,
+    prices_of: PricesOfOption = None,
+    attribute: AttributeOption = None,
+    factor: FactorOption = None,
+    commodity: Annotated[
+        str | None, typer.Option("--commodity", help="What the reads are of.", show_default="the first tariff's")
+    ] = None,
+    zone: ZoneOption = None,
+    year: YearOption = None,
+    meter_point: MeterPointOption = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Rank tariffs by what a load, or a year of an account's reads, costs on each. Nothing is posted.
+
+    Exit code 3 when no tariff can price it.
+
+    Example: `billmill tariff compare --all --account A000001`
+    """
+    from cycles.compare import Asked, compare_account, compare_file
+    from outputs.quote_screen import print_comparison
+
+    asked = Asked(tariffs or [], every, _terms(from_date, to_date, prices_of, attribute, factor))
+    if not (tariffs or every):
+        raise ConfigError("expected tariffs to compare, or --all of the workspace", hint="see billmill tariff list")
+    if account is not None and reads is None:
+        if zone or year or meter_point or commodity:
+            raise ConfigError("options --zone, --year, --meter-point and --commodity are of --reads, not of --account")
+        told = compare_account(open_books(workspace), asked, account, now())
+    elif reads is not None and account is None:
+        told = compare_file(
+            lambda: open_books(workspace), asked, reads, commodity=_commodity(commodity), zone=zone, year=year,
+            meter_point=meter_point,
+        )  # fmt: skip
+    else:
+        raise ConfigError("expected either --reads or --account", hint="see billmill tariff compare --help")
+    print_result(json, told, lambda: print_comparison(told))
+    if not told["ranked"]:
+        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+def _commodity(text: str | None) -> Commodity | None:
+    known = [item.value for item in Commodity]
+    if text is not None and text not in known:
+        raise ConfigError(f"option --commodity: expected one of {', '.join(known)}, found `{text}`")
+    return None if text is None else Commodity(text)
 
 
 def _terms(

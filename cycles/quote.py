@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -24,13 +24,17 @@ _NUMBER_DIGITS = 26  # what DECIMAL(38, 12) holds before the point
 
 @dataclass(frozen=True)
 class Use:
-    """What is priced: the channels of one place (model.accounts.ChannelNumbers), their days and register use."""
+    """What is priced: the channels of one place, their days and register use.
+
+    `channels`: channel_no, channel_id, measure, interval_minutes. `history`: what was billed there before (History).
+    """
 
     tz_name: str
     commodity: str
     channels: pl.DataFrame
     days: dict[int, pl.DataFrame]
     usage: DataFrame[RegisterUsage]
+    history: pl.DataFrame = field(default_factory=lambda: empty(History))
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def _due(items: Sequence[Offer], use: Use, months: pl.DataFrame) -> DataFrame[Du
 
 def _rated_in_order(due: pl.DataFrame, use: Use, terms: Terms, book: RateBook) -> list[Rated]:
     """Rate month after month, each with what those before it left."""
-    history, banks = empty(History), empty(BankBalances)
+    history, banks = _earlier(due, use.history), empty(BankBalances)
     done = []
     for (_,), of_month in due.sort("start_date").partition_by("cycle_id", as_dict=True, maintain_order=True).items():
         names = of_month.select("service_point_id", pl.col("agreement_id").alias("next_id"))
@@ -161,6 +165,12 @@ def _rated_in_order(due: pl.DataFrame, use: Use, terms: Terms, book: RateBook) -
         banks = arranged(BankBalances, pl.concat([stayed, moved]))
         done.append(rated)
     return done
+
+
+def _earlier(due: pl.DataFrame, history: pl.DataFrame) -> DataFrame[History]:
+    """Return what was billed at the place before, for the service point of each tariff."""
+    points = due.select("service_point_id").unique()
+    return arranged(History, points.join(history.drop("service_point_id"), how="cross"))
 
 
 def _rated(

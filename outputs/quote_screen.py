@@ -86,3 +86,41 @@ def _by_price(months: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     frame = pl.DataFrame(rows, infer_schema_length=None)
     empty = [name for name in ("season", "tou") if (frame[name] == "").all()]
     return frame.drop(*empty, *(["tier"] if frame["tier"].is_null().all() else []))
+
+
+def print_comparison(told: Mapping[str, Any]) -> None:
+    """Print a comparison (`cycles.compare.comparison`): a row per tariff, its charges as columns."""
+    print_facts(_comparison_facts(told))
+    if told["ranked"]:
+        print()
+        charges = list(dict.fromkeys(charge["charge"] for row in told["ranked"] for charge in row["charges"]))
+        rows = []
+        for row in told["ranked"]:
+            amounts = {charge["charge"]: Decimal(charge["amount"]) for charge in row["charges"]}
+            rows.append(
+                {"rank": row["rank"], "tariff": row["tariff"], "": "present" if row["is_present"] else "",
+                 "total": Decimal(row["total"]), "difference": Decimal(row["difference"]),
+                 **{charge: amounts.get(charge) for charge in charges}}
+            )  # fmt: skip
+        print_frame(pl.DataFrame(rows, infer_schema_length=None), limit=1_000)
+    if told["not_ranked"]:
+        print()
+        print_frame(pl.DataFrame(told["not_ranked"]), "Not ranked", limit=1_000)
+
+
+def _comparison_facts(told: Mapping[str, Any]) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    if told["account"] is not None:
+        facts["account"] = f"{told['account']['account']}, agreement {told['account']['agreement']}"
+    else:
+        facts["reads"] = f"{told['reads']['file']}, {told['reads']['format']}, {told['reads']['zone']}"
+    facts["days"] = f"{told['from']} to {told['to']} (not included)"
+    if told["prices_of"] is not None:
+        facts["prices of"] = f"{told['prices_of']}, for all days"
+    if told["attributes"]:
+        facts["attributes"] = ", ".join(f"{key} = {value}" for key, value in told["attributes"].items())
+    facts["currency"] = told["currency"]
+    if told["against"] is not None:
+        which = "the present tariff" if told["against"]["is_present"] else "the cheapest"
+        facts["difference to"] = f"{told['against']['tariff']}, {which}"
+    return facts

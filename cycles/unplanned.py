@@ -1,0 +1,75 @@
+"""What rating takes, gathered without a plan: for questions whose answers are never posted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from accounts.numbering import channel_numbers_of
+from accounts.selection import Cycle, select_due
+from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
+from cycles.partition import STEPS, Work
+from model.rating import RatingInput
+from store.control import Connection
+from store.workspace import Workspace
+from tariffs.catalogue import load_rate_book
+
+NOTHING_BILLED = pl.DataFrame(
+    schema={"agreement_id": pl.String, "period_start_date": pl.Date, "period_end_date": pl.Date, "bill_id": pl.String}
+)
+
+
+@dataclass(frozen=True)
+class Unplanned:
+    """Inputs of a cycle, whoever is billed already, cut into partitions as a run would cut them."""
+
+    workspace: Workspace
+    cycle: Cycle
+    inputs: Inputs
+
+    @property
+    def partitions(self) -> list[int]:
+        """Numbers of the partitions, in order."""
+        found: list[int] = self.inputs.frames["due"]["partition"].unique().sort().to_list()
+        return found
+
+    def rating_inputs(self) -> Iterator[RatingInput]:
+        """Give what rating takes, partition by partition."""
+        for partition in self.partitions:
+            yield self._gathered(partition)
+
+    def _gathered(self, partition: int) -> RatingInput:
+        """Read the inputs of a partition by the step of a run that does."""
+        dates = {
+            key: value.isoformat() if isinstance(value, date) else value for key, value in asdict(self.cycle).items()
+        }
+        plan: dict[str, Any] = {"cycle": dates, "inputs": self.inputs.listed()}
+        keep = pl.col("partition") == partition
+        frames: Callable[[str], pl.DataFrame] = self.inputs.frames.__getitem__
+        work = Work(self.workspace, self.workspace.runs, plan, keep, partition, frames)
+        STEPS[0].run(work)
+        assert work.rating_input is not None, "the first step gathers"
+        return work.rating_input
+
+
+def gather_unplanned(
+    connection: Connection, workspace: Workspace, cycle: Cycle, chosen: pl.Expr, branches: tuple[str, ...],
+    known_at: datetime,
+) -> Unplanned | None:  # fmt: skip
+    """Return the inputs of those agreements of a cycle's group for which `chosen` is true; None when there are none.
+
+    `chosen` sees the agreement's own columns and those of its account and service point.
+    """
+    known = known_facts(connection, known_at)
+    due = select_due(cycle, known, NOTHING_BILLED, branches).filter(chosen)
+    if due.is_empty():
+        return None
+    inputs = gather_inputs(
+        connection, cycle, due, known, channel_numbers_of(connection, known),
+        load_rate_book(connection, known_at=known_at), known_at=known_at, seq_max=last_load(connection),
+    )  # fmt: skip
+    return Unplanned(workspace, cycle, inputs)
