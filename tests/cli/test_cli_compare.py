@@ -94,7 +94,7 @@ def test_days_of_an_account_are_those_that_have_reads(books: CommandLine, days: 
         (["--all", "--account", "A1"], "expected one place that is supplied, found agreements S1 (flat), S2 (water)"),
         (["--all", "--account", "A9"], "expected an account or agreement that has begun, found none"),
         (["--all", "--account", "A2", "--zone", "UTC"], "are of --reads, not of --account"),
-        (["--all", "--account", "S1", "--to", "2026-02-01"], "expected reads from 2026-01-01"),
+        (["--all", "--account", "S1", "--to", "2026-02-01"], "expected reads from 2025-02-01"),
         (["nothing", "--account", "A2", "--from", "2026-06-01", "--to", "2026-07-01"], "tariff `nothing`: expected"),
         (["--all", "--reads", "house.csv", "--commodity", "steam"], "option --commodity: expected one of electricity"),
     ],
