@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.context import HERE, JsonOption, WorkspaceOption, now, open_books, print_result
+from commands.context import HERE, JsonOption, WorkspaceOption, now, open_books, print_result, progress_shown
 from model.codes import Commodity
 from model.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from store.workspace import Workspace
 
 _DAY = ["%Y-%m-%d"]
 FromOption = Annotated[
@@ -122,6 +125,30 @@ def tariff_compare(
     print_result(json, told, lambda: print_comparison(told))
     if not told["ranked"]:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+def impact_of(
+    books: Workspace, names: tuple[str, str | None], days: tuple[date, date] | None,
+    where: tuple[str | None, tuple[str, ...]], *, as_json: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what a change of a tariff does to the bills of a cycle: see `tariff diff --impact`.
+
+    `names`: a tariff, and another or None; `days` on which its old and new version hold; `where`: cycle and branches.
+    """
+    from cycles.impact import Asked, find_impact, last_cycle
+    from tariffs.comparison import sides_of_dates, sides_of_drafts, sides_of_tariffs
+
+    tariff, other = names
+    asked = Asked(*where, now())
+    cycle = last_cycle(books, asked)
+    if days is not None:
+        old, new = sides_of_dates(lambda: books, tariff, *days)
+    elif other is not None:
+        old, new = sides_of_tariffs(lambda: books, tariff, other, cycle.period_start_date)
+    else:
+        old, new = sides_of_drafts(lambda: books, tariff)
+    with progress_shown(as_json) as progress:
+        return find_impact(books, old, new, cycle, asked, progress).as_dict()
 
 
 def _commodity(text: str | None) -> Commodity | None:

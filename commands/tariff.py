@@ -235,24 +235,41 @@ def tariff_diff(
     to_date: Annotated[
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="A day on which the new version holds.")
     ] = None,
+    impact: Annotated[bool, typer.Option("--impact", help="Also rate the bills of a cycle both ways.")] = False,
+    cycle: Annotated[
+        str | None, typer.Option("--cycle", help="Cycle of --impact.", show_default="the last one billed")
+    ] = None,
+    branch: Annotated[list[str] | None, typer.Option("--branch", help="Only this branch; may be repeated.")] = None,
     workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """Tell in words what two versions or two files say differently: prices, tiers, windows, texts, rounding.
 
-    One tariff alone: what approving its drafts would change, or how its last two versions differ.
+    One tariff alone: what approving its drafts would change, or how its last two versions differ. With `--impact`
+    every account that the tariff billed in a cycle is rated by the old and by the new version: how many bills rise or
+    fall, by how much and where, and who would be parked. Nothing is posted.
 
     Example: `billmill tariff diff res-tou --from 2026-10-15 --to 2026-10-16`
     """
+    from commands.quote import impact_of
+    from outputs.impact_screen import print_impact
     from outputs.tariff_screens import print_sections
     from tariffs.comparison import compare_dates, compare_drafts, compare_tariffs
 
     if (from_date is None) != (to_date is None) or (other is not None and from_date is not None):
         raise ConfigError("expected --from and --to with one tariff, or two tariffs without", hint="see --help")
+    if not impact and (cycle is not None or branch):
+        raise ConfigError("options --cycle and --branch are of --impact", hint="add --impact")
     if from_date is not None and to_date is not None:
         sections = compare_dates(lambda: open_books(workspace), tariff, from_date.date(), to_date.date())
     elif other is not None:
         sections = compare_tariffs(lambda: open_books(workspace), tariff, other)
     else:
         sections = compare_drafts(lambda: open_books(workspace), tariff)
-    print_result(json, [section.as_dict() for section in sections], lambda: print_sections(sections))
+    words = [section.as_dict() for section in sections]
+    if not impact:
+        print_result(json, words, lambda: print_sections(sections))
+        return
+    days = None if from_date is None or to_date is None else (from_date.date(), to_date.date())
+    told = impact_of(open_books(workspace), (tariff, other), days, (cycle, tuple(branch or ())), as_json=json)
+    print_result(json, {"sections": words, "impact": told}, lambda: print_impact(sections, told))

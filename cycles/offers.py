@@ -14,10 +14,10 @@ from model.codes import Commodity
 from model.errors import ConfigError, TariffError
 from model.schema import arranged, grain, polars_schema
 from model.tariff import Factors, RateBook, TariffVersions
-from store.control import control
+from store.control import Connection, control
 from store.workspace import Workspace
+from tariffs.catalogue import load_rate_book
 from tariffs.compile import compile_tariffs, with_factors
-from tariffs.factors import load_factors
 from tariffs.file import parse_tariff
 from tariffs.library import tariff_text
 from tariffs.prices import price_e9
@@ -76,12 +76,12 @@ def find_offers(names: Sequence[str], workspace: Opener, *, every: bool = False)
         TariffError: a file cannot be used, or the workspace has no approved version of a tariff.
     """
     held: dict[str, tuple[TariffFile, ...]] = {}
-    factors = pl.DataFrame(schema=polars_schema(Factors))
+    dated: RateBook | None = None
     if every or any(not _is_file(name) for name in names):
         with control(workspace(), purpose="tariff quote") as connection:
             for file in files_in_force(connection):
                 held[file.tariff] = (*held.get(file.tariff, ()), file)
-            factors = load_factors(connection)
+            dated = load_rate_book(connection)
     found: dict[str, Offer] = {}
     for name in [*names, *(held if every else ())]:
         if _is_file(name):
@@ -89,7 +89,16 @@ def find_offers(names: Sequence[str], workspace: Opener, *, every: bool = False)
         elif name not in found:
             found[name] = Offer(name, _held(held, name))
     book = compile_tariffs([file for offer in found.values() for file in offer.files])
-    return Offers(tuple(found.values()), with_factors(book, factors))
+    return Offers(tuple(found.values()), book if dated is None else _with_dated(book, dated))
+
+
+def dated_tables(connection: Connection, book: RateBook) -> RateBook:
+    """Return a compiled rate book with the dated factors, events and price series of the workspace."""
+    return _with_dated(book, load_rate_book(connection))
+
+
+def _with_dated(book: RateBook, dated: RateBook) -> RateBook:
+    return replace(book, factors=dated.factors, events=dated.events, series_days=dated.series_days)
 
 
 def with_values(offers: Offers, values: Mapping[str, Decimal]) -> Offers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -17,8 +18,90 @@ from tariffs.library import tariff_text
 from tariffs.sheet import TariffFile, Version
 from tariffs.states import VersionState, version_states
 
+FIRST_DAY = date(1900, 1, 1)
 # Opened only when a tariff of a workspace is named: two files need none.
 Opener = Callable[[], Workspace]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One version of a tariff; `title` tells which."""
+
+    title: str
+    file: TariffFile
+    version: Version
+
+    def always(self, tariff_id: str) -> TariffFile:
+        """Return a file of this version alone, under a tariff's id, that holds on all days."""
+        version = self.version.model_copy(update={"valid_from": FIRST_DAY, "valid_to": None})
+        return self.file.model_copy(update={"tariff": tariff_id, "versions": (version,)})
+
+
+def sides_of_dates(workspace: Opener, tariff: str, before: date, after: date) -> tuple[Side, Side]:
+    """Return the versions of a tariff that hold on two days; drafts are taken like what is approved.
+
+    Raises:
+        TariffError: there is no such tariff, or no version of it on one of the days.
+    """
+    file = _named(workspace, tariff)
+    old, new = (_version_on(file, day) for day in (before, after))
+    return _side(file, old), _side(file, new)
+
+
+def sides_of_tariffs(workspace: Opener, before: str, after: str, day: date) -> tuple[Side, Side]:
+    """Return the versions of two tariffs that hold on a day, or the last ones; each is named as in `compare_tariffs`.
+
+    Raises:
+        TariffError: there is no such tariff, or a file cannot be used.
+    """
+    old, new = (_side_near(workspace, name, day) for name in (before, after))
+    return old, new
+
+
+def sides_of_drafts(workspace: Opener, tariff: str) -> tuple[Side, Side]:
+    """Return the first draft of a tariff after what it takes the place of; without drafts the last two versions.
+
+    Raises:
+        TariffError: there is no such tariff, or nothing comes before the draft, or it has one version.
+    """
+    file = _named(workspace, tariff)
+    states: list[VersionState] = []
+    if not _is_file(tariff):
+        with control(workspace(), purpose="tariff diff") as connection:
+            states = version_states(connection, tariffs=[tariff])
+    drafts = [one for one in states if one.state is TariffState.DRAFT]
+    decided = [one for one in states if one.state is not TariffState.DRAFT]
+    if drafts:
+        other = _before_draft(drafts[0], drafts, decided)
+        if other is None:
+            raise TariffError(
+                f"tariff `{tariff}`: expected a version before the draft from {drafts[0].valid_from}, found none",
+                hint="nobody has been billed by it; compare it with: billmill tariff compare",
+            )
+        new = drafts[0]
+        return (
+            Side(f"{other.state.value} version from {other.valid_from}", other.file, other.version),
+            Side(f"draft from {new.valid_from}", new.file, new.version),
+        )
+    if len(file.versions) < 2:
+        raise _one_version(file, tariff)
+    old, newest = file.versions[-2:]
+    return _side(file, old), _side(file, newest)
+
+
+def _side(file: TariffFile, version: Version) -> Side:
+    return Side(f"{file.tariff}, version from {version.valid_from}", file, version)
+
+
+def _side_near(workspace: Opener, name: str, day: date) -> Side:
+    file = _named(workspace, name)
+    version = _version_near(file, day)
+    return Side(f"{name}, version from {version.valid_from}", file, version)
+
+
+def _version_near(file: TariffFile, day: date) -> Version:
+    held = [version for version in file.versions if version.valid_from <= day]
+    return held[-1] if held else file.versions[0]
 
 
 def compare_tariffs(workspace: Opener, before: str, after: str) -> list[Section]:
@@ -59,11 +142,15 @@ def compare_drafts(workspace: Opener, tariff: str) -> list[Section]:
     if drafts or left_out:
         return _draft_sections(file, drafts, decided, left_out)
     if len(file.versions) < 2:
-        raise TariffError(
-            f"tariff `{file.tariff}`: expected two versions to compare, found one",
-            hint=f"name another tariff or a file: billmill tariff diff {tariff} FILE",
-        )
+        raise _one_version(file, tariff)
     return [_between(file, *file.versions[-2:])]
+
+
+def _one_version(file: TariffFile, name: str) -> TariffError:
+    return TariffError(
+        f"tariff `{file.tariff}`: expected two versions to compare, found one",
+        hint=f"name another tariff or a file: billmill tariff diff {name} FILE",
+    )
 
 
 def _draft_sections(
@@ -74,14 +161,10 @@ def _draft_sections(
         sections.append(Section("for all versions", changes))
     for draft in drafts:
         title = f"draft from {draft.valid_from}"
-        # What was decided for its day; otherwise the version before, as it will be once this file is approved.
-        same = [one for one in decided if one.valid_from == draft.valid_from]
-        earlier = [one for one in [*decided, *drafts] if one.valid_from < draft.valid_from]
-        others = same or sorted(earlier, key=lambda one: (one.valid_from, one.state is TariffState.DRAFT))
-        if not others:
+        other = _before_draft(draft, drafts, decided)
+        if other is None:
             sections.append(Section(title, (Change.of_version("added", draft.valid_from),)))
             continue
-        other = others[-1]
         changes = compare_versions((other.file, other.version), (draft.file, draft.version))
         sections.append(Section(f"{title}, beside the {other.state.value} one from {other.valid_from}", changes))
     return sections + [
@@ -91,6 +174,19 @@ def _draft_sections(
         )
         for one in left_out
     ]
+
+
+def _before_draft(
+    draft: VersionState, drafts: Sequence[VersionState], decided: Sequence[VersionState]
+) -> VersionState | None:
+    """Return what a draft takes the place of.
+
+    It is what was decided for its day; otherwise the version before, as it will be once this file is approved.
+    """
+    same = [one for one in decided if one.valid_from == draft.valid_from]
+    earlier = [one for one in [*decided, *drafts] if one.valid_from < draft.valid_from]
+    others = same or sorted(earlier, key=lambda one: (one.valid_from, one.state is TariffState.DRAFT))
+    return others[-1] if others else None
 
 
 def _between(file: TariffFile, old: Version, new: Version) -> Section:
