@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from rating_rows import channel, due, rating_input, usage_row
+from rating_rows import channel, day_row, due, rating_input, usage_row
 
 from model.rating import History, Rated
 from model.schema import arranged, polars_schema
@@ -91,3 +91,53 @@ def test_what_a_month_used_is_kept_for_the_next() -> None:
     assert kept.select("service_point_id", "quantity_id", "quantity", "unit_size").rows() == [
         ("S1", "kgal", 12 * KGAL_SIZE, KGAL_SIZE)
     ]
+
+
+def ratchet_bill(month: date, kw_before: Mapping[date, int]) -> dict[str, int]:
+    """Bill 1000 kW on peak and 900 off peak under the ratchet of APS, after months with these on-peak demands."""
+    path = Path(__file__).parent / "E14_aps_e32l_ratchet.toml"
+    book = compile_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name))
+    end, zone = month_after(month), "America/Phoenix"
+    # The second Tuesday of a month lies between the 8th and the 14th.
+    tuesday = next(month.replace(day=day) for day in range(8, 15) if month.replace(day=day).isoweekday() == 2)
+    peaks = {(tuesday, 16): 1_000_000, (tuesday, 8): 900_000}
+    days = [date.fromordinal(day) for day in range(month.toordinal(), end.toordinal())]
+    rows = [
+        day_row(1, day, lambda slot, day=day: peaks.get((day, slot), 1_000), minutes=60, tz_name=zone)  # type: ignore[misc]
+        for day in days
+    ]
+    kept = [
+        {
+            "service_point_id": "S1", "quantity_id": "kw_on", "period_start_date": first,
+            "period_end_date": month_after(first), "quantity": kw * 1000, "unit_size": 1000, "is_estimated": False,
+            "source": "bill",
+        }
+        for first, kw in kw_before.items()
+    ]  # fmt: skip
+    mine = due(month, end, tariff_id="E14_aps_e32l_ratchet", tz_name=zone, currency="USD")
+    given = rating_input(book, [mine], [channel(interval_minutes=60)], {60: rows})
+    history = arranged(History, pl.DataFrame(kept, schema=polars_schema(History), orient="row"))
+    return owed(rate(replace(given, history=history)))
+
+
+FEBRUARY_TO_DECEMBER = {date(2017, month, 1): 600 for month in range(2, 13)}
+
+
+def test_a_summer_peak_of_the_eleven_months_before_is_billed_at_80_percent() -> None:
+    # 0.80 x 1300 = 1040 kW: 100 x 17.766 + 940 x 12.053.
+    found = ratchet_bill(date(2018, 1, 1), FEBRUARY_TO_DECEMBER | {date(2017, 8, 1): 1300})
+    assert found == {"demand_off": 356_780, "demand_on": 1_310_642}
+
+
+@pytest.mark.parametrize(
+    ("month", "kw_before"),
+    [
+        (date(2018, 1, 1), FEBRUARY_TO_DECEMBER | {date(2017, 2, 1): 1300}),  # February is no summer month
+        (date(2018, 1, 1), {date(2016, 8, 1): 1300}),                         # long ago, and nothing since
+        (date(2018, 8, 1), {date(2017, month, 1): 600 for month in range(9, 13)}
+         | {date(2018, month, 1): 600 for month in range(1, 8)} | {date(2017, 8, 1): 1300}),  # twelve months before
+    ],
+)  # fmt: skip
+def test_a_peak_outside_the_ratchet_is_not_billed(month: date, kw_before: Mapping[date, int]) -> None:
+    # The month's own 1000 kW: 100 x 17.766 + 900 x 12.053.
+    assert ratchet_bill(month, kw_before)["demand_on"] == 1_262_430
