@@ -119,6 +119,10 @@ class Quantities(pa.DataFrameModel):
     )
     level: pl.Int32 = column("0 is measured, given or carried; a formula stands above what it names", ge=0)
     formula_id: str = column("Formula of the quantity; null unless kind is formula", nullable=True)
+    is_by_part: pl.Boolean = column(
+        "Where a bill is cut inside, found for each part, whose values add up; else found once for the whole bill, and "
+        "shared over the parts by days (or, when it is a power, not shared: its price is)"
+    )
     round_mode: str = column("Rounding of the quantity; null when it has none", nullable=True)
     round_step: pl.Int64 = column("Step of that rounding in smallest units", nullable=True, ge=1)
     history_of: str = column("Quantity whose earlier values it counts; null unless kind is history", nullable=True)
@@ -252,7 +256,7 @@ class Components(pa.DataFrameModel):
     tiers_round_step: pl.Int64 = column("Step of that rounding in smallest units", nullable=True, ge=1)
     package_size: pl.Int64 = column("Smallest units in a package; null unless tier_method is package", nullable=True)
     package_free: pl.Int64 = column("Smallest units without a package", nullable=True, ge=0)
-    is_peak: pl.Boolean = column("A maximum: its quantity is never shared by days, its price is")
+    is_peak: pl.Boolean = column("A power, or what does not grow with time: its quantity is not shared, its price is")
     schedule: str = column("Schedule whose seasons and periods it is priced by; empty for [windows]")
     lookup: str = column("Text attribute that chooses its prices; null when none does", nullable=True)
     when_id: str = column("Formula that says whether it applies; null when it always does", nullable=True)
@@ -306,7 +310,7 @@ class Prices(pa.DataFrameModel):
     edge_id: str = column("Formula that is the upper edge, in printed units; null when it is a number", nullable=True)
     fixed_e9: pl.Int64 = column(
         "Owed once the tier is reached, x 10^9 in major units; shared as the thresholds are (not those per day), or "
-        "else as the price is"
+        "else as the price is, or else over the parts of a bill that is cut, by days"
     )
 
     class Config:

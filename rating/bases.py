@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rating.pieces import months_e4, share_columns
-from rating.values import Known, Scopes, formula_values
+from rating.values import Known, Scopes, formula_values, marks
 
 GROUP = ["bill_id", "agreement_id", "component_id", "group_key"]
 _FROM_LAST = [
@@ -127,12 +127,23 @@ def group_values(
     wanted = asked.select("scope_no", pl.col("amount_id").alias("formula_id"))
     found, parks = formula_values(scopes, wanted, known)
     valued = asked.join(found.select("scope_no", "value"), on="scope_no", how="inner", validate="1:1")
+    valued = _marked(known, valued, scopes.members)
     number = pl.col("value").sign() * pl.min_horizontal(
         (pl.col("value").abs() + 500) // 1000, pl.lit(10**18, dtype=pl.Int128)
     )
     is_number = pl.col("kind") != "amount"
     valued = valued.with_columns(pl.when(is_number).then(number.cast(pl.Int64)).otherwise("price_e9").alias("price_e9"))
     return pl.concat([plain, valued.select(plain.columns)]), parks
+
+
+def _marked(known: Known, valued: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Return the groups with what the measured quantities of their formulas rest on, beside what their base does."""
+    behind = marks(known, valued, members).rename({"is_estimated": "of_estimates", "reads_seq": "of_reads"})
+    joined = valued.join(behind, on="scope_no", how="left", validate="1:1")
+    return joined.with_columns(
+        pl.col("is_estimated") | pl.col("of_estimates").fill_null(False),
+        pl.max_horizontal("reads_seq", "of_reads").alias("reads_seq"),
+    )
 
 
 def _members(known: Known, standing: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:

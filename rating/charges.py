@@ -110,17 +110,25 @@ def _with_period_names(placed: pl.DataFrame, known: Known) -> pl.DataFrame:
 def _found_parts(values: PieceValues, components: pl.DataFrame, known: Known) -> pl.DataFrame:
     """Return the quantities that are found by formula, in history or in a bank: 9 decimals of their printed unit."""
     free = known.book.quantities.filter(pl.col("kind") != "measured").select(
-        "version_id", "quantity_id", "unit", "unit_size"
+        "version_id", "quantity_id", "unit", "unit_size", "is_by_part"
     )
-    charges = components.filter(pl.col("kind") == "quantity").select("version_id", "component_id", "quantity_id")
+    charges = components.filter(pl.col("kind") == "quantity").select(
+        "version_id", "component_id", "quantity_id", "is_peak", "price_share"
+    )
     rows = values.scopes.join(
         charges.join(free, on=["version_id", "quantity_id"], how="inner", validate="m:1"),
         on=["version_id", "component_id"], how="inner", validate="m:1",
     ).join(
         values.quantities.rename({"name": "quantity_id"}), on=["scope_no", "quantity_id"], how="inner", validate="m:1"
     )  # fmt: skip
+    # Of the whole bill, each piece has what its days add to the share of the days before it: the parts add up.
+    whole, total = to_e9(pl.col("value")).cast(pl.Int128), wide("bill_days")
+    until = whole * (wide("days_before") + wide("piece_days")) // total
+    shared = (until - whole * wide("days_before") // total).cast(pl.Int64)
+    # Shared once: where the price of a cycle is shared, the quantity is not.
+    is_kept = pl.col("is_by_part") | pl.col("is_peak") | (pl.col("price_share") != "none")
     return rows.with_columns(
-        to_e9(pl.col("value")).alias("quantity"),
+        pl.when(is_kept).then(to_e9(pl.col("value"))).otherwise(shared).alias("quantity"),
         pl.lit(ANY).alias("tou"),
         pl.col("quantity_id").alias("determinant"),
     ).select("cal_no", *_GROUP, "version_id", "tou", "unit", "unit_size", "quantity", "is_estimated", "reads_seq",
@@ -210,19 +218,29 @@ def _with_prices(
         "season", "tou", of_text, "piece_start",
     )  # fmt: skip
     is_shared = pl.col("kind") != "amount"
-    # Tiers of part of a cycle are narrower, and owe less; those per day are as many as there are days.
-    by_tiers = (pl.col("tiers_share") != "day") & pl.col("tiers_part").is_not_null()
     priced = joined.filter(is_priced).with_columns(
         pl.col("price_e9", "fixed_e9").fill_null(0),
         pl.col("tier").fill_null(0),
         pl.when(is_shared).then("price_part").alias("share_part"),
         pl.when(is_shared).then("price_whole").alias("share_whole"),
-        pl.when(by_tiers).then("tiers_part").otherwise("price_part").alias("fixed_part"),
-        pl.when(by_tiers).then("tiers_whole").otherwise("price_whole").alias("fixed_whole"),
+        _fixed_share("part", "piece_days"),
+        _fixed_share("whole", "cal_days"),
         pl.col("piece_start").alias("period_start_date"),
         pl.col("piece_end").alias("period_end_date"),
     )
     return priced, park(unpriced, ParkReason.NO_PRICE, detail)
+
+
+def _fixed_share(end: str, days: str) -> pl.Expr:
+    """Return part or whole of the share of what a tier owes: that of the thresholds, or of the price, or of the bill.
+
+    Thresholds per day are as many as there are days, and share nothing.
+    """
+    by_tiers = (pl.col("tiers_share") != "day") & pl.col("tiers_part").is_not_null()
+    is_cut = pl.col("piece_days") != pl.col("cal_days")
+    own = pl.when(is_cut).then(pl.col(days).cast(pl.Int64))
+    share = pl.when(by_tiers).then(f"tiers_{end}").otherwise(pl.coalesce(f"price_{end}", own))
+    return share.alias(f"fixed_{end}")
 
 
 def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:

@@ -12,13 +12,12 @@ import polars as pl
 from model.codes import ParkReason
 from model.formula import FORMULA_SCALE
 from model.tariff import ANY
-from rating.determinants import worst_split
 from rating.formulas import evaluate
 from rating.parking import no_parks, park
 from rating.pieces import PIECE_KEYS, edge_of_value
 from rating.rounding import int128
-from rating.uses import component_formulas, component_quantities
-from rating.values import Known, Scopes, attribute_values, formula_values, no_amounts, quantity_values
+from rating.uses import component_formulas
+from rating.values import Known, Scopes, attribute_values, formula_values, marks, no_amounts, quantity_values
 
 PIECE_GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
 
@@ -28,7 +27,8 @@ class PieceValues:
     """Values of the pieces of charges with formulas or with quantities that are not measured.
 
     `scopes`: scope_no, cal_no, PIECE_GROUP, version_id, amount_id, times_id, scale_id, is_estimated, reads_seq,
-    split_method. `quantities`: scope_no, name, value. `formulas`: scope_no, formula_id, value.
+    split_method, days_before, piece_days, bill_days (see `_numbered_pieces`). `quantities`: scope_no, name, value.
+    `formulas`: scope_no, formula_id, value.
     """
 
     scopes: pl.DataFrame
@@ -47,22 +47,21 @@ class PieceValues:
 def piece_values(
     known: Known, components: pl.DataFrame, pieces: pl.DataFrame, piece_slices: pl.DataFrame, idle: pl.DataFrame
 ) -> PieceValues:
-    """Return the values that charges of level 1 need, each over the slices of its piece; those in `idle` need none."""
+    """Return the values that charges of level 1 need; those in `idle` need none.
+
+    A quantity whose parts add up is found over the slices of each piece, any other over the whole bill. Formulas of
+    prices, thresholds and counts ask for the quantities of the whole bill, and for the factors and days of the piece.
+    """
     formulas = component_formulas(known.book)
-    free = known.book.quantities.filter(pl.col("kind") != "measured").select("version_id", "quantity_id")
+    free = known.book.quantities.filter(pl.col("kind") != "measured").select("version_id", "quantity_id", "is_by_part")
     keys = ["version_id", "component_id"]
     level_one = components.filter(pl.col("level") == 1)
-    priced = level_one.join(free, on=["version_id", "quantity_id"], how="semi").select(*keys, "quantity_id")
+    priced = level_one.join(free, on=["version_id", "quantity_id"], how="inner", validate="m:1").select(
+        *keys, pl.col("quantity_id").alias("name"), "is_by_part"
+    )
     asking = pl.concat([priced.select(keys), formulas.join(level_one, on=keys, how="semi").select(keys)]).unique()
     roles = level_one.select(*keys, "amount_id", "times_id", "scale_id").join(asking, on=keys, how="semi")
-    frame = (
-        pieces.join(roles, on=keys, how="inner", validate="m:1")
-        .join(known.due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
-        .join(idle, on=["due_no", *keys], how="anti")
-        .sort(PIECE_GROUP)
-        .with_row_index("scope_no")
-        .with_columns(pl.col("scope_no").cast(pl.Int64), pl.col("piece_start").alias("start_date"))
-    )
+    frame = _numbered_pieces(known, pieces, roles, idle)
     members = frame.select("scope_no", "due_no", *PIECE_KEYS).join(
         piece_slices, on=PIECE_KEYS, how="inner", validate="m:m"
     )
@@ -71,38 +70,99 @@ def piece_values(
         members.select("scope_no", "due_no", "cal_no", "segment_no", "slice_no"),
         no_amounts(),
     )
-    versioned = frame.select("scope_no", *keys)
-    wanted = versioned.join(priced, on=keys, how="inner", validate="m:1").select(
-        "scope_no", pl.col("quantity_id").alias("name")
-    )
-    quantities, parks = quantity_values(scopes, wanted, known)
-    asked = versioned.join(formulas, on=keys, how="inner", validate="m:m").select("scope_no", "formula_id")
-    found, more_parks = formula_values(scopes, asked, known)
-    marked = frame.join(_marks(known, frame, members), on="scope_no", how="left", validate="1:1").with_columns(
+    versioned = frame.select("scope_no", "due_no", *keys)
+    wanted = versioned.join(priced, on=keys, how="inner", validate="m:1")
+    of_parts, parks = quantity_values(scopes, wanted.filter("is_by_part").select("scope_no", "name"), known)
+    asked = versioned.join(formulas, on=keys, how="inner", validate="m:m")
+    named = known.book.operands.filter(pl.col("kind") == "quantity").select("version_id", "formula_id", "name").unique()
+    in_formulas = asked.join(named, on=["version_id", "formula_id"], how="inner", validate="m:m")
+    whole = pl.concat([wanted.filter(~pl.col("is_by_part")).select([*versioned.columns, "name"]),
+                       in_formulas.select([*versioned.columns, "name"])])  # fmt: skip
+    of_bill, bill_parks = _bill_values(known, whole)
+    found, more_parks = formula_values(scopes, asked.select("scope_no", "formula_id").unique(), known, of_bill)
+    marked = frame.join(marks(known, frame, members), on="scope_no", how="left", validate="1:1").with_columns(
         pl.col("is_estimated").fill_null(False),
         pl.col("reads_seq").fill_null(0),
         pl.col("split_method").fill_null("none"),
     )
+    once = of_bill.join(wanted.filter(~pl.col("is_by_part")), on=["scope_no", "name"], how="semi")
+    part_names = of_parts.join(wanted.filter("is_by_part"), on=["scope_no", "name"], how="semi")
     return PieceValues(
         marked.select("scope_no", "cal_no", *PIECE_GROUP, *roles.columns[2:], "version_id", "is_estimated",
-                      "reads_seq", "split_method"),
-        quantities, found, [*parks, *more_parks],
+                      "reads_seq", "split_method", "days_before", "piece_days", "bill_days"),
+        pl.concat([part_names, once]), found, [*parks, *bill_parks, *more_parks],
     )  # fmt: skip
 
 
-def _marks(known: Known, frame: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    """Return what the measured quantities behind each scope rest on: is_estimated, reads_seq, split_method."""
-    measured = known.book.quantities.filter(pl.col("kind") == "measured").select("version_id", "quantity_id")
-    needed = component_quantities(known.book).join(measured, on=["version_id", "quantity_id"], how="semi")
-    behind = frame.select("scope_no", "version_id", "component_id").join(
-        needed, on=["version_id", "component_id"], how="inner", validate="m:m"
+def _numbered_pieces(known: Known, pieces: pl.DataFrame, roles: pl.DataFrame, idle: pl.DataFrame) -> pl.DataFrame:
+    """Return the pieces that ask for values, with `scope_no`, and where they lie in the days of their bill.
+
+    `days_before`: days of the charge's earlier pieces of `bill_days`, all that the agreement is billed for.
+    """
+    keys = ["version_id", "component_id"]
+    charge = ["bill_id", "agreement_id", "component_id"]
+    return (
+        pieces.join(roles, on=keys, how="inner", validate="m:1")
+        .join(known.due.select("due_no", "cal_no", "bill_id", "agreement_id"), on="cal_no", how="inner", validate="m:m")
+        .join(idle, on=["due_no", *keys], how="anti")
+        .join(bill_days(known), on=["bill_id", "agreement_id"], how="left", validate="m:1")
+        .sort(*charge, "piece_start", "due_no", "segment_no")
+        .with_columns((pl.col("piece_days").cum_sum() - pl.col("piece_days")).over(charge).alias("days_before"))
+        .sort(PIECE_GROUP)
+        .with_row_index("scope_no")
+        .with_columns(pl.col("scope_no").cast(pl.Int64), pl.col("piece_start").alias("start_date"))
     )
-    rows = (
-        members.select("scope_no", "due_no", "segment_no", "slice_no")
-        .join(behind.select("scope_no", "quantity_id"), on="scope_no", how="inner", validate="m:m")
-        .join(known.determinants, on=["due_no", "segment_no", "slice_no", "quantity_id"], how="inner", validate="m:m")
+
+
+def bill_days(known: Known) -> pl.DataFrame:
+    """Return the days that each agreement of a bill is billed for: bill_id, agreement_id, bill_days."""
+    days = known.calendar.segments.group_by("cal_no").agg(pl.col("days").sum().alias("bill_days"))
+    return (
+        known.due.select("cal_no", "bill_id", "agreement_id")
+        .join(days, on="cal_no", how="inner", validate="m:1")
+        .group_by("bill_id", "agreement_id")
+        .agg(pl.col("bill_days").sum())
     )
-    return rows.group_by("scope_no").agg(pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split())
+
+
+def _bill_values(known: Known, wanted: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return values of quantities over the whole bill, for pieces: scope_no (of the piece), name, value.
+
+    `wanted`: scope_no, due_no, version_id, name.
+    """
+    scopes = bill_scopes(known, wanted.select("due_no", "version_id").unique())
+    numbers = scopes.frame.select(pl.col("scope_no").alias("bill_no"), "due_no", "version_id")
+    asked = wanted.unique(["scope_no", "name"]).join(numbers, on=["due_no", "version_id"], how="inner", validate="m:1")
+    values, parks = quantity_values(scopes, asked.select(pl.col("bill_no").alias("scope_no"), "name").unique(), known)
+    placed = asked.join(values.rename({"scope_no": "bill_no"}), on=["bill_no", "name"], how="inner", validate="m:1")
+    return placed.select("scope_no", "name", "value"), parks
+
+
+def bill_scopes(known: Known, asked: pl.DataFrame) -> Scopes:
+    """Return a scope for each due agreement and version of `asked` (due_no, version_id), over all days of its bill.
+
+    It has the attributes of that due period, and the slices of every period of the agreement on the bill.
+    """
+    segments = known.calendar.segments.select("cal_no", "version_id", "cycle_days").unique(["cal_no", "version_id"])
+    owners = known.due.select("due_no", "cal_no", "bill_id", "agreement_id", "start_date")
+    frame = (
+        owners.join(segments, on="cal_no", how="inner", validate="m:m")
+        .join(asked, on=["due_no", "version_id"], how="semi")
+        .sort("due_no", "version_id")
+        .with_row_index("scope_no")
+        .with_columns(pl.col("scope_no").cast(pl.Int64))
+    )
+    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no")
+    members = (
+        frame.select("scope_no", "bill_id", "agreement_id")
+        .join(owners.drop("start_date"), on=["bill_id", "agreement_id"], how="inner", validate="m:m")
+        .join(slices, on="cal_no", how="inner", validate="m:m")
+        .select("scope_no", "due_no", "cal_no", "segment_no", "slice_no")
+    )
+    first = members.join(owners.select("due_no", "start_date"), on="due_no", how="left", validate="m:1")
+    starts = first.group_by("scope_no").agg(pl.col("start_date").min())
+    dated = frame.drop("start_date").join(starts, on="scope_no", how="left", validate="1:1")
+    return Scopes(dated.select("scope_no", "due_no", "version_id", "start_date", "cycle_days"), members, no_amounts())
 
 
 def with_texts(parts: pl.DataFrame, components: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -177,26 +237,18 @@ def _price_e9(value: pl.Expr) -> pl.Expr:
 def conditions(known: Known, components: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Return which conditional components do not apply (due_no, version_id, component_id), and the parks.
 
-    A condition is asked of the whole period of the agreement, under each of its versions.
+    A condition is asked of the whole bill of the agreement, under each of its versions.
     """
     asked = components.filter(pl.col("when_id").is_not_null()).select("version_id", "component_id", "when_id")
     nothing = pl.DataFrame(schema={"due_no": pl.Int64, "version_id": pl.String, "component_id": pl.String})
     if asked.is_empty():
         return nothing, []
-    segments = known.calendar.segments.select("cal_no", "version_id", "segment_no", "cycle_days")
-    held = known.due.select("due_no", "cal_no", "start_date").join(segments, on="cal_no", how="inner", validate="m:m")
-    frame = (
-        held.join(asked.select("version_id").unique(), on="version_id", how="semi")
-        .group_by("due_no", "cal_no", "version_id", "start_date")
-        .agg(pl.col("cycle_days").first())
-        .sort("due_no", "version_id")
-        .with_row_index("scope_no")
-        .with_columns(pl.col("scope_no").cast(pl.Int64))
+    segments = known.calendar.segments.select("cal_no", "version_id").unique()
+    held = known.due.select("due_no", "cal_no").join(segments, on="cal_no", how="inner", validate="m:m")
+    scopes = bill_scopes(known, held.join(asked.select("version_id").unique(), on="version_id", how="semi"))
+    wanted = scopes.frame.select("scope_no", "due_no", "version_id").join(
+        asked, on="version_id", how="inner", validate="m:m"
     )
-    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no")
-    members = frame.select("scope_no", "due_no", "cal_no").join(slices, on="cal_no", how="inner", validate="m:m")
-    wanted = frame.select("scope_no", "due_no", "version_id").join(asked, on="version_id", how="inner", validate="m:m")
-    scopes = Scopes(frame.drop("cal_no"), members, no_amounts())
     found, parks = formula_values(scopes, wanted.select("scope_no", pl.col("when_id").alias("formula_id")), known)
     judged = wanted.join(
         found, left_on=["scope_no", "when_id"], right_on=["scope_no", "formula_id"], how="inner", validate="m:1"

@@ -20,11 +20,12 @@ from model.rating import DueAttributes
 from model.tariff import RateBook
 from rating.aggregates import aggregate
 from rating.calendar import Calendar
+from rating.determinants import worst_split
 from rating.formulas import evaluate
 from rating.parking import no_parks, park
 from rating.pieces import months_e4
 from rating.rounding import int128, rounded_to_step, wide
-from rating.uses import reached_quantities
+from rating.uses import component_quantities, reached_quantities
 
 # What a scope must say of its dates; each is a name in formulas.
 CALENDAR_VALUES = ("days", "cycle_days", "normal_days", "months", "month", "year_days")
@@ -97,16 +98,44 @@ def quantity_values(scopes: Scopes, wanted: pl.DataFrame, known: Known) -> tuple
     return values, parks
 
 
-def formula_values(scopes: Scopes, wanted: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Return the values of formulas (scope_no, formula_id, value), and the parks. `wanted`: scope_no, formula_id."""
+def formula_values(
+    scopes: Scopes, wanted: pl.DataFrame, known: Known, given: pl.DataFrame | None = None
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return the values of formulas (scope_no, formula_id, value), and the parks. `wanted`: scope_no, formula_id.
+
+    `given`: values of the quantities that they name, when these are not those of the scope (scope_no, name, value).
+    """
     asked = wanted.select("scope_no", "formula_id").unique().join(
         scopes.frame.select("scope_no", "due_no", "version_id"), on="scope_no", how="inner", validate="m:1"
     )  # fmt: skip
-    named = known.book.operands.filter(pl.col("kind") == "quantity").select("version_id", "formula_id", "name").unique()
-    quantities = asked.join(named, on=["version_id", "formula_id"], how="inner", validate="m:m")
-    values, parks = quantity_values(scopes, quantities, known)
+    values, parks = (given, list[pl.DataFrame]()) if given is not None else _named_quantities(scopes, asked, known)
     found, undefined = _evaluated(scopes, asked.with_columns(pl.col("formula_id").alias("name")), values, known)
     return found.select("scope_no", "formula_id", "value"), [*parks, *undefined]
+
+
+def _named_quantities(scopes: Scopes, asked: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    named = known.book.operands.filter(pl.col("kind") == "quantity").select("version_id", "formula_id", "name").unique()
+    return quantity_values(
+        scopes, asked.join(named, on=["version_id", "formula_id"], how="inner", validate="m:m"), known
+    )
+
+
+def marks(known: Known, frame: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Return what the measured quantities behind charges rest on: scope_no, is_estimated, reads_seq, split_method.
+
+    `frame`: scope_no, version_id, component_id. `members`: scope_no, due_no, segment_no, slice_no.
+    """
+    measured = known.book.quantities.filter(pl.col("kind") == "measured").select("version_id", "quantity_id")
+    needed = component_quantities(known.book).join(measured, on=["version_id", "quantity_id"], how="semi")
+    behind = frame.select("scope_no", "version_id", "component_id").join(
+        needed, on=["version_id", "component_id"], how="inner", validate="m:m"
+    )
+    rows = (
+        members.select("scope_no", "due_no", "segment_no", "slice_no")
+        .join(behind.select("scope_no", "quantity_id"), on="scope_no", how="inner", validate="m:m")
+        .join(known.determinants, on=["due_no", "segment_no", "slice_no", "quantity_id"], how="inner", validate="m:m")
+    )
+    return rows.group_by("scope_no").agg(pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split())
 
 
 def _measured(scopes: Scopes, needed: pl.DataFrame, known: Known) -> pl.DataFrame:

@@ -18,7 +18,8 @@ def resolve_bases(version: Version, path: KeyPath) -> tuple[Bases, list[Problem]
     tagged: dict[str, list[str]] = {}
     for name, charge in version.charges.items():
         for tag in charge.tags:
-            tagged.setdefault(tag, []).append(name)
+            # A tag gathers what is part of the bill; a charge for information is counted where it is named itself.
+            tagged.setdefault(tag, []).extend([] if charge.memo or charge.included else [name])
     bases: Bases = {}
     for name, charge in version.charges.items():
         if charge.kind not in {"percent", "minimum", "maximum"}:
@@ -48,9 +49,10 @@ def needs_of(file: TariffFile, version: Version, bases: Bases) -> Bases:
 def charge_levels(charges: dict[str, Charge], bases: Bases) -> dict[str, int]:
     """Return the level of each charge: 1 for what counts no other charge, else one above the highest it counts.
 
+    An amount by formula is found once for the whole bill, as what counts other charges is: it stands at 2 at least.
     Charges that count each other in a circle, and what counts them, have no level and are left out.
     """
-    levels = {name: 1 for name in charges if name not in bases}
+    levels = {name: 2 if charge.kind == "amount" else 1 for name, charge in charges.items() if name not in bases}
     waiting = [name for name in charges if name in bases]
     while ready := [name for name in waiting if all(base in levels for base in bases[name])]:
         for name in ready:

@@ -9,11 +9,12 @@ from model.codes import Commodity
 from model.money import CURRENCY_EXPONENT
 from model.tariff import ANY
 from tariffs.bases import Bases, charge_levels
-from tariffs.check_charges import is_peak, priced_by, printed_size, schedule_of, texts_of
+from tariffs.check_charges import priced_by, printed_size, schedule_of, texts_of
 from tariffs.check_examples import ROUNDING
 from tariffs.names import scale_formula, times_formula
+from tariffs.natures import formula_nature, quantity_nature
 from tariffs.prices import PriceCell, price_e9, read_prices
-from tariffs.sheet import NORMAL_SHARE, Charge, Quantity, Rounding, ShareRule, TariffFile, Version
+from tariffs.sheet import NORMAL_SHARE, Charge, Rounding, ShareRule, TariffFile, Version
 
 # Ledger accounts credited unless a charge names its own. Source: FERC Uniform System of Accounts, 18 CFR 101 (440
 # residential sales, 241 tax collections payable) and 18 CFR 201 (480 residential sales of gas). 460 for water and
@@ -45,7 +46,9 @@ def _component_row(file: TariffFile, name: str, charge: Charge) -> Row:
     quantity = file.quantities[quantity_id] if quantity_id is not None else None
     unit_size = printed_size(quantity) if quantity is not None else 1
     rounding = charge.rounding or file.rounding.line
-    price_share, tiers_share = _price_share(charge, quantity, file), _tiers_share(charge, quantity, file)
+    of_power = _is_power(file, quantity_id)
+    price_share = _price_share(charge, file, of_power=of_power)
+    tiers_share = _tiers_share(charge, file, of_power=of_power)
     tier_round = charge.round_tiers
     return {
         "component_id": name,
@@ -65,7 +68,7 @@ def _component_row(file: TariffFile, name: str, charge: Charge) -> Row:
         "tiers_round_step": int(tier_round.step * unit_size) if tier_round is not None else None,
         "package_size": int(charge.package * unit_size) if charge.package is not None else None,
         "package_free": int((charge.free or 0) * unit_size) if charge.package is not None else None,
-        "is_peak": is_peak(quantity),
+        "is_peak": _is_power(file, quantity_id),
         "schedule": schedule_of(charge, file),
         "lookup": charge.lookup,
         "when_id": charge.when,
@@ -102,7 +105,12 @@ def _tier_method(charge: Charge) -> str:
     return "volume" if charge.curve == "volume" else charge.tier_method or "graduated"
 
 
-def _price_share(charge: Charge, quantity: Quantity | None, file: TariffFile) -> ShareRule:
+def _is_power(file: TariffFile, quantity_id: str | None) -> bool:
+    """Return whether a quantity does not grow with time, so that each part of a bill has the whole of it."""
+    return quantity_id is not None and not quantity_nature(file, quantity_id).is_extensive
+
+
+def _price_share(charge: Charge, file: TariffFile, *, of_power: bool) -> ShareRule:
     """Return how a price is shared: prices of a cycle, a month, a year, of a maximum, and floors."""
     if charge.prorate is not None:
         return _stated(charge.prorate, file)
@@ -112,17 +120,23 @@ def _price_share(charge: Charge, quantity: Quantity | None, file: TariffFile) ->
         return ShareRule("months", 10**4)
     if charge.per == "year":
         return ShareRule("days", 365 * 10**4)
-    return _CYCLE if charge.per == "cycle" or is_peak(quantity) else _NONE
+    return _CYCLE if charge.per == "cycle" or of_power else _NONE
 
 
-def _tiers_share(charge: Charge, quantity: Quantity | None, file: TariffFile) -> ShareRule:
-    """Return how thresholds are shared: those per cycle by days, those per day count each day."""
+def _tiers_share(charge: Charge, file: TariffFile, *, of_power: bool) -> ShareRule:
+    """Return how thresholds are shared: those per cycle by days, those per day count each day; of a power, not at all.
+
+    Thresholds times a power or a count (hours of use, dwellings) are for a cycle; times days, for these.
+    """
     if charge.prorate_tiers is not None:
         return _stated(charge.prorate_tiers, file)
-    per = charge.tiers_per or ()
+    per, scale = charge.tiers_per or (), scale_formula(charge)
+    if of_power or "none" in per:
+        return _NONE
     if "day" in per:
         return _DAY
-    return _CYCLE if "cycle" in per and not is_peak(quantity) else _NONE
+    is_timed = scale is not None and formula_nature(file, scale).is_extensive
+    return _CYCLE if per and not is_timed else _NONE
 
 
 def _stated(rule: ShareRule, file: TariffFile) -> ShareRule:

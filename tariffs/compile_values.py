@@ -13,6 +13,7 @@ from tariffs.bases import Bases, charge_levels
 from tariffs.check_charges import FREE_UNIT_SIZE, printed_size
 from tariffs.formula import parse_formula
 from tariffs.names import formula_places, needed_quantities, operand_kind, quantity_levels
+from tariffs.natures import quantity_nature
 from tariffs.prices import price_e9
 from tariffs.sheet import Quantity, TariffFile, Version
 
@@ -59,6 +60,8 @@ def _quantity_row(file: TariffFile, name: str, quantity: Quantity) -> Row:
         "unit": quantity.unit,
         "unit_size": PRINTED_UNITS[quantity.unit][1] if quantity.kind == "measured" else FREE_UNIT_SIZE,
         "formula_id": quantity.formula,
+        "is_by_part": quantity.kind == "measured"
+        or (quantity.kind == "formula" and quantity_nature(file, name).is_linear),
         "round_mode": rule.mode.value if rule is not None else None,
         "round_step": int(rule.step * printed_size(quantity)) if rule is not None else None,
         "history_of": quantity.history,
@@ -72,9 +75,10 @@ def _quantity_row(file: TariffFile, name: str, quantity: Quantity) -> Row:
 
 def _bank_quantity(name: str, file: TariffFile) -> Row:
     bank = file.banks[name]
-    carried = Quantity(unit=bank.unit, formula=bank.closing)
+    carried = Quantity(unit=bank.unit, history=name, agg="last")
     return _quantity_row(file, name, carried) | {
-        "kind": "bank", "formula_id": None, "if_missing_e12": e12(bank.opening), "level": 0,
+        "kind": "bank", "is_by_part": False, "history_of": None, "history_agg": None, "level": 0,
+        "if_missing_e12": e12(bank.opening),
     }  # fmt: skip
 
 

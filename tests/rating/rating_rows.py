@@ -45,7 +45,8 @@ def quantity(quantity_id: str = "kwh", version_id: str = "t@1", **given: Any) ->
         "tou": "", "is_optional": False, "is_less_optional": False, "split_factor": None,
         "split_by": None, "series_id": None, "price_floor_e9": None,
         "price_cap_e9": None, "price_factor_e9": 10**9, "price_adder_e9": 0, "unit": "kWh", "unit_size": 1000,
-        "schedule": "", "level": 0, "formula_id": None, "round_mode": None, "round_step": None, "history_of": None,
+        "schedule": "", "level": 0, "formula_id": None, "is_by_part": True, "round_mode": None,
+        "round_step": None, "history_of": None,
         "history_agg": None, "history_months": None, "history_back": None, "known_from": None, "if_missing_e12": None,
     } | given  # fmt: skip
 

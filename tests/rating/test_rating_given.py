@@ -25,8 +25,8 @@ from rating_rows import (
     windows,
 )
 
-from model.rating import DueAgreements, Rated
-from model.schema import arranged, polars_schema
+from model.rating import DueAgreements, DueAttributes, Rated
+from model.schema import arranged, empty, polars_schema
 from model.tariff import RateBook
 from rating.aggregates import aggregate
 from rating.calendar import lay_out
@@ -164,7 +164,8 @@ def test_given_powers_hold_in_every_slice_and_given_costs_are_shared_by_days() -
         tou_windows=windows(seasons=["dry", "wet"]),
         event_windows=[{"version_id": "t@1", "tou": "critical", "event_series": "op", "position": 1}],
     )
-    dues = number_due(arranged(DueAgreements, pl.DataFrame([due()], schema=polars_schema(DueAgreements), orient="row")))
+    one = arranged(DueAgreements, pl.DataFrame([due()], schema=polars_schema(DueAgreements), orient="row"))
+    dues = number_due(one, empty(DueAttributes), rate_book)
     calendar, _ = lay_out(cut_segments(calendars(dues), rate_book.versions), rate_book)
     rows = [("A1-1", "top", "", 5_000), ("A1-1", "mean", "", 3_001), ("A1-1", "cost", "", 900)]
     frame = pl.DataFrame(rows, schema=polars_schema(GivenQuantities), orient="row")
