@@ -1,4 +1,4 @@
-"""The slow twin of rating: plain Python, one agreement at a time, fractions, no frames beyond reading the input.
+"""The slow twin of rating: plain Python, one agreement at a time, whole numbers, no frames beyond reading the input.
 
 It shares no code with `rating`; the tables of `model` are all that both know. Written from the rules, not from the
 columns, so that a mistake in one is not a mistake in the other.
@@ -7,538 +7,279 @@ columns, so that a mistake in one is not a mistake in the other.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_DOWN, Decimal, localcontext
-from fractions import Fraction
-from functools import cache
-from zoneinfo import ZoneInfo
 
-from model.codes import ParkReason
+import polars as pl
+from twin_bases import amounts_of, over_bases
+from twin_book import Book, ParkedError, grouped
+from twin_charges import Charges, to_e9
+from twin_formulas import SCALE, half_away
+from twin_reads import Given, Reads
+from twin_values import Place, Scope, counted_size
+
 from model.rating import RatingInput
-from model.units import demand_factor
-
-REASONS = [reason.value for reason in ParkReason]
-METHODS = ["none", "interval", "register", "days"]
-ONE_DAY = timedelta(days=1)
 
 
-def reads_on(channel, day):
-    """Return True when the channel is read on a day."""
-    return (channel["from_date"] or day) <= day and (channel["to_date"] is None or day < channel["to_date"])
+class State:
+    """One due agreement: its attributes, slices, what was measured and carried, and which charges do not apply."""
 
+    def __init__(self, book, due, attributes):
+        self.book, self.due, self.stated = book, due, attributes
+        self.cycle_days = (due["cycle_end_date"] - due["cycle_start_date"]).days
+        self.carried, self.idle, self.idle_key, self.places = {}, set(), (), []
 
-class ParkedError(Exception):
-    def __init__(self, reasons):
-        super().__init__(reasons)
-        self.reason = min(reasons, key=REASONS.index)
+    def attribute(self, version_id, name):
+        """Return number and text: what the contract says, or else the version's default."""
+        number, text = self.stated.get(name, (None, None))
+        for row in self.book.attributes[version_id,]:
+            if row["name"] == name and row["is_text"]:
+                return None, row["default_text"] if text is None else text
+            if row["name"] == name:
+                default = None if row["default_e12"] is None else int(row["default_e12"])
+                return default if number is None else number, None
+        return None, None
 
+    def texts(self):
+        found = {}
+        for version in self.book.of_tariff[self.due["tariff_id"],]:
+            for row in self.book.attributes[version["version_id"],]:
+                text = self.attribute(version["version_id"], row["name"])[1]
+                if text is not None:
+                    found[version["version_id"], row["name"]] = text
+        return found
 
-@cache
-def clock_minutes(tz_name, day, minutes):
-    zone = ZoneInfo(tz_name)
-    start = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    following = day + ONE_DAY
-    end = datetime(following.year, following.month, following.day, tzinfo=zone).astimezone(UTC)
-    clocks = []
-    while start < end:
-        local = start.astimezone(zone)
-        clocks.append(local.hour * 60 + local.minute)
-        start += timedelta(minutes=minutes)
-    return clocks
-
-
-def days_between(start, end):
-    return [start + timedelta(days=number) for number in range((end - start).days)]
-
-
-def grouped(rows, *names):
-    groups = defaultdict(list)
-    for row in rows:
-        groups[tuple(row[name] for name in names)].append(row)
-    return groups
-
-
-class Book:
-    """The rate book as dictionaries."""
-
-    def __init__(self, book):
-        rows = {name: frame.to_dicts() for name, frame in book.frames().items()}
-        self.versions = {row["version_id"]: row for row in rows["versions"]}
-        self.of_tariff = grouped(sorted(rows["versions"], key=lambda row: row["valid_from"]), "tariff_id")
-        self.quantities = grouped(rows["quantities"], "version_id")
-        self.components = grouped(sorted(rows["components"], key=lambda row: row["position"]), "version_id")
-        self.prices = grouped(sorted(rows["prices"], key=lambda row: row["tier"]), "version_id", "component_id")
-        self.bases = grouped(rows["bases"], "version_id", "component_id")
-        self.counted_by = grouped(rows["bases"], "version_id", "base_component_id")
-        self.season = {(r["version_id"], r["month"], r["day_of_month"]): r["season"] for r in rows["season_days"]}
-        self.windows = grouped(rows["tou_windows"], "version_id", "season", "day_class")
-        self.window_names = grouped(rows["tou_windows"], "version_id", "season")
-        self.has_periods = {row["version_id"] for row in rows["tou_windows"] if row["tou"]}
-        self.holidays = {(row["version_id"], row["day"]) for row in rows["holidays"]}
-        self.factors = grouped(rows["factors"], "factor_id")
-        self.slot_cache = {}
-
-    def version_on(self, tariff_id, day):
-        versions = self.of_tariff[tariff_id,]
-        for place, version in enumerate(versions):
-            ends = version["valid_to"]
-            if ends is None and place + 1 < len(versions):
-                ends = versions[place + 1]["valid_from"]
-            if version["valid_from"] <= day and (ends is None or day < ends):
-                return version["version_id"]
-        return None
-
-    def factor_on(self, factor_id, day):
-        rows = [row for row in self.factors[factor_id,] if row["valid_from"] <= day]
-        if not rows:
-            return None
-        last = max(rows, key=lambda row: row["valid_from"])
-        return last["value_e9"] if last["valid_to"] is None or day < last["valid_to"] else None
-
-    def component(self, version_id, component_id):
-        return next(row for row in self.components[version_id,] if row["component_id"] == component_id)
-
-    def used_factors(self, version_id):
-        return sorted(
-            {
-                price["factor_id"]
-                for component in self.components[version_id,]
-                for price in self.prices[version_id, component["component_id"]]
-                if price["factor_id"]
-            }
-        )
-
-    def slot_periods(self, version_id, season, day_class, tz_name, day, minutes):
-        clock = tuple(clock_minutes(tz_name, day, minutes))
-        key = (version_id, season, day_class, clock)
-        if key not in self.slot_cache:
-            windows = self.windows[version_id, season, day_class]
-            self.slot_cache[key] = defaultdict(list)
-            for slot, minute in enumerate(clock):
-                (tou,) = [row["tou"] for row in windows if row["from_minute"] <= minute < row["to_minute"]]
-                self.slot_cache[key][tou].append(slot)
-        return self.slot_cache[key]
-
-    def group_key(self, version_id, component_id):
-        row = self.component(version_id, component_id)
-        names = ("kind", "price_share", "round_mode", "round_step_minor", "category", "tax_code", "gl_account")
-        above = sorted(
-            repr(self.group_key(version_id, base["component_id"])) for base in self.counted_by[version_id, component_id]
-        )
-        price = self.prices[version_id, component_id][0]["price_e9"]
-        return (component_id, price, *(row[name] for name in names), *above)
-
-
-def round_amount(amount, mode, step):
-    """Round a Fraction to a multiple of `step`, symmetric in sign."""
-    size = abs(amount) / step
-    whole, rest = size.numerator // size.denominator, size - size.numerator // size.denominator
-    half = Fraction(1, 2)
-    up = {
-        "half_up": rest >= half,
-        "half_even": rest > half or (rest == half and whole % 2 == 1),
-        "up": rest > 0,
-        "down": False,
-    }[mode]
-    return (1 if amount >= 0 else -1) * (whole + up) * step
-
-
-def cut_decimal(amount):
-    """Return a Fraction cut toward zero at 15 decimals."""
-    with localcontext() as context:
-        context.prec = 60
-        whole = abs(amount.numerator) * 10**15 // amount.denominator
-        sign = -1 if amount < 0 else 1
-        return (Decimal(sign * whole).scaleb(-15)).quantize(Decimal("1e-15"), ROUND_DOWN)
-
-
-def half_up(value):
-    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+    def places_by_version(self):
+        groups = defaultdict(list)
+        for place in self.places:
+            groups[place.one.version_id].append(place)
+        return groups
 
 
 class Twin:
-    def __init__(self, given):
+    """Rates an input slowly; with `quantities` as `rate_given` does."""
+
+    def __init__(self, given, quantities=None):
         self.book = Book(given.book)
         self.due = sorted(
             given.due.to_dicts(), key=lambda row: (row["bill_id"], row["agreement_id"], row["start_date"])
         )
-        self.channels = grouped(sorted(given.channels.to_dicts(), key=lambda row: row["channel_no"]), "agreement_id")
-        self.usage = grouped(sorted(given.usage.to_dicts(), key=lambda row: row["from_date"]), "channel_no")
-        self.days = {}
-        for minutes, frame in given.days.items():
-            slots = [name for name in frame.columns if name[0] == "v" and name[1:].isdigit()]
-            keys = frame.select("channel_no", "day", "n", "worst", "seq")
-            for key, values in zip(keys.iter_rows(), frame.select(slots).iter_rows(), strict=True):
-                self.days[minutes, key[0], key[1]] = (key[2], key[3], key[4], values)
+        self.reads = Reads(given, self.book) if quantities is None else Given(quantities, self.book)
+        self.attributes = defaultdict(dict)
+        numbers = given.attributes.with_columns(pl.col("number").to_physical().cast(pl.Int128)).to_dicts()
+        for row in numbers:
+            self.attributes[row["agreement_id"], row["start_date"]][row["name"]] = (row["number"], row["text"])
+        self.history = grouped(given.history.to_dicts(), "service_point_id", "quantity_id")
+        self.banks = {(row["agreement_id"], row["bank_id"]): row["balance"] for row in given.banks.to_dicts()}
 
     def rate(self):
-        """Return all lines, and the reason of every parked (agreement_id, start_date)."""
-        parked, first_level = {}, {}
+        """Return lines, parked (agreement_id, start_date) -> stage and reasons, history and banks."""
+        parked, states = {}, {}
         for due in self.due:
             key = (due["agreement_id"], due["start_date"])
+            stage, state = "segments", State(self.book, due, self.attributes[key])
             try:
-                first_level[key] = self.rate_due(due)
+                slices = self.book.layout(due, state.texts())
+                stage = "determinants"
+                self.measure(state, slices)
+                stage = "conditions"
+                self.judge(state)
+                stage = "charges"
+                states[key] = (state, Charges(self.book, state).lines())
             except ParkedError as found:
-                parked[key] = found.reason
+                parked[key] = (stage, found.reasons)
+        lines, banks = self.add_over_bases(states, parked)
         blocked = {due["bill_id"] for due in self.due if (due["agreement_id"], due["start_date"]) in parked}
         for due in self.due:
-            key = (due["agreement_id"], due["start_date"])
-            if due["bill_id"] in blocked and key not in parked:
-                parked[key] = "sibling_parked"
-        lines = []
-        for (bill_id, _), dues in grouped(self.due, "bill_id", "agreement_id").items():
-            if bill_id in blocked:
-                continue
-            found = [line for due in dues for line in first_level[due["agreement_id"], due["start_date"]]]
-            lines += self.add_over_bases(dues, found)
-        return lines, parked
+            if due["bill_id"] in blocked:
+                parked.setdefault((due["agreement_id"], due["start_date"]), ("bills", {"sibling_parked"}))
+        billed = {due["agreement_id"] for due in self.due if due["bill_id"] not in blocked}
+        history = self.kept_history([state for key, (state, _) in states.items() if key[0] in billed])
+        kept = {key: value for key, value in banks.items() if key[0] in billed}
+        return [line for line in lines if line["bill_id"] not in blocked], parked, history, kept
 
-    def rate_due(self, due):
-        days = self.days_of(due)
-        determinants = self.determinants(due, days)
-        return self.charges(due, days, determinants)
-
-    def days_of(self, due):
-        """Each day of the due period: version, season, kind of day, values of the version's factors."""
-        book, reasons, days = self.book, set(), []
-        for day in days_between(due["start_date"], due["end_date"]):
-            version_id = book.version_on(due["tariff_id"], day)
-            if version_id is None:
-                reasons.add("no_tariff_version")
-                continue
-            if book.versions[version_id]["currency"] != due["currency"]:
-                reasons.add("currency_mismatch")
-            factors = {name: book.factor_on(name, day) for name in book.used_factors(version_id)}
-            if None in factors.values():
-                reasons.add("no_factor")
-            is_holiday = (version_id, day) in book.holidays
-            days.append(
-                {
-                    "day": day,
-                    "version_id": version_id,
-                    "season": book.season[version_id, day.month, day.day],
-                    "day_class": 8 if is_holiday else day.isoweekday(),
-                    "factors": factors,
-                }
-            )
-        if reasons:
-            raise ParkedError(reasons)
-        slice_no = 0
-        for place, day in enumerate(days):
-            before = days[place - 1] if place else None
-            if before is None or any(before[name] != day[name] for name in ("version_id", "season", "factors")):
-                slice_no += 1
-            day["slice_no"] = slice_no
-        return days
-
-    def determinants(self, due, days):
-        """(slice_no, quantity_id, tou) -> quantity, estimated, seq, method."""
-        reasons, found = set(), {}
-        for (slice_no,), slice_days in grouped(days, "slice_no").items():
-            version_id, season = slice_days[0]["version_id"], slice_days[0]["season"]
+    def measure(self, state, slices):
+        measured = self.reads.determinants(state.due, slices)
+        state.places = [Place(state, one, found) for one, found in zip(slices, measured, strict=True)]
+        for version_id in {one.version_id for one in slices}:
             for quantity in self.book.quantities[version_id,]:
-                parts = self.quantity(due, quantity, slice_days, reasons)
-                if not parts:
-                    names = {row["tou"] for row in self.book.window_names[version_id, season]}
-                    parts = {quantity["tou"] or min(names): (0, False, 0, "none")}
-                for tou, part in parts.items():
-                    found[slice_no, quantity["quantity_id"], tou] = part
-        if reasons:
-            raise ParkedError(reasons)
-        return found
+                value = self.carried(state.due, quantity)
+                if value is not None:
+                    state.carried[version_id, quantity["quantity_id"]] = value
+            if isinstance(self.reads, Given):
+                given = self.reads.carried(state.due, version_id)
+                state.carried |= {(version_id, name): value for name, value in given.items()}
 
-    def quantity(self, due, quantity, days, reasons):  # noqa: PLR0912
-        channels = [row for row in self.channels[due["agreement_id"],] if row["measure"] == quantity["measure"]]
-        if not channels and not quantity["is_optional"]:
-            reasons.add("no_channel")
-        version_id = days[0]["version_id"]
-        is_max = quantity["agg"] == "max"
-        by_tou = any(
-            row["by_tou"] and row["quantity_id"] == quantity["quantity_id"] for row in self.book.components[version_id,]
-        )
-        if is_max and len({row["interval_minutes"] for row in channels} - {0}) > 1:
-            reasons.add("no_channel")
-        sums, slots, estimated, seq, methods = defaultdict(int), defaultdict(lambda: defaultdict(int)), False, 0, set()
-        for channel in channels:
-            minutes = channel["interval_minutes"]
-            if minutes == 0:
-                if is_max or quantity["tou"] or (by_tou and version_id in self.book.has_periods):
-                    reasons.add("no_channel")
-                    continue
-                use, is_estimated, last_seq, method = self.register(channel, days, reasons)
-                sums[""] += use
-                estimated, seq = estimated or is_estimated, max(seq, last_seq)
-                methods.add(method)
-                continue
-            read = [day for day in days if reads_on(channel, day["day"])]
-            methods |= {"interval"} if read else set()
-            for day in read:
-                row = self.days.get((minutes, channel["channel_no"], day["day"]))
-                periods = self.book.slot_periods(
-                    version_id, day["season"], day["day_class"], due["tz_name"], day["day"], minutes
-                )
-                count = sum(len(places) for places in periods.values())
-                if row is None or row[0] != count or row[1] == 8 or None in row[3][:count]:
-                    reasons.add("intervals_missing")
-                    continue
-                estimated, seq = estimated or row[1] >= 2, max(seq, row[2])
-                for tou, places in periods.items():
-                    if is_max:
-                        for place in places:
-                            slots[tou][minutes, day["day"], place] += row[3][place]
-                    else:
-                        sums[tou] += sum(row[3][place] for place in places)
-        if channels and not quantity["is_optional"]:
-            for day in days:
-                if not any(channel["interval_minutes"] == 0 or reads_on(channel, day["day"]) for channel in channels):
-                    reasons.add("intervals_missing")
-        if is_max:
-            sums = {
-                tou: max(value * demand_factor(key[0]) for key, value in values.items())
-                for tou, values in slots.items()
-            }
-        method = max(methods, key=METHODS.index) if methods else "none"
-        wanted = {tou: value for tou, value in sums.items() if quantity["tou"] in ("", tou)}
-        return {tou: (value, estimated, seq, method) for tou, value in wanted.items()}
-
-    def register(self, channel, days, reasons):
-        start, end = days[0]["day"], days[-1]["day"] + ONE_DAY
-        rows = self.usage[channel["channel_no"],]
-        covered, use, estimated, seq, ends = 0, 0, False, 0, set()
-        for row in rows:
-            first, last = max(start, row["from_date"]), min(end, row["to_date"])
-            is_instant = row["from_date"] == row["to_date"] and start <= row["from_date"] < end
-            if first >= last and not is_instant:
-                continue
-            if row["is_rejected"]:
-                reasons.add("read_rejected")
-            length = (row["to_date"] - row["from_date"]).days
-            if is_instant:
-                use += row["quantity"]
-            else:
-                until = [row["quantity"] * (day - row["from_date"]).days // length for day in (first, last)]
-                use += until[1] - until[0]
-                covered += (last - first).days
-            estimated, seq = estimated or row["quality"] >= 2, max(seq, row["seq"])
-            ends |= {row["from_date"], row["to_date"]}
-        if covered != (end - start).days:
-            is_late = not rows or rows[0]["from_date"] > start
-            reasons.add("start_read_missing" if is_late else "end_read_missing")
-            return 0, False, 0, "days"
-        return use, estimated, seq, "register" if min(ends) == start and max(ends) == end else "days"
-
-    def charges(self, due, days, determinants):
-        lines, reasons = [], set()
-        cycle_days = (due["cycle_end_date"] - due["cycle_start_date"]).days
-        for (version_id,), segment in grouped(days, "version_id").items():
-            for component in self.book.components[version_id,]:
-                if component["level"] != 1:
-                    continue
-                for piece in self.pieces(component, segment):
-                    lines += self.charge(due, component, piece, cycle_days, determinants, reasons)
-        if not lines:
-            reasons.add("no_price")
-        if reasons:
-            raise ParkedError(reasons)
-        return lines
-
-    def pieces(self, component, segment):
-        prices = self.book.prices[component["version_id"], component["component_id"]]
-        names = sorted({price["factor_id"] for price in prices if price["factor_id"]})
-        pieces = defaultdict(list)
-        for day in segment:
-            season = day["season"] if component["by_season"] else ""
-            values = tuple(day["factors"][name] for name in names) if component["has_factor"] else ()
-            pieces[season, values].append(day)
-        return [{"season": season, "days": days} for (season, _), days in pieces.items()]
-
-    def charge(self, due, component, piece, cycle_days, determinants, reasons):
-        parts = self.parts(component, piece, determinants)
-        prices = self.book.prices[component["version_id"], component["component_id"]]
-        days = len(piece["days"])
-        table = {}
-        for tou in parts:
-            table[tou] = [row for row in prices if row["season"] == piece["season"] and row["tou"] == tou]
-            if not table[tou]:
-                reasons.add("no_price")
-        if reasons:
-            return []
-        cells = self.tiers(component, parts, table, days, cycle_days)
-        is_shared = (component["is_peak"] or component["kind"] == "cycle") and days != cycle_days
-        share = Fraction(days, cycle_days) if is_shared else Fraction(1)
-        lines = []
-        for (tou, tier), quantity in sorted(cells.items()):
-            row = table[tou][max(tier, 1) - 1]
-            price = row["price_e9"]
-            if price is None:
-                price = piece["days"][0]["factors"][row["factor_id"]]
-            unit_size = self.unit_size(component)
-            amount = Fraction(price, 10**9) * Fraction(quantity, unit_size) * share
-            lines.append(
-                self.line(due, component, piece["days"], amount, quantity)
-                | {"season": piece["season"], "tou": tou, "tier": tier}
-                | {"is_estimated": parts[tou][1], "reads_seq": parts[tou][2], "split_method": parts[tou][3]}
-            )
-        kept = [line for line in lines if line["quantity"] or line["amount_minor"]]
-        is_measured = component["kind"] == "quantity" and any(line["split_method"] != "none" for line in lines)
-        return kept or (lines[:1] if is_measured else [])
-
-    def unit_size(self, component):
-        for quantity in self.book.quantities[component["version_id"],]:
-            if quantity["quantity_id"] == component["quantity_id"]:
-                return quantity["unit_size"]
-        return 1
-
-    def parts(self, component, piece, determinants):
-        if component["kind"] == "daily":
-            return {"": (len(piece["days"]), False, 0, "none")}
-        if component["kind"] == "cycle":
-            return {"": (1, False, 0, "none")}
-        slices = {day["slice_no"] for day in piece["days"]}
-        parts = {}
-        for (slice_no, quantity_id, tou), part in determinants.items():
-            if slice_no in slices and quantity_id == component["quantity_id"]:
-                key = tou if component["by_tou"] else ""
-                before = parts.get(key, (0, False, 0, "none"))
-                total = max(before[0], part[0]) if component["is_peak"] else before[0] + part[0]
-                method = max(before[3], part[3], key=METHODS.index)
-                parts[key] = (total, before[1] or part[1], max(before[2], part[2]), method)
-        return parts
-
-    def tiers(self, component, parts, table, days, cycle_days):
-        if component["tier_method"] == "none":
-            return {(tou, 0): part[0] for tou, part in parts.items()}
-
-        def edge(value):
-            if value is None:
-                return float("inf")
-            if component["is_peak"]:
-                return value
-            if component["tiers_share"] == "day":
-                return value * days
-            return half_up(Fraction(value * days, cycle_days))
-
-        def fill(total, rows):
-            return {
-                row["tier"]: max(min(total, edge(row["to_quantity"])) - edge(row["from_quantity"]), 0) for row in rows
-            }
-
-        if component["tier_method"] == "graduated" or not component["by_tou"]:
-            return {
-                (tou, tier): value for tou, part in parts.items() for tier, value in fill(part[0], table[tou]).items()
-            }
-        left = {tou: parts[tou][0] for tou in sorted(parts)}
-        cells = {}
-        for tier, amount in fill(sum(left.values()), table[min(left)]).items():
-            total = sum(left.values())
-            exact = {tou: Fraction(value * amount, total) if total else Fraction(0) for tou, value in left.items()}
-            shares = {tou: value.numerator // value.denominator for tou, value in exact.items()}
-            order = sorted(exact, key=lambda tou: (shares[tou] - exact[tou], tou))
-            for tou in order[: amount - sum(shares.values())]:
-                shares[tou] += 1
-            for tou, share in shares.items():
-                cells[tou, tier] = share
-                left[tou] -= share
-        return cells
-
-    def line(self, due, component, days, amount, quantity):
-        version = self.book.versions[component["version_id"]]
-        step = Fraction(component["round_step_minor"], 10 ** version["currency_exponent"])
-        rounded = round_amount(amount, component["round_mode"], step) * 10 ** version["currency_exponent"]
-        assert rounded.denominator == 1
+    def carried(self, due, quantity):
+        if quantity["kind"] == "bank":
+            balance = self.banks.get((due["agreement_id"], quantity["quantity_id"]))
+            return None if balance is None else balance * 1000
+        if quantity["kind"] != "history":
+            return None
+        start = due["cycle_start_date"]
+        rows = [
+            row
+            for row in self.history[due["service_point_id"], quantity["history_of"]]
+            if row["period_end_date"] <= start
+        ]
+        rows = sorted(rows, key=lambda row: row["period_start_date"])[-quantity["history_back"] :]
+        if quantity["history_months"] is not None:
+            months = {int(text) for text in quantity["history_months"].strip(",").split(",")}
+            rows = [row for row in rows if row["period_start_date"].month in months]
+        if quantity["known_from"] is not None:
+            year = start.year - (start.month < quantity["known_from"])
+            known = start.replace(year=year, month=quantity["known_from"], day=1)
+            rows = [row for row in rows if known.replace(year=year - 1) <= row["period_start_date"] < known]
+        if not rows:
+            return None
+        values = [row["quantity"] * SCALE // row["unit_size"] for row in rows]
         return {
-            "bill_id": due["bill_id"],
-            "agreement_id": due["agreement_id"],
-            "start_date": due["start_date"],
-            "component_id": component["component_id"],
-            "version_id": component["version_id"],
-            "period_start_date": min(day["day"] for day in days),
-            "period_end_date": max(day["day"] for day in days) + ONE_DAY,
-            "season": "",
-            "tou": "",
-            "tier": 0,
-            "quantity": quantity,
-            "amount_exact": cut_decimal(amount),
-            "amount_minor": int(rounded),
-            "is_estimated": False,
-            "reads_seq": 0,
-            "split_method": "none",
-        }
+            "max": lambda: max(values),
+            "min": lambda: min(values),
+            "sum": lambda: sum(values),
+            "mean": lambda: half_away(sum(values), len(values)),
+            "last": lambda: values[-1],
+        }[quantity["history_agg"]]()
 
-    def add_over_bases(self, dues, lines):
-        """Add percentages and minimums of one agreement and bill, level by level."""
-        standing = []
-        for due in dues:
-            for (version_id,), days in grouped(self.days_of(due), "version_id").items():
-                standing += [
-                    {"due": due, "version_id": version_id, "days": days, "component": component}
-                    for component in self.book.components[version_id,]
-                    if component["kind"] in ("percent", "minimum")
-                ]
-        levels = sorted({row["component"]["level"] for row in standing})
-        for level in levels:
-            groups = defaultdict(list)
-            for row in standing:
-                if row["component"]["level"] == level:
-                    groups[self.book.group_key(row["version_id"], row["component"]["component_id"])].append(row)
-            lines = lines + [line for rows in groups.values() for line in self.over_base(rows, lines)]
-        return lines
+    def judge(self, state):
+        """A condition is asked of the whole due period, under each of its versions."""
+        reasons = set()
+        for version_id in dict.fromkeys(place.one.version_id for place in state.places):
+            scope = Scope(self.book, state, version_id, state.places, state.due["start_date"])
+            for component in self.book.components[version_id,]:
+                if component["when_id"] is not None:
+                    try:
+                        if scope.formula(component["when_id"]) == 0:
+                            state.idle.add((version_id, component["component_id"]))
+                    except ParkedError as found:
+                        reasons |= found.reasons
+        if reasons:
+            raise ParkedError(reasons)
+        state.idle_key = tuple(sorted(state.idle))
 
-    def over_base(self, rows, lines):
-        last = max(rows, key=lambda row: row["days"][0]["day"])
-        component, due = last["component"], last["due"]
-        counted = {
-            (row["version_id"], base["base_component_id"])
-            for row in rows
-            for base in self.book.bases[row["version_id"], component["component_id"]]
-        }
-        base_lines = [line for line in lines if (line["version_id"], line["component_id"]) in counted]
-        base = sum(line["amount_minor"] for line in base_lines)
-        price = Fraction(self.book.prices[component["version_id"], component["component_id"]][0]["price_e9"], 10**9)
-        major = Fraction(base, 10 ** self.book.versions[component["version_id"]]["currency_exponent"])
-        days = [day for row in rows for day in row["days"]]
-        if component["kind"] == "percent":
-            amount = major * price / 100
-        else:
-            cycle_days = (due["cycle_end_date"] - due["cycle_start_date"]).days
-            floor = price * len(days) if component["price_share"] == "day" else price * Fraction(len(days), cycle_days)
-            amount = floor - major
-            if amount <= 0:
-                return []
-        line = self.line(due, component, days, amount, base)
-        line["is_estimated"] = any(row["is_estimated"] for row in base_lines)
-        line["reads_seq"] = max((row["reads_seq"] for row in base_lines), default=0)
-        return [line] if line["quantity"] or line["amount_minor"] else []
+    def add_over_bases(self, states, parked):
+        """Add charges above level 1, agreement by agreement, and find what is carried into the next cycle."""
+        lines, banks = [], {}
+        agreements = defaultdict(list)
+        for key in states:
+            agreements[states[key][0].due["bill_id"], key[0]].append(key)
+        for keys in agreements.values():
+            mine = [states[key][0] for key in keys]
+            found, lost = over_bases(self.book, mine, [line for key in keys for line in states[key][1]])
+            for state, reasons in lost:
+                key = (state.due["agreement_id"], state.due["start_date"])
+                parked[key] = ("taxes", reasons | parked.get(key, ("", set()))[1])
+            mine = [state for state in mine if (state.due["agreement_id"], state.due["start_date"]) not in parked]
+            for state in mine:
+                if not any(line["state"] is state for line in found):
+                    parked[state.due["agreement_id"], state.due["start_date"]] = ("bills", {"no_price"})
+            if mine:
+                self.keep_banks(mine, found, banks, parked)
+            lines += found
+        return lines, banks
 
+    def last_scope(self, states, amounts=None):
+        """Return the scope over all due periods of an agreement: last version in force, attributes of the last."""
+        states = sorted(states, key=lambda state: state.due["start_date"])
+        places = [place for state in states for place in state.places]
+        last = places[-1]
+        return Scope(self.book, last.state, last.one.version_id, places, places[0].one.start, amounts), last.one.end
 
-def rate_slowly(given: RatingInput) -> list[dict[str, object]]:
-    """Return the lines of every agreement that is billed; see `compare_with` for the columns."""
-    return Twin(given).rate()[0]
+    def keep_banks(self, states, lines, banks, parked):
+        of_states = [line for line in lines if line["state"] in states]
+        scope, end = self.last_scope(states, amounts_of(of_states, self.book))
+        reasons = set()
+        for bank in self.book.banks[scope.version_id,]:
+            try:
+                value = to_e9(scope.formula(bank["formula_id"]))
+                banks[scope.state.due["agreement_id"], bank["bank_id"]] = (value, end)
+            except ParkedError as found:
+                reasons |= found.reasons
+        if reasons:
+            parked[scope.state.due["agreement_id"], scope.state.due["start_date"]] = ("balances", reasons)
 
-
-def park_slowly(given: RatingInput) -> dict[tuple[str, date], str]:
-    """Return the reason of every parked agreement and start date."""
-    return Twin(given).rate()[1]
+    def kept_history(self, states):
+        """Return what later cycles can look back to: (service point, quantity, start) -> end, value, size, estimated."""
+        found, agreements = {}, defaultdict(list)
+        for state in states:
+            agreements[state.due["agreement_id"]].append(state)
+        for mine in agreements.values():
+            scope, end = self.last_scope(mine)
+            names = {row["history_of"] for row in self.book.quantities[scope.version_id,]} - {None}
+            for name in names:
+                quantity = self.book.quantity[scope.version_id, name]
+                size = counted_size(quantity)
+                try:
+                    value = half_away(scope.quantity(name) * size, SCALE)
+                except ParkedError:
+                    continue
+                is_estimated = any(row[2] for row in scope.rows(name))
+                key = (scope.state.due["service_point_id"], name, scope.start)
+                found[key] = (end, value, size, is_estimated)
+        return found
 
 
 COMPARED = (
     "bill_id", "agreement_id", "component_id", "period_start_date", "season", "tou", "tier", "period_end_date",
-    "version_id", "quantity", "amount_exact", "amount_minor", "is_estimated", "reads_seq", "split_method",
+    "version_id", "kind", "category", "determinant", "quantity", "unit", "unit_size", "rate", "factor_id", "fixed",
+    "share_part", "share_whole", "amount_exact", "amount_minor", "memo_minor", "is_estimated", "reads_seq",
+    "split_method",
 )  # fmt: skip
 
 
-def differences(given: RatingInput, rated) -> list[str]:
+def told(line):
+    """Return a line of the twin as the columns of the bill tell it."""
+    part, whole = line["share"] or (None, None)
+    is_memo = line["category"] == "memo"
+    row = line | {
+        "share_part": part, "share_whole": whole, "amount_minor": 0 if is_memo else line["minor"],
+        "memo_minor": line["minor"] if is_memo else None,
+    }  # fmt: skip
+    return tuple(row[name] for name in COMPARED)
+
+
+def fast_rows(rated):
+    exact = [pl.col(name).to_physical().cast(pl.Int128) for name in ("rate", "fixed", "amount_exact")]
+    return list(rated.lines.with_columns(exact).select(COMPARED).iter_rows())
+
+
+def differences(given: RatingInput, rated, quantities=None) -> list[str]:
     """Return what the twin says differently from `rated`, in sentences; empty when they are 0 cents apart."""
-    lines, parked = Twin(given).rate()
-    slow = sorted((tuple(line[name] for name in COMPARED) for line in lines), key=str)
-    fast = sorted(rated.lines.select(COMPARED).iter_rows(), key=str)
+    lines, parked, history, banks = Twin(given, quantities).rate()
+    slow, fast = [told(line) for line in lines], fast_rows(rated)
     found = [f"only the twin has {row}" for row in sorted(set(slow) - set(fast), key=str)]
     found += [f"only rating has {row}" for row in sorted(set(fast) - set(slow), key=str)]
     if len(slow) != len(fast):
         found.append(f"the twin has {len(slow)} lines, rating has {len(fast)}")
-    reasons = {(row["agreement_id"], row["start_date"]): row["reason"] for row in rated.parked.to_dicts()}
-    return found + [
-        f"{key}: the twin parks for {parked.get(key)}, rating for {reasons.get(key)}"
-        for key in sorted({*parked, *reasons}, key=str)
-        if parked.get(key) != reasons.get(key)
+    return sorted(found, key=lambda text: text.split("(", 1)[1][:120] if "(" in text else text) + [
+        *parked_apart(parked, rated),
+        *history_apart(history, rated),
+        *banks_apart(banks, rated),
     ]
+
+
+def parked_apart(parked, rated):
+    told_of = {(row["agreement_id"], row["start_date"]): (row["stage"], row["reason"]) for row in rated.parked.to_dicts()}
+    for key in sorted({*parked, *told_of}, key=str):
+        stage, reasons = parked.get(key, (None, {None}))
+        fast_stage, reason = told_of.get(key, (None, None))
+        if stage != fast_stage or reason not in reasons:
+            yield f"{key}: the twin parks at {stage} for {reasons}, rating at {fast_stage} for {reason}"
+
+
+def history_apart(history, rated):
+    keys = ("service_point_id", "quantity_id", "period_start_date")
+    found = {
+        tuple(row[name] for name in keys): (
+            row["period_end_date"], row["quantity"], row["unit_size"], row["is_estimated"],
+        )
+        for row in rated.history.to_dicts()
+    }  # fmt: skip
+    for key in sorted({*history, *found}, key=str):
+        if history.get(key) != found.get(key):
+            yield f"history {key}: the twin keeps {history.get(key)}, rating {found.get(key)}"
+
+
+def banks_apart(banks, rated):
+    found = {(row["agreement_id"], row["bank_id"]): (row["balance"], row["as_of_date"]) for row in rated.banks.to_dicts()}
+    for key in sorted({*banks, *found}):
+        if banks.get(key) != found.get(key):
+            yield f"bank {key}: the twin carries {banks.get(key)}, rating {found.get(key)}"

@@ -8,7 +8,10 @@ from __future__ import annotations
 from fractions import Fraction
 from math import isqrt
 
-from twin import REASONS, ParkedError, Twin, clock_minutes, grouped, half_up, reads_on
+from twin import State, Twin
+from twin_book import REASONS, ParkedError, clock_minutes, grouped
+from twin_reads import reads_on
+from twin_values import half_up
 
 from model.rating import RatingInput
 
@@ -23,10 +26,16 @@ def half_away(value):
 class QuantityTwin(Twin):
     def __init__(self, given):
         super().__init__(given)
+        self.channels, self.days = self.reads.channels, self.reads.days
         self.events = grouped(given.book.events.to_dicts(), "event_series", "day")
         calls = sorted(given.book.event_windows.to_dicts(), key=lambda row: (row["position"], row["tou"]))
         self.calls = grouped(calls, "version_id")
         self.series = {(row["series_id"], row["day"]): row for row in given.book.series_days.to_dicts()}
+
+    def days_of(self, due):
+        texts = State(self.book, due, self.attributes[due["agreement_id"], due["start_date"]]).texts()
+        slices = self.book.layout(due, texts)
+        return [day | {"slice_no": place} for place, one in enumerate(slices) for day in one.days]
 
     def periods(self, due, day, minutes):
         """The period of every slot of a day."""
