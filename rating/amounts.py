@@ -12,11 +12,8 @@ from rating.rounding import (
     QUANTITY_MAX,
     SHARE_MAX,
     amount_is_too_large,
-    divide_toward_zero,
     int128,
-    is_cut,
     rounded_minor,
-    rounded_to_step,
     step_e15,
     wide,
 )
@@ -77,6 +74,7 @@ def with_exact_amount(priced: pl.DataFrame) -> pl.DataFrame:
 
     A charge by formula has its amount already (`formula_e15`). Without a share the amount is exact when the unit size
     divides 10^6; else the division comes last, toward zero. What a tier owes is shared by `fixed_part`, `fixed_whole`.
+    Added as well: `floor_e15` and `rest` of `rest_whole`, which are the amount without any cut.
     """
     is_shared = pl.col("share_part").is_not_null()
     part = pl.when(is_shared).then(wide("share_part")).otherwise(int128(1))
@@ -87,34 +85,53 @@ def with_exact_amount(priced: pl.DataFrame) -> pl.DataFrame:
     numerator, denominator = wide("price_e9") * wide("quantity") * more * part, less * whole
     fixed_e15 = wide("fixed_e9") * int128(UNIT_SIZE_SCALE) * wide("fixed_part").fill_null(int128(1))
     fixed_whole = wide("fixed_whole").fill_null(int128(1))
+    # Two fractions added before anything is cut: (3 x 0.05 + 0.10) x 7 / 30 may be a tie, and must be found one.
+    rests = (numerator % denominator) * fixed_whole + (fixed_e15 % fixed_whole) * denominator
     by_formula = pl.col("formula_e15").is_not_null()
+    floors = numerator // denominator + fixed_e15 // fixed_whole + rests // (denominator * fixed_whole)
     return priced.with_columns(
-        pl.when(by_formula)
-        .then("formula_e15")
-        .otherwise(divide_toward_zero(numerator, denominator) + divide_toward_zero(fixed_e15, fixed_whole))
-        .alias("amount_e15"),
-        ((is_cut(numerator, denominator) | is_cut(fixed_e15, fixed_whole)) & ~by_formula).alias("amount_is_cut"),
-    )
+        pl.when(by_formula).then("formula_e15").otherwise(floors).alias("floor_e15"),
+        pl.when(by_formula).then(int128(0)).otherwise(rests % (denominator * fixed_whole)).alias("rest"),
+        (denominator * fixed_whole).alias("rest_whole"),
+    ).with_columns(*_cut_toward_zero())
+
+
+def _cut_toward_zero() -> list[pl.Expr]:
+    """Return `amount_e15` and whether it was cut, from floor_e15 and what is left of it, `rest` of `rest_whole`."""
+    was_cut = pl.col("rest") > 0
+    amount = pl.col("floor_e15") + (was_cut & (pl.col("floor_e15") < 0)).cast(pl.Int128)
+    return [amount.alias("amount_e15"), was_cut.alias("amount_is_cut")]
 
 
 def _rounded_once(ruled: pl.DataFrame) -> pl.DataFrame:
     """Return lines of which the sum of each charge and period is rounded, shared over them by largest remainder.
 
-    Of equal remainders the earlier line (season, period, tier) takes the step.
+    The sum is exact. Remainders are those of the lines as printed; of equal ones the earlier line (season, period,
+    tier) takes the step.
     """
     if ruled.is_empty():
         return ruled.with_columns(pl.lit(None, pl.Int64).alias("amount_minor"))
     keys = ["due_no", "version_id", "component_id", "period_start_date"]
     step = step_e15()
-    total = rounded_to_step(wide("amount_e15").sum().over(keys), step, pl.col("round_mode")) // step
-    parted = ruled.sort(*keys, "season", "tou", "tier").with_columns(
-        total.alias("total_steps"),
-        (wide("amount_e15") // step).alias("steps"),
-        (wide("amount_e15") % step).alias("rest"),
+    whole = pl.col("rest_whole").first()
+    sums = (
+        ruled.group_by(keys)
+        .agg(
+            (pl.col("floor_e15").sum() + pl.col("rest").sum() // whole).alias("floor_e15"),
+            (pl.col("rest").sum() % whole).alias("rest"),
+            pl.col("round_mode", "round_step_minor", "currency_exponent").first(),
+        )
+        .with_columns(*_cut_toward_zero())
+        .select(*keys, (rounded_minor() // pl.col("round_step_minor")).cast(pl.Int128).alias("total_steps"))
+    )
+    parted = (
+        ruled.join(sums, on=keys, how="left", validate="m:1")
+        .sort(*keys, "season", "tou", "tier")
+        .with_columns((wide("amount_e15") // step).alias("steps"), (wide("amount_e15") % step).alias("remainder"))
     )
     return (
         parted.with_columns(
-            pl.col("rest").rank("ordinal", descending=True).over(keys).cast(pl.Int128).alias("place"),
+            pl.col("remainder").rank("ordinal", descending=True).over(keys).cast(pl.Int128).alias("place"),
             (pl.col("total_steps") - pl.col("steps").sum().over(keys)).alias("left"),
         )
         .with_columns(
@@ -122,20 +139,25 @@ def _rounded_once(ruled: pl.DataFrame) -> pl.DataFrame:
             .cast(pl.Int64)
             .alias("amount_minor")
         )
-        .drop("total_steps", "steps", "rest", "place", "left")
+        .select(*ruled.columns, "amount_minor")
     )
 
 
 def rounded(priced: pl.DataFrame, components: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the lines with `amount_minor`, in the order of CORE_SCHEMA, and parks for amounts that are too large."""
+    """Return the lines with `amount_minor`, in the order of CORE_SCHEMA, and parks for amounts that are too large.
+
+    A charge over others has one line, so there is nothing to share where it is rounded once.
+    """
     rules = components.select(
         "version_id", "component_id", "round_mode", "round_step_minor", "currency_exponent", "is_rounded_once"
     )
     ruled = priced.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
+    too_large = ruled.filter(amount_is_too_large())
     fits = ruled.filter(~amount_is_too_large())
-    each = fits.filter(~pl.col("is_rounded_once")).with_columns(rounded_minor().alias("amount_minor"))
-    lines = pl.concat([each, _rounded_once(fits.filter("is_rounded_once"))])
-    return (
-        lines.select(pl.col(name).cast(dtype) for name, dtype in CORE_SCHEMA.items()),
-        _too_large(ruled.filter(amount_is_too_large())),
-    )
+    columns = [pl.col(name).cast(dtype) for name, dtype in CORE_SCHEMA.items()]
+    of_one_line = "rest" not in priced.columns
+    each = fits if of_one_line else fits.filter(~pl.col("is_rounded_once"))
+    lines = each.with_columns(rounded_minor().alias("amount_minor")).select(columns)
+    if not of_one_line:
+        lines = pl.concat([lines, _rounded_once(fits.filter("is_rounded_once")).select(columns)])
+    return lines, _too_large(too_large)
