@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import polars as pl
 
+from rating.groups import counted_charges
 from rating.pieces import months_e4, share_columns
 from rating.values import Known, Scopes, formula_values, marks
 
 GROUP = ["bill_id", "agreement_id", "component_id", "group_key"]
 _FROM_LAST = [
     "due_no", "version_id", "kind", "cycle_days", "currency_exponent", "is_exact", "is_included",
-    "is_gross", "amount_id", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max", "round_mode",
+    "is_gross", "base_key", "amount_id", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max", "round_mode",
     "round_step_minor",
 ]  # fmt: skip
 
 
-def grouped(known: Known, at_level: pl.DataFrame, idle: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def grouped(
+    known: Known, at_level: pl.DataFrame, idle: pl.DataFrame, unmet: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return where the components of a level stand, and their groups.
 
     Standing: a row for each agreement, segment and component. Groups: GROUP, due_no, version_id (the last in which
     the component stands), kind, price_e9 (null when it is a formula), dates, shares, and what the amount needs.
+    `idle_key` of `rating.groups.idle_keys` makes the groups of the bill's parts in which other charges apply.
     """
     standing = (
         known.due.select("due_no", "cal_no", "bill_id", "agreement_id")
         .join(known.calendar.segments, on="cal_no", how="inner", validate="m:m")
         .join(at_level, on="version_id", how="inner", validate="m:m")
         .join(idle, on=["due_no", "version_id", "component_id"], how="anti")
+        .join(unmet, on=["due_no", "version_id", "component_id"], how="left", validate="m:1")
+        .with_columns(pl.format("{}|{}", "group_key", pl.col("idle_key").fill_null("")).alias("group_key"))
         .sort(*GROUP, "start_date")
     )
     groups = standing.group_by(GROUP, maintain_order=True).agg(
@@ -52,19 +58,14 @@ def counted_lines(
 ) -> pl.DataFrame:
     """Return the groups with the sum of their base: quantity (minor units), base_e15, and what it rests on.
 
-    The base of the rounding of the sum is every line of the agreement that is part of the bill. An agreement has a
-    version in several segments only when it is due for several periods, so a line belongs to a group by agreement and
-    version.
+    The base of the rounding of the sum is every line of the agreement that is part of the bill. Others count the lines
+    of the periods and versions in which they stand. Charges that a formula names add nothing to the base.
     """
     bases = known.book.bases
-    members = (
-        standing.select(*GROUP, "version_id")
-        .unique()
-        .join(bases, on=["version_id", "component_id"], how="inner", validate="m:m")
-    )
     owned = _with_owner(known, lines)
-    counted = owned.join(
-        members, on=["bill_id", "agreement_id", "version_id", "base_component_id"], how="inner", validate="m:m"
+    counted = _lines_of(standing, bases, owned)
+    named = _lines_of(standing, counted_charges(known.book), owned).with_columns(
+        pl.lit(0, pl.Int64).alias("amount_minor"), pl.lit(0, pl.Int128).alias("amount_e15")
     )
     paid = components.filter(pl.col("category") != "memo").select(
         "version_id", pl.col("component_id").alias("base_component_id")
@@ -75,7 +76,7 @@ def counted_lines(
     )
     columns = [*GROUP, "amount_minor", "amount_e15", "is_estimated", "reads_seq"]
     sums = (
-        pl.concat([counted.select(columns), whole.select(columns)])
+        pl.concat([counted.select(columns), named.select(columns), whole.select(columns)])
         .group_by(GROUP)
         .agg(
             pl.col("amount_minor").sum().alias("quantity"),
@@ -94,6 +95,15 @@ def counted_lines(
             pl.col("reads_seq").fill_null(0),
             pl.coalesce("determinant", "amount_id", pl.lit("")).alias("determinant"),
         )
+    )
+
+
+def _lines_of(standing: pl.DataFrame, pairs: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
+    """Return the lines that groups count. `pairs`: version_id, component_id, base_component_id."""
+    places = standing.select(*GROUP, "due_no", "version_id")
+    members = places.join(pairs, on=["version_id", "component_id"], how="inner", validate="m:m")
+    return owned.drop("bill_id", "agreement_id").join(
+        members, on=["due_no", "version_id", "base_component_id"], how="inner", validate="m:m"
     )
 
 
@@ -163,14 +173,15 @@ def _amounts(
     named = known.book.operands.filter(pl.col("kind") == "charge").select(
         "version_id", pl.col("formula_id").alias("amount_id"), pl.col("name").alias("base_component_id")
     ).unique()  # fmt: skip
-    versions = standing.select(*GROUP, "version_id").unique()
     members = (
         asked.select(*GROUP, "scope_no", "amount_id")
-        .join(versions, on=GROUP, how="inner", validate="1:m")
+        .join(standing.select(*GROUP, "due_no", "version_id"), on=GROUP, how="inner", validate="1:m")
         .join(named, on=["version_id", "amount_id"], how="inner", validate="m:m")
     )
-    owned = _with_owner(known, lines).join(
-        members, on=["bill_id", "agreement_id", "version_id", "base_component_id"], how="inner", validate="m:m"
+    owned = (
+        _with_owner(known, lines)
+        .drop("bill_id", "agreement_id")
+        .join(members, on=["due_no", "version_id", "base_component_id"], how="inner", validate="m:m")
     )
     return _named_amounts(owned, components)
 

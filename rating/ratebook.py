@@ -10,6 +10,7 @@ import polars as pl
 from model.codes import Measure
 from model.errors import TariffError
 from model.tariff import ANY, RateBook
+from rating.groups import with_group_keys
 from rating.quantity_rules import refused_quantities
 from rating.rounding import PRICE_E9_MAX
 
@@ -195,11 +196,9 @@ def _check_shared_tiers(book: RateBook) -> None:
 
 
 def ready_components(book: RateBook) -> pl.DataFrame:
-    """Return the components with `currency_exponent` of their version and `group_key`.
+    """Return the components with `currency_exponent` of their version, and what `rating.groups` adds.
 
-    Percentages and minimums of an agreement are computed once over all its segments. `group_key` says which of them
-    are the same charge: same number, same rounding, same ledger account, and counted by the same charges above
-    them. So a tax that changes its rate on a day does not tax a surcharge of the whole bill at one rate.
+    The rounding of the sum comes after everything else, whatever its version counts.
     """
     exponents = book.versions.select("version_id", "currency_exponent")
     prices = (
@@ -207,33 +206,10 @@ def ready_components(book: RateBook) -> pl.DataFrame:
         .group_by("version_id", "component_id", maintain_order=True)
         .agg(pl.col("price_e9").first().alias("single_price_e9"))
     )
-    components = book.components.join(exponents, on="version_id", how="left", validate="m:1").join(
-        prices, on=["version_id", "component_id"], how="left", validate="1:1"
+    top = pl.col("level").max() + 1
+    components = (
+        book.components.join(exponents, on="version_id", how="left", validate="m:1")
+        .join(prices, on=["version_id", "component_id"], how="left", validate="1:1")
+        .with_columns(pl.when(pl.col("kind") == "rounding").then(top).otherwise("level").alias("level"))
     )
-    own = [
-        pl.col(name).cast(pl.String).fill_null("")
-        for name in (
-            "component_id", "kind", "single_price_e9", "price_share", "price_whole_e4", "round_mode",
-            "round_step_minor", "category", "tax_code", "gl_account", "amount_id", "when_id", "is_gross",
-        )
-    ]  # fmt: skip
-    components = components.with_columns(pl.concat_str(own, separator=";").alias("own_key"))
-    keys = pl.DataFrame(schema={"version_id": pl.String, "component_id": pl.String, "group_key": pl.String})
-    for level in sorted(components["level"].unique().to_list(), reverse=True):
-        at_level = components.filter(pl.col("level") == level).select("version_id", "component_id", "own_key")
-        keys = pl.concat([keys, _keys_of_level(at_level, book.bases, keys)], how="vertical")
-    return components.join(keys, on=["version_id", "component_id"], how="left", validate="1:1").drop("own_key")
-
-
-def _keys_of_level(at_level: pl.DataFrame, bases: pl.DataFrame, above: pl.DataFrame) -> pl.DataFrame:
-    """Return the group keys of a level from those of the levels above it."""
-    counted_by = (
-        bases.join(above, on=["version_id", "component_id"], how="inner", validate="m:1")
-        .sort("version_id", "base_component_id", "group_key")
-        .group_by("version_id", pl.col("base_component_id").alias("component_id"), maintain_order=True)
-        .agg(pl.col("group_key").alias("counted_by"))
-        .with_columns(pl.col("counted_by").list.join(","))
-    )
-    joined = at_level.join(counted_by, on=["version_id", "component_id"], how="left", validate="1:1")
-    key = pl.format("{}[{}]", "own_key", pl.col("counted_by").fill_null(""))
-    return joined.select("version_id", "component_id", key.alias("group_key"))
+    return with_group_keys(components, book)

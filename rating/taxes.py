@@ -2,7 +2,7 @@
 
 Each is computed once for an agreement and bill, over all its segments, and rounded once, level by level. Where a
 number, a rounding, a ledger account or what is charged above it changes between tariff versions, it is computed once
-for each (`group_key` of `rating.ratebook.ready_components`).
+for each (see `rating.groups`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import polars as pl
 from model.codes import ParkReason
 from rating.amounts import CORE_SCHEMA, rounded
 from rating.bases import GROUP, counted_lines, group_values, grouped
+from rating.groups import idle_keys
 from rating.parking import park
 from rating.rounding import divide_toward_zero, int128, is_cut, rounded_to_step, wide
 from rating.values import Known
@@ -31,18 +32,35 @@ def price_over_bases(
     """
     parks: list[pl.DataFrame] = []
     above = components.filter(pl.col("level") > 1)
+    unmet = idle_keys(idle, components, known.book)
     for level in sorted(above["level"].unique().to_list()):
         at_level = above.filter(pl.col("level") == level)
-        standing, groups = grouped(known, at_level, idle)
+        standing, groups = grouped(known, at_level, idle, unmet)
         counted = counted_lines(known, standing, groups, lines, components)
         valued, undefined = group_values(known, standing, counted, lines, components)
-        fitting, too_large = _within_bounds(valued)
+        fitting, too_large = _within_bounds(_with_inside(valued, standing))
         priced = pl.concat([_percentages(fitting), _limits(fitting), _by_formula(fitting)], how="diagonal_relaxed")
         amounts, too_large_amounts = rounded(_as_lines(priced), components)
         added = pl.concat([amounts, _roundings(fitting)], how="vertical")
         lines = pl.concat([lines, _without_empty(added, components)], how="vertical")
         parks += [*undefined, too_large, too_large_amounts]
     return lines, parks
+
+
+def _with_inside(groups: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    """Add `inside_e9`: of a percentage inside its own base, the sum of all of its level that count the same charges.
+
+    Groups differ where any of these do, so the sum where a group stands last is that of all of it.
+    """
+    place = ["due_no", "version_id", "base_key"]
+    inside = (
+        standing.filter("is_gross")
+        .join(groups.select(*GROUP, "price_e9"), on=GROUP, how="inner", validate="m:1")
+        .group_by(place)
+        .agg(wide("price_e9").sum().alias("inside_e9"))
+    )
+    share = pl.when("is_gross").then("inside_e9").otherwise(int128(0))
+    return groups.join(inside, on=place, how="left", validate="m:1").with_columns(share.alias("inside_e9"))
 
 
 def _within_bounds(groups: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -53,7 +71,7 @@ def _within_bounds(groups: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     detail = pl.format(
         "charge {}: {} percent of {} is beyond what a line may hold", "component_id", "price_e9", "quantity"
     )
-    too_inside = groups.filter(fits & is_percent & pl.col("is_gross") & (_inside_e9() >= _HUNDRED_E9))
+    too_inside = groups.filter(fits & is_percent & pl.col("is_gross") & (pl.col("inside_e9") >= _HUNDRED_E9))
     inside = pl.format("charge {}: percentages inside their own base reach 100", "component_id")
     kept = groups.filter(fits).join(too_inside.select(GROUP), on=GROUP, how="anti")
     return kept, pl.concat(
@@ -72,9 +90,8 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
     """
     percent = groups.filter(pl.col("kind") == "percent")
     base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15())
-    inside = pl.when("is_gross").then(_inside_e9()).otherwise(0)
-    whole = _HUNDRED_E9 - inside + pl.when("is_included").then("price_e9").otherwise(0)
-    numerator, denominator = base * wide("price_e9"), whole.cast(pl.Int128)
+    contained = pl.when("is_included").then(wide("price_e9")).otherwise(int128(0))
+    numerator, denominator = base * wide("price_e9"), int128(_HUNDRED_E9) - pl.col("inside_e9") + contained
     return percent.with_columns(
         divide_toward_zero(numerator, denominator).alias("amount_e15"),
         is_cut(numerator, denominator).alias("amount_is_cut"),
@@ -82,12 +99,6 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
         pl.lit(None, pl.Int64).alias("share_part"),
         pl.lit(None, pl.Int64).alias("share_whole"),
     )
-
-
-def _inside_e9() -> pl.Expr:
-    """Return the sum of the percentages inside one base: of a level and bill, those that count the same charges."""
-    own = pl.when("is_gross").then("price_e9").otherwise(0)
-    return own.sum().over("bill_id", "agreement_id", "determinant", "is_gross")
 
 
 def _limits(groups: pl.DataFrame) -> pl.DataFrame:
