@@ -67,7 +67,7 @@ def _history_values(asked: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
         (wide("quantity") * int128(FORMULA_SCALE) // wide("found_size")).alias("value")
     )
     total, count, agg = pl.col("value").sum(), pl.len().cast(pl.Int128), pl.col("history_agg").first()
-    mean = (total * 2 + count) // (count * 2)
+    mean = (total.abs() * 2 + count) // (count * 2) * total.sign()
     return (
         counted.group_by(keys, maintain_order=True)
         .agg(
@@ -137,7 +137,8 @@ def kept_history(known: Known, due: pl.DataFrame) -> DataFrame[History]:
         .join(sizes, on=["version_id", "name"], how="left", validate="m:1")
         .join(_estimated(known, members), on=["scope_no", "name"], how="left", validate="1:1")
     )
-    quantity = (wide("value") * wide("unit_size") + int128(FORMULA_SCALE // 2)) // int128(FORMULA_SCALE)
+    size = (wide("value").abs() * wide("unit_size") + int128(FORMULA_SCALE // 2)) // int128(FORMULA_SCALE)
+    quantity = size * wide("value").sign()
     return arranged(
         History,
         rows.select(

@@ -274,13 +274,13 @@ def _packed(priced: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
     ).drop("package_size", "package_free")
 
 
-def tier_quantity(total: pl.Expr, lower: pl.Expr, upper: pl.Expr) -> pl.Expr:
+def tier_quantity(total: pl.Expr, tier: pl.Expr, lower: pl.Expr, upper: pl.Expr) -> pl.Expr:
     """Return the part of `total` above `lower` and up to `upper`, which is included; null `upper` is the rest.
 
     What is below zero (a net quantity) belongs to the first tier.
     """
     inside = (pl.min_horizontal(total, upper) - lower).clip(lower_bound=0)
-    return pl.when((total < 0) & (lower == 0)).then(total).otherwise(inside)
+    return pl.when((total < 0) & (tier == 1)).then(total).otherwise(inside)
 
 
 def _tiered(priced: pl.DataFrame) -> pl.DataFrame:
@@ -293,7 +293,7 @@ def _tiered(priced: pl.DataFrame) -> pl.DataFrame:
     entered = is_first | above
     graduated = priced.filter(method.is_in(["graduated", "pro_rata"]) & ~shared).with_columns(
         pl.when(entered).then("fixed_e9").otherwise(0).alias("fixed_e9"),
-        tier_quantity(pl.col("quantity"), pl.col("lower"), pl.col("upper")).alias("quantity"),
+        tier_quantity(pl.col("quantity"), pl.col("tier"), pl.col("lower"), pl.col("upper")).alias("quantity"),
     )
     reached = entered & (pl.col("upper").is_null() | (pl.col("quantity") <= pl.col("upper")))
     volume = priced.filter((method == "volume") & reached)
@@ -310,7 +310,9 @@ def _apportioned(priced: pl.DataFrame) -> pl.DataFrame:
     tiers = (
         cells.unique(subset=[*_GROUP, "tier"], keep="first")
         .join(totals, on=_GROUP, how="left", validate="m:1")
-        .with_columns(tier_quantity(pl.col("total"), pl.col("lower"), pl.col("upper")).alias("tier_total"))
+        .with_columns(
+            tier_quantity(pl.col("total"), pl.col("tier"), pl.col("lower"), pl.col("upper")).alias("tier_total")
+        )
         .sort(*_GROUP, "tier")
     )
     quantities = apportion(uses["quantity"].to_numpy(), _starts(uses), tiers["tier_total"].to_numpy(), _starts(tiers))

@@ -9,7 +9,7 @@ from pandera.typing.polars import DataFrame
 from model.codes import ParkReason
 from model.formula import FORMULA_SCALE
 from model.rating import RatingInput
-from model.schema import column
+from model.schema import checked, column
 from rating.calendar import Calendar
 from rating.determinants import FOUND, filled, slice_quantities
 from rating.parking import park
@@ -61,6 +61,19 @@ def given_determinants(
         .select(*SLICE_KEYS, *FOUND)
     )  # fmt: skip
     return filled(found, due, calendar, given, given.book.quantities), parks
+
+
+def of_channels(
+    due: pl.DataFrame, given: RatingInput, quantities: DataFrame[GivenQuantities]
+) -> DataFrame[GivenQuantities]:
+    """Return the given quantities without those that the agreement's own tariff takes from history or a bank."""
+    carried = given.book.quantities.filter(pl.col("kind").is_in(["history", "bank"])).join(
+        given.book.versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1"
+    )
+    theirs = due.select("agreement_id", "tariff_id").join(
+        carried.select("tariff_id", "quantity_id").unique(), on="tariff_id", how="inner", validate="m:m"
+    )
+    return checked(GivenQuantities, quantities.join(theirs, on=["agreement_id", "quantity_id"], how="anti"))
 
 
 def given_carried(

@@ -189,7 +189,8 @@ def with_personal_prices(priced: pl.DataFrame, values: PieceValues) -> pl.DataFr
     An edge by formula is never below the one before it: a tier that would end before it begins is empty.
     """
     has_scale = values.scopes.filter(pl.col("scale_id").is_not_null()).select(PIECE_GROUP).unique()
-    own = pl.col("price_id").is_not_null() | (pl.col("edge_id").is_not_null().any().over(PIECE_GROUP))
+    # All tiers of a price go together: each begins where the one before it ends.
+    own = (pl.col("price_id").is_not_null() | pl.col("edge_id").is_not_null()).any().over(PIECE_GROUP)
     scales = has_scale.with_columns(pl.lit(True).alias("has_scale"))
     scaled = priced.join(scales, on=PIECE_GROUP, how="left", validate="m:1").with_columns(
         (own | pl.col("has_scale").fill_null(False)).alias("is_own")
@@ -219,7 +220,7 @@ def with_personal_prices(priced: pl.DataFrame, values: PieceValues) -> pl.DataFr
         .then(_price_e9(pl.col("price_id_value")))
         .otherwise("price_e9")
         .alias("price_e9"),
-    ).with_columns(edge_of_value("edge_e12", "is_far").alias("upper"))
+    ).with_columns(edge_of_value("edge_e12", "is_far").clip(lower_bound=0).alias("upper"))
     of_price = [*PIECE_GROUP, "key", "tou"]
     mine = mine.sort(*of_price, "tier").with_columns(
         pl.when(pl.col("upper").is_not_null()).then(pl.col("upper").cum_max().over(of_price)).alias("upper")

@@ -32,7 +32,7 @@ from rating.calendar import Calendar, days_without_factor, lay_out, slices_table
 from rating.carried import carried_in, kept_banks, kept_history
 from rating.charges import price_charges
 from rating.determinants import determinants_table, find_determinants
-from rating.given import GivenQuantities, given_carried, given_determinants
+from rating.given import GivenQuantities, given_carried, given_determinants, of_channels
 from rating.lines import lines_table, without_lines
 from rating.parking import PARKS_SCHEMA, first_parks, no_parks, parked_table, sibling_parks
 from rating.personal import conditions
@@ -47,6 +47,7 @@ from rating.segments import (
     segments_table,
 )
 from rating.taxes import price_over_bases
+from rating.uses import needed_now
 from rating.values import Known, stated_attributes
 
 
@@ -205,11 +206,10 @@ def rate_given(
 
     def take(work: Work) -> tuple[Work, list[pl.DataFrame]]:
         assert work.calendar is not None, "segments come before determinants"
-        names = work.given.book.quantities.filter(pl.col("kind").is_in(["history", "bank"])).select("quantity_id")
-        of_channels = checked(GivenQuantities, quantities.join(names.unique(), on="quantity_id", how="anti"))
         found, parks = given_determinants(
-            work.due, work.calendar, _measured_only(_without_history(work.given)), of_channels
-        )
+            work.due, work.calendar, _measured_only(_without_history(work.given)),
+            of_channels(work.due, work.given, quantities),
+        )  # fmt: skip
         carried = given_carried(work.due, work.given, quantities, carried_in(work.due, work.given))
         return replace(work, determinants=found, carried=carried), parks
 
@@ -224,9 +224,20 @@ def rate_given(
 
 def _without_history(given: RatingInput) -> RatingInput:
     """Return the input with quantities that only later cycles count as optional: a worked bill need not say them."""
-    later = pl.col("quantity_id").is_in(given.book.quantities["history_of"].drop_nulls().unique().implode())
-    quantities = given.book.quantities.with_columns((pl.col("is_optional") | later).alias("is_optional"))
-    return replace(given, book=replace(given.book, quantities=checked(Quantities, quantities)))
+    keys = ["version_id", "quantity_id"]
+    now = needed_now(given.book).with_columns(pl.lit(True).alias("is_needed"))
+    later = given.book.quantities.select("version_id", pl.col("history_of").alias("quantity_id")).drop_nulls().unique()
+    marked = (
+        given.book.quantities.join(now, on=keys, how="left", validate="1:1")
+        .join(later.with_columns(pl.lit(True).alias("is_later")), on=keys, how="left", validate="1:1")
+        .with_columns(
+            (pl.col("is_optional") | (pl.col("is_later").fill_null(False) & pl.col("is_needed").is_null())).alias(
+                "is_optional"
+            )
+        )
+        .drop("is_needed", "is_later")
+    )
+    return replace(given, book=replace(given.book, quantities=checked(Quantities, marked)))
 
 
 def _run(given: RatingInput, stages: tuple[Stage, ...]) -> Rated:

@@ -60,10 +60,36 @@ def component_quantities(book: RateBook) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def component_factors(book: RateBook) -> pl.DataFrame:
-    """Return the dated factors that each component uses: version_id, component_id, factor_id, by.
+def needed_now(book: RateBook) -> pl.DataFrame:
+    """Return the quantities that charges, conditions or banks need: version_id, quantity_id.
 
-    `by`: text attribute that completes the name of the series; null where the name is whole.
+    Left out are those that are only kept for later cycles.
+    """
+    asking = pl.concat(
+        [
+            book.components.select("version_id", pl.col("when_id").alias("formula_id")).drop_nulls(),
+            book.banks.select("version_id", "formula_id"),
+        ]
+    ).unique()
+    named = (
+        asking.join(book.operands.filter(pl.col("kind") == "quantity"), on=["version_id", "formula_id"], how="inner",
+                    validate="1:m")
+        .select("version_id", "name")
+        .unique()
+        .join(reached_quantities(book), on=["version_id", "name"], how="inner", validate="1:m")
+    )  # fmt: skip
+    return pl.concat(
+        [
+            component_quantities(book).select("version_id", "quantity_id"),
+            named.select("version_id", pl.col("needed").alias("quantity_id")),
+        ]
+    ).unique()
+
+
+def component_factors(book: RateBook) -> pl.DataFrame:
+    """Return the dated factors that make each component's price or quantity: version_id, component_id, factor_id, by.
+
+    Its condition is asked of a whole period, so factors there do not count. `by`: text attribute that completes the name of the series; null where the name is whole.
     """
     keys = ["version_id", "component_id"]
     of_price = book.prices.filter(pl.col("factor_id").is_not_null()).select(
@@ -73,15 +99,8 @@ def component_factors(book: RateBook) -> pl.DataFrame:
         book.quantities.select("version_id", "quantity_id", "formula_id"), on=["version_id", "quantity_id"],
         how="inner", validate="m:1",
     )  # fmt: skip
-    formulas = pl.concat(
-        [
-            component_formulas(book),
-            quantities.filter(pl.col("formula_id").is_not_null()).select(*keys, "formula_id"),
-            book.components.filter(pl.col("when_id").is_not_null()).select(
-                *keys, pl.col("when_id").alias("formula_id")
-            ),
-        ]
-    )
+    of_quantities = quantities.filter(pl.col("formula_id").is_not_null()).select(*keys, "formula_id")
+    formulas = pl.concat([component_formulas(book), of_quantities])
     factors = book.operands.filter(pl.col("kind") == "factor").select(
         "version_id", "formula_id", pl.col("name").alias("factor_id"), "by"
     )
@@ -99,12 +118,11 @@ def named_texts(book: RateBook) -> pl.DataFrame:
 
 
 def used_factors(book: RateBook) -> pl.DataFrame:
-    """Return the dated factors of each version: version_id, factor_id, by. Those of banks are among them."""
-    of_banks = book.banks.join(
-        book.operands.filter(pl.col("kind") == "factor"), on=["version_id", "formula_id"], how="inner", validate="m:m"
-    ).select("version_id", pl.col("name").alias("factor_id"), "by")
-    return (
-        pl.concat([component_factors(book).select("version_id", "factor_id", "by"), of_banks])
-        .unique()
-        .sort("version_id", "factor_id")
+    """Return all dated factors of each version: version_id, factor_id, by."""
+    of_prices = book.prices.filter(pl.col("factor_id").is_not_null()).select(
+        "version_id", "factor_id", pl.lit(None, pl.String).alias("by")
     )
+    named = book.operands.filter(pl.col("kind") == "factor").select(
+        "version_id", pl.col("name").alias("factor_id"), "by"
+    )
+    return pl.concat([of_prices, named]).unique().sort("version_id", "factor_id")

@@ -167,9 +167,8 @@ def _carried(needed: pl.DataFrame, known: Known) -> pl.DataFrame:
     asked = needed.filter(pl.col("kind").is_in(["history", "bank"]))
     found = asked.join(known.carried, on=["due_no", "version_id", "name"], how="left", validate="m:1")
     default = pl.col("if_missing_e12").cast(pl.Int128)
-    return found.select("scope_no", "name", pl.coalesce("value", default).alias("value")).filter(
-        pl.col("value").is_not_null()
-    )
+    valued = found.select("scope_no", "name", pl.coalesce("value", default).alias("value"))
+    return _rounded(valued.filter(pl.col("value").is_not_null()), asked)
 
 
 def _without_history(needed: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
@@ -184,7 +183,7 @@ def _rounded(found: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     """Return values rounded by the rule of their quantity; without one they keep all decimals of formulas."""
     rules = asked.select("scope_no", "name", "round_mode", "round_step")
     ruled = found.join(rules, on=["scope_no", "name"], how="left", validate="1:1")
-    step = wide("round_step") * int128(_E3)  # smallest units of a formula are 10^-9
+    step = wide("round_step") * int128(_E3)  # what is not measured is counted in 10^-9
     stepped = rounded_to_step(wide("value"), step, pl.col("round_mode"))
     exact = pl.when(pl.col("round_mode").is_null()).then("value").otherwise(stepped)
     return ruled.select("scope_no", "name", exact.alias("value"))
