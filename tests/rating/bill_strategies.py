@@ -120,7 +120,12 @@ def make_given_bills(random: Random, tariffs: int, agreements: int) -> Bills:
             if kind == "formula" or random.random() > share:
                 continue
             quantities += [
-                {"agreement_id": agreement_id, "quantity_id": name, "tou": tou, "quantity": drawn_use(random, unit_size)}
+                {
+                    "agreement_id": agreement_id,
+                    "quantity_id": name,
+                    "tou": tou,
+                    "quantity": drawn_use(random, unit_size),
+                }
                 for tou in tous
             ]
     given = replace(
@@ -171,9 +176,7 @@ def make_read_bills(random: Random, tariffs: int, agreements: int) -> Bills:
         history += _history(random, f"S{number}", cycle_start)
         for place, measure in enumerate(["import_energy", "export_energy"][: random.randrange(1, 3)]):
             channel_no = number * 10 + place
-            channels.append(
-                channel(channel_no, agreement_id, measure=measure, interval_minutes=60 if is_read else 0)
-            )
+            channels.append(channel(channel_no, agreement_id, measure=measure, interval_minutes=60 if is_read else 0))
             if is_read:
                 top = random.choice([2, 900, 40_000])
                 days += [

@@ -115,7 +115,10 @@ class Drawer:
             "mwh": measured | {"unit": "MWh"},
             "exp": measured | {"measure": "export_energy"},
             "kw": measured | {"agg": "max", "unit": "kW"},
-            "adj": {"formula": self.pick("kwh * cv", "max(0, kwh - exp - bank)", f"kwh + {self.formula(2, plain)}"), "unit": "x"},
+            "adj": {
+                "formula": self.pick("kwh * cv", "max(0, kwh - exp - bank)", f"kwh + {self.formula(2, plain)}"),
+                "unit": "x",
+            },
             "billed_kw": {"formula": "max(kw, 0.8 * ratchet, 0.1 * load)", "unit": "kW"} | self.pick({}, rounded),
             "free": {"formula": f"min(90000, max(-9000, {self.formula()}))", "unit": "x"} | self.pick({}, rounded),
             "ratchet": self.history("kw", "max"),
@@ -276,6 +279,8 @@ class Drawer:
             table["print_if_zero"] = True
         if self.chance(0.1):
             table["party"] = "Delivery Co"
+        if self.chance(0.3) and "of" in table and "percent" not in table and not {"at_least", "at_most"} & set(table):
+            table["round_once"] = self.chance(0.7)
         if self.chance(0.3):
             table["rounding"] = f"{self.pick(*MODES)} {self.pick('0.01', '0.05', '1')}"
         return table

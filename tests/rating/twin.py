@@ -7,6 +7,7 @@ columns, so that a mistake in one is not a mistake in the other.
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 
 import polars as pl
 from twin_bases import amounts_of, over_bases
@@ -115,10 +116,11 @@ class Twin:
         if quantity["kind"] != "history":
             return None
         start = due["cycle_start_date"]
+        oldest = start - timedelta(days=(due["cycle_end_date"] - start).days * quantity["history_back"] + 31)
         rows = [
             row
             for row in self.history[due["service_point_id"], quantity["history_of"]]
-            if row["period_end_date"] <= start
+            if row["period_end_date"] <= start and row["period_start_date"] >= oldest
         ]
         rows = sorted(rows, key=lambda row: row["period_start_date"])[-quantity["history_back"] :]
         if quantity["history_months"] is not None:
@@ -249,15 +251,20 @@ def differences(given: RatingInput, rated, quantities=None) -> list[str]:
     found += [f"only rating has {row}" for row in sorted(set(fast) - set(slow), key=str)]
     if len(slow) != len(fast):
         found.append(f"the twin has {len(slow)} lines, rating has {len(fast)}")
-    return sorted(found, key=lambda text: text.split("(", 1)[1][:120] if "(" in text else text) + [
-        *parked_apart(parked, rated),
-        *history_apart(history, rated),
-        *banks_apart(banks, rated),
-    ]
+    return (
+        [*parked_apart(parked, rated)]
+        + sorted(found, key=lambda text: text.split("(", 1)[1][:120] if "(" in text else text)
+        + [
+            *history_apart(history, rated),
+            *banks_apart(banks, rated),
+        ]
+    )
 
 
 def parked_apart(parked, rated):
-    told_of = {(row["agreement_id"], row["start_date"]): (row["stage"], row["reason"]) for row in rated.parked.to_dicts()}
+    told_of = {
+        (row["agreement_id"], row["start_date"]): (row["stage"], row["reason"]) for row in rated.parked.to_dicts()
+    }
     for key in sorted({*parked, *told_of}, key=str):
         stage, reasons = parked.get(key, (None, {None}))
         fast_stage, reason = told_of.get(key, (None, None))
@@ -279,7 +286,9 @@ def history_apart(history, rated):
 
 
 def banks_apart(banks, rated):
-    found = {(row["agreement_id"], row["bank_id"]): (row["balance"], row["as_of_date"]) for row in rated.banks.to_dicts()}
+    found = {
+        (row["agreement_id"], row["bank_id"]): (row["balance"], row["as_of_date"]) for row in rated.banks.to_dicts()
+    }
     for key in sorted({*banks, *found}):
         if banks.get(key) != found.get(key):
             yield f"bank {key}: the twin carries {banks.get(key)}, rating {found.get(key)}"

@@ -44,12 +44,14 @@ class Standing:
             for other in self.book.components[self.version_id,]
             if other["is_gross"]
             and other["level"] == self.component["level"]
-            and (self.version_id, other["component_id"]) not in self.state.idle
             and self.counts(other["component_id"])[0] == bases
         ]
 
+    def applies(self, name):
+        return (self.version_id, name) not in self.state.idle
+
     def key(self, name=None):
-        """Return what is equal for the same charge: its own terms, and what counts it."""
+        """Return what is equal for the same charge: its own terms, and what counts it, whether that applies or not."""
         name = name or self.name
         cached = self.book.key_cache.get((self.version_id, name, self.state.idle_key))
         if cached is None:
@@ -57,15 +59,17 @@ class Standing:
             if component["kind"] == "rounding":  # the sum is rounded once, whatever changes
                 return "rounding"
             above = sorted(
-                str(self.key(other["component_id"]))
+                (str(self.key(other["component_id"])), self.applies(other["component_id"]))
                 for other in self.book.components[self.version_id,]
-                if (self.version_id, other["component_id"]) not in self.state.idle
-                and any(name in counted for counted in self.counts(other["component_id"]))
+                if any(name in counted for counted in self.counts(other["component_id"]))
             )
             prices = self.book.prices[self.version_id, name]
             number = prices[0]["price_e9"] if prices else None
             own = Standing(self.book, self.state, component, [])
-            inside = [(row["component_id"], number_of(self.book, row)) for row in own.inside()]
+            inside = [
+                (row["component_id"], number_of(self.book, row), self.applies(row["component_id"]))
+                for row in own.inside()
+            ]
             cached = str((number, *(component[part] for part in SAME), inside if component["is_gross"] else [], above))
             self.book.key_cache[self.version_id, name, self.state.idle_key] = cached
         return cached
@@ -164,8 +168,9 @@ class Group:
         line = new_line(
             self.book, self.last.state, self.component, self.start, self.end, numerator, denominator, quantity
         )
-        line["is_estimated"] = any(row["is_estimated"] for row in self.base)
-        line["reads_seq"] = max((row["reads_seq"] for row in self.base), default=0)
+        behind = self.base + self.named
+        line["is_estimated"] = any(row["is_estimated"] for row in behind)
+        line["reads_seq"] = max((row["reads_seq"] for row in behind), default=0)
         positions = {}
         for one in self.standing:
             for name in one.counts()[0]:

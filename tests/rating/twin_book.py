@@ -160,6 +160,14 @@ class Book:
             self.used_cache[key] = (names, formulas, sorted(factors))
         return self.used_cache[key]
 
+    def needed_now(self, version_id):
+        """Return the quantities that charges, conditions and banks need, not only later cycles."""
+        asked = [row["when_id"] for row in self.components[version_id,]] + [
+            row["formula_id"] for row in self.banks[version_id,]
+        ]
+        found = self.quantities_in(version_id, [text for text in asked if text is not None])
+        return found.union(*(self.behind(component)[0] for component in self.components[version_id,]))
+
     def factors_of_version(self, version_id):
         """Return all dated factors of a version with the attribute that completes their names, or None."""
         of_formulas = self.factors_in(version_id, [key[1] for key in self.shapes if key[0] == version_id])

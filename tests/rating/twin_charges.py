@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from fractions import Fraction
 
 from twin_book import ParkedError
 from twin_formulas import BOUND_E12, SCALE, half_away
@@ -77,6 +78,7 @@ def new_line(book, state, component, start, end, numerator, denominator, quantit
         "factor_id": None,
         "fixed": 0,
         "share": None,
+        "exact": Fraction(numerator, denominator),
         "amount_exact": cut_e15(numerator, denominator),
         "minor": minor_of(numerator, denominator, component, exponent),
         "is_estimated": False,
@@ -148,17 +150,30 @@ class Charges:
             told |= {"unit": "package", "unit_size": 1}
         cut = share_of(component, "price", days, self.state.cycle_days)
         part, whole = cut or (1, 1)
+        # What a tier owes is shared as its thresholds are, or else as the price is; thresholds per day are whole.
+        of_tiers = share_of(component, "tiers", days, self.state.cycle_days)
+        fixed_part, fixed_whole = (of_tiers if component["tiers_share"] != "day" else None) or cut or (1, 1)
         lines = []
         for (tou, tier), (quantity, fixed) in sorted(self.cells(component, parts, table).items()):
             row = table[tou][max(tier, 1) - 1]
-            numerator = (row["price"] * quantity + fixed * told["unit_size"]) * part
-            line = new_line(
-                self.book, self.state, component, start, end, numerator, told["unit_size"] * 10**9 * whole, quantity
-            )
+            numerator = row["price"] * quantity * part * fixed_whole + fixed * told["unit_size"] * whole * fixed_part
+            denominator = told["unit_size"] * 10**9 * whole * fixed_whole
+            line = new_line(self.book, self.state, component, start, end, numerator, denominator, quantity)
             of_part = dict(zip(("is_estimated", "reads_seq", "split_method"), parts[tou][1:], strict=True))
             of_row = {"rate": row["price"], "fixed": fixed, "factor_id": row["factor_id"], "share": cut}
             lines.append(line | told | of_part | of_row | {"season": season, "tou": tou, "tier": tier})
-        return lines
+        return self.rounded_once(component, lines) if component["is_rounded_once"] else lines
+
+    def rounded_once(self, component, lines):
+        """Round the exact sum, and share it over the lines by largest remainder of what they print."""
+        exponent = self.book.versions[component["version_id"]]["currency_exponent"]
+        step = component["round_step_minor"]
+        total = sum((line["exact"] for line in lines), Fraction(0))
+        steps = minor_of(total.numerator, total.denominator, component, exponent) // step
+        parted = [divmod(line["amount_exact"], step * 10 ** (15 - exponent)) for line in lines]
+        order = sorted(range(len(lines)), key=lambda place: (-parted[place][1], place))
+        bonus = order[: steps - sum(whole for whole, _ in parted)]
+        return [line | {"minor": (parted[place][0] + (place in bonus)) * step} for place, line in enumerate(lines)]
 
     def parts(self, component, days, scope):
         """Return period -> (quantity, marks), and what the line tells of it."""
@@ -300,4 +315,3 @@ def apportioned(parts, table):
             cells[tou, number] = (part, fixed)
             left[tou] -= part
     return cells
-

@@ -152,7 +152,8 @@ class Given:
             self.place(row, slices, found, reasons)
         mine = {row["quantity_id"] for row in self.rows[due["agreement_id"],]}
         for one, of_slice in zip(slices, found, strict=True):
-            counted_later = {row["history_of"] for row in self.book.quantities[one.version_id,]}
+            needed = self.book.needed_now(one.version_id)
+            counted_later = {row["history_of"] for row in self.book.quantities[one.version_id,]} - needed
             for quantity in self.book.quantities[one.version_id,]:
                 name = quantity["quantity_id"]
                 if quantity["kind"] != "measured":
@@ -165,7 +166,7 @@ class Given:
         return found
 
     def place(self, row, slices, found, reasons):
-        places = []
+        places, name = [], row["quantity_id"]
         for one, of_slice in zip(slices, found, strict=True):
             quantity = self.book.quantity.get((one.version_id, row["quantity_id"]))
             if quantity is None or quantity["kind"] != "measured":
@@ -182,11 +183,9 @@ class Given:
             if parts:
                 places.append((one, of_slice[row["quantity_id"]][parts[0]], quantity))
         if not places:
-            if any(
-                (quantity := self.book.quantity.get((one.version_id, row["quantity_id"]))) is None
-                or quantity["kind"] == "measured"
-                for one in slices
-            ):
+            versions = self.book.of_tariff[self.book.versions[slices[0].version_id]["tariff_id"],]
+            kinds = {self.book.quantity.get((version["version_id"], name), {}).get("kind") for version in versions}
+            if not kinds & {"history", "bank"}:
                 reasons.add("no_price")
             return
         days = [len(one.days) for one, _, _ in places]
