@@ -11,8 +11,8 @@ from rating.values import Known, Scopes, formula_values, marks
 GROUP = ["bill_id", "agreement_id", "component_id", "group_key"]
 _FROM_LAST = [
     "due_no", "version_id", "kind", "cycle_days", "currency_exponent", "is_exact", "is_included",
-    "is_gross", "base_key", "amount_id", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max", "round_mode",
-    "round_step_minor",
+    "is_gross", "base_key", "amount_id", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max",
+    "round_mode", "round_step_minor",
 ]  # fmt: skip
 
 

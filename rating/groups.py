@@ -91,7 +91,7 @@ def _keys_of_level(at_level: pl.DataFrame, counted: pl.DataFrame, above: pl.Data
 
 
 def idle_keys(idle: pl.DataFrame, components: pl.DataFrame, book: RateBook) -> pl.DataFrame:
-    """Return which conditional charges that matter to a charge do not apply: due_no, version_id, component_id, idle_key.
+    """Return the conditional charges that matter to a charge and do not apply, as `idle_key` of each (due_no, _KEYS).
 
     Those matter that count it, directly or not, and the percentages that share a denominator with it or with these.
     `idle`: due_no, version_id, component_id.

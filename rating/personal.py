@@ -16,7 +16,7 @@ from rating.formulas import evaluate
 from rating.parking import no_parks, park
 from rating.pieces import PIECE_KEYS, edge_of_value
 from rating.rounding import int128
-from rating.uses import component_formulas
+from rating.uses import component_formulas, own_formulas, price_formulas
 from rating.values import Known, Scopes, attribute_values, formula_values, marks, no_amounts, quantity_values
 
 PIECE_GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
@@ -73,7 +73,9 @@ def piece_values(
     versioned = frame.select("scope_no", "due_no", *keys)
     wanted = versioned.join(priced, on=keys, how="inner", validate="m:1")
     of_parts, parks = quantity_values(scopes, wanted.filter("is_by_part").select("scope_no", "name"), known)
-    asked = versioned.join(formulas, on=keys, how="inner", validate="m:m")
+    asked = _asked(known, components, frame).join(
+        frame.select("scope_no", "due_no", *keys), on="scope_no", how="left", validate="m:1"
+    )
     named = known.book.operands.filter(pl.col("kind") == "quantity").select("version_id", "formula_id", "name").unique()
     in_formulas = asked.join(named, on=["version_id", "formula_id"], how="inner", validate="m:m")
     whole = pl.concat([wanted.filter(~pl.col("is_by_part")).select([*versioned.columns, "name"]),
@@ -112,6 +114,19 @@ def _numbered_pieces(known: Known, pieces: pl.DataFrame, roles: pl.DataFrame, id
         .with_row_index("scope_no")
         .with_columns(pl.col("scope_no").cast(pl.Int64), pl.col("piece_start").alias("start_date"))
     )
+
+
+def _asked(known: Known, components: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the formulas that pieces need (scope_no, formula_id): of prices those of its season and text alone."""
+    keys = ["version_id", "component_id"]
+    texts = looked_up(components, known).select("due_no", *keys, "text")
+    own = frame.join(own_formulas(known.book), on=keys, how="inner", validate="m:m")
+    of_price = (
+        frame.join(price_formulas(known.book), on=[*keys, "season"], how="inner", validate="m:m")
+        .join(texts, on=["due_no", *keys], how="left", validate="m:1")
+        .filter((pl.col("key") == ANY) | (pl.col("key") == pl.col("text")))
+    )
+    return pl.concat([own.select("scope_no", "formula_id"), of_price.select("scope_no", "formula_id")]).unique()
 
 
 def bill_days(known: Known) -> pl.DataFrame:
@@ -165,17 +180,21 @@ def bill_scopes(known: Known, asked: pl.DataFrame) -> Scopes:
     return Scopes(dated.select("scope_no", "due_no", "version_id", "start_date", "cycle_days"), members, no_amounts())
 
 
-def with_texts(parts: pl.DataFrame, components: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return parts with `key`, the text of the contract that chooses their prices, and parks where it is missing."""
+def looked_up(components: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Return the text that chooses the prices of a component: due_no, version_id, component_id, name, text."""
     looked = components.filter(pl.col("lookup").is_not_null()).select(
         "version_id", "component_id", pl.col("lookup").alias("name")
     )
-    if looked.is_empty():
-        return parts.with_columns(pl.lit(ANY).alias("key")), no_parks()
     texts = attribute_values(known.book, known.due, known.attributes).select("due_no", "version_id", "name", "text")
-    found = parts.join(looked, on=["version_id", "component_id"], how="left", validate="m:1").join(
-        texts, on=["due_no", "version_id", "name"], how="left", validate="m:1"
-    )
+    return looked.join(texts, on=["version_id", "name"], how="inner", validate="m:m")
+
+
+def with_texts(parts: pl.DataFrame, components: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return parts with `key`, the text of the contract that chooses their prices, and parks where it is missing."""
+    if components["lookup"].null_count() == len(components):
+        return parts.with_columns(pl.lit(ANY).alias("key")), no_parks()
+    texts = looked_up(components, known)
+    found = parts.join(texts, on=["due_no", "version_id", "component_id"], how="left", validate="m:1")
     missing = found.filter(pl.col("name").is_not_null() & pl.col("text").is_null())
     detail = pl.format("charge {} is priced by attribute `{}`, found none", "component_id", "name")
     kept = found.filter(pl.col("name").is_null() | pl.col("text").is_not_null())

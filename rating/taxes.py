@@ -71,9 +71,13 @@ def _within_bounds(groups: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     detail = pl.format(
         "charge {}: {} percent of {} is beyond what a line may hold", "component_id", "price_e9", "quantity"
     )
-    too_inside = groups.filter(fits & is_percent & pl.col("is_gross") & (pl.col("inside_e9") >= _HUNDRED_E9))
-    inside = pl.format("charge {}: percentages inside their own base reach 100", "component_id")
-    kept = groups.filter(fits).join(too_inside.select(GROUP), on=GROUP, how="anti")
+    has_whole = ~is_percent | (_whole_e9() > 0)
+    too_inside = groups.filter(fits & ~has_whole)
+    inside = pl.format(
+        "charge {}: percentages inside their own base reach 100, or one that is contained is -100 or less",
+        "component_id",
+    )
+    kept = groups.filter(fits & has_whole)
     return kept, pl.concat(
         [
             park(large, ParkReason.AMOUNT_TOO_LARGE, detail),
@@ -90,8 +94,7 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
     """
     percent = groups.filter(pl.col("kind") == "percent")
     base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15())
-    contained = pl.when("is_included").then(wide("price_e9")).otherwise(int128(0))
-    numerator, denominator = base * wide("price_e9"), int128(_HUNDRED_E9) - pl.col("inside_e9") + contained
+    numerator, denominator = base * wide("price_e9"), _whole_e9()
     return percent.with_columns(
         divide_toward_zero(numerator, denominator).alias("amount_e15"),
         is_cut(numerator, denominator).alias("amount_is_cut"),
@@ -99,6 +102,12 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
         pl.lit(None, pl.Int64).alias("share_part"),
         pl.lit(None, pl.Int64).alias("share_whole"),
     )
+
+
+def _whole_e9() -> pl.Expr:
+    """Return what a percentage is a part of: 100, less those inside its base, or more by what is contained."""
+    contained = pl.when("is_included").then(wide("price_e9")).otherwise(int128(0))
+    return int128(_HUNDRED_E9) - pl.col("inside_e9") + contained
 
 
 def _limits(groups: pl.DataFrame) -> pl.DataFrame:

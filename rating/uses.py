@@ -12,10 +12,22 @@ _OF_PRICE = ("price_id", "edge_id")
 
 def component_formulas(book: RateBook) -> pl.DataFrame:
     """Return the formulas of each component, apart from its condition: version_id, component_id, formula_id."""
+    keys = ["version_id", "component_id", "formula_id"]
+    return pl.concat([own_formulas(book), price_formulas(book).select(keys)]).unique()
+
+
+def own_formulas(book: RateBook) -> pl.DataFrame:
+    """Return the formulas of components that are no prices or edges: version_id, component_id, formula_id."""
     keys = ["version_id", "component_id"]
     parts = [book.components.select(*keys, pl.col(name).alias("formula_id")) for name in _OF_COMPONENT]
-    parts += [book.prices.select(*keys, pl.col(name).alias("formula_id")) for name in _OF_PRICE]
-    return pl.concat(parts).filter(pl.col("formula_id").is_not_null()).unique()
+    return pl.concat(parts).drop_nulls().unique()
+
+
+def price_formulas(book: RateBook) -> pl.DataFrame:
+    """Return prices and edges by formula: version_id, component_id, season, key, formula_id."""
+    keys = ["version_id", "component_id", "season", "key"]
+    parts = [book.prices.select(*keys, pl.col(name).alias("formula_id")) for name in _OF_PRICE]
+    return pl.concat(parts).drop_nulls().unique()
 
 
 def reached_quantities(book: RateBook) -> pl.DataFrame:
@@ -87,9 +99,10 @@ def needed_now(book: RateBook) -> pl.DataFrame:
 
 
 def component_factors(book: RateBook) -> pl.DataFrame:
-    """Return the dated factors that make each component's price or quantity: version_id, component_id, factor_id, by.
+    """Return the dated factors of each component: version_id, component_id, factor_id, by.
 
-    Its condition is asked of a whole period, so factors there do not count. `by`: text attribute that completes the name of the series; null where the name is whole.
+    They make its price or quantity; its condition is asked of a whole period, so factors there do not count. `by`: text
+    attribute that completes the name of the series; null where the name is whole.
     """
     keys = ["version_id", "component_id"]
     of_price = book.prices.filter(pl.col("factor_id").is_not_null()).select(

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import pytest
 from rating_rows import (
     Row,
     base,
@@ -207,3 +208,14 @@ def test_a_factor_of_a_condition_does_not_cut_what_is_charged() -> None:
     days = {15: day_rows(1, date(2026, 6, 1), date(2026, 7, 1), 100)}
     rated = rate(rating_input(rate_book, [due()], [channel()], days))
     assert [row[3] for row in told(rated)] == [20000, 17600]
+
+
+@pytest.mark.parametrize(("number", "reason"), [(-99, None), (-100, "formula_undefined"), (-101, "formula_undefined")])
+def test_a_contained_percentage_of_minus_100_has_no_amount(number: int, reason: str | None) -> None:
+    # 288.00 x -99 / 1 is -28,512.00; of nothing there is no part.
+    contained = percent("contained", is_included=True, category="memo", position=2)
+    case = with_care([(contained, number * ONE)], [("contained", "energy")])
+    attributes = in_two_periods(case, care=(0, 0)).attributes
+    rated = rate(replace(case, attributes=attributes))
+    assert rated.parked["reason"].to_list() == ([] if reason is None else [reason])
+    assert rated.lines["memo_minor"].to_list() == ([None, -2_851_200] if reason is None else [])

@@ -214,3 +214,14 @@ def test_what_another_tariff_keeps_for_later_must_be_given_here() -> None:
     nothing = arranged(GivenQuantities, pl.DataFrame(schema=polars_schema(GivenQuantities)))
     rated = rate_given(rating_input(rate_book, [due()], []).due, rate_book, nothing)
     assert rated.parked["reason"].to_list() == ["no_channel"]
+
+
+def test_a_price_of_another_text_asks_nothing_of_the_contract() -> None:
+    # Meters of 1 inch pay a rate of the contract; the one of 5/8 has none, and need not.
+    prices = [price(key="5/8", price_e9=ONE), price(key="1", price_e9=None, price_id="rate")]
+    named = naming("attribute", "rate")
+    named["attributes"].append(
+        {"version_id": "t@1", "name": "size", "is_text": True, "default_e12": None, "default_text": "5/8"}
+    )
+    rate_book = book(components=[component(lookup="size")], prices=prices, **named)
+    assert rate(of_register(rate_book, 5_000)).lines["amount_minor"].to_list() == [500]
