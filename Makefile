@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench lock docs clean
+.PHONY: demo test soak check format bench lock docs clean
 .DEFAULT_GOAL := demo
 
 $(LOCKED): requirements-dev.lock
@@ -25,6 +25,11 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest
+
+# Random bills beside the slow twin until so many are 0 cents apart; a failure tells its seed.
+BILLS ?= 1000000
+soak: $(READY)
+	@PYTHONPATH=.:tests/rating $(BIN)/python -m soak --bills $(BILLS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 
 import polars as pl
@@ -102,9 +103,13 @@ def make_given_bills(random: Random, tariffs: int, agreements: int) -> Bills:
     """Draw agreements whose quantities are given for their whole period."""
     start = random.choice(STARTS)
     book = drawn_book(random, start, tariffs, is_given=True)
-    asked = _asked(book)
     periods = [drawn_dates(random, start, longest=31) for _ in range(4)]
     dues, attributes, banks, quantities = [], [], [], []
+    asked = {
+        (f"t{number}", *period[:2]): _asked(book, f"t{number}", *period[:2])
+        for number in range(tariffs)
+        for period in periods
+    }
     for number in range(agreements):
         agreement_id, tariff_id = f"A{number}", f"t{number % tariffs}"
         first, last, cycle_start, cycle_end = random.choice(periods)
@@ -115,7 +120,7 @@ def make_given_bills(random: Random, tariffs: int, agreements: int) -> Bills:
         )  # fmt: skip
         attributes += drawn_attributes(random, agreement_id, first)
         banks += drawn_banks(random, agreement_id, cycle_start)
-        for name, kind, unit_size, tous in asked[tariff_id]:
+        for name, kind, unit_size, tous in asked[tariff_id, first, last]:
             share = 0.5 if kind == "history" else 0.0 if kind == "bank" else 0.999
             if kind == "formula" or random.random() > share:
                 continue
@@ -134,24 +139,36 @@ def make_given_bills(random: Random, tariffs: int, agreements: int) -> Bills:
     return Bills(given, table(GivenQuantities, quantities))
 
 
-def _asked(book: RateBook) -> dict[str, list[tuple[str, str, int, list[str]]]]:
-    """Return for each tariff its quantities: name, kind, unit size, and the periods by which they are given."""
-    versions = dict(book.versions.select("version_id", "tariff_id").iter_rows())
+def _asked(book: RateBook, tariff_id: str, first: date, last: date) -> list[tuple[str, str, int, list[str]]]:
+    """Return the quantities of a tariff in a period: name, kind, unit size, and the periods by which they are given."""
+    versions = book.versions.filter(pl.col("tariff_id") == tariff_id).sort("valid_from").to_dicts()
+    starts = [row["valid_from"] for row in versions] + [date.max]
+    held = [
+        row["version_id"] for place, row in enumerate(versions) if starts[place] < last and first < starts[place + 1]
+    ]
     by_tou = set(book.components.filter("by_tou").select("version_id", "quantity_id").iter_rows())
-    found: dict[str, dict[str, tuple[str, str, int, list[str]]]] = {name: {} for name in versions.values()}
-    for row in book.quantities.to_dicts():
-        of_tariff = found[versions[row["version_id"]]]
+    found: dict[str, tuple[str, str, int, list[str]]] = {}
+    for row in book.quantities.filter(pl.col("version_id").is_in(held)).to_dicts():
         name = row["quantity_id"]
-        before = of_tariff.get(name, (name, row["kind"], row["unit_size"], [""]))
+        before = found.get(name, (name, row["kind"], row["unit_size"], [""]))
         is_split = (row["version_id"], name) in by_tou
-        of_tariff[name] = (*before[:3], PERIODS[row["schedule"]] if is_split else before[3])
-    return {tariff_id: list(rows.values()) for tariff_id, rows in found.items()}
+        found[name] = (*before[:3], PERIODS[row["schedule"]] if is_split else before[3])
+    return list(found.values())
+
+
+def _slotted(book: RateBook) -> set[str]:
+    """Return the tariffs that registers cannot measure: those with powers, or with use by period."""
+    powers = book.quantities.filter((pl.col("kind") == "measured") & ((pl.col("agg") != "sum") | (pl.col("tou") != "")))
+    by_tou = book.components.filter("by_tou")
+    needing = pl.concat([powers.select("version_id"), by_tou.select("version_id")])
+    return set(book.versions.join(needing, on="version_id", how="semi")["tariff_id"])
 
 
 def make_read_bills(random: Random, tariffs: int, agreements: int) -> Bills:
     """Draw agreements with registers or hourly intervals, history and banks; some are due for two periods."""
     start = random.choice(STARTS)
     book = drawn_book(random, start, tariffs, is_given=False)
+    slotted = _slotted(book)
     dues: list[Row] = []
     attributes: list[Row] = []
     banks: list[Row] = []
@@ -161,15 +178,16 @@ def make_read_bills(random: Random, tariffs: int, agreements: int) -> Bills:
     days: list[Row] = []
     for number in range(agreements):
         agreement_id = f"A{number}"
-        is_read = random.random() < 0.6
+        tariff_id = f"t{number % tariffs}"
+        is_read = tariff_id in slotted or random.random() < 0.2
         first, last, cycle_start, cycle_end = drawn_dates(random, start, longest=9 if is_read else 31)
         turns = [first, last]
         if random.random() < 0.3:
             turns = [first, first + timedelta(days=random.randrange(1, (last - first).days)), last]
-        for begins, ends in zip(turns, turns[1:], strict=False):
+        for begins, ends in pairwise(turns):
             dues.append(
                 due(begins, ends, account_id=agreement_id, agreement_id=agreement_id, service_point_id=f"S{number}",
-                    tariff_id=f"t{number % tariffs}", cycle_start_date=cycle_start, cycle_end_date=cycle_end)
+                    tariff_id=tariff_id, cycle_start_date=cycle_start, cycle_end_date=cycle_end)
             )  # fmt: skip
             attributes += drawn_attributes(random, agreement_id, begins)
         banks += drawn_banks(random, agreement_id, cycle_start)
@@ -205,10 +223,11 @@ def _history(random: Random, service_point_id: str, cycle_start: date) -> list[R
         end = cycle_start + timedelta(days=random.choice([0, 0, 0, 3]))
         for _ in range(random.choice([0, 2, 14, 26])):
             begin = end - timedelta(days=random.choice([28, 30, 31]))
+            value = random.randrange(-5 if quantity_id == "free" else 0, 99) * unit_size + random.randrange(3)
             rows.append(
                 {"service_point_id": service_point_id, "quantity_id": quantity_id, "period_start_date": begin,
-                 "period_end_date": end, "quantity": random.randrange(-5 if quantity_id == "free" else 0, 99) * unit_size
-                 + random.randrange(3), "unit_size": unit_size, "is_estimated": False, "source": "bill"}
+                 "period_end_date": end, "quantity": value, "unit_size": unit_size, "is_estimated": False,
+                 "source": "bill"}
             )  # fmt: skip
             end = begin
     return rows

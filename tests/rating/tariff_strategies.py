@@ -185,7 +185,7 @@ class Drawer:
     def edges(self, *, by_formula: bool) -> list[Any]:
         numbers = sorted(self.random.sample(range(1, 400), 3))
         edges: list[Any] = [number(edge) / self.pick(1, 10) for edge in numbers]
-        edges = sorted(set(edges)) + [number(500)]
+        edges = [*sorted(set(edges)), number(500)]
         if by_formula:
             edges[self.random.randrange(2)] = f"min(300, {self.formula(1)})"
         return edges
@@ -263,6 +263,7 @@ class Drawer:
             return table
         limit = number(self.pick("5", "40.25", "300")) if self.chance(0.7) else f"max(0, {self.formula(1)})"
         table |= {kind: limit, "per": self.pick("cycle", "day", "month", "year")}
+        table |= {"exact": True} if self.chance(0.2) else {}
         return table | (self.shared("prorate") if table["per"] != "day" else {})
 
     def amount_charge(self, names: list[str]) -> Table:

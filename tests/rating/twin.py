@@ -199,7 +199,7 @@ class Twin:
             parked[scope.state.due["agreement_id"], scope.state.due["start_date"]] = ("balances", reasons)
 
     def kept_history(self, states):
-        """Return what later cycles can look back to: (service point, quantity, start) -> end, value, size, estimated."""
+        """Return what later cycles look back to: (service point, quantity, start) -> end, value, size, estimated."""
         found, agreements = {}, defaultdict(list)
         for state in states:
             agreements[state.due["agreement_id"]].append(state)
@@ -251,14 +251,8 @@ def differences(given: RatingInput, rated, quantities=None) -> list[str]:
     found += [f"only rating has {row}" for row in sorted(set(fast) - set(slow), key=str)]
     if len(slow) != len(fast):
         found.append(f"the twin has {len(slow)} lines, rating has {len(fast)}")
-    return (
-        [*parked_apart(parked, rated)]
-        + sorted(found, key=lambda text: text.split("(", 1)[1][:120] if "(" in text else text)
-        + [
-            *history_apart(history, rated),
-            *banks_apart(banks, rated),
-        ]
-    )
+    found.sort(key=lambda text: text.split("(", 1)[-1][:120])
+    return [*parked_apart(parked, rated), *found, *history_apart(history, rated), *banks_apart(banks, rated)]
 
 
 def parked_apart(parked, rated):

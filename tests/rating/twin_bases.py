@@ -184,14 +184,17 @@ class Group:
         whole = 100 * 10**9 + (number if self.component["is_included"] else 0)
         if self.component["is_gross"]:
             inside = sum(group.number_e9() for group in level if self.shares_base_with(group))
-            if inside >= 100 * 10**9:
-                raise ParkedError({"formula_undefined"})
             whole -= inside
-        if self.component["is_exact"]:
-            base, per = sum(line["amount_exact"] for line in self.base), 10**15
-        else:
-            base, per = self.sum_minor, self.minor
+        if whole <= 0:
+            raise ParkedError({"formula_undefined"})
+        base, per = self.counted_sum()
         return self.line(base * number, per * whole, self.sum_minor) | {"unit": "%", "rate": number}
+
+    def counted_sum(self):
+        """Return the base as a fraction of major units: of rounded amounts, or of exact ones as they are printed."""
+        if self.component["is_exact"]:
+            return sum(line["amount_exact"] for line in self.base), 10**15
+        return self.sum_minor, self.minor
 
     def shares_base_with(self, other):
         """Percentages inside their own base share one denominator where they count the same charges."""
@@ -204,11 +207,12 @@ class Group:
         number, is_floor = self.number_e9(), self.component["kind"] == "minimum"
         cut = share_of(self.component, "price", self.days, self.last.state.cycle_days)
         part, whole = cut or (1, 1)
-        over = number * part * self.minor - self.sum_minor * whole * 10**9
+        base, per = self.counted_sum()
+        over = number * part * per - base * whole * 10**9
         if (over <= 0) if is_floor else (over >= 0):
             return None
         by_day = self.component["price_share"] == "day"
-        return self.line(over, whole * 10**9 * self.minor, self.sum_minor) | {
+        return self.line(over, whole * 10**9 * per, self.sum_minor) | {
             "unit": "day" if by_day else "cycle", "rate": number, "share": None if by_day else cut,
         }  # fmt: skip
 

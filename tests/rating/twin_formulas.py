@@ -80,7 +80,8 @@ RULES = {
     ">": lambda a, b: SCALE * (a > b),
     ">=": lambda a, b: SCALE * (a >= b),
 } | {
-    name: lambda value, step=SCALE, name=name: to_step(name, value, step) for name in ("round", "trunc", "floor", "ceil")
+    name: lambda value, step=SCALE, name=name: to_step(name, value, step)
+    for name in ("round", "trunc", "floor", "ceil")
 }  # fmt: skip
 
 

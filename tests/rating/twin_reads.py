@@ -1,13 +1,14 @@
-"""What is measured, for the slow twin: sums and maxima from intervals and registers, or quantities as they are given.
+"""What is measured, for the slow twin: sums and maxima from intervals and registers, or quantities as given.
 
-A measured row is (value, day, is_estimated, reads_seq, split_method); a slice has rows by quantity and part of the week.
+A measured row is (value, day, is_estimated, reads_seq, split_method). A slice has rows by quantity and part of the
+week.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from twin_book import ONE_DAY, ParkedError, clock_minutes, grouped
+from twin_book import ParkedError, clock_minutes, grouped
 
 from model.units import demand_factor
 

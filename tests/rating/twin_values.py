@@ -134,7 +134,7 @@ class Scope:
         except UndefinedError:
             raise ParkedError({"formula_undefined"}) from None
 
-    def operand(self, operand):
+    def operand(self, operand):  # noqa: PLR0911
         kind, name = operand["kind"], operand["name"]
         if kind == "number":
             return int(operand["number_e12"])
