@@ -94,8 +94,8 @@ def drawn_use(random: Random, unit_size: int) -> int:
 def drawn_dates(random: Random, start: date, *, longest: int) -> tuple[date, date, date, date]:
     """Draw the due period and its cycle: mostly the whole of it."""
     end = start + timedelta(days=random.choice([7, longest - 3, longest - 1, longest]))
-    first = start + timedelta(days=random.randrange(1, 5)) if random.random() < 0.2 else start
-    last = end - timedelta(days=random.randrange(1, 3)) if random.random() < 0.1 else end
+    first = start + timedelta(days=random.randrange(1, 4)) if random.random() < 0.2 else start
+    last = end - timedelta(days=1) if random.random() < 0.1 else end
     return first, last, start, end
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from twin_book import ParkedError
 from twin_formulas import BOUND_E12, SCALE, half_away
-from twin_values import Scope, marks, months_e4, reduce_rows, rounded_measure, to_step
+from twin_values import Scope, counted_size, marks, months_e4, reduce_rows, rounded_measure, to_step
 
 
 def share(rule, whole_e4, days, cycle_days, months, tolerance):
@@ -235,7 +235,7 @@ class Charges:
                 price = row["price_e9"]
             upper = None
             if row["edge_id"] is not None or row["to_quantity"] is not None:
-                upper = max(self.edge(component, row, quantity["unit_size"], scale, cut, scope), lower)
+                upper = max(self.edge(component, row, counted_size(quantity), scale, cut, scope), lower)
             found.append(row | {"price": price, "lower": lower, "upper": upper})
             lower = upper
         return found
