@@ -388,16 +388,23 @@ class Factors(pa.DataFrameModel):
 
 
 class Events(pa.DataFrameModel):
-    """Events called outside the tariff: critical peaks, system peaks. Grain: event_series, day, from_minute."""
+    """Events called outside the tariff (critical peaks, system peaks), cut at the civil days of a zone.
+
+    Grain: event_series, tz_name, day, from_minute.
+    """
 
     event_series: str = column("Series of events, for example those of one system operator")
+    tz_name: str = column("Zone of the day")
     day: pl.Date = column("Civil day")
-    from_minute: pl.Int16 = column("First minute by the clock on the wall", unit="min", ge=0, le=1439)
-    to_minute: pl.Int16 = column("Minute after the last", unit="min", ge=1, le=1440)
+    from_minute: pl.Int16 = column(
+        "First minute, counted from the start of the day: a day on which the clock changes has 23 or 25 hours",
+        unit="min", ge=0, le=1799,
+    )  # fmt: skip
+    to_minute: pl.Int16 = column("Minute after the last", unit="min", ge=1, le=1800)
 
     class Config:
         strict = True
-        metadata = {"grain": ["event_series", "day", "from_minute"]}
+        metadata = {"grain": ["event_series", "tz_name", "day", "from_minute"]}
 
 
 class EventWindows(pa.DataFrameModel):
@@ -414,9 +421,10 @@ class EventWindows(pa.DataFrameModel):
 
 
 class SeriesDays(pa.DataFrameModel):
-    """Days of price series, slot by slot as the clock on the wall ran through them. Grain: series_id, day."""
+    """Days of price series, slot by slot as time ran through the civil days of a zone. Grain: series_id, tz_name, day."""
 
     series_id: str = column("Series")
+    tz_name: str = column("Zone of the day")
     day: pl.Date = column("Civil day")
     interval_minutes: pl.Int32 = column("Length of its slots", unit="min", ge=1)
     values_e9: Annotated[pl.List, pl.Int64()] = column(
@@ -425,7 +433,7 @@ class SeriesDays(pa.DataFrameModel):
 
     class Config:
         strict = True
-        metadata = {"grain": ["series_id", "day"]}
+        metadata = {"grain": ["series_id", "tz_name", "day"]}
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def build_masks(
     called, calls = _called_events(days, book)
     keyed = (
         days.join(shaped, on=["tz_name", "day"], how="left", validate="m:1")
-        .join(called, on=["version_id", "day"], how="left", validate="m:1")
+        .join(called, on=["version_id", "tz_name", "day"], how="left", validate="m:1")
         .with_columns(pl.col("call_no").fill_null(0))
     )
     kind = ["version_id", "season", "day_class", "shape_no", "call_no"]
@@ -207,7 +207,8 @@ def build_masks(
     mask_numbers, slot_counts = [], []
     # The few distinct kinds of day, not the days of meters.
     for version_id, season, day_class, shape_no, call_no in kinds.iter_rows():
-        periods = _periods(windows[version_id, season, day_class], calls[call_no], clocks[shape_no])
+        window = windows[version_id, season, day_class]
+        periods = _periods(window, calls[call_no], clocks[shape_no], interval_minutes * step)
         mask = masks.setdefault(periods, _mask(periods, len(masks)))
         mask_numbers.append(mask.mask_no)
         slot_counts.append(mask.n)
@@ -222,16 +223,16 @@ Call = tuple[tuple[str, int, int], ...]
 
 
 def _called_events(days: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame, list[Call]]:
-    """Return the number of the events of a version's day (version_id, day, call_no), and what each number holds.
+    """Return the number of the events of a version's day (version_id, tz_name, day, call_no), and what each holds.
 
     A call is the periods of the events with their first minute and the minute after the last, the one that holds
     where they overlap first. Number 0 is a day without events.
     """
     called = (
         book.event_windows.join(book.events, on="event_series", how="inner", validate="m:m")
-        .join(days, on=["version_id", "day"], how="semi")
-        .sort("version_id", "day", "position", "tou", "event_series", "from_minute")
-        .group_by("version_id", "day", maintain_order=True)
+        .join(days, on=["version_id", "tz_name", "day"], how="semi")
+        .sort("version_id", "tz_name", "day", "position", "tou", "event_series", "from_minute")
+        .group_by("version_id", "tz_name", "day", maintain_order=True)
         .agg("tou", "from_minute", "to_minute")
     )
     numbers: dict[Call, int] = {(): 0}
@@ -239,7 +240,9 @@ def _called_events(days: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame, li
         numbers.setdefault(tuple(zip(tous, starts, ends, strict=True)), len(numbers))
         for tous, starts, ends in called.select("tou", "from_minute", "to_minute").iter_rows()
     ]
-    numbered = called.select("version_id", "day").with_columns(pl.Series("call_no", call_numbers, dtype=pl.Int32))
+    numbered = called.select("version_id", "tz_name", "day").with_columns(
+        pl.Series("call_no", call_numbers, dtype=pl.Int32)
+    )
     return numbered, list(numbers)
 
 
@@ -260,13 +263,14 @@ def _windows(tou_windows: DataFrame[TouWindows]) -> dict[tuple[str, str, int], W
     }
 
 
-def _periods(window: Window, call: Call, clock: tuple[int, ...]) -> tuple[str, ...]:
+def _periods(window: Window, call: Call, clock: tuple[int, ...], slot_minutes: int) -> tuple[str, ...]:
+    """Return the period of each slot: by the clock on the wall, or by the time since the day began in an event."""
     starts, periods = window
     assert starts[0] == 0, "the time-of-use windows of a day must begin at midnight"
     usual = [periods[bisect_right(starts, minute) - 1] for minute in clock]
     return tuple(
-        next((tou for tou, start, end in call if start <= minute < end), period)
-        for minute, period in zip(clock, usual, strict=True)
+        next((tou for tou, start, end in call if start <= slot * slot_minutes < end), period)
+        for slot, period in enumerate(usual)
     )
 
 

@@ -44,8 +44,8 @@ _SHORTEST_MINUTES = 5
 
 @dataclass(frozen=True)
 class SlotPrices:
-    """Prices of slots. `wanted`: cal_no, measure_no, price_no. `rows`: price_no, day, count (slots of the day) and
-    price_row, the place of the day in `limbs` (day, slot, limb; from the lowest limb up)."""
+    """Prices of slots. `wanted`: cal_no, measure_no, price_no, tz_name. `rows`: price_no, tz_name, day, count (slots of
+    the day) and price_row, the place of the day in `limbs` (day, slot, limb; from the lowest limb up)."""
 
     wanted: pl.DataFrame
     rows: pl.DataFrame
@@ -71,28 +71,30 @@ def slot_prices(
     The price of a slot is series x factor + adder, not below the floor and not above the cap.
     """
     wanted = wanted_costs(calendar, quantities).join(channels, on=["cal_no", "measure_no"], how="semi")
-    days = calendar.days.join(wanted, on="cal_no", how="semi").select("day").unique()
+    days = calendar.days.join(wanted, on="cal_no", how="semi").select("tz_name", "day").unique()
     priced = (
         price_rules(quantities)
         .join(wanted, on="price_no", how="semi")
-        .join(book.series_days.join(days, on="day", how="semi"), on="series_id", how="inner", validate="m:m")
+        .join(book.series_days.join(days, on=["tz_name", "day"], how="semi"), on="series_id", how="inner", validate="m:m")
         .filter(pl.col("interval_minutes") % slot_minutes == 0)
         .with_columns((pl.col("interval_minutes") // slot_minutes).cast(pl.Int64).alias("repeats"))
         .with_columns((pl.col("values_e9").list.len().cast(pl.Int64) * pl.col("repeats")).alias("count"))
-        .sort("price_no", "day")
+        .sort("price_no", "tz_name", "day")
         .with_columns(pl.int_range(pl.len()).cast(pl.Int64).alias("price_row"))
     )
-    rows = priced.select("price_no", "day", "count", "price_row")
+    rows = priced.select("price_no", "tz_name", "day", "count", "price_row")
     return SlotPrices(wanted, rows, _limbs(priced))
 
 
 def wanted_costs(calendar: Calendar, quantities: pl.DataFrame) -> pl.DataFrame:
-    """Return which calendars price which sources by which rule: cal_no, measure_no, price_no."""
+    """Return which calendars price which sources by which rule: cal_no, measure_no, price_no, tz_name."""
+    zones = calendar.days.select("cal_no", "tz_name").unique()
     return (
         calendar.segments.select("cal_no", "version_id")
         .join(quantities.filter(pl.col("agg") == "cost"), on="version_id", how="inner", validate="m:m")
         .select("cal_no", "measure_no", "price_no")
         .unique()
+        .join(zones, on="cal_no", how="inner", validate="m:1")
     )
 
 
@@ -135,7 +137,8 @@ def costs_by_slice(
     priced = (
         rows.select(*SLICE_KEYS, "cal_no", "measure_no", "row", "day")
         .join(prices.wanted, on=["cal_no", "measure_no"], how="inner", validate="m:m")
-        .join(prices.rows.filter(pl.col("count") == mask.n), on=["price_no", "day"], how="inner", validate="m:1")
+        .join(prices.rows.filter(pl.col("count") == mask.n), on=["price_no", "tz_name", "day"], how="inner",
+              validate="m:1")
     )
     if priced.is_empty():
         return pl.DataFrame(schema=COST_SCHEMA)
@@ -192,14 +195,14 @@ def days_without_series(
     zones = needed.select("tz_name", "day").unique().sort("tz_name", "day")
     minutes = [day_slots(tz_name, day, _SHORTEST_MINUTES) * _SHORTEST_MINUTES for tz_name, day in zones.iter_rows()]
     given = book.series_days.select(
-        "series_id", "day",
+        "series_id", "tz_name", "day",
         (pl.col("values_e9").list.drop_nulls().list.len() * pl.col("interval_minutes")).cast(pl.Int64).alias("given"),
         (pl.col("values_e9").list.len() * pl.col("interval_minutes")).cast(pl.Int64).alias("told"),
     )  # fmt: skip
     gaps = (
         needed.join(zones.with_columns(pl.Series("minutes", minutes, dtype=pl.Int64)), on=["tz_name", "day"],
                     how="left", validate="m:1")
-        .join(given, on=["series_id", "day"], how="left", validate="m:1")
+        .join(given, on=["series_id", "tz_name", "day"], how="left", validate="m:1")
         .filter(~((pl.col("given") == pl.col("minutes")) & (pl.col("told") == pl.col("minutes"))).fill_null(False))
         .group_by("cal_no", "series_id")
         .agg(pl.col("day").min().alias("first_day"), pl.len().alias("day_count"))
@@ -215,7 +218,7 @@ def of_short_prices(
     channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame, quantities: pl.DataFrame, book: RateBook
 ) -> pl.DataFrame:
     """Return parks for channels whose intervals are no part of those of the price series."""
-    in_use = book.series_days.join(calendar.days, on="day", how="semi")
+    in_use = book.series_days.join(calendar.days, on=["tz_name", "day"], how="semi")
     lengths = in_use.select("series_id", pl.col("interval_minutes").alias("price_minutes")).unique()
     asked = (
         quantities.filter(pl.col("agg") == "cost")

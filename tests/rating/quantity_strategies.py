@@ -43,8 +43,9 @@ def _quantity(random: Random, number: int, has_periods: bool) -> Row:
 
 def _series(random: Random, start: date, end: date, tz_name: str) -> list[Row]:
     return [
-        {"series_id": series_id, "day": day, "interval_minutes": minutes,
-         "values_e9": [random.randrange(-(10**9), 10**9) for _ in range(day_slots(tz_name, day, minutes))]}
+        {"series_id": series_id, "tz_name": zone, "day": day, "interval_minutes": minutes,
+         "values_e9": [random.randrange(-(10**9), 10**9) for _ in range(day_slots(zone, day, minutes))]}
+        for zone in (tz_name, "Asia/Kathmandu")
         for series_id, minutes in (("spot", 60), ("fine", random.choice([15, 30])))
         for day in (start + timedelta(days=number) for number in range((end - start).days))
         if random.random() > 0.01
@@ -64,8 +65,9 @@ def make_quantity_case(random: Random) -> RatingInput:
         return seasons[(month, day) >= (turn.month, turn.day)] if len(seasons) == 2 else ""
 
     events = [
-        {"event_series": series, "day": start + timedelta(days=random.randrange(0, 6)), "from_minute": begin,
+        {"event_series": series, "tz_name": zone, "day": start + timedelta(days=random.randrange(0, 6)), "from_minute": begin,
          "to_minute": begin + random.choice([20, 120])}
+        for zone in (tz_name, "Asia/Kathmandu")
         for series, begin in (("op", 60), ("op", 1000), ("grid", 60), ("grid", 1030))
         if random.random() < 0.7
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rating_rows import (
     CHICAGO,
+    SYDNEY,
     Row,
     book,
     channel,
@@ -258,8 +259,8 @@ def test_apparent_power_of_a_longer_demand_interval_adds_the_parts_first() -> No
     assert (found["kva"], found["half"]) == (1_600, 1_000)
 
 
-def event(day: date, start: int, end: int, series: str = "op") -> Row:
-    return {"event_series": series, "day": day, "from_minute": start, "to_minute": end}
+def event(day: date, start: int, end: int, series: str = "op", tz_name: str = SYDNEY) -> Row:
+    return {"event_series": series, "tz_name": tz_name, "day": day, "from_minute": start, "to_minute": end}
 
 
 def called(tou: str = "critical", series: str = "op", position: int = 1) -> Row:
@@ -287,21 +288,36 @@ def test_the_first_of_events_that_overlap_holds() -> None:
     assert (found["kwh", "critical"], found["kwh", "system"], found["kwh", ""]) == (1, 110, 1_000)
 
 
-def test_an_event_in_the_hour_that_comes_twice_holds_both_times() -> None:
+@pytest.mark.parametrize(("minutes", "expected"), [((60, 120), 4), ((120, 180), 40), ((60, 180), 44)])
+def test_an_event_in_one_of_the_hours_that_come_twice_holds_in_that_one(minutes: tuple[int, int], expected: int) -> None:
+    # On that day the clock shows 01:00 to 02:00 in the second hour and again in the third.
     day = date(2022, 11, 6)
     found = measured(
-        [quantity()], imported(dict.fromkeys(range(100), 1)), start=day, tz_name=CHICAGO,
-        events=[event(day, 60, 120)], event_windows=[called()],
+        [quantity()], [{"import_energy": {4: 1, 5: 1, 6: 1, 7: 1, 8: 10, 9: 10, 10: 10, 11: 10}}],
+        start=day, tz_name=CHICAGO,
+        events=[event(day, *minutes, tz_name=CHICAGO)], event_windows=[called()],
     )  # fmt: skip
-    assert (found["kwh", "critical"], found["kwh", ""]) == (8, 92)
+    assert found["kwh", "critical"] == expected
+
+
+def test_events_and_prices_of_another_zone_are_not_those_of_the_customers_day() -> None:
+    found = measured(
+        [quantity(), cost()], EVEN, events=[event(MONDAY, 0, 60, tz_name=CHICAGO)], event_windows=[called()],
+        series_days=[spot([CENT] * 24), spot([2 * CENT] * 24, tz_name=CHICAGO)],
+    )  # fmt: skip
+    assert (found.get(("kwh", "critical")), found["kwh"], found["cost"]) == (None, 24_000, 24 * CENT)
 
 
 def cost(**given: Any) -> Row:
     return quantity("cost", agg="cost", series_id="spot", **given)
 
 
-def spot(values_e9: Sequence[int | None], day: date = MONDAY, minutes: int = 60) -> Row:
-    return {"series_id": "spot", "day": day, "interval_minutes": minutes, "values_e9": list(values_e9)}
+def spot(
+    values_e9: Sequence[int | None], day: date = MONDAY, minutes: int = 60, tz_name: str = SYDNEY
+) -> Row:  # fmt: skip
+    return {
+        "series_id": "spot", "tz_name": tz_name, "day": day, "interval_minutes": minutes, "values_e9": list(values_e9),
+    }  # fmt: skip
 
 
 EVEN = imported(dict.fromkeys(range(96), 250))  # 1 kWh in each hour

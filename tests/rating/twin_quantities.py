@@ -27,10 +27,10 @@ class QuantityTwin(Twin):
     def __init__(self, given):
         super().__init__(given)
         self.channels, self.days = self.reads.channels, self.reads.days
-        self.events = grouped(given.book.events.to_dicts(), "event_series", "day")
+        self.events = grouped(given.book.events.to_dicts(), "event_series", "tz_name", "day")
         calls = sorted(given.book.event_windows.to_dicts(), key=lambda row: (row["position"], row["tou"]))
         self.calls = grouped(calls, "version_id")
-        self.series = {(row["series_id"], row["day"]): row for row in given.book.series_days.to_dicts()}
+        self.series = {(row["series_id"], row["tz_name"], row["day"]): row for row in given.book.series_days.to_dicts()}
 
     def days_of(self, due):
         texts = State(self.book, due, self.attributes[due["agreement_id"], due["start_date"]]).texts()
@@ -41,12 +41,13 @@ class QuantityTwin(Twin):
         """The period of every slot of a day."""
         clock = clock_minutes(due["tz_name"], day["day"], minutes)
         windows = self.book.windows[day["version_id"], day["season"], day["day_class"]]
-        return [self.period_at(day, minute, windows) for minute in clock]
+        places = [(due["tz_name"], slot * minutes) for slot in range(len(clock))]
+        return [self.period_at(day, *place, minute, windows) for place, minute in zip(places, clock, strict=True)]
 
-    def period_at(self, day, minute, windows):
+    def period_at(self, day, tz_name, elapsed, minute, windows):
         for call in self.calls[day["version_id"],]:
-            for event in self.events[call["event_series"], day["day"]]:
-                if event["from_minute"] <= minute < event["to_minute"]:
+            for event in self.events[call["event_series"], tz_name, day["day"]]:
+                if event["from_minute"] <= elapsed < event["to_minute"]:
                     return call["tou"]
         return next(row["tou"] for row in windows if row["from_minute"] <= minute < row["to_minute"])
 
@@ -115,7 +116,7 @@ class QuantityTwin(Twin):
         ]
         agg, energies = quantity["agg"], [row[2] for row in rows]
         if agg == "cost":
-            return sum(half_away(self.cost(quantity, part, minutes)) for part in self.cells(rows))
+            return sum(half_away(self.cost(due, quantity, part, minutes)) for part in self.cells(rows))
         if not rows or agg == "sum":
             return sum(energies)
         if agg == "mean":
@@ -140,10 +141,10 @@ class QuantityTwin(Twin):
             cells.setdefault((row[0]["version_id"], row[0]["slice_no"], row[1]), []).append(row)
         return cells.values()
 
-    def cost(self, quantity, rows, minutes):
+    def cost(self, due, quantity, rows, minutes):
         total = Fraction(0)
         for day, _, energy, start in rows:
-            series = self.series[quantity["series_id"], day["day"]]
+            series = self.series[quantity["series_id"], due["tz_name"], day["day"]]
             value = series["values_e9"][start * minutes // series["interval_minutes"]]
             price = Fraction(value * quantity["price_factor_e9"], 10**9) + quantity["price_adder_e9"]
             if quantity["price_floor_e9"] is not None:
@@ -174,7 +175,7 @@ class QuantityTwin(Twin):
                     if not mine and not is_optional:
                         reasons.add("no_channel")
                     for row in mine:
-                        reasons |= self.length_reasons(quantity, row["interval_minutes"], days)
+                        reasons |= self.length_reasons(due, quantity, row["interval_minutes"], days)
                     for day in days:
                         try:
                             if self.measured(due, measure, day) is None and mine and not is_optional:
@@ -184,19 +185,19 @@ class QuantityTwin(Twin):
                 reasons |= self.series_reasons(due, quantity, days)
         return min(reasons, key=REASONS.index) if reasons else None
 
-    def length_reasons(self, quantity, minutes, days):
+    def length_reasons(self, due, quantity, minutes, days):
         if quantity["agg"] in IN_BLOCKS and quantity["interval_minutes"] % minutes:
             return {"no_channel"}
         if quantity["agg"] == "cost":
             slot = 60 if quantity["netting"] == "hour" else minutes
-            rows = [self.series.get((quantity["series_id"], day["day"])) for day in days]
+            rows = [self.series.get((quantity["series_id"], due["tz_name"], day["day"])) for day in days]
             if any(row is not None and row["interval_minutes"] % slot for row in rows):
                 return {"no_channel"}
         return set()
 
     def series_reasons(self, due, quantity, days):
         for day in days if quantity["agg"] == "cost" else []:
-            row = self.series.get((quantity["series_id"], day["day"]))
+            row = self.series.get((quantity["series_id"], due["tz_name"], day["day"]))
             length = 5 * len(clock_minutes(due["tz_name"], day["day"], 5))
             if row is None or None in row["values_e9"] or len(row["values_e9"]) * row["interval_minutes"] != length:
                 return {"no_factor"}
