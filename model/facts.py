@@ -1,6 +1,7 @@
 """What the control database keeps in two times: when a fact holds, and when it was learned.
 
-Imported rows, and what a cycle leaves to the next ones: values of quantities, balances of banks.
+Imported rows; what a cycle leaves to the next ones (values of quantities, balances of banks); events and interval
+prices that tariffs take from outside.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import pandera.polars as pa
 
 from model.accounts import IMPORTED
+from model.feeds import FEEDS
 from model.rating import BankBalances, History
 
 # What publishing a run records, for the cycles that follow.
 CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
 
-FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED
+FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED | FEEDS

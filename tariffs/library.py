@@ -14,7 +14,8 @@ from store.control import control, transaction
 from store.files import read_bytes
 from store.workspace import Workspace
 from tariffs.catalogue import add_tariff, known_texts, load_tariff
-from tariffs.factors import FactorsAdded, add_factors
+from tariffs.dated_csv import RowsAdded
+from tariffs.factors import add_factors
 from tariffs.file import parse_tariff
 from tariffs.sheet import TariffFile
 from tariffs.show import TariffPage, describe
@@ -57,7 +58,7 @@ def add_tariff_files(
     return added
 
 
-def add_factor_file(workspace: Workspace, path: Path, *, at: datetime, actor: str) -> FactorsAdded:
+def add_factor_file(workspace: Workspace, path: Path, *, at: datetime, actor: str) -> RowsAdded:
     """Add the values of a CSV file of dated factors.
 
     Raises:

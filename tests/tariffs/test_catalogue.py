@@ -13,7 +13,8 @@ from model.tariff import RATE_BOOK_TABLES
 from store.control import query
 from tariffs.approval import Decision, approve_tariff
 from tariffs.catalogue import add_tariff, load_rate_book, load_tariff, tables_ddl
-from tariffs.factors import FactorsAdded, add_factors, load_factors
+from tariffs.dated_csv import RowsAdded
+from tariffs.factors import add_factors, load_factors
 from tariffs.states import version_states
 
 MONDAY = datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -44,7 +45,7 @@ def add(connection: duckdb.DuckDBPyConnection, text: str, at: datetime) -> str:
     return added.outcome
 
 
-def put(connection: duckdb.DuckDBPyConnection, rows: str, at: datetime = MONDAY) -> FactorsAdded:
+def put(connection: duckdb.DuckDBPyConnection, rows: str, at: datetime = MONDAY) -> RowsAdded:
     return add_factors(connection, (HEADER + rows).encode(), "factors.csv", recorded_at=at, recorded_by="ana")
 
 
@@ -182,7 +183,7 @@ def test_a_value_is_read_exactly_or_refused(
 @pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
-        ("Fuel!,2026-01-01,,1,x", "bad_factor_id", "expected small letters, digits, `_`, found `Fuel!`"),
+        ("Fuel!,2026-01-01,,1,x", "bad_factor_id", "expected small letters, digits, `_`, and after a point the text that chooses it, found `Fuel!`"),
         ("fuel,1 Jan,,1,x", "bad_date", "expected a date such as 2026-01-01, found `1 Jan`"),
         ("fuel,2026-02-29,,1,x", "bad_date", "expected a date such as 2026-01-01, found `2026-02-29`"),
         ("fuel,2026-01-01,soon,1,x", "bad_date", "expected a date such as 2026-01-01, found `soon`"),
