@@ -20,12 +20,15 @@ from commands.context import (
     talk,
     who_acts,
 )
+from commands.feeds import event_app, series_app
 from commands.quote import tariff_compare, tariff_quote
 from model.errors import ConfigError, ExitCode
 
 tariff_app = command_group("Tariffs: check, add, approve and retire; list, show, compare; dated factors.")
 factor_app = command_group("Dated factors, such as a fuel clause, that tariffs use as prices.")
 tariff_app.add_typer(factor_app, name="factor")
+tariff_app.add_typer(event_app, name="event")
+tariff_app.add_typer(series_app, name="series")
 tariff_app.command("quote")(tariff_quote)
 tariff_app.command("compare")(tariff_compare)
 

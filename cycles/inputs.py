@@ -6,7 +6,7 @@ A plan writes this down; rating an old bill again gathers it anew, as known then
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -18,10 +18,13 @@ from accounts.selection import Cycle, cut_partitions
 from cycles.carried import opening_banks
 from model.accounts import IMPORTED
 from model.reads import INTERVAL_LENGTHS
-from model.tariff import RateBook
+from model.schema import checked
+from model.tariff import Factors, RateBook
+from rating.uses import used_factors
 from store.control import Connection, query
 from store.facts import facts
 from store.lake import LakeFile, lake_files
+from tariffs.feeds import with_feeds
 
 # A partition of this many intervals takes a worker one or two seconds and some hundred megabytes.
 INTERVALS_PER_PARTITION = 4_000_000
@@ -76,7 +79,13 @@ def gather_inputs(
         "history": history_before(agreements, known["history"], found),
         "banks": opening_banks(connection, agreements, known_at),
     }
-    return Inputs(frames | book_frames(used_part(book, agreements["tariff_id"])), _reads(connection, cycle, seq_max))
+    rated = rated_book(connection, book, agreements, known_at)
+    return Inputs(frames | book_frames(rated), _reads(connection, cycle, seq_max))
+
+
+def rated_book(connection: Connection, book: RateBook, due: pl.DataFrame, known_at: datetime) -> RateBook:
+    """Return the part of a rate book that due agreements use, with the events and interval prices of their days."""
+    return with_feeds(connection, used_part(book, due["tariff_id"]), due, known_at=known_at)
 
 
 def book_frames(book: RateBook) -> dict[str, pl.DataFrame]:
@@ -92,9 +101,17 @@ def used_part(book: RateBook, tariffs: pl.Series) -> RateBook:
         name: frame.filter(pl.col("version_id").is_in(kept)) if "version_id" in frame.columns else frame
         for name, frame in book.frames().items()
     }
-    used = parts["prices"]["factor_id"].drop_nulls().unique().implode()
-    parts["factors"] = parts["factors"].filter(pl.col("factor_id").is_in(used))
-    return RateBook(**parts)  # type: ignore[arg-type]  # filtering rows keeps each table's type
+    used = RateBook(**parts)  # type: ignore[arg-type]  # filtering rows keeps each table's type
+    return replace(used, factors=checked(Factors, _used_factors(used)))
+
+
+def _used_factors(book: RateBook) -> pl.DataFrame:
+    """Return the factors that the versions of a book use: as prices, in formulas, and by each text of an attribute."""
+    used = used_factors(book)
+    whole = used.filter(pl.col("by").is_null())["factor_id"].unique().implode()
+    begun = used.filter(pl.col("by").is_not_null())["factor_id"].unique().sort().to_list()
+    is_begun = [pl.col("factor_id").str.starts_with(f"{name}.") for name in begun]
+    return book.factors.filter(pl.any_horizontal(pl.col("factor_id").is_in(whole), *is_begun))
 
 
 def last_load(connection: Connection) -> int:

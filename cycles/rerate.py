@@ -18,7 +18,7 @@ from accounts.selection import Cycle, select_again
 from cycles.bills import BillPlace, find_bill
 from cycles.carried import banks_before
 from cycles.folders import run_folder
-from cycles.inputs import Inputs, book_frames, gather_inputs, known_facts, used_part
+from cycles.inputs import Inputs, book_frames, gather_inputs, known_facts, rated_book
 from cycles.partition import STEPS, Work, plan_frame, work_on
 from cycles.tasks import lake_file_from
 from model.errors import ConfigError
@@ -28,11 +28,14 @@ from store.control import Connection, control, query
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
+_FROM_OUTSIDE = ("factors", "events", "series_days")
 # What a bill rests on, by who keeps it: the frames of each class; reads are files.
 CAUSES: dict[str, tuple[str, ...]] = {
     "agreement": ("due", "channels", "numbers", "meters", "attributes"),
-    "tariff": tuple(f"book_{table}" for table in RATE_BOOK_TABLES if table != "factors"),
+    "tariff": tuple(f"book_{table}" for table in RATE_BOOK_TABLES if table not in _FROM_OUTSIDE),
     "factor": ("book_factors",),
+    "event": ("book_events",),
+    "price": ("book_series_days",),
     "read": (),
     "history": ("history", "banks"),
 }
@@ -135,16 +138,17 @@ def _both_inputs(
     dates = {key: date.fromisoformat(value) for key, value in plan["cycle"].items() if key.endswith("_date")}
     cycle = Cycle(**(plan["cycle"] | dates))
     known = known_facts(connection, known_at)
-    books = [load_rate_book(connection, known_at=at) for at in (datetime.fromisoformat(plan["known_at"]), known_at)]
+    times = (datetime.fromisoformat(plan["known_at"]), known_at)
+    books = [load_rate_book(connection, known_at=at) for at in times]
     now = gather_inputs(
         connection, cycle, select_again(billed, known), known, channel_numbers_of(connection, known), books[1],
         known_at=known_at, seq_max=known_load(connection, plan, known_at), partitions=1,
     )  # fmt: skip
     now.frames["banks"] = banks_before(connection, now.frames["due"], known_at)
     # Both books hold the tariffs of both times, so that each class of inputs can be put in the other's place.
-    tariffs = pl.concat([billed["tariff_id"], now.frames["due"]["tariff_id"]])
-    for inputs, book in zip((then, now), books, strict=True):
-        inputs.frames.update(book_frames(used_part(book, tariffs)))
+    due = pl.concat([frame.select("tariff_id", "tz_name", "start_date", "end_date") for frame in (billed, now.frames["due"])])
+    for inputs, book, at in zip((then, now), books, times, strict=True):
+        inputs.frames.update(book_frames(rated_book(connection, book, due, at)))
     return then, now
 
 

@@ -11,8 +11,15 @@ import pandera.polars as pa
 from model.accounts import IMPORTED
 from model.feeds import FEEDS
 from model.rating import BankBalances, History
+from model.schema import create_table_sql
 
 # What publishing a run records, for the cycles that follow.
 CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
 
 FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED | FEEDS
+
+
+def fact_table_sql(name: str) -> str:
+    """Return the DDL of a table of facts: its columns, when a row was learned, and until when it was held true."""
+    columns = create_table_sql(FACTS[name], name).removesuffix("\n)")
+    return columns + ',\n    "recorded_at" TIMESTAMPTZ NOT NULL,\n    "superseded_at" TIMESTAMPTZ\n)'

@@ -12,7 +12,7 @@ import duckdb
 from model.accounts import ChannelNumbers
 from model.control import CONTROL
 from model.errors import ConfigError
-from model.facts import FACTS
+from model.facts import FACTS, fact_table_sql
 from model.ledger import JournalLines, OpenItems
 from model.schema import create_table_sql
 from store.files import sync_folder, write_bytes_atomic
@@ -147,10 +147,7 @@ def _create_control(workspace: Workspace, ddl: Sequence[str]) -> None:
 
 
 def _control_ddl() -> list[str]:
-    facts = []
-    for name, table in FACTS.items():
-        columns = create_table_sql(table, name).removesuffix("\n)")
-        facts.append(columns + ',\n    "recorded_at" TIMESTAMPTZ NOT NULL,\n    "superseded_at" TIMESTAMPTZ\n)')
+    facts = [fact_table_sql(name) for name in FACTS]
     plain = [create_table_sql(table, name) for name, table in CONTROL.items()]
     books = [create_table_sql(JournalLines, "journal_line"), create_table_sql(OpenItems, "open_item")]
     return [*facts, create_table_sql(ChannelNumbers, "channel_number"), *plain, *books]

@@ -17,9 +17,8 @@ from model.control import TariffStates
 from model.errors import ControlError, TariffError
 from model.schema import arranged
 from store.control import Connection, insert, query
-from tariffs.check import factors_used
-from tariffs.factors import load_factors
 from tariffs.file import parse_tariff
+from tariffs.outside import missing_on_first_day
 from tariffs.sheet import TariffFile, Version
 from tariffs.states import VersionState, decided_versions, version_states
 from tariffs.texts import tariff_texts, the_text
@@ -90,7 +89,7 @@ def approve_tariff(
         _record(connection, [_approved_row(file, version, row, decision, at) for version in chosen])
     return Approved(
         tariff_id, tuple(version.valid_from for version in chosen), tuple(withdrawn),
-        tuple(_factor_warnings(connection, file, chosen)),
+        tuple(missing_on_first_day(connection, file, chosen)),
     )  # fmt: skip
 
 
@@ -168,25 +167,6 @@ def _refuse_unless_fit(file: TariffFile, row: Mapping[str, object], decision: De
         )
     if (problem := decision.proved[text_hash]) is not None:
         raise ControlError(problem.message, hint=problem.hint)
-
-
-def _factor_warnings(connection: Connection, file: TariffFile, chosen: Sequence[Version]) -> list[str]:
-    """Return a warning for each dated factor without a value on the first day of a version that uses it."""
-    values = load_factors(connection)
-    warnings = []
-    for version in chosen:
-        day = pl.lit(version.valid_from)
-        held = values.filter(
-            (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
-        )
-        known = set(held["factor_id"])
-        warnings += [
-            f"tariff `{file.tariff}` version {version.valid_from}: factor `{factor}` has no value on its first day; "
-            "who is billed for a day without one is parked"
-            for factor in factors_used(file.model_copy(update={"versions": (version,)}))
-            if factor not in known
-        ]
-    return warnings
 
 
 def _approved_row(

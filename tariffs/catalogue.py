@@ -15,10 +15,10 @@ from model.ids import content_hash
 from model.schema import create_table_sql
 from model.tariff import Factors, RateBook
 from store.control import Connection, query
-from tariffs.check import factor_warnings
 from tariffs.compile import compile_tariff, compile_tariffs, with_factors
 from tariffs.factors import load_factors
 from tariffs.file import parse_tariff
+from tariffs.outside import missing_series
 from tariffs.sheet import TariffFile
 from tariffs.states import files_in_force
 from tariffs.texts import record_text, tariff_texts, the_text
@@ -77,9 +77,8 @@ def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: dat
         outcome = "unchanged"
     else:
         record_text(connection, file.tariff, name, text, recorded_at=recorded_at, recorded_by=recorded_by)
-    series = load_factors(connection)["factor_id"].unique().to_list()
     versions = book.versions.sort("valid_from")["version_id"].to_list()
-    return Added(file.tariff, outcome, text_hash, tuple(versions), tuple(factor_warnings(file, series)))
+    return Added(file.tariff, outcome, text_hash, tuple(versions), tuple(missing_series(connection, file)))
 
 
 def known_texts(connection: Connection) -> set[str]:
@@ -98,6 +97,9 @@ def load_tariff(connection: Connection, tariff_id: str, *, known_at: datetime | 
 
 
 def load_rate_book(connection: Connection, *, known_at: datetime | None = None) -> RateBook:
-    """Return the rate book of the approved versions and of all factors as known at a time (now when None)."""
+    """Return the rate book of the approved versions and of all factors as known at a time (now when None).
+
+    Events and interval prices are many: `tariffs.feeds.with_feeds` adds those of the days that are rated.
+    """
     book = compile_tariffs(files_in_force(connection, known_at=known_at))
     return with_factors(book, load_factors(connection, known_at=known_at))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from itertools import pairwise
 
 from model.errors import ConfigError
@@ -56,25 +55,6 @@ def _all_window_problems(file: TariffFile) -> list[Problem]:
             seen = file.of_version(version).on_schedule(name)
             problems += window_problems(seen, ("versions", index, "schedules", name))
     return problems
-
-
-def factors_used(file: TariffFile) -> list[str]:
-    """Return the dated factors that any version of the tariff uses as a price, in alphabetical order."""
-    charges = [charge for version in file.versions for charge in version.charges.values()]
-    named = [factor.series for version in file.versions for factor in file.of_version(version).factors.values()]
-    return sorted({charge.factor_id for charge in charges if charge.factor_id is not None} | set(named))
-
-
-def factor_warnings(file: TariffFile, known: Collection[str]) -> list[str]:
-    """Return a warning for each factor of the tariff that is not among the `known` series.
-
-    It is no error: the series may come later. Whoever is billed for a day without a value is parked.
-    """
-    return [
-        f"tariff `{file.tariff}`: factor `{factor}` has no values yet; add them before the first bill"
-        for factor in factors_used(file)
-        if factor not in known
-    ]
 
 
 def _name_problems(file: TariffFile) -> list[Problem]:

@@ -40,6 +40,11 @@ class RowsAdded:
     rejected: pl.DataFrame
     """Columns: line (from 1, the header is line 1), reason (stable code), detail, text."""
 
+    @property
+    def detail(self) -> str:
+        """The counts in words."""
+        return f"{self.new} new, {self.changed} changed, {self.same} same, {self.rejected.height} rejected"
+
 
 def read_rows(data: bytes, name: str, columns: Sequence[str], optional: Sequence[str] = ()) -> pl.DataFrame:
     """Return the rows of a CSV file as text, with `line` and `text`; optional columns that it lacks are null.

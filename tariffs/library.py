@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from model.codes import TariffState
 from model.errors import InputError
 from store.audit import record
@@ -15,8 +17,10 @@ from store.files import read_bytes
 from store.workspace import Workspace
 from tariffs.catalogue import add_tariff, known_texts, load_tariff
 from tariffs.dated_csv import RowsAdded
+from tariffs.events import add_events, list_events
 from tariffs.factors import add_factors
 from tariffs.file import parse_tariff
+from tariffs.interval_prices import add_prices, list_prices
 from tariffs.sheet import TariffFile
 from tariffs.show import TariffPage, describe
 from tariffs.states import VersionState, version_states
@@ -67,10 +71,50 @@ def add_factor_file(workspace: Workspace, path: Path, *, at: datetime, actor: st
     data = read_bytes(path)
     with control(workspace, purpose="tariff factor add") as connection, transaction(connection):
         added = add_factors(connection, data, path.name, recorded_at=at, recorded_by=actor)
-        detail = f"{added.new} new, {added.changed} changed, {added.same} same, {added.rejected.height} rejected"
         if added.new or added.changed:
-            record(connection, at=at, actor=actor, action="add_factors", subject=path.name, detail=detail)
+            record(connection, at=at, actor=actor, action="add_factors", subject=path.name, detail=added.detail)
     return added
+
+
+def add_event_file(workspace: Workspace, path: Path, *, at: datetime, actor: str) -> RowsAdded:
+    """Add the events of a CSV file.
+
+    Raises:
+        InputError: the file is not such a CSV.
+    """
+    return _add_feed(workspace, path, add_events, "add_events", at=at, actor=actor)
+
+
+def add_price_file(workspace: Workspace, path: Path, *, at: datetime, actor: str) -> RowsAdded:
+    """Add the interval prices of a CSV file.
+
+    Raises:
+        InputError: the file is not such a CSV.
+    """
+    return _add_feed(workspace, path, add_prices, "add_prices", at=at, actor=actor)
+
+
+def _add_feed(
+    workspace: Workspace, path: Path, add: Callable[..., RowsAdded], action: str, *, at: datetime, actor: str
+) -> RowsAdded:
+    data = read_bytes(path)
+    with control(workspace, purpose=action.replace("_", " ")) as connection, transaction(connection):
+        added = add(connection, data, path.name, recorded_at=at)
+        if added.new or added.changed:
+            record(connection, at=at, actor=actor, action=action, subject=path.name, detail=added.detail)
+    return added
+
+
+def known_events(workspace: Workspace) -> pl.DataFrame:
+    """Return the series of events: see `tariffs.events.list_events`."""
+    with control(workspace, purpose="tariff event list") as connection:
+        return list_events(connection)
+
+
+def known_prices(workspace: Workspace) -> pl.DataFrame:
+    """Return the price series: see `tariffs.interval_prices.list_prices`."""
+    with control(workspace, purpose="tariff series list") as connection:
+        return list_prices(connection)
 
 
 def describe_file(path: Path) -> TariffPage:

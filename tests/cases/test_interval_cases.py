@@ -34,6 +34,9 @@ def book_of(name: str) -> RateBook:
 
 def with_rows(book: RateBook, **tables: list[dict[str, object]]) -> RateBook:
     kinds = {"events": Events, "factors": Factors, "series_days": SeriesDays}
+    zoned = {"events", "series_days"}
+    place = {"tz_name": book.versions["tz_name"][0]}
+    tables = {name: [row | place if name in zoned else row for row in rows] for name, rows in tables.items()}
     frames = {
         name: arranged(kinds[name], pl.DataFrame(rows, schema=polars_schema(kinds[name]), orient="row"))
         for name, rows in tables.items()

@@ -10,6 +10,8 @@ import pytest
 from tariff_sheets import SHEET, sheet
 
 from model.errors import ControlError, TariffError
+from model.facts import fact_table_sql
+from model.feeds import FEEDS
 from store.control import query
 from tariffs.approval import Approved, Decision, approve_tariff, retire_tariff
 from tariffs.catalogue import add_tariff, load_rate_book, tables_ddl
@@ -40,7 +42,7 @@ def second_version(valid_from: date, *, supply: str = "1.20") -> str:
 def books() -> Iterator[duckdb.DuckDBPyConnection]:
     opened = duckdb.connect()
     opened.execute("SET TimeZone = 'UTC'")
-    for statement in tables_ddl():
+    for statement in (*tables_ddl(), *(fact_table_sql(name) for name in FEEDS)):
         opened.execute(statement)
     yield opened
     opened.close()

@@ -9,6 +9,8 @@ import pytest
 from tariff_sheets import SAMPLES, SHEET, sheet
 
 from model.errors import InputError, TariffError
+from model.facts import fact_table_sql
+from model.feeds import FEEDS
 from model.tariff import RATE_BOOK_TABLES
 from store.control import query
 from tariffs.approval import Decision, approve_tariff
@@ -27,7 +29,7 @@ HEADER = "factor_id,valid_from,valid_to,value,source\n"
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     opened = duckdb.connect()
     opened.execute("SET TimeZone = 'UTC'")
-    for statement in tables_ddl():
+    for statement in (*tables_ddl(), *(fact_table_sql(name) for name in FEEDS)):
         opened.execute(statement)
     yield opened
     opened.close()

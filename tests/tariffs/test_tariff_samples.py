@@ -9,9 +9,9 @@ import pytest
 from tariff_sheets import SAMPLE_FILES, SAMPLES
 
 from model.tariff import RateBook
-from tariffs.check import factors_used
 from tariffs.compile import compile_tariff
 from tariffs.file import parse_tariff
+from tariffs.outside import taken_from_outside
 
 
 @lru_cache
@@ -108,8 +108,9 @@ def test_a_fuel_clause_is_a_dated_factor_without_a_printed_price() -> None:
     book = book_of("biz-demand")
     fuel = book.prices.filter(pl.col("component_id") == "fuel").row(0, named=True)
     assert (fuel["price_e9"], fuel["factor_id"]) == (None, "fuel_clause_aud_kwh")
-    text = (SAMPLES / "biz-demand.toml").read_text(encoding="utf-8")
-    assert factors_used(parse_tariff(text, "biz-demand.toml")) == ["fuel_clause_aud_kwh"]
+    file = parse_tariff((SAMPLES / "biz-demand.toml").read_text(encoding="utf-8"), "biz-demand.toml")
+    outside = taken_from_outside(file, file.versions[0])
+    assert (outside.factors, outside.events, outside.prices) == (("fuel_clause_aud_kwh",), (), ())
 
 
 def test_a_heating_season_by_dates_ends_before_its_last_day() -> None:
