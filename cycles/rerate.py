@@ -146,7 +146,9 @@ def _both_inputs(
     )  # fmt: skip
     now.frames["banks"] = banks_before(connection, now.frames["due"], known_at)
     # Both books hold the tariffs of both times, so that each class of inputs can be put in the other's place.
-    due = pl.concat([frame.select("tariff_id", "tz_name", "start_date", "end_date") for frame in (billed, now.frames["due"])])
+    due = pl.concat(
+        [frame.select("tariff_id", "tz_name", "start_date", "end_date") for frame in (billed, now.frames["due"])]
+    )
     for inputs, book, at in zip((then, now), books, times, strict=True):
         inputs.frames.update(book_frames(rated_book(connection, book, due, at)))
     return then, now

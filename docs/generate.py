@@ -19,6 +19,7 @@ import model.accounts
 import model.bills
 import model.control
 import model.controls
+import model.feeds
 import model.ledger
 import model.rating
 import model.reads
@@ -30,6 +31,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Parties and places", model.accounts),
     ("Meter data", model.reads),
     ("The rate book", model.tariff),
+    ("What tariffs take from outside", model.feeds),
     ("Rating", model.rating),
     ("Bills and invoices", model.bills),
     ("The ledger", model.ledger),

@@ -18,7 +18,9 @@ class CalledEvents(pa.DataFrameModel):
 
     event_series: str = column("Series of events, as tariffs name it")
     start_utc: Annotated[pl.Datetime, "us", "UTC"] = column("Start, included")
-    end_utc: Annotated[pl.Datetime, "us", "UTC"] = column("End, not included; null when it was called off", nullable=True)
+    end_utc: Annotated[pl.Datetime, "us", "UTC"] = column(
+        "End, not included; null when it was called off", nullable=True
+    )
     source: str = column("Where it was announced")
 
     class Config:

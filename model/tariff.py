@@ -421,7 +421,10 @@ class EventWindows(pa.DataFrameModel):
 
 
 class SeriesDays(pa.DataFrameModel):
-    """Days of price series, slot by slot as time ran through the civil days of a zone. Grain: series_id, tz_name, day."""
+    """Days of price series, slot by slot as time ran through the civil days of a zone.
+
+    Grain: series_id, tz_name, day.
+    """
 
     series_id: str = column("Series")
     tz_name: str = column("Zone of the day")

@@ -75,7 +75,9 @@ def slot_prices(
     priced = (
         price_rules(quantities)
         .join(wanted, on="price_no", how="semi")
-        .join(book.series_days.join(days, on=["tz_name", "day"], how="semi"), on="series_id", how="inner", validate="m:m")
+        .join(
+            book.series_days.join(days, on=["tz_name", "day"], how="semi"), on="series_id", how="inner", validate="m:m"
+        )
         .filter(pl.col("interval_minutes") % slot_minutes == 0)
         .with_columns((pl.col("interval_minutes") // slot_minutes).cast(pl.Int64).alias("repeats"))
         .with_columns((pl.col("values_e9").list.len().cast(pl.Int64) * pl.col("repeats")).alias("count"))
@@ -137,8 +139,12 @@ def costs_by_slice(
     priced = (
         rows.select(*SLICE_KEYS, "cal_no", "measure_no", "row", "day")
         .join(prices.wanted, on=["cal_no", "measure_no"], how="inner", validate="m:m")
-        .join(prices.rows.filter(pl.col("count") == mask.n), on=["price_no", "tz_name", "day"], how="inner",
-              validate="m:1")
+        .join(
+            prices.rows.filter(pl.col("count") == mask.n),
+            on=["price_no", "tz_name", "day"],
+            how="inner",
+            validate="m:1",
+        )
     )
     if priced.is_empty():
         return pl.DataFrame(schema=COST_SCHEMA)

@@ -116,7 +116,9 @@ def with_instants(rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """
     zones = [name for name in rows["zone"].unique().sort().drop_nulls().to_list() if _is_zone(name)]
     known = pl.col("zone").is_null() | pl.col("zone").is_in(zones)
-    return rows.with_columns(*(_instant(column, zones).alias(f"{column}_utc") for column in columns), is_zone_known=known)
+    return rows.with_columns(
+        *(_instant(column, zones).alias(f"{column}_utc") for column in columns), is_zone_known=known
+    )
 
 
 def _is_zone(name: str) -> bool:
@@ -141,7 +143,9 @@ def _instant(column: str, zones: Sequence[str]) -> pl.Expr:
     return instant
 
 
-def reject_overlaps(rows: pl.DataFrame, series: pl.DataFrame, of: str, start: str, end: str, expected: str) -> pl.DataFrame:
+def reject_overlaps(
+    rows: pl.DataFrame, series: pl.DataFrame, of: str, start: str, end: str, expected: str
+) -> pl.DataFrame:
     """Reject the rows that overlap others of `series` (of, start, end, line; null where a row is known already).
 
     A null end is that of a row which holds until the next.
@@ -153,7 +157,5 @@ def reject_overlaps(rows: pl.DataFrame, series: pl.DataFrame, of: str, start: st
     is_overlap = pl.col("line").is_in(lines.implode())
     return rows.with_columns(
         reason=pl.when(is_overlap).then(pl.lit("overlap")).otherwise("reason"),
-        detail=pl.when(is_overlap)
-        .then(pl.lit(f"expected {expected}, found one that does"))
-        .otherwise("detail"),
+        detail=pl.when(is_overlap).then(pl.lit(f"expected {expected}, found one that does")).otherwise("detail"),
     )

@@ -112,4 +112,4 @@ def _reject_overlaps(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     same = good.join(fresh, how="anti", on="line").with_columns(line=pl.lit(None, dtype=pl.UInt32))
     series = pl.concat([part.select(columns) for part in (kept, same, fresh)]).filter(pl.col("end_utc").is_not_null())
     expected = "a time in which the series has no other event"
-    return reject_overlaps(rows, series, *keys, "end_utc", expected)
+    return reject_overlaps(rows, series, "event_series", "start_utc", "end_utc", expected)

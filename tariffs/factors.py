@@ -101,7 +101,7 @@ def _reject_overlaps(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     columns = [*keys, "valid_to", "line"]
     series = pl.concat([kept.select(columns), fresh.select(columns)])
     expected = "a period that no other value of the series overlaps"
-    return reject_overlaps(rows, series, *keys, "valid_to", expected)
+    return reject_overlaps(rows, series, "factor_id", "valid_from", "valid_to", expected)
 
 
 def _record(

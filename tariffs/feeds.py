@@ -32,10 +32,14 @@ def with_feeds(
     days = _civil_days(periods)
     if days.is_empty() or not (called.len() or priced.len()):
         return replace(book, events=empty(Events), series_days=empty(SeriesDays))
-    first, after = days.select(pl.col("begins_utc").min().alias("first"), pl.col("ends_utc").max().alias("after")).row(0)
+    first, after = days.select(pl.col("begins_utc").min().alias("first"), pl.col("ends_utc").max().alias("after")).row(
+        0
+    )
     prices = prices_between(connection, priced, first, after, known_at)
     return replace(
-        book, events=arranged(Events, events_on(connection, called, days, known_at)), series_days=series_days(prices, days)
+        book,
+        events=arranged(Events, events_on(connection, called, days, known_at)),
+        series_days=series_days(prices, days),
     )
 
 

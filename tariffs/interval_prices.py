@@ -141,12 +141,13 @@ def _with_lengths(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _judge_rows(rows: pl.DataFrame) -> pl.DataFrame:
     lengths = list(_BEGINS_AT)
+    named = pl.col("series_id").str.contains(NAME)
     length = pl.col("interval_minutes")
     begins_at = length.replace_strict(_BEGINS_AT, default=5, return_dtype=pl.Int32)
     is_odd = pl.col("at_utc").dt.minute().cast(pl.Int32) % begins_at != 0
     first_line = pl.col("line").min().over("series_id", "at_utc")
     rules = [
-        Rule("bad_series_id", ~holds(pl.col("series_id").str.contains(NAME)), "series_id", "small letters, digits, `_`"),
+        Rule("bad_series_id", ~holds(named), "series_id", "small letters, digits, `_`"),
         Rule("bad_zone", ~pl.col("is_zone_known"), "zone", "an IANA name such as Europe/Oslo"),
         Rule("bad_time", pl.col("at_utc").is_null(), "start", INSTANT_EXPECTED),
         Rule(

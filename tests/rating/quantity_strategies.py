@@ -65,8 +65,8 @@ def make_quantity_case(random: Random) -> RatingInput:
         return seasons[(month, day) >= (turn.month, turn.day)] if len(seasons) == 2 else ""
 
     events = [
-        {"event_series": series, "tz_name": zone, "day": start + timedelta(days=random.randrange(0, 6)), "from_minute": begin,
-         "to_minute": begin + random.choice([20, 120])}
+        {"event_series": series, "tz_name": zone, "day": start + timedelta(days=random.randrange(0, 6)),
+         "from_minute": begin, "to_minute": begin + random.choice([20, 120])}
         for zone in (tz_name, "Asia/Kathmandu")
         for series, begin in (("op", 60), ("op", 1000), ("grid", 60), ("grid", 1030))
         if random.random() < 0.7

@@ -289,7 +289,9 @@ def test_the_first_of_events_that_overlap_holds() -> None:
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [((60, 120), 4), ((120, 180), 40), ((60, 180), 44)])
-def test_an_event_in_one_of_the_hours_that_come_twice_holds_in_that_one(minutes: tuple[int, int], expected: int) -> None:
+def test_an_event_in_one_of_the_hours_that_come_twice_holds_in_that_one(
+    minutes: tuple[int, int], expected: int
+) -> None:
     # On that day the clock shows 01:00 to 02:00 in the second hour and again in the third.
     day = date(2022, 11, 6)
     found = measured(

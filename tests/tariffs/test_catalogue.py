@@ -185,7 +185,11 @@ def test_a_value_is_read_exactly_or_refused(
 @pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
-        ("Fuel!,2026-01-01,,1,x", "bad_factor_id", "expected small letters, digits, `_`, and after a point the text that chooses it, found `Fuel!`"),
+        (
+            "Fuel!,2026-01-01,,1,x",
+            "bad_factor_id",
+            "expected small letters, digits, `_`, and after a point the text that chooses it, found `Fuel!`",
+        ),
         ("fuel,1 Jan,,1,x", "bad_date", "expected a date such as 2026-01-01, found `1 Jan`"),
         ("fuel,2026-02-29,,1,x", "bad_date", "expected a date such as 2026-01-01, found `2026-02-29`"),
         ("fuel,2026-01-01,soon,1,x", "bad_date", "expected a date such as 2026-01-01, found `soon`"),

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tariff_sheets import SAMPLES
 
 from model.errors import InputError
 from model.facts import fact_table_sql
@@ -179,7 +180,9 @@ def test_events_that_meet_do_not_overlap_and_one_may_move_when_it_is_called_off(
 
 @pytest.mark.parametrize("data", [b"", b"event_series,start\nop,1\n", b"event_series,start,end,source,place\n"])
 def test_a_file_that_is_no_list_of_events_is_refused(connection: duckdb.DuckDBPyConnection, data: bytes) -> None:
-    expected = r"events\.csv: expected a CSV file with the columns event_series, start, end, source and, if need be, zone"
+    expected = (
+        r"events\.csv: expected a CSV file with the columns event_series, start, end, source and, if need be, zone"
+    )
     with pytest.raises(InputError, match=expected):
         add_events(connection, data, "events.csv", recorded_at=MONDAY)
 
@@ -305,3 +308,10 @@ def test_a_book_that_uses_no_series_gets_none(connection: duckdb.DuckDBPyConnect
     publish(connection, hourly("2026-06-08T00:00Z", *[1] * 24))
     book = fed(connection, "UTC", date(2026, 6, 1), date(2026, 8, 1), series=("other",))
     assert book.events.is_empty() and book.series_days.is_empty()
+
+
+def test_the_sample_files_are_taken_whole(connection: duckdb.DuckDBPyConnection) -> None:
+    events_file = add_events(connection, (SAMPLES / "events.csv").read_bytes(), "events.csv", recorded_at=MONDAY)
+    prices_file = add_prices(connection, (SAMPLES / "day-ahead.csv").read_bytes(), "day-ahead.csv", recorded_at=MONDAY)
+    assert (events_file.new, events_file.rejected.height) == (2, 0)
+    assert (prices_file.new, prices_file.rejected.height) == (24, 0)
