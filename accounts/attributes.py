@@ -52,16 +52,17 @@ def overlapping_attributes(table: str, rows: pl.DataFrame, recorded: pl.DataFram
 
 
 def cut_at_attributes(
-    due: pl.DataFrame, of_agreements: pl.DataFrame, of_points: pl.DataFrame
+    due: pl.DataFrame, of_agreements: pl.DataFrame, of_points: pl.DataFrame, asked: pl.DataFrame
 ) -> tuple[pl.DataFrame, DataFrame[DueAttributes]]:
-    """Cut due periods where an attribute changes; return them, and the attributes of each period.
+    """Cut due periods where an attribute that their tariff asks for changes; return them, and those attributes.
 
-    A period is cut only where what holds becomes another: a value that is written again for the next days, or one of
-    the service point that the agreement's own hides, cuts nothing. An attribute that has no value is simply absent.
+    `asked`: tariff_id, name. What another tariff asks for neither cuts nor is returned. A period is cut only where
+    what holds becomes another: a value that is written again for the next days, or one of the service point that the
+    agreement's own hides, cuts nothing. An attribute that has no value is simply absent.
     """
-    periods = due.select(*_PERIOD, "service_point_id", "end_date")
-    own = _held(periods, of_agreements, "agreement_id")
-    of_place = _held(periods, of_points, "service_point_id")
+    periods = due.select(*_PERIOD, "service_point_id", "end_date", "tariff_id")
+    own = _held(periods, of_agreements, "agreement_id", asked)
+    of_place = _held(periods, of_points, "service_point_id", asked)
     changes = pl.concat([frame.filter(_begins_or_ends_inside()).select(_PERIOD) for frame in (own, of_place)]).unique()
     still = [frame.join(changes, on=_PERIOD, how="anti") for frame in (own, of_place)]
     hidden = still[1].join(still[0], on=[*_PERIOD, "name"], how="anti")
@@ -99,8 +100,11 @@ def _cut(due: pl.DataFrame, held: list[pl.DataFrame]) -> tuple[pl.DataFrame, pl.
     return cut.select(due.columns), values
 
 
-def _held(periods: pl.DataFrame, facts: pl.DataFrame, owner: str) -> pl.DataFrame:
-    """Return the values that hold on some day of a period: the period's keys, name, value, held_from, held_to."""
+def _held(periods: pl.DataFrame, facts: pl.DataFrame, owner: str, asked: pl.DataFrame) -> pl.DataFrame:
+    """Return the values that hold on some day of a period: the period's keys, name, value, held_from, held_to.
+
+    Only those that the tariff of the period asks for.
+    """
     ordered = facts.sort(owner, "name", "valid_from")
     is_followed = (pl.col(owner) == pl.col(owner).shift(-1)) & (pl.col("name") == pl.col("name").shift(-1))
     dated = ordered.select(
@@ -110,6 +114,7 @@ def _held(periods: pl.DataFrame, facts: pl.DataFrame, owner: str) -> pl.DataFram
     )  # fmt: skip
     return (
         periods.join(dated, on=owner, how="inner", validate="m:m")
+        .join(asked, on=["tariff_id", "name"], how="semi")
         .filter(
             pl.col("held_from") < pl.col("end_date"),
             pl.col("held_to").is_null() | (pl.col("held_to") > pl.col("start_date")),

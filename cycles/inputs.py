@@ -64,7 +64,9 @@ def gather_inputs(
     `known` are the facts, `numbers` the channels (model.accounts.ChannelNumbers) and `book` the tariffs as known at
     `known_at`; reads are those up to load `seq_max`.
     """
-    periods, attributes = cut_at_attributes(due, known["agreement_attributes"], known["service_point_attributes"])
+    periods, attributes = cut_at_attributes(
+        due, known["agreement_attributes"], known["service_point_attributes"], _asked_attributes(book)
+    )
     agreements, channels = cut_partitions(
         periods, numbers, intervals_each=INTERVALS_PER_PARTITION, partitions=partitions
     )
@@ -81,6 +83,13 @@ def gather_inputs(
     }
     rated = rated_book(connection, book, agreements, known_at)
     return Inputs(frames | book_frames(rated), _reads(connection, cycle, seq_max))
+
+
+def _asked_attributes(book: RateBook) -> pl.DataFrame:
+    """Return the attributes that each tariff asks for: tariff_id, name."""
+    of_versions = book.versions.select("version_id", "tariff_id")
+    asked = book.attributes.join(of_versions, on="version_id", how="inner", validate="m:1")
+    return asked.select("tariff_id", "name").unique()
 
 
 def rated_book(connection: Connection, book: RateBook, due: pl.DataFrame, known_at: datetime) -> RateBook:
@@ -106,8 +115,11 @@ def used_part(book: RateBook, tariffs: pl.Series) -> RateBook:
 
 
 def _used_factors(book: RateBook) -> pl.DataFrame:
-    """Return the factors that the versions of a book use: as prices, in formulas, and by each text of an attribute."""
-    used = used_factors(book)
+    """Return the factors that the versions of a book use: as prices, in formulas, to split, by each text they name."""
+    of_split = book.quantities.filter(pl.col("split_factor").is_not_null()).select(
+        "version_id", pl.col("split_factor").alias("factor_id"), pl.col("split_by").alias("by")
+    )
+    used = pl.concat([used_factors(book), of_split])
     whole = used.filter(pl.col("by").is_null())["factor_id"].unique().implode()
     begun = used.filter(pl.col("by").is_not_null())["factor_id"].unique().sort().to_list()
     is_begun = [pl.col("factor_id").str.starts_with(f"{name}.") for name in begun]

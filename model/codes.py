@@ -89,6 +89,7 @@ class ParkReason(StrEnum):
     CURRENCY_MISMATCH = "currency_mismatch"
     ATTRIBUTE_MISSING = "attribute_missing"
     HISTORY_MISSING = "history_missing"
+    BANK_OUT_OF_ORDER = "bank_out_of_order"
     FORMULA_UNDEFINED = "formula_undefined"
     AMOUNT_TOO_LARGE = "amount_too_large"
     SIBLING_PARKED = "sibling_parked"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from model.codes import ParkReason
 from model.formula import FORMULA_SCALE
 from model.rating import BankBalances, History, RatingInput
 from model.schema import arranged
 from rating.bases import agreement_amounts
-from rating.parking import no_parks
+from rating.parking import no_parks, park
 from rating.rounding import int128, wide
 from rating.values import Known, Scopes, counted_size, formula_values, no_amounts, quantity_values
 
@@ -36,6 +37,28 @@ def carried_in(due: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
             banks.select("due_no", "version_id", "name", (wide("balance") * _BALANCE_SCALE).alias("value")),
         ]
     )
+
+
+def banks_out_of_order(due: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
+    """Return parks for agreements whose bank was not left on the first day that is due: a cycle between them is not
+    billed, or a later one is billed already."""
+    firsts = given.due.group_by("agreement_id").agg(pl.col("start_date").min().alias("first_date"))
+    held = given.book.banks.join(
+        given.book.versions.select("version_id", "tariff_id"), on="version_id", how="inner", validate="m:1"
+    ).select("tariff_id", "bank_id").unique()  # fmt: skip
+    found = (
+        due.select("due_no", "agreement_id", "tariff_id")
+        .join(held, on="tariff_id", how="inner", validate="m:m")
+        .join(given.banks.select("agreement_id", "bank_id", "as_of_date"), on=["agreement_id", "bank_id"], how="inner",
+              validate="m:m")
+        .join(firsts, on="agreement_id", how="left", validate="m:1")
+        .filter(pl.col("as_of_date") != pl.col("first_date"))
+    )  # fmt: skip
+    detail = pl.format(
+        "bank {}: expected a balance of {}, the first day that is due, found one of {}",
+        "bank_id", "first_date", "as_of_date",
+    )  # fmt: skip
+    return park(found, ParkReason.BANK_OUT_OF_ORDER, detail)
 
 
 def _history_values(asked: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:

@@ -27,6 +27,7 @@ OWNER: dict[ParkReason, str] = {
     ParkReason.CURRENCY_MISMATCH: "accounts",
     ParkReason.ATTRIBUTE_MISSING: "accounts",
     ParkReason.HISTORY_MISSING: "accounts",
+    ParkReason.BANK_OUT_OF_ORDER: "accounts",
     ParkReason.FORMULA_UNDEFINED: "tariffs",
     ParkReason.AMOUNT_TOO_LARGE: "tariffs",
     ParkReason.SIBLING_PARKED: "accounts",

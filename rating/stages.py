@@ -29,7 +29,7 @@ from model.schema import checked, empty
 from model.tariff import Quantities, RateBook
 from rating.amounts import CORE_SCHEMA
 from rating.calendar import Calendar, days_without_factor, lay_out, slices_table
-from rating.carried import carried_in, kept_banks, kept_history
+from rating.carried import banks_out_of_order, carried_in, kept_banks, kept_history
 from rating.charges import price_charges
 from rating.determinants import determinants_table, find_determinants
 from rating.given import GivenQuantities, given_carried, given_determinants, of_channels
@@ -121,7 +121,10 @@ def _cut(work: Work) -> tuple[Work, list[pl.DataFrame]]:
 def _measure(work: Work) -> tuple[Work, list[pl.DataFrame]]:
     assert work.calendar is not None, "segments come before determinants"
     found, parks = find_determinants(work.due, work.calendar, _measured_only(work.given))
-    return replace(work, determinants=found, carried=carried_in(work.due, work.given)), parks
+    return replace(work, determinants=found, carried=carried_in(work.due, work.given)), [
+        *parks,
+        banks_out_of_order(work.due, work.given),
+    ]
 
 
 def _measured_only(given: RatingInput) -> RatingInput:

@@ -29,8 +29,11 @@ def taken_from_outside(file: TariffFile, version: Version) -> Outside:
     book = compile_tariff(file.model_copy(update={"versions": (version,)}))
     attributes = file.of_version(version).attributes
     factors = set(book.prices["factor_id"].drop_nulls())
-    named = book.operands.filter(pl.col("kind") == "factor").select("name", "by").unique()
-    for name, by in named.iter_rows():
+    named = book.operands.filter(pl.col("kind") == "factor").select("name", "by")
+    of_split = book.quantities.filter(pl.col("split_factor").is_not_null()).select(
+        pl.col("split_factor").alias("name"), pl.col("split_by").alias("by")
+    )
+    for name, by in pl.concat([named, of_split]).unique().iter_rows():
         texts = () if by is None else attributes[by].values or ()
         factors |= {f"{name}.{text}" for text in texts} if by is not None else {name}
     events, prices = book.event_windows["event_series"], book.quantities["series_id"].drop_nulls()

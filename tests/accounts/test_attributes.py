@@ -32,6 +32,11 @@ def june(day: int) -> date:
     return date(2026, 6, day)
 
 
+def asked_by(*tariffs: str, names: set[str]) -> pl.DataFrame:
+    rows = [(tariff, name) for tariff in tariffs for name in sorted(names)]
+    return pl.DataFrame(rows, schema={"tariff_id": pl.String, "name": pl.String}, orient="row")
+
+
 def cut(of_agreements: list[Row], of_points: list[Row] | None = None) -> tuple[list[object], list[object]]:
     """Cut June of agreement G1 at point S1 and of G2 at S2; return the periods, and the attributes with first days."""
     due = pl.DataFrame({
@@ -42,6 +47,7 @@ def cut(of_agreements: list[Row], of_points: list[Row] | None = None) -> tuple[l
         due,
         pl.DataFrame(of_agreements, schema=OF_AGREEMENT, orient="row"),
         pl.DataFrame(of_points or [], schema=OF_POINT, orient="row"),
+        asked_by("a", "b", names={row[1] for row in [*of_agreements, *(of_points or [])]} - {"unasked"}),
     )
     assert periods.columns == due.columns or set(periods.columns) == set(due.columns)
     spans = periods.filter(pl.col("agreement_id") == "G1").select("start_date", "end_date").rows()
@@ -53,6 +59,25 @@ def cut(of_agreements: list[Row], of_points: list[Row] | None = None) -> tuple[l
 
 def test_without_attributes_nothing_is_cut() -> None:
     assert cut([]) == ([(1, 31)], [])
+
+
+def test_an_attribute_that_the_tariff_does_not_ask_for_cuts_nothing() -> None:
+    rows: list[Row] = [("G1", "unasked", "1", june(11), None), ("G1", "care", "1", june(21), None)]
+    assert cut(rows) == ([(1, 21), (21, 31)], [(21, "care", Decimal(1), "1")])
+
+
+def test_what_another_tariff_asks_for_cuts_nothing() -> None:
+    due = pl.DataFrame({
+        "agreement_id": ["G1", "G2"], "service_point_id": ["S1", "S2"],
+        "start_date": [june(1)] * 2, "end_date": [date(2026, 7, 1)] * 2, "tariff_id": ["a", "b"],
+    })  # fmt: skip
+    rows = [("G1", "care", "1", june(11), None), ("G2", "care", "1", june(11), None)]
+    periods, attributes = cut_at_attributes(
+        due, pl.DataFrame(rows, schema=OF_AGREEMENT, orient="row"), pl.DataFrame(schema=OF_POINT),
+        asked_by("b", names={"care"}),
+    )  # fmt: skip
+    assert periods.select("agreement_id", "start_date").rows() == [("G1", june(1)), ("G2", june(1)), ("G2", june(11))]
+    assert attributes["agreement_id"].to_list() == ["G2"]
 
 
 @pytest.mark.parametrize(

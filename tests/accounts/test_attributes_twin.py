@@ -52,12 +52,15 @@ def test_each_day_has_what_holds_on_it_and_parts_differ_from_their_neighbours(
     end = FIRST + timedelta(days=DAYS)
     due = pl.DataFrame({
         "agreement_id": ["G1", "G2"], "service_point_id": ["S1", "S2"],
-        "start_date": [FIRST] * 2, "end_date": [end] * 2,
+        "start_date": [FIRST] * 2, "end_date": [end] * 2, "tariff_id": ["a", "b"],
     })  # fmt: skip
     parts, attributes = cut_at_attributes(
         due,
         pl.DataFrame(of_agreements, schema=OF_AGREEMENT, orient="row"),
         pl.DataFrame(of_points, schema=OF_POINT, orient="row"),
+        pl.DataFrame(
+            [(tariff, name) for tariff in "ab" for name in ("care", "size")], schema=["tariff_id", "name"], orient="row"
+        ),
     )
     for agreement, point in (("G1", "S1"), ("G2", "S2")):
         mine = parts.filter(pl.col("agreement_id") == agreement).select("start_date", "end_date").rows()

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from rating_rows import channel, day_row, due, rating_input, usage_row
 
-from model.rating import History, Rated
+from model.rating import BankBalances, History, Rated
 from model.schema import arranged, polars_schema
 from rating.stages import rate
 from tariffs.compile import compile_tariff
@@ -141,3 +141,41 @@ def test_a_summer_peak_of_the_eleven_months_before_is_billed_at_80_percent() -> 
 def test_a_peak_outside_the_ratchet_is_not_billed(month: date, kw_before: Mapping[date, int]) -> None:
     # The month's own 1000 kW: 100 x 17.766 + 900 x 12.053.
     assert ratchet_bill(month, kw_before)["demand_on"] == 1_262_430
+
+
+def bank(as_of_date: date, **given: object) -> dict[str, object]:
+    """A balance of 100 kWh."""
+    row = {"agreement_id": "A1-1", "bank_id": "carried", "tou": "", "balance": 100 * 10**9, "as_of_date": as_of_date}
+    return row | given
+
+
+def april(*banks: dict[str, object]) -> Rated:
+    """April with 400 kWh of import."""
+    case = "F45_energy_bank"
+    path = Path(__file__).parent / f"{case}.toml"
+    book = compile_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name))
+    month, end = date(2024, 4, 1), date(2024, 5, 1)
+    mine = due(month, end, tariff_id=case, tz_name="America/Los_Angeles", currency="USD")
+    given = rating_input(book, [mine], [channel(interval_minutes=0)], usage=[usage_row(1, month, end, 400_000)])
+    held = arranged(BankBalances, pl.DataFrame(list(banks), schema=polars_schema(BankBalances), orient="row"))
+    return rate(replace(given, banks=held))
+
+
+@pytest.mark.parametrize(
+    ("banks", "energy_minor"),
+    [
+        ([], 10_000),  # no bank yet: 400 x 0.25
+        ([bank(date(2024, 4, 1))], 7_500),  # 300 x 0.25
+        ([bank(date(2024, 2, 1), agreement_id="A2-1")], 10_000),
+        ([bank(date(2024, 2, 1), bank_id="of an earlier tariff")], 10_000),
+    ],
+)
+def test_a_bank_pays_where_it_was_left_on_the_first_day(banks: list[dict[str, object]], energy_minor: int) -> None:
+    assert owed(april(*banks))["energy"] == energy_minor
+
+
+@pytest.mark.parametrize("left", [date(2024, 3, 1), date(2024, 5, 1), date(2024, 4, 2)])
+def test_a_bank_that_was_left_on_another_day_parks(left: date) -> None:
+    parked = april(bank(left)).parked.select("stage", "reason", "detail", "owner").rows()
+    detail = f"bank carried: expected a balance of 2024-04-01, the first day that is due, found one of {left}"
+    assert parked == [("determinants", "bank_out_of_order", detail, "accounts")]

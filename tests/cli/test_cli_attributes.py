@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from books_by_hand import CommandLine, bill, june_ready, write_file
+from books_by_hand import FLAT, WATER, CommandLine, add_tariffs, bill, june_ready, write_file
 
 HEADER = "agreement_id,name,value,valid_from,valid_to\n"
 LINES = (
     "SELECT component_id, CAST(period_start_date AS TEXT) AS first, CAST(period_end_date AS TEXT) AS after, "
     "CAST(amount AS TEXT) AS amount FROM bill_lines WHERE agreement_id = 'S1' ORDER BY component_id, first"
 )
+UNITS = "[attributes]\ndwelling_units = { default = 1 }\n[quantities]"
+PER_UNIT = '[versions.charges.units]\namount = "0.10 * dwelling_units * days"\n[versions.charges.gst]'
+
+
+def ready(command: CommandLine, folder: Path) -> None:
+    """Make the workspace of June with tariffs that ask for dwelling units."""
+    june_ready(command, folder)
+    for name, text in (("flat", FLAT), ("water", WATER)):
+        asking = text.replace("[quantities]", UNITS).replace("[versions.charges.gst]", PER_UNIT)
+        add_tariffs(command, write_file(folder / f"{name}.toml", asking))
 
 
 def test_an_attribute_that_changes_in_the_cycle_cuts_the_bill_and_bills_each_day_once(tmp_path: Path) -> None:
     command = CommandLine(tmp_path / "books")
-    june_ready(command, tmp_path)
+    ready(command, tmp_path)
     rows = "S1,dwelling_units,2,2025-01-01,\nS1,dwelling_units,3,2026-06-11,\n"
     command.done("accounts", "import", write_file(tmp_path / "agreement_attributes.csv", HEADER + rows))
     run = bill(command, "2026-06", "2026-07-02")
@@ -28,13 +38,16 @@ def test_an_attribute_that_changes_in_the_cycle_cuts_the_bill_and_bills_each_day
         ("gst", "2026-06-01", "2026-07-01", "13.80"),
         ("supply", "2026-06-01", "2026-06-11", "10.00"),
         ("supply", "2026-06-11", "2026-07-01", "20.00"),
+        ("units", "2026-06-01", "2026-06-11", "2.00"),
+        ("units", "2026-06-11", "2026-07-01", "6.00"),
     ]
     shown = command.done("run", "show", run, "--json").json
     # Four agreements, one of them due for two periods; the water of A3 waits for its reading.
     assert (shown["selected"], shown["billed"]) == (4, 3)
     assert [(row["reason"], row["agreements"]) for row in shown["parked"]] == [("end_read_missing", 1)]
     assert command.done("bill", "explain", "A1.2026-06.r0", "--json").json["same"] is True
-    assert "265.10" in command.done("bill", "show", "A1.2026-06.r0").out
+    # 265.10 without the units; those of the water are 0.10 x 1 x 30.
+    assert "276.10" in command.done("bill", "show", "A1.2026-06.r0").out
 
     # Another day of change is learned afterwards: what is billed is not due again.
     late = "S1,dwelling_units,4,2026-06-21,\n"
@@ -45,7 +58,7 @@ def test_an_attribute_that_changes_in_the_cycle_cuts_the_bill_and_bills_each_day
 
 def test_a_parked_period_keeps_the_whole_agreement_back(tmp_path: Path) -> None:
     command = CommandLine(tmp_path / "books")
-    june_ready(command, tmp_path)
+    ready(command, tmp_path)
     # The water of A3 has no reading after 1 June: the second part cannot be billed, so the first is not either.
     rows = "S4,dwelling_units,2,2025-01-01,\nS4,dwelling_units,3,2026-06-11,\n"
     command.done("accounts", "import", write_file(tmp_path / "agreement_attributes.csv", HEADER + rows))
