@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from accounts.selection import Cycle
-from cycles.offers import Offer, Offers, Opener, find_offers
+from cycles.offers import Offer, Offers, Opener, find_offers, on_days
 from cycles.quote import Quoted, Terms, Use, quote
 from cycles.quote_sheet import curve_facts, money, terms_of, use_of
 from cycles.unplanned import gather_unplanned
@@ -51,7 +51,9 @@ def compare_file(
     curve = read_curve(
         reads, first.commodity, zone or first.tz_name, is_own_zone=zone is not None, year=year, meter_point=meter_point
     )
-    quoted = quote(offers, use_of(curve), terms_of(asked.terms, curve))
+    use, terms = use_of(curve), terms_of(asked.terms, curve)
+    offers = on_days(offers, workspace, use.tz_name, terms.start_date, terms.end_date)
+    quoted = quote(offers, use, terms)
     return comparison(offers, quoted, first, None) | {"reads": curve_facts(curve), "account": None}
 
 
@@ -76,7 +78,9 @@ def compare_account(workspace: Workspace, asked: Asked, account: str, known_at: 
     start, end = (start, end) if asked.terms["start_date"] else _days_read(given, start, end)
     attributes = _known_attributes(given, offers) | dict(asked.terms["attributes"])
     terms = Terms(**(dict(asked.terms) | {"start_date": start, "end_date": end, "attributes": attributes}))
-    quoted = quote(offers, _use(given, present), terms)
+    use = _use(given, present)
+    offers = on_days(offers, lambda: workspace, use.tz_name, start, end)
+    quoted = quote(offers, use, terms)
     told = {"account": present["account_id"], "agreement": present["agreement_id"]}
     return comparison(offers, quoted, own, own) | {"reads": None, "account": told}
 

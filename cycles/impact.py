@@ -16,6 +16,7 @@ import polars as pl
 from accounts.selection import Cycle
 from cycles.carried import banks_before
 from cycles.impact_sums import summed_up
+from cycles.inputs import asked_attributes
 from cycles.offers import dated_tables
 from cycles.unplanned import Unplanned, gather_unplanned
 from model.errors import ConfigError
@@ -28,6 +29,7 @@ from store.facts import facts
 from store.workspace import Workspace
 from tariffs.comparison import Side
 from tariffs.compile import compile_tariff
+from tariffs.feeds import with_feeds
 
 _RISES = 10
 _SIDES = ("old", "new")
@@ -105,8 +107,10 @@ def find_impact(
     tariff_id = old.file.tariff
     _refuse_unlike(old, new)
     with control(workspace, purpose="tariff diff") as connection:
-        gathered = _gathered(connection, workspace, tariff_id, cycle, asked)
         books = [dated_tables(connection, compile_tariff(side.always(tariff_id))) for side in (old, new)]
+        gathered = _gathered(connection, workspace, tariff_id, cycle, asked, books)
+        days = gathered.inputs.frames["due"]
+        books = [with_feeds(connection, book, days, known_at=asked.known_at) for book in books]
     partitions = gathered.partitions
     progress.begin("rate", len(partitions), "partitions")
     parts = []
@@ -128,9 +132,12 @@ def _refuse_unlike(old: Side, new: Side) -> None:
             raise ConfigError(f"expected two tariffs of one {name}, found {was} and {now}")
 
 
-def _gathered(connection: Connection, workspace: Workspace, tariff_id: str, cycle: Cycle, asked: Asked) -> Unplanned:
+def _gathered(
+    connection: Connection, workspace: Workspace, tariff_id: str, cycle: Cycle, asked: Asked, books: Sequence[RateBook]
+) -> Unplanned:
     chosen = pl.col("tariff_id") == tariff_id
-    gathered = gather_unplanned(connection, workspace, cycle, chosen, asked.branches, asked.known_at)
+    names = pl.concat([asked_attributes(book) for book in books]).unique()
+    gathered = gather_unplanned(connection, workspace, cycle, chosen, asked.branches, asked.known_at, names)
     if gathered is None:
         raise ConfigError(
             f"tariff `{tariff_id}` bills nobody in cycle `{cycle.cycle_id}`", hint="choose another with --cycle"

@@ -58,14 +58,17 @@ def gather_inputs(
     known_at: datetime,
     seq_max: int,
     partitions: int | None = None,
+    asked: pl.DataFrame | None = None,
 ) -> Inputs:
     """Return the inputs for agreements that are due (`accounts.selection.select_due`), cut into partitions.
 
     `known` are the facts, `numbers` the channels (model.accounts.ChannelNumbers) and `book` the tariffs as known at
-    `known_at`; reads are those up to load `seq_max`.
+    `known_at`; reads are those up to load `seq_max`. `asked` are the attributes that matter (tariff_id, name): those
+    that `book` asks for when None.
     """
+    asked = asked_attributes(book) if asked is None else asked
     periods, attributes = cut_at_attributes(
-        due, known["agreement_attributes"], known["service_point_attributes"], _asked_attributes(book)
+        due, known["agreement_attributes"], known["service_point_attributes"], asked
     )
     agreements, channels = cut_partitions(
         periods, numbers, intervals_each=INTERVALS_PER_PARTITION, partitions=partitions
@@ -85,7 +88,7 @@ def gather_inputs(
     return Inputs(frames | book_frames(rated), _reads(connection, cycle, seq_max))
 
 
-def _asked_attributes(book: RateBook) -> pl.DataFrame:
+def asked_attributes(book: RateBook) -> pl.DataFrame:
     """Return the attributes that each tariff asks for: tariff_id, name."""
     of_versions = book.versions.select("version_id", "tariff_id")
     asked = book.attributes.join(of_versions, on="version_id", how="inner", validate="m:1")

@@ -18,6 +18,7 @@ from store.control import Connection, control
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 from tariffs.compile import compile_tariffs, with_factors
+from tariffs.feeds import with_feeds
 from tariffs.file import parse_tariff
 from tariffs.library import tariff_text
 from tariffs.prices import price_e9
@@ -60,10 +61,14 @@ class Offer:
 
 @dataclass(frozen=True)
 class Offers:
-    """Tariffs to be priced and their rate book."""
+    """Tariffs to be priced and their rate book.
+
+    `is_dated`: a workspace says what the tariffs take from outside; otherwise they are files alone.
+    """
 
     items: tuple[Offer, ...]
     book: RateBook
+    is_dated: bool = False
 
 
 def find_offers(names: Sequence[str], workspace: Opener, *, every: bool = False) -> Offers:
@@ -89,16 +94,23 @@ def find_offers(names: Sequence[str], workspace: Opener, *, every: bool = False)
         elif name not in found:
             found[name] = Offer(name, _held(held, name))
     book = compile_tariffs([file for offer in found.values() for file in offer.files])
-    return Offers(tuple(found.values()), book if dated is None else _with_dated(book, dated))
+    if dated is None:
+        return Offers(tuple(found.values()), book)
+    return Offers(tuple(found.values()), replace(book, factors=dated.factors), is_dated=True)
 
 
 def dated_tables(connection: Connection, book: RateBook) -> RateBook:
-    """Return a compiled rate book with the dated factors, events and price series of the workspace."""
-    return _with_dated(book, load_rate_book(connection))
+    """Return a compiled rate book with the dated factors of the workspace."""
+    return replace(book, factors=load_rate_book(connection).factors)
 
 
-def _with_dated(book: RateBook, dated: RateBook) -> RateBook:
-    return replace(book, factors=dated.factors, events=dated.events, series_days=dated.series_days)
+def on_days(offers: Offers, workspace: Opener, tz_name: str, start_date: date, end_date: date) -> Offers:
+    """Return the offers with the events and interval prices of the days in a zone, where a workspace knows them."""
+    if not offers.is_dated:
+        return offers
+    periods = pl.DataFrame({"tz_name": [tz_name], "start_date": [start_date], "end_date": [end_date]})
+    with control(workspace(), purpose="tariff quote") as connection:
+        return replace(offers, book=with_feeds(connection, offers.book, periods))
 
 
 def with_values(offers: Offers, values: Mapping[str, Decimal]) -> Offers:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from cycles.offers import Offer, Opener, find_offers
+from cycles.offers import Offer, Opener, find_offers, on_days
 from cycles.quote import Quoted, Terms, Use, quote
 from ingest.curves.read import LoadCurve, read_curve
 from model.money import CURRENCY_EXPONENT
@@ -42,7 +42,9 @@ def quote_file(
     curve = read_curve(
         reads, offer.commodity, zone or offer.tz_name, is_own_zone=zone is not None, year=year, meter_point=meter_point
     )
-    quoted = quote(offers, use_of(curve), terms_of(terms, curve))
+    use, agreed = use_of(curve), terms_of(terms, curve)
+    offers = on_days(offers, workspace, use.tz_name, agreed.start_date, agreed.end_date)
+    quoted = quote(offers, use, agreed)
     return quote_sheet(offer, quoted) | {"reads": curve_facts(curve)}
 
 

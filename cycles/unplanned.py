@@ -58,18 +58,27 @@ class Unplanned:
 
 def gather_unplanned(
     connection: Connection, workspace: Workspace, cycle: Cycle, chosen: pl.Expr, branches: tuple[str, ...],
-    known_at: datetime,
+    known_at: datetime, asked: pl.DataFrame | None = None,
 ) -> Unplanned | None:  # fmt: skip
     """Return the inputs of those agreements of a cycle's group for which `chosen` is true; None when there are none.
 
-    `chosen` sees the agreement's own columns and those of its account and service point.
+    `chosen` sees the agreement's own columns and those of its account and service point. `asked`: the attributes that
+    matter (tariff_id, name); all that are known when None.
     """
     known = known_facts(connection, known_at)
     due = select_due(cycle, known, NOTHING_BILLED, branches).filter(chosen)
     if due.is_empty():
         return None
+    if asked is None:
+        tables = (known["agreement_attributes"], known["service_point_attributes"])
+        asked = due.select("tariff_id").unique().join(_names(*tables), how="cross")
     inputs = gather_inputs(
         connection, cycle, due, known, channel_numbers_of(connection, known),
         load_rate_book(connection, known_at=known_at), known_at=known_at, seq_max=last_load(connection),
+        asked=asked,
     )  # fmt: skip
     return Unplanned(workspace, cycle, inputs)
+
+
+def _names(*tables: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([table.select("name") for table in tables]).unique()

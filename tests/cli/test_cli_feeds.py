@@ -109,6 +109,11 @@ def test_events_prices_and_factors_by_text_reach_the_bill_and_corrections_are_to
     assert charges(same["lines"]) == {
         "energy.critical": 100, "energy.normal": 7_180, "market.": 1_748, "levy.": 360,
     }  # fmt: skip
+    load = ("--reads", tmp_path / "june.csv", "--meter-point", "E1", "--zone", "Australia/Brisbane")
+    assert command.done("tariff", "quote", "flat", *load, "--json").json["total_minor"] == 9_388
+    # The levy of the south is 9 a kWh: 3,240.00 instead of 3.60.
+    south = command.done("tariff", "quote", "flat", *load, "--attribute", "area=south", "--json").json
+    assert south["total_minor"] == 9_388 - 360 + 324_000
     correction = prices("2026-06-15T12:00:00+10:00", 2, **{"0615h12": "-2.00"})
     off = "event_series,start,end,source\npeaks,2026-06-10T06:00Z,cancelled,notice 3\n"
     command.done("tariff", "series", "add", write_file(tmp_path / "spot.csv", correction), "--by", "ops")

@@ -31,8 +31,9 @@ from store.workspace import open_workspace
 BILL = "A1.2026-06.r0"
 WITH_FUEL = FLAT.replace(
     "[versions.charges.supply]",
-    '[versions.charges.fuel]\nof = "kwh"\nprice = { factor = "fuel" }\ntext = "Fuel"\n[versions.charges.supply]',
+    '[versions.charges.fuel]\nof = "kwh"\nprice = { factor = "fuel" }\nwhen = "units > 0"\ntext = "Fuel"\n[versions.charges.supply]',
 ).replace('["energy", "supply"]', '["energy", "fuel", "supply"]')
+WITH_FUEL = WITH_FUEL.replace("[quantities]", "[attributes]\nunits = { default = 1 }\n[quantities]")
 FACTORS = "factor_id,valid_from,valid_to,value,source\nfuel,2026-01-01,,0.01,sheet\n"
 AGREEMENTS = "agreement_id,account_id,service_point_id,tariff_id,start_date,end_date\n"
 Told = dict[tuple[str, str], tuple[int | None, int | None, str | None]]
