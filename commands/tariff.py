@@ -13,6 +13,7 @@ from commands.context import (
     ByOption,
     JsonOption,
     WorkspaceOption,
+    books_if_any,
     command_group,
     now,
     open_books,
@@ -61,17 +62,19 @@ def tariff_add(
 @tariff_app.command("check")
 def tariff_check(
     files: Annotated[list[Path], typer.Argument(help="Tariff files (TOML).")],
+    workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """Check tariff files and rate their worked bills (`[[examples]]`); no workspace is needed, nothing is added.
 
+    Riders of a tariff are looked for among the files, beside it as ID.toml, then in the workspace if there is one.
     Exit code 2 when a file cannot be used or an example does not come out to the cent.
 
     Example: `billmill tariff check data/samples/tariffs/*.toml`
     """
-    from cycles.tariff_check import check_tariff_file
+    from cycles.tariff_check import check_tariff_files
 
-    reports = [check_tariff_file(path) for path in files]
+    reports = check_tariff_files(files, books_if_any(workspace))
     shown = [line for report in reports for line in report.as_lines()]
     print_result(json, [report.as_dict() for report in reports], lambda: print("\n".join(shown)))
     if failed := sum(not report.holds for report in reports):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,7 +27,7 @@ from tariffs.approval import Approved
 from tariffs.check_examples import TOTAL, minor_units, seen_by, series_of, smallest_units
 from tariffs.compile import compile_tariff, with_factors
 from tariffs.file import parse_tariff
-from tariffs.library import add_tariff_files, tariff_text
+from tariffs.library import add_tariff_files, tariff_text, whole_tariff
 from tariffs.prices import price_e9
 from tariffs.sheet import Example, TariffFile
 
@@ -117,17 +118,32 @@ class CheckReport:
         return lines
 
 
-def check_tariff_file(path: Path) -> CheckReport:
-    """Check a tariff file and rate its examples. A file that cannot be used is a report that says so."""
+def check_tariff_files(paths: Sequence[Path], workspace: Workspace | None = None) -> list[CheckReport]:
+    """Check tariff files; riders are looked for among them, beside each, and in the workspace if there is one."""
+    given = []
+    for path in paths:
+        with suppress(InputError, TariffError):  # told by the report of the file itself
+            given.append(parse_tariff(tariff_text(path), path.name))
+    return [check_tariff_file(path, given=given, workspace=workspace) for path in paths]
+
+
+def check_tariff_file(
+    path: Path, *, given: Sequence[TariffFile] = (), workspace: Workspace | None = None
+) -> CheckReport:
+    """Check a tariff file and rate its examples. A file that cannot be used is a report that says so.
+
+    Its riders are `given`, stand beside it, or are in the workspace.
+    """
     try:
-        file = parse_tariff(tariff_text(path), path.name)
+        stated = parse_tariff(tariff_text(path), path.name)
+        file = whole_tariff(stated, path, given=given, workspace=workspace)
     except (InputError, TariffError) as error:
         return CheckReport(path.name, None, None, 0, (), str(error))
-    return CheckReport(path.name, file.tariff, file.currency, len(file.versions), tuple(check_examples(file)), None)
+    return CheckReport(path.name, file.tariff, file.currency, len(stated.versions), tuple(check_examples(file)), None)
 
 
 def check_examples(file: TariffFile) -> list[CheckedExample]:
-    """Return the examples of a tariff that passed its checks, each beside what rating finds."""
+    """Return the examples of a tariff that passed its checks, riders attached, each beside what rating finds."""
     book = compile_tariff(file) if file.examples else None
     # Rated one by one: each brings its own values of dated factors.
     return [] if book is None else [_checked(file, book, example) for example in file.examples]

@@ -89,7 +89,7 @@ def approve_tariff(
         _record(connection, [_approved_row(file, version, row, decision, at) for version in chosen])
     return Approved(
         tariff_id, tuple(version.valid_from for version in chosen), tuple(withdrawn),
-        tuple(missing_on_first_day(connection, file, chosen)),
+        (*missing_on_first_day(connection, file, chosen), *_rider_warnings(connection, file)),
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _refuse_unless_fit(file: TariffFile, row: Mapping[str, object], decision: De
             f"tariff `{tariff_id}` was added by {decision.actor}; the same person cannot approve it",
             hint=f"another person approves: billmill tariff approve {tariff_id} --by NAME",
         )
-    if not file.examples:
+    if not file.examples and not file.rider:  # a rider is proved by the worked bills of the tariffs that attach it
         if decision.waiver is None:
             raise ControlError(
                 f"tariff `{tariff_id}`: expected at least one worked bill ([[examples]]), found none",
@@ -167,6 +167,17 @@ def _refuse_unless_fit(file: TariffFile, row: Mapping[str, object], decision: De
         )
     if (problem := decision.proved[text_hash]) is not None:
         raise ControlError(problem.message, hint=problem.hint)
+
+
+def _rider_warnings(connection: Connection, file: TariffFile) -> list[str]:
+    """Return a warning for each rider that is not approved yet."""
+    held = decided_versions(connection, tariffs=file.riders)
+    approved = {one.tariff_id for one in held if one.holds_a_day}
+    return [
+        f"tariff `{file.tariff}`: rider `{name}` is not approved; who is billed by the tariff is parked until it is"
+        for name in file.riders
+        if name not in approved
+    ]
 
 
 def _approved_row(

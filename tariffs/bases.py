@@ -9,10 +9,11 @@ from tariffs.sheet import Charge, TariffFile, Version
 Bases = dict[str, tuple[str, ...]]
 
 
-def resolve_bases(version: Version, path: KeyPath) -> tuple[Bases, list[Problem]]:
+def resolve_bases(version: Version, path: KeyPath, *, is_open: bool = False) -> tuple[Bases, list[Problem]]:
     """Return, for each percentage and minimum, the charges that it counts, in the order of the file.
 
-    A base that names neither a charge nor a tag, or both at once, is a problem.
+    A base that names neither a charge nor a tag, or both at once, is a problem. What is not known yet is none when
+    the version `is_open`: a rider and its tariff count each other's charges, which meet once they are attached.
     """
     problems: list[Problem] = []
     tagged: dict[str, list[str]] = {}
@@ -30,7 +31,7 @@ def resolve_bases(version: Version, path: KeyPath) -> tuple[Bases, list[Problem]
             if base in version.charges and base in tagged:
                 text = f"expected a base of one meaning, found `{base}`, which is a charge and a tag"
                 problems.append(Problem(here, text, "rename the tag"))
-            elif base not in version.charges and base not in tagged:
+            elif base not in version.charges and base not in tagged and not is_open:
                 known = list(dict.fromkeys([*version.charges, *tagged]))
                 hint = suggestion(base, known) or f"charges and tags here are {show_names(known)}"
                 problems.append(Problem(here, f"expected a charge or a tag, found `{base}`, which is neither", hint))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import polars as pl
+
 from model.control import TariffStates
 from model.ids import content_hash
 from model.schema import create_table_sql
@@ -19,6 +21,7 @@ from tariffs.compile import compile_tariff, compile_tariffs, with_factors
 from tariffs.factors import load_factors
 from tariffs.file import parse_tariff
 from tariffs.outside import missing_series
+from tariffs.riders import billed_files
 from tariffs.sheet import TariffFile
 from tariffs.states import files_in_force
 from tariffs.texts import record_text, tariff_texts, the_text
@@ -81,6 +84,18 @@ def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: dat
     return Added(file.tariff, outcome, text_hash, tuple(versions), tuple(missing_series(connection, file)))
 
 
+def load_riders(connection: Connection) -> list[TariffFile]:
+    """Return the riders of the catalogue as added last, approved or not: what a tariff that is written now attaches."""
+    return [file for _, file in files_about_riders(connection) if file.rider]
+
+
+def files_about_riders(connection: Connection) -> list[tuple[str, TariffFile]]:
+    """Return riders, and tariffs that attach some, as added last, with the names of their files."""
+    texts = tariff_texts(connection).filter(pl.col("text").str.contains("rider", literal=True))
+    files = [(row["file_name"], parse_tariff(row["text"], row["file_name"])) for row in texts.iter_rows(named=True)]
+    return [(name, file) for name, file in files if file.is_open]
+
+
 def known_texts(connection: Connection) -> set[str]:
     """Return the texts of all tariffs as known now."""
     return set(tariff_texts(connection)["text"].to_list())
@@ -99,7 +114,9 @@ def load_tariff(connection: Connection, tariff_id: str, *, known_at: datetime | 
 def load_rate_book(connection: Connection, *, known_at: datetime | None = None) -> RateBook:
     """Return the rate book of the approved versions and of all factors as known at a time (now when None).
 
-    Events and interval prices are many: `tariffs.feeds.with_feeds` adds those of the days that are rated.
+    Riders are attached as they were in force then. A tariff without an approved rider of its own is left out. Events
+    and interval prices are many: `tariffs.feeds.with_feeds` adds those of the days that are rated.
     """
-    book = compile_tariffs(files_in_force(connection, known_at=known_at))
+    billed, _ = billed_files(files_in_force(connection, known_at=known_at))
+    book = compile_tariffs(billed)
     return with_factors(book, load_factors(connection, known_at=known_at))

@@ -26,16 +26,19 @@ def find_problems(file: TariffFile) -> list[Problem]:
     problems += in_windows + _version_problems(file)
     for index, version in enumerate(file.versions):
         path: KeyPath = ("versions", index)
-        problems += _one_version(file, version, path, are_windows_right=not in_windows)
-    return problems or example_problems(file)  # an example is read against a tariff that is right
+        problems += charges_of_version_problems(file, version, path, are_windows_right=not in_windows)
+    # An example is read against a tariff that is right, and whole.
+    return problems or ([] if file.is_open else example_problems(file))
 
 
-def _one_version(file: TariffFile, version: Version, path: KeyPath, *, are_windows_right: bool) -> list[Problem]:
+def charges_of_version_problems(
+    file: TariffFile, version: Version, path: KeyPath, *, are_windows_right: bool
+) -> list[Problem]:
     """Return the problems of the formulas and charges of a version."""
     seen = file.of_version(version)
     problems = quantity_problems(seen, path, list(version.quantities))
     problems += name_problems(seen, version, path)
-    bases, in_bases = resolve_bases(version, path)
+    bases, in_bases = resolve_bases(version, path, is_open=file.is_open)
     problems += in_bases + circle_problems(version, needs_of(seen, version, bases), path)
     for name, charge in version.charges.items():
         here = (*path, "charges", name)

@@ -14,6 +14,7 @@ from model.errors import TariffError
 from tariffs.check import find_problems
 from tariffs.inherit import with_inherited
 from tariffs.problems import KeyPath, Problem, show_names, show_value, suggestion, tariff_error
+from tariffs.rider_head import with_rider_head
 from tariffs.sheet import Part, TariffFile
 
 # What a message calls the type that was expected, by the name of pydantic's error.
@@ -38,7 +39,8 @@ def parse_tariff(text: str, name: str) -> TariffFile:
     """
     content = _read_toml(text, name)
     whole, problems = with_inherited(content)
-    if problems:
+    whole, in_rider = with_rider_head(whole)
+    if problems := problems + in_rider:
         raise tariff_error(problems, content, name)
     try:
         tariff = TariffFile.model_validate(whole)

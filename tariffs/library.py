@@ -15,12 +15,13 @@ from store.audit import record
 from store.control import control, transaction
 from store.files import read_bytes
 from store.workspace import Workspace
-from tariffs.catalogue import add_tariff, known_texts, load_tariff
+from tariffs.catalogue import add_tariff, files_about_riders, known_texts, load_riders, load_tariff
 from tariffs.dated_csv import RowsAdded
 from tariffs.events import add_events, list_events
 from tariffs.factors import add_factors
 from tariffs.file import parse_tariff
 from tariffs.interval_prices import add_prices, list_prices
+from tariffs.riders import attached_or_refused, missing_riders
 from tariffs.sheet import TariffFile
 from tariffs.show import TariffPage, describe
 from tariffs.states import VersionState, version_states
@@ -36,19 +37,23 @@ def add_tariff_files(
 ) -> list[dict[str, Any]]:
     """Check and add tariff files in one transaction: all of them, or none.
 
+    A tariff is proved with its riders, which are among the files or in the catalogue; so is again each tariff of the
+    catalogue that attaches one of the files.
+
     `prove` rates the examples of a tariff (it is given the file's name for messages) and raises when one fails:
     rating stands above this package.
 
     Raises:
-        TariffError: a file cannot be used, or one of its examples fails.
+        TariffError: a file cannot be used, a rider is missing or does not go with a tariff, or an example fails.
     """
     added = []
     texts = [(path, tariff_text(path)) for path in sorted(paths)]
     with control(workspace, purpose="tariff add") as connection:
-        known = known_texts(connection)
-    for path, text in texts:
-        if text not in known:  # what is in the catalogue was proved when it was added
-            prove(parse_tariff(text, path.name), path.name)
+        known, about_riders = known_texts(connection), files_about_riders(connection)
+    # What is in the catalogue was proved when it was added.
+    new = [(path.name, parse_tariff(text, path.name)) for path, text in texts if text not in known]
+    for name, file in _whole(new, about_riders):
+        prove(file, name)
     with control(workspace, purpose="tariff add") as connection, transaction(connection):
         for path, text in texts:
             outcome = add_tariff(connection, text, path.name, recorded_at=at, recorded_by=actor)
@@ -60,6 +65,17 @@ def add_tariff_files(
             if outcome.outcome != "unchanged":
                 record(connection, at=at, actor=actor, action="add_tariff", subject=outcome.tariff_id, detail=versions)
     return added
+
+
+def _whole(
+    new: Sequence[tuple[str, TariffFile]], about_riders: Sequence[tuple[str, TariffFile]]
+) -> list[tuple[str, TariffFile]]:
+    """Return what is to be proved, with riders attached: new files, and known tariffs that attach one of them."""
+    ids = {file.tariff for _, file in new}
+    kept = [(name, file) for name, file in about_riders if file.tariff not in ids]
+    riders = [file for _, file in [*new, *kept] if file.rider or file.tariff in ids]
+    touched = [(name, file) for name, file in kept if not ids.isdisjoint(file.riders)]
+    return [(name, attached_or_refused(file, riders, name)) for name, file in [*new, *touched]]
 
 
 def add_factor_file(workspace: Workspace, path: Path, *, at: datetime, actor: str) -> RowsAdded:
@@ -146,6 +162,26 @@ def _state_text(one: VersionState) -> str:
             return f"retired from {one.own_end}: {one.reason}"
         case _:
             return f"draft, added by {one.added_by}"
+
+
+def whole_tariff(
+    file: TariffFile, path: Path, *, given: Sequence[TariffFile] = (), workspace: Workspace | None = None
+) -> TariffFile:
+    """Return a tariff file with its riders attached: those given, those beside it as ID.toml, those of the workspace.
+
+    Raises:
+        InputError: a rider's file cannot be read.
+        TariffError: a rider is missing, cannot be used, or does not go with the tariff.
+    """
+    riders = [rider for rider in given if rider.tariff in file.riders]
+    for name in missing_riders(file, riders):
+        if (beside := path.parent / f"{name}.toml").is_file():
+            riders.append(parse_tariff(tariff_text(beside), beside.name))
+    if missing_riders(file, riders) and workspace is not None:
+        with control(workspace, purpose="tariff check") as connection:
+            missing = missing_riders(file, riders)
+            riders += [rider for rider in load_riders(connection) if rider.tariff in missing]
+    return attached_or_refused(file, riders, path.name)
 
 
 def tariff_text(path: Path) -> str:

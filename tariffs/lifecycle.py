@@ -14,9 +14,11 @@ from store.control import Connection, control, query, transaction
 from store.facts import facts
 from store.workspace import Workspace
 from tariffs.approval import Approved, Decision, Retired, approve_tariff, retire_tariff
+from tariffs.catalogue import load_riders
 from tariffs.file import parse_tariff
+from tariffs.riders import attached_or_refused, billed_files
 from tariffs.sheet import TariffFile
-from tariffs.states import version_states
+from tariffs.states import decided_versions, files_in_force, version_states
 from tariffs.texts import tariff_texts, the_text
 
 Prove = Callable[[TariffFile, str], None]
@@ -47,8 +49,9 @@ def approve_tariffs(
         names = waiting_tariffs(connection) if tariffs is None else list(dict.fromkeys(tariffs))
         texts = tariff_texts(connection)
         rows = [the_text(texts, name) for name in names]
+        riders = load_riders(connection)
     # Rating takes time, and nobody else should wait for it.
-    decision = Decision(actor, at, {str(row["content_hash"]): _problem(row, prove) for row in rows}, waiver)
+    decision = Decision(actor, at, {str(row["content_hash"]): _problem(row, riders, prove) for row in rows}, waiver)
     with control(workspace, purpose="tariff approve") as connection, transaction(connection):
         done, refused = [], []
         for name in names:
@@ -108,8 +111,9 @@ def tariff_versions(workspace: Workspace) -> pl.DataFrame:
     rows = [
         {
             "tariff_id": one.tariff_id, "state": one.state.value, "valid_from": one.valid_from,
-            "valid_to": one.valid_to, "title": one.file.title, "commodity": one.file.commodity.value,
-            "currency": one.file.currency, "source": one.version.source, "file_name": one.file_name,
+            "valid_to": one.valid_to, "title": one.file.title,
+            "commodity": None if one.file.rider else one.file.commodity.value, "currency": one.file.currency,
+            "source": one.version.source, "file_name": one.file_name,
             "version_id": one.version_id, "added_by": one.added_by, "added_at": one.added_at,
             "approved_by": one.approved_by, "approved_at": one.approved_at, "reason": one.reason,
         }
@@ -119,8 +123,14 @@ def tariff_versions(workspace: Workspace) -> pl.DataFrame:
 
 
 def waiting_notes(connection: Connection, tariffs: Collection[str]) -> dict[str, str]:
-    """Return, for each tariff with a draft or a retired version, what somebody should know who misses a version."""
+    """Return, for each tariff that may lack a version, what somebody should know who misses it.
+
+    It has a draft or a retired version, a rider that is not approved, or is a rider itself.
+    """
     notes: dict[str, list[str]] = {}
+    _, left_out = billed_files(files_in_force(connection, tariffs=_with_their_riders(connection, tariffs)))
+    for tariff_id in sorted(left_out.keys() & set(tariffs)):
+        notes[tariff_id] = [left_out[tariff_id]]
     for one in version_states(connection, tariffs=tariffs):
         said = notes.setdefault(one.tariff_id, [])
         if one.state is TariffState.DRAFT:
@@ -128,6 +138,11 @@ def waiting_notes(connection: Connection, tariffs: Collection[str]) -> dict[str,
         elif one.state is TariffState.RETIRED:
             said.append(f"retired from {one.valid_to}: {one.reason}")
     return {tariff_id: "; ".join(dict.fromkeys(said)) for tariff_id, said in notes.items() if said}
+
+
+def _with_their_riders(connection: Connection, tariffs: Collection[str]) -> set[str]:
+    decided = decided_versions(connection, tariffs=tariffs)
+    return set(tariffs) | {rider for one in decided for rider in one.file.riders}
 
 
 _LISTED = {
@@ -160,10 +175,10 @@ def _with_agreements(versions: pl.DataFrame, agreements: pl.DataFrame) -> pl.Dat
     )
 
 
-def _problem(row: dict[str, object], prove: Prove) -> TariffError | None:
+def _problem(row: dict[str, object], riders: Sequence[TariffFile], prove: Prove) -> TariffError | None:
     name = str(row["file_name"])
     try:
-        prove(parse_tariff(str(row["text"]), name), name)
+        prove(attached_or_refused(parse_tariff(str(row["text"]), name), riders, name), name)
     except TariffError as error:
         return error
     return None

@@ -459,11 +459,13 @@ class Example(Part):
 class TariffFile(Part):
     """A tariff as its file states it. `tariffs.file.parse_tariff` gives only files that passed every check."""
 
+    rider: bool = False
     tariff: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     title: Text
     commodity: Annotated[Commodity, _one_of(Commodity)]
     currency: Text
     timezone: Text
+    riders: Names = ()
     holidays: Annotated[str | tuple[date, ...], BeforeValidator(_read_holidays)] = ()
     holiday_lists: dict[str, Annotated[tuple[date, ...], BeforeValidator(_read_holidays)]] = {}
     rounding: LineRounding
@@ -476,6 +478,11 @@ class TariffFile(Part):
     banks: dict[str, Bank] = {}
     versions: Annotated[tuple[Version, ...], BeforeValidator(_read_tables)]
     examples: Annotated[tuple[Example, ...], BeforeValidator(_read_tables)] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether charges of other files stand beside its own: it is a rider, or has riders that are not attached."""
+        return self.rider or bool(self.riders)
 
     @property
     def holiday_dates(self) -> tuple[date, ...]:

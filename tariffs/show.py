@@ -17,6 +17,7 @@ import polars as pl
 from model.schema import column_names
 from model.tariff import ANY, Prices, RateBook
 from tariffs.compile import compile_tariff
+from tariffs.rider_head import HEAD_OF_A_TARIFF
 from tariffs.sheet import Quantity, TariffFile, Version
 from tariffs.week import Week, weeks_of
 from tariffs.windows import seasons_by_day
@@ -89,7 +90,7 @@ def describe(file: TariffFile, states: Mapping[date, str] | None = None) -> Tari
 
 
 def _header_facts(file: TariffFile) -> dict[str, str]:
-    facts = _facts(file, _NAMED_BEFORE)
+    facts = _facts(file, _NAMED_BEFORE | (set(HEAD_OF_A_TARIFF) if file.rider else set()))
     if days := file.holiday_dates:
         facts["holidays"] = f"{days[0]}, 1 day" if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
     if file.quantities:

@@ -99,13 +99,15 @@ def decided_versions(
     return _with_ids(_decided(connection, known_at, tariffs))
 
 
-def files_in_force(connection: Connection, *, known_at: datetime | None = None) -> list[TariffFile]:
+def files_in_force(
+    connection: Connection, *, known_at: datetime | None = None, tariffs: Collection[str] | None = None
+) -> list[TariffFile]:
     """Return the files of the approved versions as known at a time, each with those versions only.
 
     A tariff whose versions were approved in several texts has a file for each of them. Every version but the last
-    says where it ends.
+    says where it ends. `tariffs` None means all.
     """
-    held = [one for one in _decided(connection, known_at, None) if one.holds_a_day]
+    held = [one for one in _decided(connection, known_at, tariffs) if one.holds_a_day]
     ordered = sorted(held, key=lambda one: (one.tariff_id, one.content_hash, one.valid_from))
     files = []
     for _, group in groupby(ordered, key=lambda one: (one.tariff_id, one.content_hash)):
