@@ -51,13 +51,14 @@ def charge_levels(charges: dict[str, Charge], bases: Bases) -> dict[str, int]:
     """Return the level of each charge: 1 for what counts no other charge, else one above the highest it counts.
 
     An amount by formula is found once for the whole bill, as what counts other charges is: it stands at 2 at least.
+    What counts charges stands above them even on days when there is none: its riders have not begun.
     Charges that count each other in a circle, and what counts them, have no level and are left out.
     """
     levels = {name: 2 if charge.kind == "amount" else 1 for name, charge in charges.items() if name not in bases}
     waiting = [name for name in charges if name in bases]
     while ready := [name for name in waiting if all(base in levels for base in bases[name])]:
         for name in ready:
-            levels[name] = 1 + max((levels[base] for base in bases[name]), default=0)
+            levels[name] = 1 + max((levels[base] for base in bases[name]), default=1)
         waiting = [name for name in waiting if name not in levels]
     return levels
 

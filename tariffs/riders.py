@@ -6,7 +6,7 @@ versions of the tariff are cut where a version of a rider begins or ends; what c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -17,6 +17,9 @@ from tariffs.names import charges_named
 from tariffs.problems import KeyPath, Problem, tariff_error
 from tariffs.rider_clashes import TABLES, Said, clashes, said_by
 from tariffs.sheet import Charge, TariffFile, Version
+
+# Kinds of charges whose `of` names charges and tags.
+COUNTING = ("percent", "minimum", "maximum")
 
 
 @dataclass(frozen=True)
@@ -152,15 +155,16 @@ def _pieces(file: TariffFile, index: int, held: Sequence[_Held]) -> list[tuple[_
     last = version.valid_to or later
     days = {day for one in held for day in (one.valid_from, one.valid_to) if day is not None}
     inner = sorted(day for day in days if version.valid_from < day and (last is None or day < last))
+    of_riders = {name for one in held for name in _bases_named(one.version.charges)}
     cut = []
     for start, end in zip([version.valid_from, *inner], [*inner, version.valid_to], strict=True):
         own = version.model_copy(update={"valid_from": start, "valid_to": end})
-        cut.append(_with_charges(file, own, index, [one for one in held if one.holds_on(start)]))
+        cut.append(_with_charges(file, own, index, [one for one in held if one.holds_on(start)], of_riders))
     return cut
 
 
 def _with_charges(
-    file: TariffFile, own: Version, index: int, in_force: Sequence[_Held]
+    file: TariffFile, own: Version, index: int, in_force: Sequence[_Held], of_riders: Collection[str]
 ) -> tuple[_Piece, list[Problem]]:
     """Return a version with the charges and names of riders in force on all its days, and names of two meanings."""
     seen = file.of_version(own)
@@ -173,9 +177,27 @@ def _with_charges(
     whose = {name: one.file.tariff for one in reversed(in_force) for name in one.version.charges}
     whose = {name: rider for name, rider in whose.items() if name not in own.charges}
     sources = [own.source or "", *(f"{one.file.title}: {one.version.source}" for one in in_force)]
-    update: dict[str, Any] = {"source": "; ".join(sources), "charges": _in_order_of_bill(seen, own, in_force)}
+    charges = _counting_what_is_there(_in_order_of_bill(seen, own, in_force), of_riders)
+    update: dict[str, Any] = {"source": "; ".join(sources), "charges": charges}
     update |= {table: _named(said, table) for table in TABLES} if in_force else {}
     return _Piece(own.model_copy(update=update), index, whose), problems
+
+
+def _bases_named(charges: Mapping[str, Charge]) -> set[str]:
+    """Return the names under which these charges can be counted: their own and their tags."""
+    return {*charges, *(tag for charge in charges.values() for tag in charge.tags)}
+
+
+def _counting_what_is_there(charges: dict[str, Charge], of_riders: Collection[str]) -> dict[str, Charge]:
+    """Return the charges without bases that only a rider names, and that on other days: nothing is counted there."""
+    known = _bases_named(charges)
+    absent = {name for name in of_riders if name not in known}
+    return {
+        name: charge.model_copy(update={"of": tuple(base for base in charge.of if base not in absent)})
+        if charge.kind in COUNTING and charge.of is not None and not absent.isdisjoint(charge.of)
+        else charge
+        for name, charge in charges.items()
+    }
 
 
 def _in_order_of_bill(seen: TariffFile, own: Version, in_force: Sequence[_Held]) -> dict[str, Charge]:
@@ -190,7 +212,7 @@ def _in_order_of_bill(seen: TariffFile, own: Version, in_force: Sequence[_Held])
 
 
 def _counts_charges(seen: TariffFile, version: Version, charge: Charge) -> bool:
-    return charge.kind in {"percent", "minimum", "maximum"} or bool(charges_named(seen, version, charge))
+    return charge.kind in COUNTING or bool(charges_named(seen, version, charge))
 
 
 def _named(said: Said, table: str) -> dict[str, Any]:

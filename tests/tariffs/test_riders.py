@@ -234,8 +234,8 @@ MEANINGS = [
     ),
     (
         FUEL.replace("[quantities]\nkwh", "[attributes]\nenergy = {}\n[quantities]\nkwh"),
-        "tariff `town`: expected one meaning of `energy`, found charge `energy` of the tariff and attribute `energy` of "
-        "rider `fuel`\n  at town.toml, riders\nhint: rename one of them",
+        "tariff `town`: expected one meaning of `energy`, found charge `energy` of the tariff and attribute `energy` "
+        "of rider `fuel`\n  at town.toml, riders\nhint: rename one of them",
     ),
     (
         FUEL.replace("charges.fuel]", "charges.green_fee]"),
@@ -313,6 +313,38 @@ def test_riders_in_force_are_billed_with_tariffs_and_never_alone() -> None:
 def test_a_rider_that_no_longer_goes_with_a_tariff_leaves_it_out() -> None:
     billed, notes = billed_files([*riders(MEANINGS[0][0]), town()])
     assert billed == [] and notes["town"].startswith("its riders do not go with it: expected quantity `kwh`")
+
+
+def test_a_base_of_riders_alone_counts_nothing_before_they_begin(tmp_path: Path) -> None:
+    # June: fuel 3.00 + 7.50, 20 % of it 0.60 + 1.50; the minimum of 12.00 a cycle is shared by days:
+    # 6.00 - 3.00 and 6.00 - 7.50 (nothing). February: no fuel, so the whole minimum of 12.00.
+    text = (
+        TOWN.split("[versions.charges.standing]", maxsplit=1)[0].replace('["fuel", "green"]', '["fuel"]')
+        + """
+[versions.charges.fuel_tax]
+percent = 20
+of      = ["taxable_fuel"]
+[versions.charges.least]
+at_least = 12.00
+per      = "cycle"
+of       = ["taxable_fuel"]
+[[examples]]
+name = "June"
+period = [2026-06-01, 2026-07-01]
+usage = { kwh = 300 }
+expect = { energy = 90.00, fuel = 10.50, fuel_tax = 2.10, least = 3.00, total = 105.60 }
+source = "worked by hand"
+[[examples]]
+name = "February"
+period = [2026-02-01, 2026-03-01]
+usage = { kwh = 100 }
+expect = { energy = 30.00, fuel_tax = 0, least = 12.00, total = 42.00 }
+source = "worked by hand"
+"""
+    )
+    fuel = FUEL.replace('tags  = ["taxable"]', 'tags  = ["taxable_fuel"]')
+    report = check_tariff_file(written(tmp_path, town=text, fuel=fuel)[0])
+    assert report.holds, "\n".join(report.as_lines())
 
 
 def test_two_texts_of_a_rider_hold_on_their_own_days() -> None:
