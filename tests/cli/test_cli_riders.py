@@ -39,7 +39,7 @@ when = "on_fuel == 1"
 tags = ["taxable"]
 text = "Fuel adjustment"
 """
-# 30 days, 360 kWh, the last 15 days with the rider: 108.00 + 30.00 + 180 x 0.05 = 9.00; GST 6.90 + 7.80.
+# 30 days, 360 kWh, the last 15 days with the rider: 108.00 + 30.00 + 180 x 0.05 = 9.00; GST 10 % of 147.00.
 EXAMPLE = """
 [[examples]]
 name = "June, 360 kWh"
@@ -97,9 +97,9 @@ def test_a_rider_is_billed_from_its_day_in_the_middle_of_a_cycle_and_only_to_who
     command.done("tariff", "add", flat(tmp_path), fuel(tmp_path), "--by", "ana")
     command.done("tariff", "approve", "--all", "--by", "mira")
     assert billed(command, tmp_path) == {}
-    # 360 x 0.30; 30 x 1.00; 180 x 0.05; 10 % of 54 + 15 -> 6.90, of 54 + 15 + 9 -> 7.80
+    # 360 x 0.30; 30 x 1.00; 180 x 0.05; 10 % of 147.00
     assert amounts(command, "S1") == [("energy", 108_00), ("supply", 30_00), ("fuel", 9_00), ("gst", 14_70)]
-    # 120 x 0.30; 20 x 1.00; 10 % of 9 + 5 -> 1.40, of 27 + 15 -> 4.20
+    # 120 x 0.30; 20 x 1.00; 10 % of 56.00
     assert amounts(command, "S3") == [("energy", 36_00), ("supply", 20_00), ("gst", 5_60)]
 
 

@@ -97,7 +97,7 @@ when    = "green == 1"
 """
 # June, 300 kWh, cut at 16 June: two halves of 15 days and 150 kWh.
 # energy 2 x 150 x 0.30 = 90.00; standing 2 x 15 x 0.50 = 15.00; fuel 150 x 0.02 + 150 x 0.05 = 3.00 + 7.50 = 10.50;
-# VAT 10 % of 45 + 7.50 + 3 = 55.50 -> 5.55, and of 45 + 7.50 + 7.50 = 60.00 -> 6.00. Together 127.05.
+# VAT 10 % of 115.50 = 11.55. Together 127.05.
 # With green energy 2 x 15 x 0.10 = 3.00 and 5 % of 2 x 45.00 = 4.50 more, neither of them taxable: 134.55.
 # February, 100 kWh, before the first day of the fuel rider: 30.00 + 14.00 + 4.40 = 48.40.
 EXAMPLES = """
@@ -316,8 +316,8 @@ def test_a_rider_that_no_longer_goes_with_a_tariff_leaves_it_out() -> None:
 
 
 def test_a_base_of_riders_alone_counts_nothing_before_they_begin(tmp_path: Path) -> None:
-    # June: fuel 3.00 + 7.50, 20 % of it 0.60 + 1.50; the minimum of 12.00 a cycle is shared by days:
-    # 6.00 - 3.00 and 6.00 - 7.50 (nothing). February: no fuel, so the whole minimum of 12.00.
+    # June: fuel 3.00 + 7.50, 20 % of it 2.10; the minimum is compared once for a bill: 12.00 - 10.50 = 1.50.
+    # February: no fuel, so the whole minimum of 12.00.
     text = (
         TOWN.split("[versions.charges.standing]", maxsplit=1)[0].replace('["fuel", "green"]', '["fuel"]')
         + """
@@ -332,7 +332,7 @@ of       = ["taxable_fuel"]
 name = "June"
 period = [2026-06-01, 2026-07-01]
 usage = { kwh = 300 }
-expect = { energy = 90.00, fuel = 10.50, fuel_tax = 2.10, least = 3.00, total = 105.60 }
+expect = { energy = 90.00, fuel = 10.50, fuel_tax = 2.10, least = 1.50, total = 104.10 }
 source = "worked by hand"
 [[examples]]
 name = "February"
