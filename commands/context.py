@@ -60,16 +60,6 @@ def open_books(root: Path) -> Workspace:
     return open_workspace(root)
 
 
-def books_if_any(root: Path) -> Workspace | None:
-    """Return the workspace in a folder, for a command that needs none; None when the folder is no workspace."""
-    from model.errors import ConfigError
-
-    try:
-        return open_books(root)
-    except ConfigError:
-        return None
-
-
 @contextmanager
 def progress_shown(as_json: bool) -> Iterator[Progress]:
     """Show progress on stderr: JSON lines for a machine, bars for somebody who watches, otherwise nothing."""

@@ -13,7 +13,6 @@ from commands.context import (
     ByOption,
     JsonOption,
     WorkspaceOption,
-    books_if_any,
     command_group,
     now,
     open_books,
@@ -74,7 +73,7 @@ def tariff_check(
     """
     from cycles.tariff_check import check_tariff_files
 
-    reports = check_tariff_files(files, books_if_any(workspace))
+    reports = check_tariff_files(files, lambda: open_books(workspace))
     shown = [line for report in reports for line in report.as_lines()]
     print_result(json, [report.as_dict() for report in reports], lambda: print("\n".join(shown)))
     if failed := sum(not report.holds for report in reports):

@@ -27,9 +27,12 @@ from rating.stages import rate
 from store.control import Connection, control, query
 from store.facts import facts
 from store.workspace import Workspace
+from tariffs.catalogue import riders_of
 from tariffs.comparison import Side
 from tariffs.compile import compile_tariff
 from tariffs.feeds import with_feeds
+from tariffs.riders import attached_or_refused
+from tariffs.sheet import TariffFile
 
 _RISES = 10
 _SIDES = ("old", "new")
@@ -107,7 +110,7 @@ def find_impact(
     tariff_id = old.file.tariff
     _refuse_unlike(old, new)
     with control(workspace, purpose="tariff diff") as connection:
-        books = [dated_tables(connection, compile_tariff(side.always(tariff_id))) for side in (old, new)]
+        books = [dated_tables(connection, compile_tariff(_whole(connection, side, tariff_id))) for side in (old, new)]
         gathered = _gathered(connection, workspace, tariff_id, cycle, asked, books)
         days = gathered.inputs.frames["due"]
         books = [with_feeds(connection, book, days, known_at=asked.known_at) for book in books]
@@ -123,6 +126,14 @@ def find_impact(
         tariff_id, old.title, new.title, gathered.inputs.frames["due"]["currency"][0], cycle,
         accounts.sort("account_id"), charges, parked.sort("side", "account_id", "reason"),
     )  # fmt: skip
+
+
+def _whole(connection: Connection, side: Side, tariff_id: str) -> TariffFile:
+    """Return a side as it would be billed on all days, riders attached."""
+    file = side.always(tariff_id)
+    if not file.riders:
+        return file
+    return attached_or_refused(file.model_copy(update={"examples": ()}), riders_of(connection, file), tariff_id)
 
 
 def _refuse_unlike(old: Side, new: Side) -> None:

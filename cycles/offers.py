@@ -20,9 +20,10 @@ from tariffs.catalogue import load_rate_book
 from tariffs.compile import compile_tariffs, with_factors
 from tariffs.feeds import with_feeds
 from tariffs.file import parse_tariff
-from tariffs.library import tariff_text
+from tariffs.library import tariff_text, whole_tariff
 from tariffs.prices import price_e9
 from tariffs.problems import suggestion
+from tariffs.riders import billed_files
 from tariffs.sheet import TariffFile
 from tariffs.states import files_in_force
 
@@ -84,13 +85,13 @@ def find_offers(names: Sequence[str], workspace: Opener, *, every: bool = False)
     dated: RateBook | None = None
     if every or any(not _is_file(name) for name in names):
         with control(workspace(), purpose="tariff quote") as connection:
-            for file in files_in_force(connection):
+            for file in billed_files(files_in_force(connection))[0]:
                 held[file.tariff] = (*held.get(file.tariff, ()), file)
             dated = load_rate_book(connection)
     found: dict[str, Offer] = {}
     for name in [*names, *(held if every else ())]:
         if _is_file(name):
-            _add_file(found, Path(name))
+            _add_file(found, Path(name), workspace)
         elif name not in found:
             found[name] = Offer(name, _held(held, name))
     book = compile_tariffs([file for offer in found.values() for file in offer.files])
@@ -180,8 +181,13 @@ def _held(held: Mapping[str, tuple[TariffFile, ...]], name: str) -> tuple[Tariff
     return held[name]
 
 
-def _add_file(found: dict[str, Offer], path: Path) -> None:
-    file = parse_tariff(tariff_text(path), path.name)
+def _add_file(found: dict[str, Offer], path: Path, workspace: Opener) -> None:
+    file = whole_tariff(parse_tariff(tariff_text(path), path.name), path, workspace=workspace)
+    if file.rider:
+        raise TariffError(
+            f"tariff file `{path.name}`: expected a tariff, found rider `{file.tariff}`",
+            hint="name a tariff that attaches it",
+        )
     name = file.tariff if file.tariff not in found else f"{file.tariff} ({path.name})"
     if name in found:
         raise TariffError(f"tariff file `{path.name}` of tariff `{file.tariff}` is named twice")

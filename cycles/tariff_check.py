@@ -27,7 +27,7 @@ from tariffs.approval import Approved
 from tariffs.check_examples import TOTAL, minor_units, seen_by, series_of, smallest_units
 from tariffs.compile import compile_tariff, with_factors
 from tariffs.file import parse_tariff
-from tariffs.library import add_tariff_files, tariff_text, whole_tariff
+from tariffs.library import Opener, add_tariff_files, tariff_text, whole_tariff
 from tariffs.prices import price_e9
 from tariffs.sheet import Example, TariffFile
 
@@ -118,7 +118,7 @@ class CheckReport:
         return lines
 
 
-def check_tariff_files(paths: Sequence[Path], workspace: Workspace | None = None) -> list[CheckReport]:
+def check_tariff_files(paths: Sequence[Path], workspace: Opener | None = None) -> list[CheckReport]:
     """Check tariff files; riders are looked for among them, beside each, and in the workspace if there is one."""
     given = []
     for path in paths:
@@ -127,9 +127,7 @@ def check_tariff_files(paths: Sequence[Path], workspace: Workspace | None = None
     return [check_tariff_file(path, given=given, workspace=workspace) for path in paths]
 
 
-def check_tariff_file(
-    path: Path, *, given: Sequence[TariffFile] = (), workspace: Workspace | None = None
-) -> CheckReport:
+def check_tariff_file(path: Path, *, given: Sequence[TariffFile] = (), workspace: Opener | None = None) -> CheckReport:
     """Check a tariff file and rate its examples. A file that cannot be used is a report that says so.
 
     Its riders are `given`, stand beside it, or are in the workspace.

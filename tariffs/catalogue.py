@@ -21,7 +21,7 @@ from tariffs.compile import compile_tariff, compile_tariffs, with_factors
 from tariffs.factors import load_factors
 from tariffs.file import parse_tariff
 from tariffs.outside import missing_series
-from tariffs.riders import billed_files
+from tariffs.riders import billed_files, missing_riders
 from tariffs.sheet import TariffFile
 from tariffs.states import files_in_force
 from tariffs.texts import record_text, tariff_texts, the_text
@@ -68,7 +68,7 @@ def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: dat
         TariffError: the file cannot be used; nothing is recorded.
     """
     file = parse_tariff(text, name)
-    book = compile_tariff(file)
+    book = compile_tariff(file, is_alone=True)
     text_hash = content_hash(text)
     known = query(
         connection,
@@ -87,6 +87,15 @@ def add_tariff(connection: Connection, text: str, name: str, *, recorded_at: dat
 def load_riders(connection: Connection) -> list[TariffFile]:
     """Return the riders of the catalogue as added last, approved or not: what a tariff that is written now attaches."""
     return [file for _, file in files_about_riders(connection) if file.rider]
+
+
+def riders_of(connection: Connection, file: TariffFile) -> list[TariffFile]:
+    """Return the riders of a tariff as they are in force; one that is not approved yet as added last."""
+    if not file.riders:
+        return []
+    held = [rider for rider in files_in_force(connection, tariffs=file.riders) if rider.rider]
+    missing = missing_riders(file, held)
+    return [*held, *(rider for rider in load_riders(connection) if rider.tariff in missing)]
 
 
 def files_about_riders(connection: Connection) -> list[tuple[str, TariffFile]]:

@@ -44,24 +44,26 @@ class _Rows:
     holidays: list[Row]
 
 
-def compile_tariff(file: TariffFile) -> RateBook:
+def compile_tariff(file: TariffFile, *, is_alone: bool = False) -> RateBook:
     """Return the rate book of one tariff: all its versions, without factors.
 
     A version's id is its tariff, its first day and a hash of what it says. Comments, spacing, and the day on which it
     ends do not count, so adding a version to the file keeps the ids of those before it.
     """
-    return compile_tariffs([file])
+    return compile_tariffs([file], are_alone=is_alone)
 
 
-def compile_tariffs(files: Sequence[TariffFile]) -> RateBook:
+def compile_tariffs(files: Sequence[TariffFile], *, are_alone: bool = False) -> RateBook:
     """Return one rate book of several tariffs, in the order of its keys; without tariffs it is empty.
 
-    A tariff is billed as `tariffs.riders.attached` gives it; without its riders it is compiled for what it says itself.
+    What is billed has its riders attached (`tariffs.riders`). `are_alone`: riders, and tariffs without theirs, are
+    compiled too, for what each says by itself.
 
     The tables are checked once for all: that takes most of the time (75 of 80 ms for a single tariff).
     """
     tables: dict[str, list[Row]] = {field.name: [] for field in fields(_Rows)}
     for file in files:
+        assert are_alone or not file.is_open, f"tariff {file.tariff} has no riders attached, or is one"
         for index, version in enumerate(file.versions):
             rows = _version_rows(file, index, version)
             version_id = _version_id(file, version, rows)

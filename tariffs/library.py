@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from model.codes import TariffState
-from model.errors import InputError
+from model.errors import ConfigError, InputError
 from store.audit import record
 from store.control import control, transaction
 from store.files import read_bytes
@@ -25,6 +26,9 @@ from tariffs.riders import attached_or_refused, missing_riders
 from tariffs.sheet import TariffFile
 from tariffs.show import TariffPage, describe
 from tariffs.states import VersionState, version_states
+
+# Opened only when it is needed; raises `ConfigError` where there is none.
+Opener = Callable[[], Workspace]
 
 
 def add_tariff_files(
@@ -165,9 +169,11 @@ def _state_text(one: VersionState) -> str:
 
 
 def whole_tariff(
-    file: TariffFile, path: Path, *, given: Sequence[TariffFile] = (), workspace: Workspace | None = None
+    file: TariffFile, path: Path, *, given: Sequence[TariffFile] = (), workspace: Opener | None = None
 ) -> TariffFile:
     """Return a tariff file with its riders attached: those given, those beside it as ID.toml, those of the workspace.
+
+    The workspace is opened when a rider is found nowhere else; there need not be one.
 
     Raises:
         InputError: a rider's file cannot be read.
@@ -177,9 +183,8 @@ def whole_tariff(
     for name in missing_riders(file, riders):
         if (beside := path.parent / f"{name}.toml").is_file():
             riders.append(parse_tariff(tariff_text(beside), beside.name))
-    if missing_riders(file, riders) and workspace is not None:
-        with control(workspace, purpose="tariff check") as connection:
-            missing = missing_riders(file, riders)
+    if (missing := missing_riders(file, riders)) and workspace is not None:
+        with suppress(ConfigError), control(workspace(), purpose="tariff check") as connection:
             riders += [rider for rider in load_riders(connection) if rider.tariff in missing]
     return attached_or_refused(file, riders, path.name)
 

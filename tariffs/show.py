@@ -71,7 +71,7 @@ class TariffPage:
 
 def describe(file: TariffFile, states: Mapping[date, str] | None = None) -> TariffPage:
     """Return the page of a tariff. `states` says where the versions stand, by their first days."""
-    book = compile_tariff(file)
+    book = compile_tariff(file, is_alone=True)
     pages = []
     for row, version in zip(book.versions.sort("valid_from").iter_rows(named=True), file.versions, strict=True):
         of_version = pl.col("version_id") == row["version_id"]

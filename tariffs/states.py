@@ -159,7 +159,9 @@ def _with_ids(found: Sequence[VersionState]) -> list[VersionState]:
     wanted: dict[tuple[str, str], list[Version]] = {}
     for one in found:
         wanted.setdefault((one.tariff_id, one.content_hash), []).append(one.version)
-    compiled = compile_tariffs([files[key].model_copy(update={"versions": tuple(wanted[key])}) for key in files])
+    compiled = compile_tariffs(
+        [files[key].model_copy(update={"versions": tuple(wanted[key])}) for key in files], are_alone=True
+    )
     ids = {
         (tariff_id, valid_from): version_id
         for tariff_id, valid_from, version_id in compiled.versions.select(

@@ -8,6 +8,7 @@ import pytest
 
 from cycles.tariff_check import CheckedExample, check_examples
 from tariffs.file import parse_tariff
+from tariffs.library import whole_tariff
 from tariffs.sheet import Example, TariffFile
 
 CASES = sorted(Path(__file__).parent.glob("*.toml"))
@@ -54,7 +55,7 @@ def test_a_version_that_changes_nothing_changes_no_amount(path: Path) -> None:
     case = path.stem.split("_")[0]
     if case in NOT_SHARED:
         pytest.skip(NOT_SHARED[case])
-    file = parse_tariff(path.read_text(encoding="utf-8"), path.name)
+    file = whole_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name), path)
     for example in file.examples:
         if any(example.period[0] < version.valid_from < example.period[1] for version in file.versions):
             continue  # it is cut already

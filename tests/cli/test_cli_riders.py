@@ -162,3 +162,12 @@ def test_another_price_of_a_rider_is_a_draft_until_it_is_approved(command: Comma
     command.done("tariff", "add", fuel(tmp_path, FUEL.replace("0.05", "0.50")), "--by", "ana")
     assert billed(command, tmp_path) == {}
     assert ("fuel", 9_00) in amounts(command, "S1")
+
+
+def test_a_quote_prices_a_tariff_with_its_riders_and_no_rider_alone(command: CommandLine, tmp_path: Path) -> None:
+    reads = write_file(tmp_path / "june.csv", LONG_HEADER + hourly("E1", JUNE, JULY, "0.500"))
+    fuel(tmp_path)
+    quoted = command.done("tariff", "quote", flat(tmp_path), "--reads", reads, "--json").json
+    assert "16170" in str(quoted), quoted  # 161.70, as in the worked bill
+    alone = command("tariff", "quote", fuel(tmp_path), "--reads", reads)
+    assert alone.code == 2 and "expected a tariff, found rider `fuel`" in alone.err

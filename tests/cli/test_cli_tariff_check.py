@@ -25,7 +25,8 @@ def command(tmp_path: Path) -> CommandLine:
 
 
 def test_every_sample_holds_to_the_cent(command: CommandLine) -> None:
-    files = sorted(SAMPLES.glob("*.toml"))
+    # A rider's own bills are in the tariffs that attach it.
+    files = [path for path in sorted(SAMPLES.glob("*.toml")) if path.stem != "green-energy"]
     reports = command.done("tariff", "check", *files, "--json").json
     assert [report["file"] for report in reports] == [path.name for path in files]
     assert all(report["holds"] and report["examples"] for report in reports), reports

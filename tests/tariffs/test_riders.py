@@ -206,7 +206,7 @@ def test_what_a_version_says_with_its_riders_is_its_id_and_days_before_keep_thei
 
 
 def test_another_list_of_riders_is_another_version_of_the_tariff() -> None:
-    one, other = (compile_tariff(town(*change)) for change in ([], [('["fuel", "green"]', '["fuel"]')]))
+    one, other = (compile_tariff(town(*change), is_alone=True) for change in ([], [('["fuel", "green"]', '["fuel"]')]))
     assert one.versions["version_id"].to_list() != other.versions["version_id"].to_list()
 
 

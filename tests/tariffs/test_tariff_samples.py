@@ -17,7 +17,7 @@ from tariffs.outside import taken_from_outside
 @lru_cache
 def book_of(name: str) -> RateBook:
     path = SAMPLES / f"{name}.toml"
-    return compile_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name))
+    return compile_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name), is_alone=True)
 
 
 def prices(book: RateBook, component: str) -> list[tuple[object, ...]]:
@@ -29,7 +29,7 @@ def prices(book: RateBook, component: str) -> list[tuple[object, ...]]:
 def test_every_sample_is_named_as_its_file_and_compiles(path: Path) -> None:
     file = parse_tariff(path.read_text(encoding="utf-8"), path.name)
     assert file.tariff == path.stem
-    assert compile_tariff(file).versions.height == len(file.versions)
+    assert compile_tariff(file, is_alone=True).versions.height == len(file.versions)
 
 
 # A rider, which charges what its tariffs do not.
