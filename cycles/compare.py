@@ -190,7 +190,8 @@ def _reads_of(
     gathered = gather_unplanned(connection, workspace, cycle, mine, (), known_at)
     if gathered is None:
         raise ConfigError(f"account `{present['account_id']}` was not supplied from {start} to {end}")
-    return next(gathered.rating_inputs())
+    (only,) = gathered.partitions  # an account is never split
+    return gathered.rating_input(only)
 
 
 def _days_read(given: RatingInput, start: date, end: date) -> tuple[date, date]:

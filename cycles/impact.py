@@ -6,7 +6,9 @@ attributes and dated factors. Versions hold for the whole cycle, whenever they b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +25,8 @@ from model.errors import ConfigError
 from model.progress import SILENT, Progress
 from model.rating import Rated, RatingInput
 from model.tariff import RateBook
-from rating.stages import rate
+from rating.profiles import profiled
+from rating.stages import rate, rate_profiled
 from store.control import Connection, control, query
 from store.facts import facts
 from store.workspace import Workspace
@@ -73,6 +76,14 @@ class Impact:
         } | summed_up(self.accounts, self.charges, self.parked, _RISES)  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Bills:
+    """What one side bills: model.rating.BillLines and Parked."""
+
+    lines: pl.DataFrame
+    parked: pl.DataFrame
+
+
 def last_cycle(workspace: Workspace, asked: Asked) -> Cycle:
     """Return the cycle that is named, or the last one that was published, or else that has ended.
 
@@ -116,10 +127,16 @@ def find_impact(
         books = [with_feeds(connection, book, days, known_at=asked.known_at) for book in books]
     partitions = gathered.partitions
     progress.begin("rate", len(partitions), "partitions")
+
+    def both(partition: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        return _both(gathered.rating_input(partition), books)
+
     parts = []
-    for given in gathered.rating_inputs():
-        parts.append(_both(given, books))
-        progress.advance("rate")
+    # Frames work outside the interpreter's lock, so partitions beside each other use the cores; their order is kept.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for part in pool.map(both, partitions):
+            parts.append(part)
+            progress.advance("rate")
     accounts, charges, parked = (pl.concat(frames) for frames in zip(*parts, strict=True))
     progress.end("rate", accounts=accounts.height)
     return Impact(
@@ -160,7 +177,7 @@ def _gathered(
 
 def _both(given: RatingInput, books: Sequence[RateBook]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return accounts, charges of those that rise most, and parked of one partition."""
-    rated = [rate(replace(given, book=book)) for book in books]
+    rated = _rated(given, books)
     accounts = given.due.select("account_id", "branch_id", "revenue_class").unique("account_id", maintain_order=True)
     for side, found in zip(_SIDES, rated, strict=True):
         accounts = accounts.join(_totals(found, side), on="account_id", how="left", validate="1:1")
@@ -175,13 +192,27 @@ def _both(given: RatingInput, books: Sequence[RateBook]) -> tuple[pl.DataFrame, 
     return accounts, _charges(rated, highest), parked
 
 
-def _totals(rated: Rated, side: str) -> pl.DataFrame:
+def _rated(given: RatingInput, books: Sequence[RateBook]) -> list[Bills]:
+    """Rate by each book; days are added up once for all where the books only count sums of slots."""
+    cut = profiled(given, books)
+    if cut is None:
+        return [_bills([rate(replace(given, book=book))]) for book in books]
+    return [
+        _bills([rate_profiled(replace(cut.whole, book=book)), rate(replace(cut.rest, book=book))]) for book in books
+    ]
+
+
+def _bills(parts: Sequence[Rated]) -> Bills:
+    return Bills(pl.concat(part.lines for part in parts), pl.concat(part.parked for part in parts))
+
+
+def _totals(rated: Bills, side: str) -> pl.DataFrame:
     """Return what each account owes; an account of which anything is parked has no row."""
     sums = rated.lines.group_by("account_id").agg(pl.col("amount_minor").sum().alias(f"{side}_minor"))
     return sums.join(rated.parked, on="account_id", how="anti")
 
 
-def _charges(rated: Sequence[Rated], accounts: pl.DataFrame) -> pl.DataFrame:
+def _charges(rated: Sequence[Bills], accounts: pl.DataFrame) -> pl.DataFrame:
     """Return what each charge comes to on both sides; null where a side does not have it."""
     keys = ["account_id", "component_id"]
     old, new = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -37,12 +37,7 @@ class Unplanned:
         found: list[int] = self.inputs.frames["due"]["partition"].unique().sort().to_list()
         return found
 
-    def rating_inputs(self) -> Iterator[RatingInput]:
-        """Give what rating takes, partition by partition."""
-        for partition in self.partitions:
-            yield self._gathered(partition)
-
-    def _gathered(self, partition: int) -> RatingInput:
+    def rating_input(self, partition: int) -> RatingInput:
         """Read the inputs of a partition by the step of a run that does."""
         dates = {
             key: value.isoformat() if isinstance(value, date) else value for key, value in asdict(self.cycle).items()

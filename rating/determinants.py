@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 from pandera.typing.polars import DataFrame
 
@@ -11,7 +13,8 @@ from rating.calendar import Calendar
 from rating.costs import added_costs, days_without_series, of_short_prices, rounded_costs, with_price_no
 from rating.coverage import incomplete, of_long_intervals, of_mixed_lengths, uncovered, without_channel, without_split
 from rating.intervals import USE_SCHEMA, IntervalUse
-from rating.measured import measure_intervals, measuring, needed_sources
+from rating.measured import Measuring, measure_intervals, measuring, needed_sources
+from rating.parking import no_parks
 from rating.powers import SLICE_KEYS, Powers
 from rating.ratebook import MEASURE_NO
 from rating.registers import register_use
@@ -27,14 +30,18 @@ FOUND = ["quantity_id", "tou", "agg", "n", "distinct_days", "rank", "quantity", 
 
 
 def find_determinants(
-    due: pl.DataFrame, calendar: Calendar, given: RatingInput
+    due: pl.DataFrame,
+    calendar: Calendar,
+    given: RatingInput,
+    measure: Callable[[pl.DataFrame, Measuring], IntervalUse] = measure_intervals,
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Return the determinants of the numbered agreements, and the parks.
 
     Columns: due_no, segment_no, slice_no, quantity_id, tou, agg, n, distinct_days, rank, quantity, minutes, peak_day,
     is_estimated, split_method, reads_seq. Every quantity of a slice has at least one row; it is zero where an
     optional channel is absent or its period does not occur. `rating.aggregates.aggregate` reduces rows of several
-    slices or periods, and the ranks of nth and mean_of_n, to one value.
+    slices or periods, and the ranks of nth and mean_of_n, to one value. `measure` reads the intervals of channels: day
+    by day, or from days that were added up before (`rating.profiles`).
     """
     quantities = with_price_no(with_sources(given.book.quantities))
     parts = measured_parts(quantities)
@@ -50,7 +57,7 @@ def find_determinants(
     )
     weights = day_weights(calendar, quantities, given.book)
     read, register_parks = register_use(given.usage, registers, register_slices, weights)
-    intervals = measure_intervals(channels, what)
+    intervals = measure(channels, what)
     use = _with_differences(_summed(pl.concat([intervals.use, read])), made_sources(quantities))
     found, large = _by_quantity(due, calendar, quantities, use, intervals, given.book.period_names)
     parks = [
@@ -60,7 +67,7 @@ def find_determinants(
         of_long_intervals(channels, calendar, parts),
         of_short_prices(channels, calendar, parts, quantities, given.book),
         days_without_series(due, calendar, quantities, given.book),
-        incomplete(channels, calendar, measured, intervals.good),
+        no_parks() if intervals.is_complete else incomplete(channels, calendar, measured, intervals.good),
         uncovered(channels, calendar, parts),
         *register_parks,
         large,

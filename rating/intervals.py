@@ -34,13 +34,15 @@ class IntervalUse:
     """What the wide days of one interval length say.
 
     `use`: energy by slice, measure and period (USE_SCHEMA). `powers`: see `rating.powers.POWER_SCHEMA`. `costs`:
-    see `rating.costs.COST_SCHEMA`. `good`: the days of each channel that may be billed (GOOD_SCHEMA).
+    see `rating.costs.COST_SCHEMA`. `good`: the days of each channel that may be billed (GOOD_SCHEMA). `is_complete`:
+    it is known that every day may be, though `good` does not list them.
     """
 
     use: pl.DataFrame
     powers: pl.DataFrame
     costs: pl.DataFrame
     good: pl.DataFrame
+    is_complete: bool = False
 
 
 def no_use() -> IntervalUse:

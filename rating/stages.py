@@ -36,6 +36,7 @@ from rating.given import GivenQuantities, given_carried, given_determinants, of_
 from rating.lines import lines_table, without_lines
 from rating.parking import PARKS_SCHEMA, first_parks, no_parks, parked_table, sibling_parks
 from rating.personal import conditions
+from rating.profiles import measure_profiles
 from rating.ratebook import check_book, ready_components
 from rating.segments import (
     calendars,
@@ -222,6 +223,23 @@ def rate_given(
         attributes=empty(DueAttributes) if attributes is None else attributes,
         banks=empty(BankBalances) if banks is None else banks,
     )  # fmt: skip
+    return _run(given, stages)
+
+
+def rate_profiled(given: RatingInput) -> Rated:
+    """Return what `rate` does, for days that were added up by kind of day (`rating.profiles.profiled`).
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: a table of `given` is not what it promises.
+    """
+
+    def measure(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+        assert work.calendar is not None, "segments come before determinants"
+        found, parks = find_determinants(work.due, work.calendar, _measured_only(work.given), measure_profiles)
+        return replace(work, determinants=found, carried=carried_in(work.due, work.given)), parks
+
+    stages = tuple(replace(stage, run=measure) if stage.run is _measure else stage for stage in STAGES)
     return _run(given, stages)
 
 
