@@ -31,7 +31,8 @@ from store.workspace import open_workspace
 BILL = "A1.2026-06.r0"
 WITH_FUEL = FLAT.replace(
     "[versions.charges.supply]",
-    '[versions.charges.fuel]\nof = "kwh"\nprice = { factor = "fuel" }\nwhen = "units > 0"\ntext = "Fuel"\n[versions.charges.supply]',
+    '[versions.charges.fuel]\nof = "kwh"\nprice = { factor = "fuel" }\nwhen = "units > 0"\ntext = "Fuel"\n'
+    "[versions.charges.supply]",
 ).replace('["energy", "supply"]', '["energy", "fuel", "supply"]')
 WITH_FUEL = WITH_FUEL.replace("[quantities]", "[attributes]\nunits = { default = 1 }\n[quantities]")
 FACTORS = "factor_id,valid_from,valid_to,value,source\nfuel,2026-01-01,,0.01,sheet\n"

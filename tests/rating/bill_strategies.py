@@ -42,7 +42,8 @@ def drawn_book(random: Random, start: date, count: int, *, is_given: bool) -> Ra
         for day in (date(2000, 1, 1), change)[: random.randrange(1, 3)]:
             rows.append(factor(series, random.randrange(-(10**8), 3 * 10**8), day))
     events = [
-        {"event_series": "op", "day": start + timedelta(days=random.randrange(0, 6)), "from_minute": 900,
+        {"event_series": "op", "tz_name": SYDNEY, "day": start + timedelta(days=random.randrange(0, 6)),
+         "from_minute": 900,
          "to_minute": random.choice([990, 1080])}
         for _ in range(1)
     ]  # fmt: skip

@@ -87,7 +87,7 @@ class Book:
         self.has_periods = {row["version_id"] for row in rows["tou_windows"] if row["tou"]}
         self.holidays = {(row["version_id"], row["day"]) for row in rows["holidays"]}
         self.factors = grouped(rows["factors"], "factor_id")
-        self.events = grouped(rows["events"], "event_series", "day")
+        self.events = grouped(rows["events"], "event_series", "tz_name", "day")
         calls = sorted(rows["event_windows"], key=lambda row: (row["position"], row["tou"]))
         self.calls = grouped(calls, "version_id")
         self.period_names = grouped(rows["period_names"], "version_id", "schedule", "season_part")
@@ -242,14 +242,14 @@ class Book:
         calls = tuple(
             (call["tou"], event["from_minute"], event["to_minute"])
             for call in self.calls[day["version_id"],]
-            for event in self.events[call["event_series"], day["day"]]
+            for event in self.events[call["event_series"], tz_name, day["day"]]
         )
         key = (day["version_id"], day["season"], day["day_class"], clock, calls)
         if key not in self.slot_cache:
             windows = self.windows[day["version_id"], day["season"], day["day_class"]]
             found = self.slot_cache[key] = defaultdict(list)
             for slot, minute in enumerate(clock):
-                called = [tou for tou, start, end in calls if start <= minute < end]
+                called = [tou for tou, start, end in calls if start <= slot * minutes < end]
                 usual = [row["tou"] for row in windows if row["from_minute"] <= minute < row["to_minute"]]
                 found[(called or usual)[0]].append(slot)
         return self.slot_cache[key]
