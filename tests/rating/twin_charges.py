@@ -141,9 +141,17 @@ class Charges:
             line = new_line(self.book, self.state, component, start, end, value, SCALE, 1)
             line |= {"season": season, "unit": "amount", "determinant": component["amount_id"]}
             return [line | self.marks_behind(component, scope)]
-        parts, told = self.parts(component, days, scope)
-        key = self.text(component)
-        table = {tou: self.tiers(component, key, season, tou, days, scope) for tou in parts}
+        # Whatever is missing is found, so that the first of all reasons is told.
+        found, lost = self.attempt(self.parts, component, days, scope)
+        key, no_key = self.attempt(self.text, component)
+        lost |= no_key
+        table = {}
+        for tou in found[0] if found else [""]:
+            table[tou], unpriced = self.attempt(self.tiers, component, key, season, tou, days, scope)
+            lost |= unpriced if key is not None else set()
+        if lost:
+            raise ParkedError(lost)
+        parts, told = found
         if component["tier_method"] == "package":
             size, free = component["package_size"], component["package_free"]
             parts = {tou: (-(-max(part[0] - free, 0) // size), *part[1:]) for tou, part in parts.items()}
@@ -174,6 +182,14 @@ class Charges:
         order = sorted(range(len(lines)), key=lambda place: (-parted[place][1], place))
         bonus = order[: steps - sum(whole for whole, _ in parted)]
         return [line | {"minor": (parted[place][0] + (place in bonus)) * step} for place, line in enumerate(lines)]
+
+    @staticmethod
+    def attempt(function, *arguments):
+        """Return what a function gives, None when it parks, and why."""
+        try:
+            return function(*arguments), set()
+        except ParkedError as found:
+            return None, set(found.reasons)
 
     def parts(self, component, days, scope):
         """Return period -> (quantity, marks), and what the line tells of it."""
@@ -222,6 +238,10 @@ class Charges:
         rows = self.book.price_cells[version_id, component_id, key, season, tou]
         if not rows:
             raise ParkedError({"no_price"})
+        asked = {row[name] for row in rows for name in ("price_id", "edge_id")} | {component["scale_id"]}
+        lost = set().union(*(self.attempt(scope.formula, name)[1] for name in asked - {None}))
+        if lost:
+            raise ParkedError(lost)
         scale = SCALE if component["scale_id"] is None else scope.formula(component["scale_id"])
         cut = share_of(component, "tiers", days, self.state.cycle_days) or (1, 1)
         quantity = self.book.quantity.get((version_id, component["quantity_id"]))
