@@ -10,8 +10,8 @@ from model.tariff import ANY
 from rating.aggregates import aggregate
 from rating.amounts import rounded, with_exact_amount, within_bounds
 from rating.kernels import apportion
-from rating.parking import park
-from rating.personal import PieceValues, piece_values, with_personal_prices, with_texts
+from rating.parking import no_parks, park
+from rating.personal import PieceValues, bill_days, piece_values, with_personal_prices, with_texts
 from rating.pieces import PIECE_KEYS, cut_pieces, price_pieces
 from rating.rounding import QUANTITY_MAX, rounded_to_step, wide
 from rating.values import Known, counted_size
@@ -38,9 +38,13 @@ def price_charges(
         ],
         how="diagonal",
     )
-    parts = parts.join(idle, on=["due_no", "version_id", "component_id"], how="anti")
+    # Without a value for a price or an edge nothing can be shared over tiers: whoever lacks one is parked, and leaves.
+    lost = pl.concat([no_parks(), *values.parks]).select("due_no").unique()
+    parts = parts.join(idle, on=["due_no", "version_id", "component_id"], how="anti").join(
+        lost, on="due_no", how="anti"
+    )
     parts, without_text = with_texts(parts, components, known)
-    priced, unpriced = _with_prices(parts, prices, pieces, components)
+    priced, unpriced = _with_prices(_dated(parts, pieces, known), prices, components)
     priced = with_personal_prices(priced, values)
     small, large = _bounded(priced)
     tiered = _tiered(_packed(small, components))
@@ -189,23 +193,15 @@ def _amount_parts(values: PieceValues, pieces: pl.DataFrame, components: pl.Data
 
 
 def _with_prices(
-    parts: pl.DataFrame, prices: pl.DataFrame, pieces: pl.DataFrame, components: pl.DataFrame
+    parts: pl.DataFrame, prices: pl.DataFrame, components: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return parts x tiers with dates and shares, and parks `no_price` for parts without a price."""
+    """Return parts x tiers with shares, and parks `no_price` for parts without a price. `parts` are dated."""
     rules = components.select(
-        "version_id",
-        "component_id",
-        "kind",
-        "tier_method",
-        "is_peak",
-        "by_tou",
-        "tiers_share",
-        "tiers_round_mode",
-        "tiers_round_step",
-    )
+        "version_id", "component_id", "kind", "tier_method", "is_peak", "by_tou", "price_share", "tiers_share",
+        "tiers_round_mode", "tiers_round_step",
+    )  # fmt: skip
     joined = (
         parts.with_columns(_column(parts, "formula_e15", pl.Int128()))
-        .join(pieces.drop("version_id"), on=PIECE_KEYS, how="left", validate="m:1")
         .join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
         .join(prices, on=[*PIECE_KEYS, "key", "tou"], how="left", validate="m:m")
     )
@@ -221,14 +217,35 @@ def _with_prices(
     priced = joined.filter(is_priced).with_columns(
         pl.col("price_e9", "fixed_e9").fill_null(0),
         pl.col("tier").fill_null(0),
-        pl.when(is_shared).then("price_part").alias("share_part"),
-        pl.when(is_shared).then("price_whole").alias("share_whole"),
+        pl.when(is_shared).then(_price_share("part", "piece_days")).alias("share_part"),
+        pl.when(is_shared).then(_price_share("whole", "bill_days")).alias("share_whole"),
         _fixed_share("part", "piece_days"),
-        _fixed_share("whole", "cal_days"),
+        _fixed_share("whole", "bill_days"),
         pl.col("piece_start").alias("period_start_date"),
         pl.col("piece_end").alias("period_end_date"),
     )
     return priced, park(unpriced, ParkReason.NO_PRICE, detail)
+
+
+def _dated(parts: pl.DataFrame, pieces: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Return parts with the dates and shares of their piece, and the days of their bill."""
+    owners = known.due.select("due_no", "bill_id", "agreement_id").join(
+        bill_days(known), on=["bill_id", "agreement_id"], how="left", validate="m:1"
+    )
+    return parts.join(pieces.drop("version_id"), on=PIECE_KEYS, how="left", validate="m:1").join(
+        owners.select("due_no", "bill_days"), on="due_no", how="left", validate="m:1"
+    )
+
+
+def _is_cut() -> pl.Expr:
+    """Return whether the agreement is billed for more days than those of the piece."""
+    return pl.col("piece_days") != pl.col("bill_days")
+
+
+def _price_share(end: str, days: str) -> pl.Expr:
+    """Return part or whole of the share of a price; what is owed in full, and once, is shared where a bill is cut."""
+    is_once = (pl.col("price_share") == "none") & ((pl.col("kind") == "cycle") | pl.col("is_peak")) & _is_cut()
+    return pl.when(is_once).then(pl.col(days).cast(pl.Int64)).otherwise(f"price_{end}")
 
 
 def _fixed_share(end: str, days: str) -> pl.Expr:
@@ -237,8 +254,7 @@ def _fixed_share(end: str, days: str) -> pl.Expr:
     Thresholds per day are as many as there are days, and share nothing.
     """
     by_tiers = (pl.col("tiers_share") != "day") & pl.col("tiers_part").is_not_null()
-    is_cut = pl.col("piece_days") != pl.col("cal_days")
-    own = pl.when(is_cut).then(pl.col(days).cast(pl.Int64))
+    own = pl.when(_is_cut()).then(pl.col(days).cast(pl.Int64))
     share = pl.when(by_tiers).then(f"tiers_{end}").otherwise(pl.coalesce(f"price_{end}", own))
     return share.alias(f"fixed_{end}")
 

@@ -88,28 +88,16 @@ def _with_shares(
     """Add the shares of price (price_part of price_whole; null: the whole) and thresholds (tiers_part, tiers_whole)."""
     rules = components.select(
         "version_id", "component_id", "price_share", "price_whole_e4", "tiers_share", "tiers_whole_e4",
-        "tolerance_min", "tolerance_max", "kind",
+        "tolerance_min", "tolerance_max",
     )  # fmt: skip
-    lengths = calendar.segments.group_by("cal_no").agg(pl.col("days").sum().alias("cal_days"))
-    ruled = pieces.join(rules, on=["version_id", "component_id"], how="left", validate="m:1").join(
-        lengths, on="cal_no", how="left", validate="m:1"
-    )
+    ruled = pieces.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
     by_month = ruled.filter((pl.col("price_share") == "months") | (pl.col("tiers_share") == "months"))
     months = months_e4(piece_slices.join(by_month.select(PIECE_KEYS), on=PIECE_KEYS, how="semi"), calendar, PIECE_KEYS)
     return (
         ruled.join(months, on=PIECE_KEYS, how="left", validate="1:1")
         .with_columns(*share_columns("price"), *share_columns("tiers"))
-        .with_columns(_once("price_part", "piece_days"), _once("price_whole", "cal_days"))
         .drop(*rules.columns[2:], "months_e4")
     )
-
-
-def _once(share: str, days: str) -> pl.Expr:
-    """Return a share for prices of a cycle that are owed in full: where the bill is cut, its parts share the one."""
-    is_cut = (pl.col("price_share") == "none") & (pl.col("kind") == "cycle") & (
-        pl.col("piece_days") != pl.col("cal_days")
-    )  # fmt: skip
-    return pl.when(is_cut).then(pl.col(days).cast(pl.Int64)).otherwise(share).alias(share)
 
 
 def months_e4(slices: pl.DataFrame, calendar: Calendar, keys: list[str]) -> pl.DataFrame:

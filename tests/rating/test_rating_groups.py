@@ -219,3 +219,20 @@ def test_a_contained_percentage_of_minus_100_has_no_amount(number: int, reason: 
     rated = rate(replace(case, attributes=attributes))
     assert rated.parked["reason"].to_list() == ([] if reason is None else [reason])
     assert rated.lines["memo_minor"].to_list() == ([None, -2_851_200] if reason is None else [])
+
+
+def test_what_is_owed_once_is_owed_once_where_an_attribute_cuts_the_bill() -> None:
+    # 10 and 20 of 30 days: a fee of 30.00 that nothing shares, and a tier that owes 60.00 beside its price of 1.00.
+    fee = component("fee", kind="cycle", price_share="none", position=2)
+    band = component("band", tier_method="volume", tiers_share="none", position=3)
+    case = in_two_periods(with_care([(fee, 30 * ONE)], []), care=(0, 1))
+    prices = [price(price_e9=ONE), price("fee", 30 * ONE), price("band", ONE, fixed_e9=60 * ONE)]
+    tables = {
+        name: frame.to_dicts() for name, frame in case.book.frames().items() if name in ("attributes", "formulas")
+    }
+    rate_book = book(components=[component(), fee, band], prices=prices, **tables)
+    lines = rate(replace(case, book=rate_book)).lines
+    assert lines.select("component_id", "period_start_date", "amount_minor").rows()[2:] == [
+        ("fee", date(2026, 6, 1), 1000), ("fee", TURN, 2000),
+        ("band", date(2026, 6, 1), 9600 + 2000), ("band", TURN, 19200 + 4000),
+    ]  # fmt: skip

@@ -11,7 +11,21 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from rating_rows import JUNE, Row, book, channel, component, due, price, quantity, rating_input, usage_row, version
+from rating_rows import (
+    JUNE,
+    Row,
+    book,
+    channel,
+    component,
+    due,
+    peak_hours,
+    price,
+    quantity,
+    rating_input,
+    usage_row,
+    version,
+    windows,
+)  # fmt: skip
 
 from model.rating import DueAttributes, History, Rated, RatingInput
 from model.schema import arranged, polars_schema
@@ -225,3 +239,28 @@ def test_a_price_of_another_text_asks_nothing_of_the_contract() -> None:
     )
     rate_book = book(components=[component(lookup="size")], prices=prices, **named)
     assert rate(of_register(rate_book, 5_000)).lines["amount_minor"].to_list() == [500]
+
+
+def test_an_edge_without_a_value_parks_one_account_and_no_one_else() -> None:
+    # Two periods share tiers whose edge is an attribute that the contract of A1 does not state.
+    prices = [
+        price(tou=tou, tier=tier, edge_id="top" if tier == 1 else None)
+        for tou in ("off", "peak")
+        for tier in (1, 2)
+    ]  # fmt: skip
+    shared = component(tier_method="pro_rata", by_tou=True, tiers_share="none")
+    named = naming("attribute", "top")
+    rate_book = book(
+        components=[shared], prices=prices, tou_windows=windows(spans=peak_hours), **named,
+    )  # fmt: skip
+    dues = [due(account_id=name, agreement_id=name) for name in ("A1", "A2")]
+    rows = [
+        {"agreement_id": name, "quantity_id": "kwh", "tou": tou, "quantity": 5_000}
+        for name in ("A1", "A2")
+        for tou in ("off", "peak")
+    ]
+    quantities = arranged(GivenQuantities, pl.DataFrame(rows, schema=polars_schema(GivenQuantities), orient="row"))
+    said = saying("top", "4").with_columns(agreement_id=pl.lit("A2"))
+    rated = rate_given(rating_input(rate_book, dues, []).due, rate_book, quantities, arranged(DueAttributes, said))
+    assert rated.parked.select("agreement_id", "reason").rows() == [("A1", "attribute_missing")]
+    assert set(rated.lines["agreement_id"]) == {"A2"}
