@@ -27,6 +27,7 @@ class State:
         self.book, self.due, self.stated = book, due, attributes
         self.cycle_days = (due["cycle_end_date"] - due["cycle_start_date"]).days
         self.carried, self.idle, self.idle_key, self.places = {}, set(), (), []
+        self.bill, self.scopes = [self], {}
 
     def attribute(self, version_id, name):
         """Return number and text: what the contract says, or else the version's default."""
@@ -47,6 +48,22 @@ class State:
                 if text is not None:
                     found[version["version_id"], row["name"]] = text
         return found
+
+    def bill_of(self, states):
+        """Note the due periods that the agreement has on this bill."""
+        self.bill, self.scopes = states, {}
+
+    @property
+    def bill_days(self):
+        return sum(len(place.one.days) for state in self.bill for place in state.places)
+
+    def bill_scope(self, version_id):
+        """Return the scope of the whole bill, with the attributes of this due period."""
+        if version_id not in self.scopes:
+            places = [place for state in self.bill for place in state.places]
+            start = min(state.due["start_date"] for state in self.bill)
+            self.scopes[version_id] = Scope(self.book, self, version_id, places, start)
+        return self.scopes[version_id]
 
     def places_by_version(self):
         groups = defaultdict(list)
@@ -81,12 +98,11 @@ class Twin:
                 slices = self.book.layout(due, state.texts())
                 stage = "determinants"
                 self.measure(state, slices)
-                stage = "conditions"
-                self.judge(state)
-                stage = "charges"
-                states[key] = (state, Charges(self.book, state).lines())
+                states[key] = state
             except ParkedError as found:
                 parked[key] = (stage, found.reasons)
+        self.run_stage("conditions", states, parked, self.judge)
+        states = self.run_stage("charges", states, parked, lambda state: (state, Charges(self.book, state).lines()))
         lines, banks = self.add_over_bases(states, parked)
         blocked = {due["bill_id"] for due in self.due if (due["agreement_id"], due["start_date"]) in parked}
         for due in self.due:
@@ -96,6 +112,24 @@ class Twin:
         history = self.kept_history([state for key, (state, _) in states.items() if key[0] in billed])
         kept = {key: value for key, value in banks.items() if key[0] in billed}
         return [line for line in lines if line["bill_id"] not in blocked], parked, history, kept
+
+    @staticmethod
+    def run_stage(stage, states, parked, run):
+        """Run a stage for each due period that is left, and return what it gives; others leave `states`."""
+        bills = defaultdict(list)
+        for state in states.values():
+            bills[state.due["bill_id"], state.due["agreement_id"]].append(state)
+        for mine in bills.values():
+            for state in mine:
+                state.bill_of(mine)
+        found = {}
+        for key in list(states):
+            try:
+                found[key] = run(states[key])
+            except ParkedError as error:
+                parked[key] = (stage, error.reasons)
+                del states[key]
+        return found
 
     def measure(self, state, slices):
         measured = self.reads.determinants(state.due, slices)
@@ -142,10 +176,10 @@ class Twin:
         }[quantity["history_agg"]]()
 
     def judge(self, state):
-        """A condition is asked of the whole due period, under each of its versions."""
+        """A condition is asked of the whole bill, under each version of the due period."""
         reasons = set()
         for version_id in dict.fromkeys(place.one.version_id for place in state.places):
-            scope = Scope(self.book, state, version_id, state.places, state.due["start_date"])
+            scope = state.bill_scope(version_id)
             for component in self.book.components[version_id,]:
                 if component["when_id"] is not None:
                     try:

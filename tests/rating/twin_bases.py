@@ -11,7 +11,7 @@ from collections import defaultdict
 from twin_book import ParkedError
 from twin_charges import new_line, share_of, to_e9
 from twin_formulas import SCALE, half_away
-from twin_values import Scope, to_step
+from twin_values import Scope, marks, to_step
 
 SAME = (
     "component_id", "kind", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max", "round_mode",
@@ -168,9 +168,13 @@ class Group:
         line = new_line(
             self.book, self.last.state, self.component, self.start, self.end, numerator, denominator, quantity
         )
-        behind = self.base + self.named
-        line["is_estimated"] = any(row["is_estimated"] for row in behind)
-        line["reads_seq"] = max((row["reads_seq"] for row in behind), default=0)
+        behind = [(row["is_estimated"], row["reads_seq"]) for row in self.base + self.named]
+        if self.component["amount_id"] is not None:
+            names, _, _ = self.book.behind(self.component)
+            scope = Scope(self.book, self.last.state, self.last.version_id, self.places, self.start)
+            behind.append(marks([row for name in sorted(names) for row in scope.rows(name)])[:2])
+        line["is_estimated"] = any(is_estimated for is_estimated, _ in behind)
+        line["reads_seq"] = max((seq for _, seq in behind), default=0)
         positions = {}
         for one in self.standing:
             for name in one.counts()[0]:

@@ -127,7 +127,8 @@ class Charges:
     def charged(self, component, piece):
         season, places = piece
         days = [day for place in places for day in place.one.days]
-        scope = Scope(self.book, self.state, component["version_id"], places, places[0].one.start)
+        of_bill = self.state.bill_scope(component["version_id"])
+        scope = Scope(self.book, self.state, component["version_id"], places, places[0].one.start, of_bill=of_bill)
         try:
             return self.kept(component, self.priced(component, season, days, scope))
         except ParkedError as found:
@@ -156,11 +157,14 @@ class Charges:
             size, free = component["package_size"], component["package_free"]
             parts = {tou: (-(-max(part[0] - free, 0) // size), *part[1:]) for tou, part in parts.items()}
             told |= {"unit": "package", "unit_size": 1}
+        in_bill = (len(days), self.state.bill_days) if len(days) != self.state.bill_days else None
         cut = share_of(component, "price", days, self.state.cycle_days)
+        if component["price_share"] == "none" and (component["kind"] == "cycle" or component["is_peak"]):
+            cut = in_bill  # owed in full, and once
         part, whole = cut or (1, 1)
-        # What a tier owes is shared as its thresholds are, or else as the price is; thresholds per day are whole.
+        # What a tier owes is shared as its thresholds are (not those per day), or as the price is, or over the bill.
         of_tiers = share_of(component, "tiers", days, self.state.cycle_days)
-        fixed_part, fixed_whole = (of_tiers if component["tiers_share"] != "day" else None) or cut or (1, 1)
+        fixed_part, fixed_whole = (of_tiers if component["tiers_share"] != "day" else None) or cut or in_bill or (1, 1)
         lines = []
         for (tou, tier), (quantity, fixed) in sorted(self.cells(component, parts, table).items()):
             row = table[tou][max(tier, 1) - 1]
@@ -207,7 +211,13 @@ class Charges:
         told = {"unit": quantity["unit"], "unit_size": quantity["unit_size"], "determinant": name}
         if quantity["kind"] != "measured":
             told_by = tuple(self.marks_behind(component, scope).values())
-            return {"": (to_e9(scope.quantity(name)), *told_by)}, told
+            if quantity["is_by_part"]:
+                return {"": (to_e9(scope.quantity(name)), *told_by)}, told
+            whole = to_e9(scope.of_bill.quantity(name))
+            if not component["is_peak"] and component["price_share"] == "none":
+                before, total = self.days_before(component, scope.start), self.state.bill_days
+                whole = whole * (before + len(days)) // total - whole * before // total
+            return {"": (whole, *told_by)}, told
         if quantity["agg"] == "cost":
             told |= {"unit": self.book.versions[component["version_id"]]["currency"], "unit_size": 10**9}
         rows = defaultdict(list)
@@ -218,6 +228,23 @@ class Charges:
                 rows[called] += found
         reduced = {tou: reduce_rows(quantity, found) for tou, found in rows.items()}
         return {tou: (rounded_measure(quantity, part[0]), *part[1:]) for tou, part in reduced.items()}, told
+
+    def days_before(self, component, start):
+        """Return the days of the earlier pieces of a charge on this bill."""
+        pieces = []
+        for place, state in enumerate(self.state.bill):
+            charges = Charges(self.book, state)
+            for (version_id,), places in charges.by_version().items():
+                other = self.book.component.get((version_id, component["component_id"]))
+                if other is None or other["level"] != 1 or (version_id, other["component_id"]) in state.idle:
+                    continue
+                kind = self.book.quantity.get((version_id, other["quantity_id"]), {}).get("kind", "measured")
+                if kind != "measured" or self.book.formulas_of(other):
+                    pieces += [
+                        (found[0].one.start, place, sum(len(one.one.days) for one in found))
+                        for _, found in charges.pieces(other, places)
+                    ]
+        return sum(days for begins, _, days in pieces if begins < start)
 
     def marks_behind(self, component, scope):
         names, _, _ = self.book.behind(component)

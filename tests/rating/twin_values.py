@@ -80,9 +80,10 @@ class Place:
 class Scope:
     """What formulas are asked about: the attributes of `state`, a version, and the places that count."""
 
-    def __init__(self, book, state, version_id, places, start, amounts=None):
+    def __init__(self, book, state, version_id, places, start, amounts=None, of_bill=None):
         self.book, self.state, self.version_id, self.places, self.start = book, state, version_id, places, start
         self.amounts = amounts or {}
+        self.of_bill = of_bill
         self.values = {}
 
     def rows(self, name):
@@ -104,7 +105,7 @@ class Scope:
             value = reduce_rows(quantity, self.rows(name))[0]
             return rounded_measure(quantity, value) * (SCALE // counted_size(quantity))
         if quantity["kind"] == "formula":
-            value = self.formula(quantity["formula_id"])
+            value = self.formula(quantity["formula_id"], self)
         else:
             value = self.state.carried.get((self.version_id, name))
             if value is None and quantity["if_missing_e12"] is None:
@@ -115,8 +116,8 @@ class Scope:
             value = to_step(value, quantity["round_mode"], quantity["round_step"] * 1000)
         return value
 
-    def formula(self, formula_id):
-        """Return the value of a formula.
+    def formula(self, formula_id, counted=None):
+        """Return the value of a formula: of the quantities of `counted`, by default those of the bill.
 
         Raises:
             ParkedError: an operand has no value, or the formula is undefined.
@@ -124,7 +125,7 @@ class Scope:
         reasons, values = set(), []
         for operand in self.book.operands[self.version_id, formula_id]:
             try:
-                values.append(self.operand(operand))
+                values.append(self.operand(operand, counted or self.of_bill or self))
             except ParkedError as found:
                 reasons |= found.reasons
         if reasons:
@@ -134,12 +135,12 @@ class Scope:
         except UndefinedError:
             raise ParkedError({"formula_undefined"}) from None
 
-    def operand(self, operand):  # noqa: PLR0911
+    def operand(self, operand, counted):  # noqa: PLR0911
         kind, name = operand["kind"], operand["name"]
         if kind == "number":
             return int(operand["number_e12"])
         if kind == "quantity":
-            return self.quantity(name)
+            return counted.quantity(name)
         if kind == "charge":
             return self.amounts.get(name, 0)
         if kind == "calendar":
