@@ -91,8 +91,17 @@ class Quantities(pa.DataFrameModel):
     netting: str = column(
         "Where what is left may not be negative: none (the difference of the sums, may be negative), interval, hour "
         "(clock hours from midnight) or day. The hour or day belongs to the period of its first slot, so net by day "
-        "only where a version has no periods. hour and day are for sum and cost",
+        "only where a version has no periods. hour and day are for sum and cost; a part of each hour needs nothing "
+        "that is subtracted",
         isin=list(NETTINGS),
+    )
+    over_quantity: pl.Int64 = column(
+        "Of each slot, or what netting makes of slots, only what is above this counts, in smallest units; null for all",
+        nullable=True,
+        ge=0,
+    )
+    up_to_quantity: pl.Int64 = column(
+        "... and of it only what is not above this; what is below zero stays; null for all", nullable=True, ge=1
     )
     tou: str = column("Only slots of this time-of-use period; empty for all")
     schedule: str = column("Schedule of windows that `tou` belongs to; empty for the tariff's own [windows]")
@@ -241,8 +250,9 @@ class Components(pa.DataFrameModel):
     has_factor: pl.Boolean = column("Its price is a dated factor, so that it is split where the factor changes")
     tier_method: str = column(
         "none; graduated (each tier on its own part); pro_rata (tiers of the total, shared over periods by use); "
-        "volume (the whole at the price of the tier it reaches); package (whole packages)",
-        isin=["none", "graduated", "pro_rata", "volume", "package"],
+        "chronological (tiers of the total, filled in the order of time); volume (the whole at the price of the tier "
+        "it reaches); package (whole packages)",
+        isin=["none", "graduated", "pro_rata", "chronological", "volume", "package"],
     )
     tiers_share: str = column("How thresholds are shared", isin=list(SHARE_RULES))
     tiers_whole_e4: pl.Int64 = column("Whole of that share x 10^4, for days and months", ge=1)

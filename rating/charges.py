@@ -6,9 +6,11 @@ import numpy as np
 import polars as pl
 
 from model.codes import ParkReason
+from model.rating import RatingInput
 from model.tariff import ANY
 from rating.aggregates import aggregate
 from rating.amounts import rounded, with_exact_amount, within_bounds
+from rating.chronological import filled_in_time
 from rating.kernels import apportion
 from rating.parking import no_parks, park
 from rating.personal import PieceValues, bill_days, piece_values, with_personal_prices, with_texts
@@ -20,11 +22,12 @@ _GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
 
 
 def price_charges(
-    known: Known, components: pl.DataFrame, idle: pl.DataFrame
+    known: Known, components: pl.DataFrame, idle: pl.DataFrame, given: RatingInput
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Return the lines of all charges of level 1 (rating.amounts.CORE_SCHEMA), and the parks.
 
-    `idle`: due_no, version_id, component_id of those whose condition is not met.
+    `given`: the intervals that fill tiers in the order of time. `idle`: due_no, version_id, component_id of those
+    whose condition is not met.
     """
     pieces, piece_slices = cut_pieces(known.calendar, components, known.book)
     prices = price_pieces(pieces, piece_slices, known.calendar, components, known.book)
@@ -47,7 +50,8 @@ def price_charges(
     priced, unpriced = _with_prices(_dated(parts, pieces, known), prices, components)
     priced = with_personal_prices(priced, values)
     small, large = _bounded(priced)
-    tiered = _tiered(_packed(small, components))
+    filled, without_time = filled_in_time(small, piece_slices, components, known, given)
+    tiered = _tiered(_packed(filled, components))
     fitting, too_large = within_bounds(tiered)
     lines, too_large_amounts = rounded(with_exact_amount(fitting), components)
     return _without_empty(lines, components), [
@@ -55,6 +59,7 @@ def price_charges(
         without_text,
         unpriced,
         large,
+        without_time,
         too_large,
         too_large_amounts,
     ]
@@ -313,7 +318,8 @@ def _tiered(priced: pl.DataFrame) -> pl.DataFrame:
     )
     reached = entered & (pl.col("upper").is_null() | (pl.col("quantity") <= pl.col("upper")))
     volume = priced.filter((method == "volume") & reached)
-    return pl.concat([untiered, graduated, volume, _apportioned(priced.filter(shared))], how="vertical")
+    in_time = priced.filter(method == "chronological")
+    return pl.concat([untiered, graduated, volume, in_time, _apportioned(priced.filter(shared))], how="vertical")
 
 
 def _apportioned(priced: pl.DataFrame) -> pl.DataFrame:

@@ -10,14 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from model.codes import Quality
+from model.codes import ParkReason, Quality
 from model.rating import RatingInput
+from model.tariff import RateBook
 from rating.calendar import Calendar, Mask, build_masks
 from rating.kernels import fill_tiers
 from rating.made import MadeDays, make_days
+from rating.parking import no_parks, park
 from rating.ratebook import MEASURE_NO
 from rating.sources import made_sources, with_sources
+from rating.values import Known
 
+# What a quantity rests on when each interval is known; `none` is no use at all.
+_BY_INTERVALS = ["interval", "none"]
 PIECE = ["due_no", "segment_no", "component_id", "piece_start"]
 TIER_SCHEMA = {
     "due_no": pl.Int64(),
@@ -30,6 +35,58 @@ TIER_SCHEMA = {
 }
 
 
+def filled_in_time(
+    priced: pl.DataFrame, piece_slices: pl.DataFrame, components: pl.DataFrame, known: Known, given: RatingInput
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return priced rows in which chronological tiers have the quantity of their tier and period, and the parks.
+
+    `priced`: periods x tiers of each piece, with the quantity of the period, lower and upper. Parked is who has a
+    quantity that does not come from intervals: given for a whole period, or read from registers.
+    """
+    is_asked = pl.col("tier_method") == "chronological"
+    rows = priced.filter(is_asked)
+    if rows.is_empty():
+        return priced, no_parks()
+    untimed = rows.filter(~pl.col("split_method").is_in(_BY_INTERVALS))
+    detail = pl.format(
+        "charge {} fills tiers in the order of time; expected intervals of {}, found a sum", "component_id",
+        "determinant",
+    )  # fmt: skip
+    parks = park(untimed, ParkReason.NO_CHANNEL, detail).unique(maintain_order=True)
+    timed = rows.join(parks, on="due_no", how="anti")
+    quantities = components.select("version_id", "component_id", "quantity_id", "schedule")
+    slices = (
+        timed.select(*PIECE, "cal_no", "version_id")
+        .unique()
+        .join(piece_slices, on=["cal_no", *PIECE[1:]], how="inner", validate="m:m")
+        .join(quantities, on=["version_id", "component_id"], how="left", validate="m:1")
+    )
+    edges = timed.select(*PIECE, "tier", "upper").unique([*PIECE, "tier"])
+    due = known.due.join(timed, on="due_no", how="semi")
+    found = chronological_tiers(
+        due, known.calendar, given, slices.select(*PIECE, "slice_no", "version_id", "quantity_id"), edges
+    )
+    named = _named(found, slices.select(*PIECE, "version_id", "schedule").unique(), known.book)
+    filled = timed.join(
+        named.rename({"quantity": "filled"}), on=[*PIECE, "tou", "tier"], how="left", validate="1:1"
+    ).with_columns(pl.col("filled").fill_null(0).alias("quantity")).drop("filled")  # fmt: skip
+    assert filled["quantity"].sum() == named["quantity"].sum(), "use of a period without a price was lost"
+    return pl.concat([priced.filter(~is_asked), filled.select(priced.columns)]), parks
+
+
+def _named(found: pl.DataFrame, pieces: pl.DataFrame, book: RateBook) -> pl.DataFrame:
+    """Return filled tiers by the periods of the schedule that each charge is priced by."""
+    names = book.period_names.select(
+        "version_id", "schedule", pl.col("tou_part").alias("tou"), pl.col("tou").alias("period")
+    ).unique()
+    return (
+        found.join(pieces, on=PIECE, how="left", validate="m:1")
+        .join(names, on=["version_id", "schedule", "tou"], how="left", validate="m:1")
+        .group_by(*PIECE, pl.coalesce("period", "tou").alias("tou"), "tier")
+        .agg(pl.col("quantity").sum())
+    )
+
+
 def chronological_tiers(
     due: pl.DataFrame, calendar: Calendar, given: RatingInput, slices: pl.DataFrame, edges: pl.DataFrame
 ) -> pl.DataFrame:
@@ -40,7 +97,7 @@ def chronological_tiers(
     tier (from 1 on) and upper, in smallest units and included; null for the last tier. A slot in which a tier is
     filled is parted between it and the next. Tiers and periods without use have no row.
     """
-    quantities = with_sources(given.book.quantities)
+    quantities = with_sources(given.book.quantities.filter(pl.col("kind") == "measured"))
     named = slices.join(
         quantities.select("version_id", "quantity_id", "kind", "measure_no", pl.col("tou").alias("only_tou")),
         on=["version_id", "quantity_id"], how="left", validate="m:1",
@@ -65,6 +122,7 @@ def _by_slot(quantities: pl.DataFrame) -> pl.DataFrame:
         "measure_no", pl.lit("slots").alias("kind"),
         pl.lit(False).alias("is_apparent"), pl.lit("none").alias("netting"),
         pl.lit(0, pl.Int32).alias("block_minutes"), pl.lit(False).alias("is_rolling"),
+        pl.lit(None, pl.Int64).alias("over_quantity"), pl.lit(None, pl.Int64).alias("up_to_quantity"),
         pl.col("measure_no").alias("first_no"), pl.lit(None, pl.Int32).alias("second_no"),
     )  # fmt: skip
     return pl.concat([plain, made.select(plain.columns)])

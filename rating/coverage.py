@@ -51,14 +51,15 @@ def without_split(
             | (pl.col("tou") != "")
             | (pl.col("by_tou").fill_null(False) & pl.col("has_periods").fill_null(False))
         )
-        .select("version_id", "measure_no", "quantity_id", "agg", "kind")
+        .select("version_id", "measure_no", "quantity_id", "agg", "kind", "is_part")
     )
     registers = channels.filter(pl.col("interval_minutes") == 0)
     found = (
         registers.join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
         .join(asked, on=["version_id", "measure_no"], how="inner", validate="m:m")
     )  # fmt: skip
-    of_sum = pl.when(pl.col("kind") == "slots").then(pl.lit("netting")).otherwise(pl.lit("time-of-use periods"))
+    netting = pl.when("is_part").then(pl.lit("a part of each")).otherwise(pl.lit("netting"))
+    of_sum = pl.when(pl.col("kind") == "slots").then(netting).otherwise(pl.lit("time-of-use periods"))
     purpose = pl.col("agg").replace_strict(_PURPOSES, default=of_sum, return_dtype=pl.String)
     detail = pl.format(
         "quantity {} needs intervals ({}), channel {} is a register without them", "quantity_id", purpose, "channel_id"

@@ -33,6 +33,10 @@ _SPLIT_TEXT = {
     "weights": "register readings, shared by the weights of days",
     "none": "no reads",
 }
+_OF_TOTAL = {
+    "pro_rata": "; tiers of the total, shared over periods by use",
+    "chronological": "; tiers of the total, filled in the order of time",
+}
 
 
 def explain_stages() -> list[str]:
@@ -172,8 +176,7 @@ def _tier(line: Row, component: Row, book: RateBook) -> list[str]:
     shown = _scaled(upper, line["unit_size"]) if isinstance(upper, int) else upper
     edges = f"above {lower}" + (f" up to {shown}" if upper is not None else "")
     scale = _tier_scale(component)
-    is_shared = component["tier_method"] == "pro_rata" and component["by_tou"]
-    shared = "; tiers of the total, shared over periods by use" if is_shared else ""
+    shared = _OF_TOTAL.get(component["tier_method"], "") if component["by_tou"] else ""
     return [f"tier {line['tier']}: {edges} {line['unit']} {scale}{shared}"]
 
 

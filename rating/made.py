@@ -86,6 +86,7 @@ def _made(
         slots = windows(np.maximum(slots - seconds, 0))
     else:
         slots = windows(slots - seconds)
+    slots = _part(slots, source["over_quantity"], source["up_to_quantity"])
     made = pl.DataFrame(dict(zip(names, slots, strict=False)))
     if is_rolling:
         made = _without_short_windows(made, step, pl.Series("has_before", before >= 0))
@@ -103,6 +104,12 @@ def _made(
     )  # fmt: skip
     reading = Reading(made.columns, source["block_minutes"] or minutes, is_whole=True)
     return MadeDays(minutes, blocks, reading, pl.concat([keys, made], how="horizontal"), made_channels)
+
+
+def _part(slots: Slots, over: int | None, up_to: int | None) -> Slots:
+    """Return of each slot what is above `over`, and of that what is not above `up_to`; None is no bound."""
+    below = slots if up_to is None else np.minimum(slots, up_to)
+    return below if over is None else np.maximum(below - over, 0)
 
 
 def _slots_per_block(source: dict[str, Any], minutes: int) -> int:

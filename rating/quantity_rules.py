@@ -31,6 +31,7 @@ def _combinations() -> list[tuple[pl.Expr, str, str]]:
     agg, netting = pl.col("agg"), pl.col("netting")
     less = pl.col("less_measure").is_not_null()
     is_apparent = pl.col("measure") == Measure.APPARENT_ENERGY
+    is_part = pl.col("over_quantity").is_not_null() | pl.col("up_to_quantity").is_not_null()
     return [
         (is_apparent & less, "expected nothing subtracted from apparent energy", "leave less_measure out"),
         (
@@ -38,7 +39,21 @@ def _combinations() -> list[tuple[pl.Expr, str, str]]:
             "expected two different measures",
             "subtract another measure",
         ),
-        ((netting != "none") & ~less, "expected a measure that is subtracted", "name less_measure"),
+        (
+            (netting != "none") & ~less & ~(is_part & (netting == "hour")),
+            "expected a measure that is subtracted",
+            "name less_measure",
+        ),
+        (
+            is_part & ~agg.is_in(["sum", "cost"]),
+            "expected a sum or a cost of a part of each slot",
+            "leave over_quantity and up_to_quantity out",
+        ),
+        (
+            (pl.col("up_to_quantity") <= pl.col("over_quantity")).fill_null(False),
+            "expected a part of each slot that ends above where it begins",
+            "swap over_quantity and up_to_quantity",
+        ),
         (
             netting.is_in(["hour", "day"]) & ~agg.is_in(["sum", "cost"]),
             "expected a power netted by interval",

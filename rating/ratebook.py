@@ -169,7 +169,8 @@ def _check_percentages(book: RateBook) -> None:
 
 
 def _check_shared_tiers(book: RateBook) -> None:
-    shared = book.components.filter(pl.col("tier_method") == "pro_rata").select("version_id", "component_id")
+    of_total = pl.col("tier_method").is_in(["pro_rata", "chronological"])
+    shared = book.components.filter(of_total).select("version_id", "component_id")
     edges = (
         book.prices.join(shared, on=["version_id", "component_id"], how="inner", validate="m:1")
         .sort("version_id", "component_id", "key", "season", "tou", "tier")

@@ -14,7 +14,10 @@ from rating.ratebook import MEASURE_NO
 FIRST_MADE_NO = 1000
 POWERS = ("max", "min", "nth", "mean_of_n", "mean")
 _IN_BLOCKS = ("max", "min", "nth", "mean_of_n")
-_MADE_OF = ["kind", "first", "second", "is_apparent", "netting", "block_minutes", "is_rolling"]
+_MADE_OF = [
+    "kind", "first", "second", "is_apparent", "netting", "block_minutes", "is_rolling", "over_quantity",
+    "up_to_quantity",
+]  # fmt: skip
 
 
 def with_sources(quantities: pl.DataFrame) -> pl.DataFrame:
@@ -36,23 +39,24 @@ def with_sources(quantities: pl.DataFrame) -> pl.DataFrame:
         pl.when(in_blocks).then("interval_minutes").otherwise(0).alias("block_minutes"),
     )
     differs = (pl.col("second") != "") & ~pl.col("is_apparent")
+    is_part = pl.col("over_quantity").is_not_null() | pl.col("up_to_quantity").is_not_null()
     kind = (
-        pl.when((pl.col("second") == "") & (pl.col("block_minutes") == 0))
+        pl.when((pl.col("second") == "") & (pl.col("block_minutes") == 0) & ~is_part)
         .then(pl.lit("plain"))
-        .when(differs & (pl.col("netting") == "none") & (pl.col("agg") == "sum"))
+        .when(differs & (pl.col("netting") == "none") & (pl.col("agg") == "sum") & ~is_part)
         .then(pl.lit("sums"))
         .otherwise(pl.lit("slots"))
     )
     read = read.with_columns(
         kind.alias("kind"),
-        pl.when(differs).then("netting").otherwise(pl.lit("none")).alias("netting"),
+        pl.when(differs | is_part).then("netting").otherwise(pl.lit("none")).alias("netting"),
         (pl.col("is_rolling") & (pl.col("block_minutes") > 0)).alias("is_rolling"),
     )
     made = read.filter(pl.col("kind") != "plain").select(_MADE_OF).unique().sort(_MADE_OF)
     made = made.with_columns((pl.int_range(pl.len()) + FIRST_MADE_NO).cast(pl.Int32).alias("made_no"))
     plain_no = pl.col("first").replace_strict(MEASURE_NO, return_dtype=pl.Int32)
     return _with_power_no(
-        read.join(made, on=_MADE_OF, how="left", validate="m:1")
+        read.join(made, on=_MADE_OF, how="left", validate="m:1", nulls_equal=True)
         .with_columns(pl.coalesce("made_no", plain_no).alias("measure_no"))
         .drop("made_no")
     )
@@ -74,7 +78,8 @@ def made_sources(quantities: pl.DataFrame) -> pl.DataFrame:
     return (
         quantities.filter(pl.col("kind") != "plain")
         .select(
-            "measure_no", "kind", "is_apparent", "netting", "block_minutes", "is_rolling",
+            "measure_no", "kind", "is_apparent", "netting", "block_minutes", "is_rolling", "over_quantity",
+            "up_to_quantity",
             pl.col("first").replace_strict(MEASURE_NO, return_dtype=pl.Int32).alias("first_no"),
             pl.col("second").replace_strict(MEASURE_NO | {"": None}, return_dtype=pl.Int32).alias("second_no"),
         )
@@ -89,7 +94,9 @@ def measured_parts(quantities: pl.DataFrame) -> pl.DataFrame:
     `by_slot`: its channels must have intervals of one length, since slots are compared or added.
     """
     by_slot = (pl.col("kind") == "slots") | pl.col("agg").is_in(POWERS)
-    columns = ["version_id", "quantity_id", "agg", "tou", "block_minutes", "kind"]
+    is_part = pl.col("over_quantity").is_not_null() | pl.col("up_to_quantity").is_not_null()
+    quantities = quantities.with_columns(is_part.alias("is_part"))
+    columns = ["version_id", "quantity_id", "agg", "tou", "block_minutes", "kind", "is_part"]
     first = quantities.select(
         *columns, pl.col("first").alias("measure"), "is_optional", by_slot.alias("by_slot"),
         pl.lit(True).alias("is_first"),

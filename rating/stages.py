@@ -141,7 +141,7 @@ def _judge(work: Work) -> tuple[Work, list[pl.DataFrame]]:
 
 def _charge(work: Work) -> tuple[Work, list[pl.DataFrame]]:
     assert work.idle is not None, "conditions come before charges"
-    lines, parks = price_charges(work.known(), work.components, work.idle)
+    lines, parks = price_charges(work.known(), work.components, work.idle, work.given)
     return replace(work, lines=lines), parks
 
 

@@ -29,6 +29,8 @@ _KEYS = {
 }  # fmt: skip
 _COMMON_KEYS = {"tags", "text", "clause", "gl_account", "rounding", "when", "memo", "print_if_zero", "party",
                 "round_once"}  # fmt: skip
+# Methods whose tiers are those of the total over all periods.
+OF_TOTAL = ("pro_rata", "chronological")
 _KIND_KEY = {
     "daily": "per", "cycle": "per", "minimum": "at_least", "maximum": "at_most", "quantity": "of",
 }  # fmt: skip
@@ -148,7 +150,11 @@ def _priced_problems(charge: Charge, path: KeyPath, file: TariffFile, *, are_win
     if found or not are_windows_right:
         return found
     unit_size = printed_size(quantity) if quantity is not None and _has_unit(quantity) else 1
-    return found + read_prices(charge, path, unit_size, priced_by(charge, file), texts_of(charge, file)).problems
+    table = read_prices(charge, path, unit_size, priced_by(charge, file), texts_of(charge, file))
+    if charge.tier_method in OF_TOTAL and any(cell.fixed_e9 for cell in table.cells):
+        text = f"expected tiers without `fixed` beside `{charge.tier_method}`, found one"
+        return [*found, Problem((*path, "tiers"), text, "an amount belongs to a charge of its own, with `when`")]
+    return found + table.problems
 
 
 def _has_unit(quantity: Quantity) -> bool:
@@ -244,26 +250,43 @@ def _tier_problems(charge: Charge, quantity: Quantity | None, path: KeyPath) -> 
         text = "expected `day` or `cycle`, found none"
         found.append(Problem((*path, "tiers_per"), text, "say what the thresholds are for"))
     if "tou" in charge.by and charge.tier_method is None:
-        hint = "`graduated`: each period has its own tiers; `pro_rata`: tiers of the total, shared over the periods"
+        hint = (
+            "`graduated`: each period has its own tiers; `pro_rata`: tiers of the total, shared over the periods; "
+            "`chronological`: tiers of the total, filled as time goes on"
+        )
         found.append(Problem((*path, "tier_method"), "expected `graduated` or `pro_rata`, found none", hint))
-    if charge.tier_method == "pro_rata" and "tou" not in charge.by:
-        text = "expected `graduated`, because the charge is not by time of use, found `pro_rata`"
-        found.append(Problem((*path, "tier_method"), text))
-    if charge.tier_method == "pro_rata" and of_peak:
-        text = "expected `graduated`, because a maximum cannot be shared, found `pro_rata`"
-        found.append(Problem((*path, "tier_method"), text))
-    if charge.tier_method == "pro_rata" and charge.curve == "volume":
-        found.append(Problem((*path, "curve"), "expected no `volume` beside `pro_rata`, found it"))
-    return found or _pro_rata_problems(charge, path)
+    if charge.tier_method in OF_TOTAL:
+        found += _of_total_problems(charge, charge.tier_method, quantity, path)
+    return found or _edge_problems(charge, path)
 
 
 def _is_set(charge: Charge, key: str) -> bool:
     return getattr(charge, key) is not None
 
 
-def _pro_rata_problems(charge: Charge, path: KeyPath) -> list[Problem]:
+def _of_total_problems(charge: Charge, method: str, quantity: Quantity | None, path: KeyPath) -> list[Problem]:
+    """Return the problems of tiers of the total: what is shared over periods, or filled in time, has to be use."""
+    here = (*path, "tier_method")
+    if "tou" not in charge.by:
+        text = f"expected `graduated`, because the charge is not by time of use, found `{method}`"
+        return [Problem(here, text)]
+    if is_peak(quantity):
+        return [Problem(here, f"expected `graduated`, because a maximum cannot be shared, found `{method}`")]
+    found = []
+    if charge.curve == "volume":
+        found.append(Problem((*path, "curve"), f"expected no `volume` beside `{method}`, found it"))
+    if quantity is not None and quantity.less is not None and quantity.netting in (None, "none"):
+        text = f"expected `graduated`, because a difference of sums may be negative, found `{method}`"
+        found.append(Problem(here, text, "or give the quantity `netting`, which keeps it from falling below zero"))
+    if method == "chronological" and quantity is not None and (quantity.agg != "sum" or quantity.round is not None):
+        text = "expected a sum without `round`, because each interval fills the tiers, found another quantity"
+        found.append(Problem(here, text))
+    return found
+
+
+def _edge_problems(charge: Charge, path: KeyPath) -> list[Problem]:
     """Tiers of a total need the same edges in every period of a season."""
-    if charge.tier_method != "pro_rata" or not isinstance(charge.tiers, dict) or charge.lookup is not None:
+    if charge.tier_method not in OF_TOTAL or not isinstance(charge.tiers, dict) or charge.lookup is not None:
         return []
     groups = charge.tiers.items() if "season" in charge.by else [("", charge.tiers)]
     found = []

@@ -27,6 +27,8 @@ _KEYS = {
         "less",
         "less_optional",
         "netting",
+        "over",
+        "up_to",
         "split",
         "series",
         "floor",
@@ -37,6 +39,7 @@ _KEYS = {
     "formula": {"formula"},
     "history": {"history", "agg", "months", "back", "known_from", "if_missing"},
 }
+_PART_MAX = 10**15
 _COMMON_KEYS = {"unit", "round"}
 
 
@@ -79,8 +82,22 @@ def _measured_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> l
         text = f"expected {expected}, found `{quantity.unit}`"
         found.append(Problem((*path, "unit"), text, suggestion(quantity.unit, units)))
     else:
-        found += _unit_step_problems(quantity, path)
+        found += _unit_step_problems(quantity, path) + _part_problems(quantity, path)
     return found + _window_problems(file, quantity, path) + _split_problems(file, quantity, path)
+
+
+def _part_problems(quantity: Quantity, path: KeyPath) -> list[Problem]:
+    """Return the problems of a part of each interval: its bounds are whole smallest units, in order."""
+    found = []
+    for key in ("over", "up_to"):
+        bound = getattr(quantity, key)
+        size = None if bound is None else bound * PRINTED_UNITS[quantity.unit][1]
+        if size is not None and (size != size.to_integral_value() or size < 0 or size > _PART_MAX):
+            found.append(Problem((*path, key), f"expected whole smallest units, 0 or more, found `{bound}`"))
+    lower = quantity.over or Decimal(0)
+    if not found and quantity.up_to is not None and quantity.up_to <= lower:
+        found.append(Problem((*path, "up_to"), f"expected more than `over` ({lower}), found `{quantity.up_to}`"))
+    return found
 
 
 def _split_problems(file: TariffFile, quantity: Quantity, path: KeyPath) -> list[Problem]:
@@ -112,6 +129,7 @@ def _aggregate_problems(quantity: Quantity, path: KeyPath) -> list[Problem]:
         "distinct_days": {"nth", "mean_of_n"},
         "interval": {"max", "min", "nth", "mean_of_n"},
         "rolling": {"max", "min", "nth", "mean_of_n"},
+        "over": {"sum", "cost"}, "up_to": {"sum", "cost"},
         "series": {"cost"}, "floor": {"cost"}, "cap": {"cost"}, "times": {"cost"}, "plus": {"cost"},
     }  # fmt: skip
     for key in sorted(set(known) & quantity.model_fields_set):
@@ -123,7 +141,9 @@ def _aggregate_problems(quantity: Quantity, path: KeyPath) -> list[Problem]:
         found.append(Problem((*path, needed), f"expected `{needed}` beside agg `{quantity.agg}`, found none"))
     if quantity.rolling and quantity.interval is None:
         found.append(Problem((*path, "interval"), "expected `interval` beside `rolling`, found none"))
-    if (quantity.netting is not None or quantity.less_optional) and quantity.less is None:
+    is_part = quantity.over is not None or quantity.up_to is not None
+    needs_less = quantity.netting is not None and not (is_part and quantity.netting == "hour")
+    if (needs_less or quantity.less_optional) and quantity.less is None:
         found.append(Problem((*path, "less"), "expected `less`, the measure that is subtracted, found none"))
     return found
 

@@ -47,6 +47,8 @@ def _quantity_row(file: TariffFile, name: str, quantity: Quantity) -> Row:
         "less_measure": quantity.less.value if quantity.less is not None else None,
         "netting": quantity.netting or "none",
         "is_less_optional": quantity.less_optional,
+        "over_quantity": _smallest(quantity.over, quantity),
+        "up_to_quantity": _smallest(quantity.up_to, quantity),
         "split_factor": file.factors[quantity.split].series if quantity.split is not None else None,
         "split_by": file.factors[quantity.split].by if quantity.split is not None else None,
         "series_id": quantity.series,
@@ -80,6 +82,10 @@ def _bank_quantity(name: str, file: TariffFile) -> Row:
         "kind": "bank", "is_by_part": False, "history_of": None, "history_agg": None, "level": 0,
         "if_missing_e12": e12(bank.opening),
     }  # fmt: skip
+
+
+def _smallest(number: Decimal | None, quantity: Quantity) -> int | None:
+    return None if number is None else int(number * PRINTED_UNITS[quantity.unit][1])
 
 
 def _e9(number: Decimal | None, default: int) -> int:

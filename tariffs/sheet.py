@@ -299,6 +299,8 @@ class Quantity(Part):
     less_optional: bool = False
     netting: Literal["none", "interval", "hour", "day"] | None = None
     split: str | None = None
+    over: Number | None = None
+    up_to: Number | None = None
     series: str | None = None
     floor: Number | None = None
     cap: Number | None = None
@@ -355,7 +357,7 @@ class Charge(Part):
     package: Number | None = None
     free: Number | None = None
     tiers_per: Names | None = None
-    tier_method: Literal["graduated", "pro_rata"] | None = None
+    tier_method: Literal["graduated", "pro_rata", "chronological"] | None = None
     round_tiers: RoundingRule | None = None
     prorate_tiers: Share | None = None
     per: Literal["day", "cycle", "month", "year"] | None = None

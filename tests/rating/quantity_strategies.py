@@ -31,6 +31,11 @@ def _quantity(random: Random, number: int, has_periods: bool) -> Row:
         row["measure"] = "apparent_energy"
     if agg in ("max", "min", "nth", "mean_of_n") and random.random() < 0.7:
         row |= {"interval_minutes": random.choice([60, 60, 180, 30]), "is_rolling": random.random() < 0.5}
+    if agg in ("sum", "cost") and random.random() < 0.4:
+        over, up_to = random.choice([(2, None), (None, 500), (100, 700), (0, 10**9)])
+        row |= {"over_quantity": over, "up_to_quantity": up_to}
+        if kind != "less" and random.random() < 0.4:
+            row["netting"] = "hour"
     if agg == "cost":
         low = random.randrange(-(10**8), 10**8)
         row |= {

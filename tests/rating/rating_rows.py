@@ -42,6 +42,7 @@ def quantity(quantity_id: str = "kwh", version_id: str = "t@1", **given: Any) ->
         "version_id": version_id, "quantity_id": quantity_id, "kind": "measured", "measure": "import_energy",
         "agg": "sum", "n": 1,
         "distinct_days": True, "interval_minutes": 0, "is_rolling": False, "less_measure": None, "netting": "none",
+        "over_quantity": None, "up_to_quantity": None,
         "tou": "", "is_optional": False, "is_less_optional": False, "split_factor": None,
         "split_by": None, "series_id": None, "price_floor_e9": None,
         "price_cap_e9": None, "price_factor_e9": 10**9, "price_adder_e9": 0, "unit": "kWh", "unit_size": 1000,

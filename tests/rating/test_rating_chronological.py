@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rating_rows import Row, book, channel, day_row, due, peak_hours, quantity, rating_input, windows
+from rating_rows import (
+    JUNE,
+    Row,
+    amounts,
+    book,
+    channel,
+    component,
+    day_row,
+    due,
+    peak_hours,
+    price,
+    quantity,
+    rating_input,
+    reasons,
+    usage_row,
+    windows,
+)
 
+from model.rating import Rated
+from model.schema import arranged, polars_schema
+from model.tariff import RateBook
 from rating.calendar import lay_out
 from rating.chronological import chronological_tiers
+from rating.given import GivenQuantities
 from rating.kernels import fill_tiers
 from rating.segments import calendars, cut_segments, number_due
+from rating.stages import rate, rate_given
 
 MONDAY = date(2026, 6, 8)
 
@@ -114,3 +136,126 @@ def test_edges_that_do_not_ascend_are_a_mistake() -> None:
     starts = np.array([0, 1], dtype=np.int64)
     with pytest.raises(AssertionError, match="ascend"):
         fill_tiers(one, one, starts, np.array([5, 4], dtype=np.int64), np.array([0, 2], dtype=np.int64))
+
+
+def billed(rate_book: RateBook, rows: list[Row], channels: list[Row] | None = None, **given_: Any) -> Rated:
+    count = len({row["day"] for row in rows})
+    dues = [due(MONDAY, MONDAY + timedelta(count), **given_)]
+    return rate(rating_input(rate_book, dues, channels or [channel()], {15: rows}))
+
+
+def two_tiers(upper: int, method: str = "chronological", **given_: Any) -> RateBook:
+    """Peak and off-peak energy of two tiers whose edge is of the whole cycle."""
+    return book(
+        components=[component(by_tou=True, tier_method=method, **given_)],
+        prices=[
+            price(price_e9=cents * 10**7, tou=tou, tier=tier, from_quantity=0 if tier == 1 else upper,
+                  to_quantity=upper if tier == 1 else None)
+            for tou, tier, cents in (("off", 1, 10), ("off", 2, 20), ("peak", 1, 30), ("peak", 2, 40))
+        ],
+        tou_windows=windows(spans=peak_hours),
+    )  # fmt: skip
+
+
+def test_a_charge_bills_each_tier_and_period_as_time_filled_it() -> None:
+    # kWh instead of Wh: 640 off peak, then 60 of 800 on peak, fill 700 kWh; 740 peak and 160 off peak are above.
+    rows = [day_row(1, MONDAY, lambda slot: 50_000 if 64 <= slot < 80 else 10_000)]
+    assert amounts(billed(two_tiers(700_000), rows)) == [
+        ("energy", "off", 1, 640_000, 6_400), ("energy", "off", 2, 160_000, 3_200),
+        ("energy", "peak", 1, 60_000, 1_800), ("energy", "peak", 2, 740_000, 29_600),
+    ]  # fmt: skip
+    # The same use shared: 700 of 1600 kWh are in tier 1, half of them on peak.
+    shared = billed(two_tiers(700_000, "pro_rata"), rows)
+    assert [row[3] for row in amounts(shared)] == [350_000, 450_000, 350_000, 450_000]
+
+
+def test_edges_are_scaled_to_the_days_billed_and_tiers_begin_anew_in_each_part() -> None:
+    # 4 of 8 days at 1000 Wh a cycle: the edge is 500. A second version begins on Wednesday: 250 in each part.
+    rows = [day_row(1, MONDAY + timedelta(day), 10) for day in range(4)]
+    cycle = {"cycle_end_date": MONDAY + timedelta(8)}
+    assert [row[1:4] for row in amounts(billed(two_tiers(1_000), rows, **cycle))] == [
+        ("off", 1, 500), ("off", 2, 2_700), ("peak", 2, 640),
+    ]  # fmt: skip
+    turn = MONDAY + timedelta(2)
+    one, other = two_tiers(1_000), two_tiers(1_000)
+    frames = {
+        name: pl.concat([frame, other.frames()[name].with_columns(pl.lit("t@2").alias("version_id"))])
+        if "version_id" in frame.columns else frame
+        for name, frame in one.frames().items()
+    }  # fmt: skip
+    starts = pl.when(pl.col("version_id") == "t@2").then(turn).otherwise("valid_from").alias("valid_from")
+    frames["versions"] = frames["versions"].with_columns(starts)
+    both = RateBook(**frames)  # type: ignore[arg-type]
+    assert [row[1:4] for row in amounts(billed(both, rows, **cycle))] == [
+        ("off", 1, 250), ("off", 2, 1_350), ("peak", 2, 320), ("off", 1, 250), ("off", 2, 1_350), ("peak", 2, 320),
+    ]  # fmt: skip
+
+
+def test_edges_that_the_contract_scales_are_filled_in_time() -> None:
+    # 100 Wh a dwelling unit, 3 units: the first 300 Wh of the day.
+    scaled = two_tiers(100, tiers_share="none", scale_id="units")
+    tables = {
+        "formulas": [{"version_id": "t@1", "formula_id": "units", "shape": "0"}],
+        "operands": [
+            {"version_id": "t@1", "formula_id": "units", "place": 0, "kind": "number", "name": "",
+             "number_e12": 3 * 10**12, "text": None, "is_negated": False, "by": None}
+        ],
+    }  # fmt: skip
+    frames = scaled.frames() | {
+        name: pl.DataFrame(rows, schema=scaled.frames()[name].schema, orient="row") for name, rows in tables.items()
+    }
+    rows = [day_row(1, MONDAY, 10)]
+    assert [row[1:4] for row in amounts(billed(RateBook(**frames), rows))] == [  # type: ignore[arg-type]
+        ("off", 1, 300), ("off", 2, 500), ("peak", 2, 160),
+    ]  # fmt: skip
+
+
+def test_what_is_given_for_a_whole_period_fills_no_tiers_in_time() -> None:
+    numbers = [("A1-1", "kwh", tou, 100) for tou in ("peak", "off")]
+    rows = pl.DataFrame(numbers, schema=polars_schema(GivenQuantities), orient="row")
+    dues = rating_input(two_tiers(100), [due()], []).due
+    parked = rate_given(dues, two_tiers(100), arranged(GivenQuantities, rows)).parked
+    assert parked.select("stage", "reason", "detail").rows() == [
+        ("charges", "no_channel",
+         "charge energy fills tiers in the order of time; expected intervals of kwh, found a sum")
+    ]  # fmt: skip
+
+
+def test_a_register_fills_no_tiers_in_time() -> None:
+    rate_book = two_tiers(100)
+    given_ = rating_input(rate_book, [due(*JUNE)], [channel(interval_minutes=0)], usage=[usage_row(1, *JUNE, 300)])
+    assert reasons(rate(given_)) == {"A1-1": "no_channel"}
+
+
+@st.composite
+def uses(draw: st.DrawFn) -> tuple[list[list[int]], int, int]:
+    """Use of some days in slots of 15 minutes, an edge, and the days of the cycle."""
+    days = draw(st.integers(1, 4))
+    top = draw(st.sampled_from([3, 1_000, 10**6]))
+    seed = draw(st.randoms(use_true_random=False))
+    slots = [[seed.randrange(0, top) for _ in range(96)] for _ in range(days)]
+    return slots, draw(st.integers(1, 96 * days * top)), draw(st.integers(days, 9))
+
+
+@given(uses())
+@settings(max_examples=15, deadline=None)
+def test_a_bill_of_tiers_in_time_is_that_of_its_slow_twin(case: tuple[list[list[int]], int, int]) -> None:
+    days, upper, cycle_days = case
+    rows = [day_row(1, MONDAY + timedelta(number), slots.__getitem__) for number, slots in enumerate(days)]
+    rated = billed(two_tiers(upper), rows, cycle_end_date=MONDAY + timedelta(cycle_days))
+    edge = (2 * upper * len(days) + cycle_days) // (2 * cycle_days)  # half up
+    expected: dict[tuple[str, int], int] = {}
+    total = 0
+    for number, slots in enumerate(days):
+        for slot, energy in enumerate(slots):
+            is_peak = (MONDAY + timedelta(number)).isoweekday() <= 5 and 64 <= slot < 80
+            below = max(0, min(total + energy, edge) - total)
+            for tier, part in ((1, below), (2, energy - below)):
+                key = ("peak" if is_peak else "off", tier)
+                expected[key] = expected.get(key, 0) + part
+            total += energy
+    found = {(row[1], row[2]): row[3] for row in amounts(rated)}
+    assert found == {key: value for key, value in expected.items() if value or key in found}
+    prices = {("off", 1): 10, ("off", 2): 20, ("peak", 1): 30, ("peak", 2): 40}
+    for row in amounts(rated):
+        assert row[4] == (2 * row[3] * prices[row[1], row[2]] + 1_000) // 2_000

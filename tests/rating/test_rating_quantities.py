@@ -259,6 +259,53 @@ def test_apparent_power_of_a_longer_demand_interval_adds_the_parts_first() -> No
     assert (found["kva"], found["half"]) == (1_600, 1_000)
 
 
+def test_a_block_of_each_interval_and_the_rest_at_the_index() -> None:
+    # Published idea: up to the block of each hour a fixed price, above it the price of that hour. 2 kWh is the block of
+    # an hour, in four slots of 15 minutes: hour 0 uses 0.5 + 1.5 + 0.5 + 0.5 = 3, hour 1 uses 1, hour 2 uses 5.
+    use = {0: 500, 1: 1_500, 2: 500, 3: 500, 4: 1_000, 8: 5_000}
+    hourly = {"netting": "hour", "over_quantity": 2_000}
+    prices = [spot([CENT, 50 * CENT, 3 * CENT] + [0] * 21)]
+    found = measured(
+        [
+            quantity("block", netting="hour", up_to_quantity=2_000),
+            quantity("above", **hourly),
+            quantity("band", netting="hour", over_quantity=1_000, up_to_quantity=4_000),
+            quantity("slots", over_quantity=600),
+            quantity("index", agg="cost", series_id="spot", **hourly),
+        ],
+        imported(use), series_days=prices,
+    )  # fmt: skip
+    # 2 + 1 + 2; 1 + 3; 2 + 0 + 3; 0.9 + 0.4 + 4.4; 1 x 0.01 + 3 x 0.03.
+    assert (found["block"], found["above"], found["band"], found["slots"]) == (5_000, 4_000, 5_000, 5_700)
+    assert found["index"] == 10 * CENT
+
+
+def test_what_is_below_zero_belongs_to_the_block() -> None:
+    # Slots of 0.3 - 0.1, 0.1 - 0.4 and 0.9 kWh; up to 0.5 kWh of each.
+    days = [{"import_energy": {0: 300, 1: 100, 2: 900}, "export_energy": {0: 100, 1: 400}}]
+    net = {"less_measure": "export_energy"}
+    found = measured([quantity("block", up_to_quantity=500, **net), quantity("above", over_quantity=500, **net)], days)
+    assert (found["block"], found["above"]) == (200 - 300 + 500, 400)
+
+
+def test_channels_are_added_before_they_are_parted() -> None:
+    rows = [day_row(number, MONDAY, 300) for number in (1, 2)]
+    rate_book = book(quantities=[quantity(over_quantity=500)], components=[component()], prices=[price()])
+    rated = rate(rating_input(rate_book, [due(MONDAY, MONDAY + timedelta(1))], [channel(), channel(2)], {15: rows}))
+    assert rated.lines["quantity"].to_list() == [96 * 100]
+
+
+def test_a_register_has_no_part_of_each_interval() -> None:
+    rate_book = book(quantities=[quantity(over_quantity=500)], components=[component()], prices=[price()])
+    usage = [usage_row(1, MONDAY, MONDAY + timedelta(1), 9_000)]
+    given = rating_input(
+        rate_book, [due(MONDAY, MONDAY + timedelta(1))], [channel(interval_minutes=0)], {}, usage
+    )  # fmt: skip
+    assert rate(given).parked["detail"].to_list() == [
+        "quantity kwh needs intervals (a part of each), channel 1 is a register without them"
+    ]
+
+
 def event(day: date, start: int, end: int, series: str = "op", tz_name: str = SYDNEY) -> Row:
     return {"event_series": series, "tz_name": tz_name, "day": day, "from_minute": start, "to_minute": end}
 
@@ -392,6 +439,9 @@ def test_the_park_of_a_missing_price_names_the_series_and_its_first_day() -> Non
         (power("kw", less_measure="export_energy", netting="hour"), "a power netted by interval"),
         (cost(less_measure="export_energy", netting="day"), "a cost netted by interval or hour"),
         (quantity(interval_minutes=30), "no demand interval"),
+        (quantity(netting="day", over_quantity=1), "a measure that is subtracted"),
+        (power("kw", over_quantity=1), "a part of each slot"),
+        (quantity(over_quantity=2, up_to_quantity=2), "ends above where it begins"),
         (power("kw", interval_minutes=1_500), "at most a day"),
         (power("kw", is_rolling=True), "a rolling demand interval"),
         (power("kw", interval_minutes=780, is_rolling=True), "at most 12 hours"),

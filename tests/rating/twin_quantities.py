@@ -89,8 +89,17 @@ class QuantityTwin(Twin):
             else:
                 for start in range(0, len(slots), step):
                     part = slots[start : start + step]
-                    found.append((day, part[0][0], self.energy(quantity, part), start))
+                    found.append((day, part[0][0], self.part_of(quantity, self.energy(quantity, part)), start))
         return found
+
+    @staticmethod
+    def part_of(quantity, energy):
+        """The part of an interval between two bounds."""
+        if quantity["up_to_quantity"] is not None:
+            energy = min(energy, quantity["up_to_quantity"])
+        if quantity["over_quantity"] is not None:
+            energy = max(0, energy - quantity["over_quantity"])
+        return energy
 
     @staticmethod
     def energy(quantity, part):
