@@ -249,3 +249,55 @@ def test_each_hour_costs_its_own_price_within_floor_and_cap() -> None:
     book = with_rows(book_of("F36_index_price"), series_days=days)
     found = billed(book, JUNE, {"import_energy": lambda day, slot: 1_000}, 60)
     assert found == {"energy": 8_431, "grid": 6_480}
+
+
+def test_each_hour_has_a_block_and_the_rest_costs_the_exchanges_price() -> None:
+    # 1.5 kWh in each of 720 hours, but 5 kWh at noon: 690 x 1.5 + 30 x 2 = 1095 kWh in the block, x 0.08 = 87.60. The
+    # 3 kWh above cost 0.20 at noon of each of 30 days: 18.00. The quarters of an hour are added before.
+    days = [
+        {
+            "series_id": "day_ahead_eur_kwh",
+            "day": date(2024, 6, day),
+            "interval_minutes": 60,
+            "values_e9": [200_000_000 if hour == 12 else 900_000_000 for hour in range(24)],
+        }
+        for day in range(1, 31)
+    ]
+    book = with_rows(book_of("F37_block_and_index"), series_days=days)
+    hours = {"import_energy": lambda day, slot: 5_000 if slot == 12 else 1_500}
+    quarters = {"import_energy": lambda day, slot: (0, 5_000, 0, 0)[slot % 4] if slot // 4 == 12 else 375}
+    assert billed(book, JUNE, hours, 60) == {"block": 8_760, "index": 1_800}
+    assert billed(book, JUNE, quarters, 15) == {"block": 8_760, "index": 1_800}
+
+
+IN_TIME = """
+tariff    = "in_time"
+title     = "Tiers filled as the month goes on"
+commodity = "electricity"
+currency  = "USD"
+timezone  = "America/Los_Angeles"
+rounding  = { line = "half_up 0.01" }
+[windows]
+peak     = { days = "mon-fri", from = 16:00:00, to = 21:00:00 }
+off_peak = { else = "peak" }
+[quantities]
+kwh = { measure = "import_energy", agg = "sum", unit = "kWh" }
+[[versions]]
+valid_from = 2024-01-01
+source     = "Written for this test"
+[versions.charges.energy]
+of          = "kwh"
+by          = "tou"
+tiers_per   = "cycle"
+tier_method = "chronological"
+tiers.peak     = [{ to = 48, price = 0.30 }, { price = 0.50 }]
+tiers.off_peak = [{ to = 48, price = 0.20 }, { price = 0.40 }]
+"""
+
+
+def test_the_first_tier_is_used_up_by_who_comes_first() -> None:
+    # 1 kWh an hour from Saturday, 1 June, on: the 48 kWh of the weekend, all off peak, fill the first tier. Then come
+    # 20 working days with 5 peak hours: 100 kWh x 0.50; 720 - 48 - 100 = 572 kWh x 0.40.
+    book = compile_tariff(parse_tariff(IN_TIME, "in_time.toml"))
+    found = billed(book, JUNE, {"import_energy": lambda day, slot: 1_000}, 60)
+    assert found == {"energy.off_peak": 48 * 20 + 572 * 40, "energy.peak": 100 * 50}
