@@ -162,6 +162,11 @@ def test_another_price_of_a_rider_is_a_draft_until_it_is_approved(command: Comma
     command.done("tariff", "add", fuel(tmp_path, FUEL.replace("0.05", "0.50")), "--by", "ana")
     assert billed(command, tmp_path) == {}
     assert ("fuel", 9_00) in amounts(command, "S1")
+    # What a draft of the tariff would change is rated with the rider in force: 161.70 and 120 x 0.30 + 20 + 90 x 0.05,
+    # with GST 66.55; 0.01 more a kWh of 480 kWh, with GST, is 5.28.
+    command.done("tariff", "add", flat(tmp_path, WITH_FUEL.replace("0.30", "0.31")), "--by", "ana")
+    impact = command.done("tariff", "diff", "flat", "--impact", "--cycle", "2026-06", "--json").json
+    assert all(str(minor) in str(impact) for minor in (228_25, 233_53)), impact
 
 
 def test_a_quote_prices_a_tariff_with_its_riders_and_no_rider_alone(command: CommandLine, tmp_path: Path) -> None:

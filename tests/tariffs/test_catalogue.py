@@ -95,9 +95,11 @@ def test_the_rate_book_holds_all_tariffs_whatever_the_order_of_adding(connection
         added = add_tariff(connection, text, path.name, recorded_at=MONDAY, recorded_by="ana")
         approve_tariff(connection, added.tariff_id, Decision("mira", MONDAY, {added.content_hash: None}))
     book = load_rate_book(connection)
-    assert book.versions.height == 14
+    # Fourteen of tariffs, and two of res-green: its rider changes once. The rider alone has none.
+    assert book.versions.height == 16
+    assert "green-energy" not in book.versions["tariff_id"].to_list()
     assert book.versions["version_id"].is_sorted()
-    assert book.versions["version_id"].n_unique() == 14
+    assert book.versions["version_id"].n_unique() == 16
     listed = version_states(connection)
     assert [one.file_name for one in listed[:2]] == ["biz-demand.toml", "biz-large.toml"]
     assert set(book.frames()) == set(RATE_BOOK_TABLES)
