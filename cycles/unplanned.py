@@ -18,6 +18,9 @@ from store.control import Connection
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
+# Nothing is kept between partitions, so they may be larger than a run's: each costs half a second of its own.
+_INTERVALS_AT_ONCE = 20_000_000
+_SLOTS_OF_A_DAY = 96  # of most channels
 NOTHING_BILLED = pl.DataFrame(
     schema={"agreement_id": pl.String, "period_start_date": pl.Date, "period_end_date": pl.Date, "bill_id": pl.String}
 )
@@ -25,7 +28,7 @@ NOTHING_BILLED = pl.DataFrame(
 
 @dataclass(frozen=True)
 class Unplanned:
-    """Inputs of a cycle, whoever is billed already, cut into partitions as a run would cut them."""
+    """Inputs of a cycle, whoever is billed already, cut into partitions."""
 
     workspace: Workspace
     cycle: Cycle
@@ -67,10 +70,12 @@ def gather_unplanned(
     if asked is None:
         tables = (known["agreement_attributes"], known["service_point_attributes"])
         asked = due.select("tariff_id").unique().join(_names(*tables), how="cross")
+    days = (cycle.period_end_date - cycle.period_start_date).days
+    partitions = -(-due.height * days * _SLOTS_OF_A_DAY // _INTERVALS_AT_ONCE)
     inputs = gather_inputs(
         connection, cycle, due, known, channel_numbers_of(connection, known),
         load_rate_book(connection, known_at=known_at), known_at=known_at, seq_max=last_load(connection),
-        asked=asked,
+        asked=asked, partitions=partitions,
     )  # fmt: skip
     return Unplanned(workspace, cycle, inputs)
 

@@ -59,7 +59,10 @@ def profiled(given: RatingInput, books: Sequence[RateBook]) -> Profiled | None:
     complete = [channels.filter(pl.col("interval_minutes") == 0).select("agreement_id", "channel_no")]
     for minutes, wide in whole.days.items():
         mine = channels.filter(pl.col("interval_minutes") == minutes)
-        added = [_added_up(wide, mine, kinds[minutes], str(zone), minutes) for zone in mine["tz_name"].unique().sort()]
+        added = [
+            _added_up(wide, of_zone, kinds[minutes].filter(pl.col("tz_name") == zone).sort("day"), minutes)
+            for (zone,), of_zone in sorted(mine.partition_by("tz_name", as_dict=True).items())
+        ]
         if added:
             parts[minutes] = pl.concat(added)
             complete.append(mine.join(parts[minutes], on="channel_no", how="semi").select("agreement_id", "channel_no"))
@@ -123,14 +126,11 @@ def _numbered(marks: pl.DataFrame) -> pl.DataFrame:
     return days.with_columns(pl.struct("tz_name", "n", "mark").rank("dense").alias("kind_no")).drop("mark")
 
 
-def _added_up(
-    wide: pl.DataFrame, channels: pl.DataFrame, kinds: pl.DataFrame, tz_name: str, minutes: int
-) -> pl.DataFrame:
-    """Return a row per channel of a zone and kind of day, on the first day of the kind: the slots added up, as Int64.
+def _added_up(wide: pl.DataFrame, channels: pl.DataFrame, days: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Return a row per channel and kind of day, on the first day of the kind: the slots added up, as Int64.
 
-    Left out is a channel of which a day is missing, or a slot of one.
+    `days` are those of the channels' zone, in order. Left out is a channel of which a day is missing, or a slot of one.
     """
-    days = kinds.filter(pl.col("tz_name") == tz_name).sort("day")
     names = slot_columns(minutes)
     gaps = [pl.col(name).is_null() & (pl.col("n") > slot) for slot, name in enumerate(names) if wide[name].null_count()]
     keys = wide.select(

@@ -94,6 +94,18 @@ def test_channels_of_two_lengths_and_two_of_one_length_add_up() -> None:
     assert assert_same(rating_input(TOU, [due(*OCTOBER)], channels, rows), [TOU]) == 1
 
 
+def test_zones_have_kinds_of_days_of_their_own() -> None:
+    # Only Sydney saves daylight: the 4th is a kind of its own there, and a weekend like any other in Brisbane.
+    brisbane = "Australia/Brisbane"
+    rows = day_rows(1, *OCTOBER, 10) + day_rows(2, *OCTOBER, 7, tz_name=brisbane)
+    dues = [due(*OCTOBER), due(*OCTOBER, account_id="A2", service_point_id="S2", tz_name=brisbane)]
+    given = rating_input(TOU, dues, [channel(), channel(2, "A2-1")], {15: rows})
+    assert assert_same(given, [TOU]) == 2
+    cut = profiled(given, [TOU])
+    assert cut is not None
+    assert cut.whole.days[15].group_by("channel_no").len().sort("channel_no").rows() == [(1, 3), (2, 2)]
+
+
 @pytest.mark.parametrize(
     "given_quantity",
     [{"agg": "max", "unit": "kW"}, {"less_measure": "export_energy", "netting": "interval"}],
