@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import polars as pl
 from pandera.typing.polars import DataFrame
@@ -16,7 +17,7 @@ from model.accounts import ChannelNumbers
 from model.codes import Commodity, Measure
 from model.errors import InputError
 from model.reads import INTERVAL_LENGTHS, MINUTES_LONGEST_DAY
-from model.schema import arranged
+from model.schema import arranged, empty
 from model.units import PRINTED_UNITS, READABLE_UNIT, SMALLEST_UNIT, printed_unit
 
 NEM12 = "nem12"
@@ -40,20 +41,17 @@ _NAMED = {"meter_point": pl.String(), "suffix": pl.String(), "unit": pl.String()
 
 
 def named_channels(
-    name: str, data: bytes, commodity: Commodity, tz_name: str, meter_point: str | None = None
+    name: str, texts: Sequence[bytes], commodity: Commodity, tz_name: str, meter_point: str | None = None
 ) -> DataFrame[ChannelNumbers] | None:
-    """Return the channels that a text file names, of one meter point, or None when it is of no meter file's layout.
+    """Return the channels of one meter point that a file, or the members of a zip, name; None when none does.
 
     Raises:
-        InputError: it names several meter points and none was chosen, or a unit that the commodity is not measured in.
+        InputError: several meter points are named and none was chosen, or a unit that the commodity is not measured in.
     """
-    source = read_source(name, hashlib.sha256(data).hexdigest(), data)
-    if source.lines.is_empty():
+    found = [rows for text in texts if (rows := _rows_of(name, text)) is not None]
+    if not found:
         return None
-    found = _rows(source)
-    if found is None:
-        return None
-    file_format, named = found
+    named = pl.concat(found).unique(maintain_order=True)
     points = named["meter_point"].unique().sort().to_list()
     if meter_point is not None and meter_point not in points:
         raise InputError(
@@ -66,7 +64,7 @@ def named_channels(
             hint=f"choose one: --meter-point {points[0]}",
         )
     mine = named.filter(pl.col("meter_point") == (meter_point or points[0])) if points else named
-    return _numbered(name, mine, file_format, commodity, tz_name)
+    return _numbered(name, mine, commodity, tz_name)
 
 
 def measure_of(unit: str, commodity: Commodity, *, is_export: bool) -> Measure:
@@ -81,6 +79,12 @@ def measure_of(unit: str, commodity: Commodity, *, is_export: bool) -> Measure:
             return _EXPORTED.get(measure, measure) if is_export else measure
     known = ", ".join(READABLE_UNIT[SMALLEST_UNIT[measure]] for measure in _MEASURES[commodity])
     raise InputError(f"expected a unit of {commodity.value} ({known}, or a multiple), found `{unit}`")
+
+
+def _rows_of(name: str, text: bytes) -> pl.DataFrame | None:
+    source = read_source(name, hashlib.sha256(text).hexdigest(), text)
+    found = None if source.lines.is_empty() else _rows(source)
+    return None if found is None else found[1].with_columns(pl.lit(found[0]).alias("file_format"))
 
 
 def _rows(source: Source) -> tuple[str, pl.DataFrame] | None:
@@ -148,12 +152,11 @@ def _length_of_width(width: int) -> int | None:
 
 
 def _unique(named: pl.DataFrame) -> pl.DataFrame:
-    return named.select(pl.col(name).cast(dtype) for name, dtype in _NAMED.items()).unique(maintain_order=True)
+    typed = named.select(pl.col(name).cast(dtype) for name, dtype in _NAMED.items())
+    return typed.with_columns(pl.col("meter_point", "suffix", "unit").fill_null("")).unique(maintain_order=True)
 
 
-def _numbered(
-    name: str, named: pl.DataFrame, file_format: str, commodity: Commodity, tz_name: str
-) -> DataFrame[ChannelNumbers]:
+def _numbered(name: str, named: pl.DataFrame, commodity: Commodity, tz_name: str) -> DataFrame[ChannelNumbers]:
     rows = []
     for number, row in enumerate(named.sort("suffix", "unit", "interval_minutes").iter_rows(named=True), start=1):
         channel = f"{row['meter_point']}/{row['suffix']}"
@@ -163,7 +166,7 @@ def _numbered(
                 f"`{name}`: channel `{channel}`: expected intervals of {lengths} minutes, found other ones"
             )
         try:
-            measure = measure_of(row["unit"] or "", commodity, is_export=_is_export(row["suffix"] or "", file_format))
+            measure = measure_of(row["unit"] or "", commodity, is_export=_is_export(row["suffix"], row["file_format"]))
         except InputError as error:
             raise InputError(f"`{name}`: channel `{channel}`: {error.message}", hint=error.hint) from error
         rows.append(
@@ -171,7 +174,7 @@ def _numbered(
              "suffix": row["suffix"], "measure": measure.value, "interval_minutes": row["interval_minutes"],
              "tz_name": tz_name, "commodity": commodity.value, "branch_id": ""}
         )  # fmt: skip
-    return arranged(ChannelNumbers, pl.DataFrame(rows, infer_schema_length=None))
+    return arranged(ChannelNumbers, pl.DataFrame(rows, infer_schema_length=None)) if rows else empty(ChannelNumbers)
 
 
 def _is_export(suffix: str, file_format: str) -> bool:

@@ -69,15 +69,13 @@ def read_curve(
     members = unpack(path.name, data) if is_archive(data) else []
     texts = [member.data for member in members] or [data]
     zone_of_file = tz_name if is_own_zone else _zone(texts[0], tz_name)
-    found = [named_channels(path.name, text, commodity, zone_of_file, meter_point) for text in texts]
-    named = [channels for channels in found if channels is not None]
-    if not named:
+    channels = named_channels(path.name, texts, commodity, zone_of_file, meter_point)
+    if channels is None:
         head = texts[0][:60].decode("utf-8", errors="replace").splitlines()
         raise InputError(
             f"`{path.name}`: expected meter reads, or a load curve (start,value), found `{head[0] if head else ''}`",
             hint="the formats are in docs/files.md",
         )
-    channels = _together(path.name, named)
     parsed = parse_file(path.name, data, channels)
     others = pl.col("reason") == "unknown_channel"  # lines of the meter points that were not chosen
     parsed = replace(parsed, rejects=checked(Rejects, parsed.rejects.filter(~others)))
@@ -86,18 +84,6 @@ def read_curve(
 
 def _zone(text: bytes, tz_name: str) -> str:
     return NEM_ZONE if text.removeprefix(b"\xef\xbb\xbf").startswith(b"100,") else tz_name
-
-
-def _together(name: str, named: list[DataFrame[ChannelNumbers]]) -> DataFrame[ChannelNumbers]:
-    """Return the channels of the members of a zip, each once."""
-    every = pl.concat(named).unique(["channel_id", "measure", "interval_minutes"], keep="first", maintain_order=True)
-    points = every["service_point_id"].unique().sort().to_list()
-    if len(points) > 1:
-        raise InputError(
-            f"`{name}`: expected one meter point, found {len(points)}: {', '.join(points[:5])}",
-            hint=f"choose one: --meter-point {points[0]}",
-        )
-    return arranged(ChannelNumbers, every.with_columns(pl.int_range(1, pl.len() + 1).alias("channel_no")))
 
 
 def _curve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,32 @@ def test_meter_files_are_priced_without_accounts(command: CommandLine, flat: Pat
     assert quoted(command, flat, write_file(tmp_path / "wide.csv", wide))["total"] == "151.80"
 
 
+def test_a_meter_point_is_chosen_among_several_also_in_a_zip(command: CommandLine, flat: Path, tmp_path: Path) -> None:
+    header = "meter_point,channel,unit,start,value,quality,updated_at\n"
+    text = header + hourly("A", JUNE, JULY, "0.500") + hourly("B", JUNE, JULY, "0.250")
+    # B: 180 kWh, 54.00 and 30.00, tax 8.40.
+    path = write_file(tmp_path / "both.csv", text)
+    sheet = quoted(command, flat, path, "--meter-point", "B")
+    assert (sheet["total"], sheet["reads"]["rejected"]) == ("92.40", 0)
+    assert "expected meter point `C`, found A, B" in refused(command, flat, path, "--meter-point", "C")
+    archive = tmp_path / "both.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("a.csv", header + hourly("A", JUNE, JULY, "0.500"))
+    assert quoted(command, flat, archive)["total"] == "151.80"
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.writestr("b.csv", header + hourly("B", JUNE, JULY, "0.250"))
+    assert "expected one meter point, found 2: A, B" in refused(command, flat, archive)
+    assert quoted(command, flat, archive, "--meter-point", "B")["total"] == "92.40"
+
+
+def test_a_stated_power_is_the_mean_of_its_interval(command: CommandLine, flat: Path, tmp_path: Path) -> None:
+    # 2 kW in each half hour of June are 1,440 kWh.
+    starts = pl.datetime_range(datetime(2026, 6, 1), datetime(2026, 7, 1), "30m", closed="left", eager=True)
+    lines = [f"{start:%Y-%m-%dT%H:%M:%S+10:00},2,kW" for start in starts.to_list()]
+    reads = write_file(tmp_path / "power.csv", "start,value,unit\n" + "\n".join(lines) + "\n")
+    assert quoted(command, flat, reads)["months"][0]["lines"][0]["quantity"] == "1440"
+
+
 def test_register_readings_are_priced_over_an_exchange(command: CommandLine, tmp_path: Path) -> None:
     # 30 m3 on the old meter, 20 on the new one: 50 x 2.00 = 100.00; 30 x 0.10 = 3.00; 10.30.
     header = "meter_point,channel,meter,unit,read_date,reading,kind,quality\n"
@@ -237,6 +264,12 @@ def test_a_tariff_of_the_workspace_is_quoted_once_it_is_approved(tmp_path: Path,
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
+        ("", (), "expected meter reads, or a load curve (start,value), found ``"),
+        ("100,NEM12,202607051200,MDP,RET\n900\n", (), "expected days (300 records), found none"),
+        ("100,NEM12,202607051200,MDP,RET\n200\n200,6001\n300,20260601,1\n900\n", (), "expected intervals of 5, 10"),
+        ("meter_point,channel,unit,start,value,quality\n", (), "expected reads below the header"),
+        ("meter_point,channel,meter,unit,read_date,reading,kind,quality\nW,1,M,kWh,2026-06-01,1,regular,A\n", (),
+         "two readings are needed to know a use"),
         ("1.0\n2.0\n", (), "holds numbers without times: expected the year that they are of"),
         ("1.0\n2.0\n", ("--year", 2026), "expected a number for each interval of 2026"),
         ("a,b\n1,2\n", (), "expected meter reads, or a load curve (start,value), found `a,b`"),
