@@ -12,9 +12,9 @@ from tariffs.windows import (
     MonthDay,
     Spell,
     day_classes_used,
-    periods_of_day,
+    periods_of_week,
     season_names,
-    seasons_by_day,
+    season_runs,
     span_classes,
     span_minutes,
     uses_holidays,
@@ -129,19 +129,12 @@ def _holiday_problems(file: TariffFile) -> list[Problem]:
 
 
 def _season_coverage(file: TariffFile, root: KeyPath) -> list[Problem]:
-    days = list(seasons_by_day(file).items())
     found: list[Problem] = []
-    start = 0
-    for index in range(1, len(days) + 1):
-        if index < len(days) and days[index][1] == days[start][1]:
-            continue
-        names = days[start][1]
+    for start, end, names in season_runs(file):
         if len(names) != 1:
-            end = days[index][0] if index < len(days) else (1, 1)
-            where = f"from {_mm_dd(days[start][0])} to {_mm_dd(end)}"
+            where = f"from {_mm_dd(start)} to {_mm_dd(end)}"
             text = f"expected one season on each day, found {_several(names)} {where}"
             found.append(Problem(root, text, _cover_hint(names, windows_of_kind("season", file.windows))))
-        start = index
     return found
 
 
@@ -162,8 +155,9 @@ def _uncovered(file: TariffFile, seasons: Sequence[str]) -> dict[tuple[Spell, tu
     found: dict[tuple[Spell, tuple[int, ...]], list[str]] = {}
     for season in seasons:
         classes: dict[Spell, tuple[int, ...]] = {}
+        week = periods_of_week(file, season)
         for day_class in day_classes_used(file):
-            for spell in periods_of_day(file, season, day_class):
+            for spell in week[day_class]:
                 if len(spell.names) != 1:
                     classes[spell] = (*classes.get(spell, ()), day_class)
         for stretch in classes.items():

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from model.errors import TariffError
 from model.formula import (
@@ -80,6 +81,7 @@ class _Token:
     start: int
 
 
+@lru_cache(maxsize=4096)  # a text is read when it is checked, when it is levelled and when it is compiled
 def parse_formula(text: str) -> Formula:
     """Return the formula that a text of a tariff file says.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tariffs.sheet import TariffFile
-from tariffs.windows import MINUTES_PER_DAY, MonthDay, Spell, day_classes_used, periods_of_day, seasons_by_day
+from tariffs.windows import MINUTES_PER_DAY, MonthDay, Spell, day_classes_used, periods_of_week, seasons_by_day
 
 _JOIN = "+"
 
@@ -45,7 +45,7 @@ def lay_over(file: TariffFile) -> Parts:
     periods: dict[tuple[str, str], tuple[str, ...]] = {}
     for part, names in seasons.items():
         for day_class in classes:
-            held = [periods_of_day(view, season, day_class) for view, season in zip(views, names, strict=True)]
+            held = [periods_of_week(view, season)[day_class] for view, season in zip(views, names, strict=True)]
             spells[part, day_class] = []
             for start, end in pairwise(_edges(held)):
                 found = tuple(_name_at(day, start) for day in held)

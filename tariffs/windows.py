@@ -6,11 +6,12 @@ checks can say where there is none or more than one, and the compiler can take t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
+from types import MappingProxyType
 
 from model.tariff import ANY
 from tariffs.sheet import ALL_DAYS, HOLIDAY_CLASS, HOLIDAYS, Span, TariffFile, Window, day_classes
@@ -19,6 +20,9 @@ MINUTES_PER_DAY = 24 * 60
 _EVERY_DAY = ALL_DAYS | {HOLIDAY_CLASS}
 
 MonthDay = tuple[int, int]
+WindowItems = tuple[tuple[str, Window], ...]
+# Thousands of tariffs share few sets of windows: what follows from windows is worked out once for each set.
+_SETS_KEPT = 4096
 
 
 @dataclass(frozen=True)
@@ -90,17 +94,35 @@ def day_classes_used(file: TariffFile) -> list[int]:
     return [*sorted(ALL_DAYS), HOLIDAY_CLASS] if has_holidays else sorted(ALL_DAYS)
 
 
-def seasons_by_day(file: TariffFile) -> dict[MonthDay, tuple[str, ...]]:
+def seasons_by_day(file: TariffFile) -> Mapping[MonthDay, tuple[str, ...]]:
     """Return the seasons of each of the 366 days: one each when the file is right."""
-    seasons = windows_of_kind("season", file.windows)
+    return _seasons_by_day(tuple(windows_of_kind("season", file.windows).items()))
+
+
+@lru_cache(maxsize=_SETS_KEPT)
+def _seasons_by_day(seasons: WindowItems) -> Mapping[MonthDay, tuple[str, ...]]:
     if not seasons:
-        return dict.fromkeys(calendar_days(), (ANY,))
-    held = {name: _season_days(window) for name, window in seasons.items() if window.rest_of is None}
-    for name, window in seasons.items():
+        return MappingProxyType(dict.fromkeys(calendar_days(), (ANY,)))
+    held = {name: _season_days(window) for name, window in seasons if window.rest_of is None}
+    for name, window in seasons:
         if window.rest_of is not None:
             taken = frozenset[MonthDay]().union(*(held.get(other, frozenset()) for other in window.rest_of))
             held[name] = frozenset(calendar_days()) - taken
-    return {day: tuple(name for name in seasons if day in held[name]) for day in calendar_days()}
+    return MappingProxyType({day: tuple(name for name, _ in seasons if day in held[name]) for day in calendar_days()})
+
+
+def season_runs(file: TariffFile) -> Sequence[tuple[MonthDay, MonthDay, tuple[str, ...]]]:
+    """Return the days of the year in runs with the same seasons: first day, day after the last, seasons."""
+    return _season_runs(tuple(windows_of_kind("season", file.windows).items()))
+
+
+@lru_cache(maxsize=_SETS_KEPT)
+def _season_runs(seasons: WindowItems) -> Sequence[tuple[MonthDay, MonthDay, tuple[str, ...]]]:
+    runs = [
+        (names, next(days)[0]) for names, days in groupby(_seasons_by_day(seasons).items(), key=lambda item: item[1])
+    ]
+    ends = [*(first for _, first in runs[1:]), (1, 1)]
+    return tuple((first, end, names) for (names, first), end in zip(runs, ends, strict=True))
 
 
 def _season_days(window: Window) -> frozenset[MonthDay]:
@@ -114,11 +136,24 @@ def _season_days(window: Window) -> frozenset[MonthDay]:
     return frozenset(day for day in calendar_days() if day >= start or day < end)  # runs over the new year
 
 
-def periods_of_day(file: TariffFile, season: str, day_class: int) -> list[Spell]:
+def periods_of_day(file: TariffFile, season: str, day_class: int) -> Sequence[Spell]:
     """Return the time-of-use periods of a kind of day in a season, by clock time; neighbours alike are one spell."""
-    periods = windows_of_kind("tou", file.windows)
+    return periods_of_week(file, season)[day_class]
+
+
+def periods_of_week(file: TariffFile, season: str) -> Mapping[int, Sequence[Spell]]:
+    """Return the time-of-use periods of every kind of day in a season (`periods_of_day`)."""
+    return _periods_of_week(tuple(windows_of_kind("tou", file.windows).items()), season)
+
+
+@lru_cache(maxsize=_SETS_KEPT)
+def _periods_of_week(periods: WindowItems, season: str) -> Mapping[int, Sequence[Spell]]:
+    return MappingProxyType({day_class: _periods_of_day(dict(periods), season, day_class) for day_class in _EVERY_DAY})
+
+
+def _periods_of_day(periods: Mapping[str, Window], season: str, day_class: int) -> Sequence[Spell]:
     if not periods:
-        return [Spell(0, MINUTES_PER_DAY, (ANY,))]
+        return (Spell(0, MINUTES_PER_DAY, (ANY,)),)
     held = {name: _clock_spans(window, season, day_class) for name, window in periods.items() if window.rest_of is None}
     edges = sorted({0, MINUTES_PER_DAY}.union(*(edge for spans in held.values() for edge in spans)))
     spells: list[Spell] = []
@@ -128,17 +163,14 @@ def periods_of_day(file: TariffFile, season: str, day_class: int) -> list[Spell]
             spells[-1] = Spell(spells[-1].from_minute, end, names)
         else:
             spells.append(Spell(start, end, names))
-    return spells
+    return tuple(spells)
 
 
 def occurring_periods(file: TariffFile, season: str) -> list[str]:
     """Return the periods that occur in a season, in the order of the file."""
-    found = {
-        name
-        for day_class in day_classes_used(file)
-        for spell in periods_of_day(file, season, day_class)
-        for name in spell.names
-    } | set(event_names(file))
+    week = periods_of_week(file, season)
+    found = {name for day_class in day_classes_used(file) for spell in week[day_class] for name in spell.names}
+    found |= set(event_names(file))
     return [name for name in tou_names(file) if name in found]
 
 
