@@ -79,7 +79,8 @@ third_lines AS (
 SELECT agreement_id, version_id, component_id, tou, tier, quantity, price_e9, (amount * 100)::BIGINT AS amount_minor
 FROM first_lines
 UNION ALL
-SELECT agreement_id, version_id, component_id, '' AS tou, 0 AS tier, (base * 100)::BIGINT, price_e9, (amount * 100)::BIGINT
+SELECT agreement_id, version_id, component_id, '' AS tou, 0 AS tier, (base * 100)::BIGINT, price_e9,
+       (amount * 100)::BIGINT
 FROM (SELECT * FROM second_lines UNION ALL SELECT * FROM third_lines)
 ORDER BY agreement_id, component_id, tou, tier
 """

@@ -182,9 +182,9 @@ def build_masks(
     """Return the mask of each calendar day (cal_no, day, segment_no, slice_no, n, mask_no), and the masks.
 
     A mask follows the clock on the wall: on the day the clock goes back the repeated hour counts twice in its
-    period. Masks are few: versions x seasons x kinds of day x shapes of day x events, and equal ones are one. Slots
-    that begin during an event have the period of the event. `step`: slots in a block; the mask then is that of the
-    blocks, and each has the period in which its first slot begins.
+    period. Masks are few: distinct hours of a day x shapes of day x events, and equal ones are one, however many
+    versions share them. Slots that begin during an event have the period of the event. `step`: slots in a block; the
+    mask then is that of the blocks, and each has the period in which its first slot begins.
     """
     shapes: dict[tuple[int, ...], int] = {}
     shaped = days.select("tz_name", "day").unique().sort("tz_name", "day")
@@ -194,21 +194,22 @@ def build_masks(
     ]
     shaped = shaped.with_columns(pl.Series("shape_no", numbers, dtype=pl.Int32))
     called, calls = _called_events(days, book)
+    numbered, windows = _windows(book.tou_windows, days)
     keyed = (
         days.join(shaped, on=["tz_name", "day"], how="left", validate="m:1")
         .join(called, on=["version_id", "tz_name", "day"], how="left", validate="m:1")
+        .join(numbered, on=["version_id", "season", "day_class"], how="left", validate="m:1")
         .with_columns(pl.col("call_no").fill_null(0))
     )
-    kind = ["version_id", "season", "day_class", "shape_no", "call_no"]
+    assert keyed["window_no"].null_count() == 0, "a version has a kind of day without time-of-use windows"
+    kind = ["window_no", "shape_no", "call_no"]
     kinds = keyed.select(kind).unique().sort(pl.all())
     clocks = list(shapes)
-    windows = _windows(book.tou_windows)
     masks: dict[tuple[str, ...], Mask] = {}
     mask_numbers, slot_counts = [], []
-    # The few distinct kinds of day, not the days of meters.
-    for version_id, season, day_class, shape_no, call_no in kinds.iter_rows():
-        window = windows[version_id, season, day_class]
-        periods = _periods(window, calls[call_no], clocks[shape_no], interval_minutes * step)
+    # The few distinct kinds of day: neither the days of meters, nor those of tariffs.
+    for window_no, shape_no, call_no in kinds.iter_rows():
+        periods = _periods(windows[window_no], calls[call_no], clocks[shape_no], interval_minutes * step)
         mask = masks.setdefault(periods, _mask(periods, len(masks)))
         mask_numbers.append(mask.mask_no)
         slot_counts.append(mask.n)
@@ -249,18 +250,21 @@ def _called_events(days: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame, li
 Window = tuple[list[int], list[str]]
 
 
-def _windows(tou_windows: DataFrame[TouWindows]) -> dict[tuple[str, str, int], Window]:
-    """Return the starts and periods of each kind of day; the windows of a day follow each other without a gap."""
+def _windows(tou_windows: DataFrame[TouWindows], days: pl.DataFrame) -> tuple[pl.DataFrame, list[Window]]:
+    """Return the number of the windows of each kind of day (version_id, season, day_class, window_no), and what each
+    number holds: the starts and periods, which follow each other without a gap. Kinds of day alike share a number.
+    """
+    keys = ["version_id", "season", "day_class"]
     grouped = (
-        tou_windows.sort("version_id", "season", "day_class", "from_minute")
-        .group_by("version_id", "season", "day_class", maintain_order=True)
+        tou_windows.join(days, on="version_id", how="semi")
+        .sort(*keys, "from_minute")
+        .group_by(keys, maintain_order=True)
         .agg("from_minute", "tou")
+        .with_columns(pl.struct("from_minute", "tou").rank("dense").cast(pl.Int64).alias("window_no"))
     )
-    columns = (grouped[name].to_list() for name in grouped.columns)
-    return {
-        (version_id, season, day_class): (starts, periods)
-        for version_id, season, day_class, starts, periods in zip(*columns, strict=True)
-    }
+    distinct = grouped.unique(subset="window_no").sort("window_no")
+    windows = [(starts, periods) for starts, periods in distinct.select("from_minute", "tou").iter_rows()]
+    return grouped.select(*keys, pl.col("window_no") - 1), windows
 
 
 def _periods(window: Window, call: Call, clock: tuple[int, ...], slot_minutes: int) -> tuple[str, ...]:
