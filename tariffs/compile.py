@@ -104,7 +104,7 @@ def _version_id(file: TariffFile, version: Version, rows: _Rows, windows: Mappin
     if file.is_open:  # what its charges count is not all there yet
         said |= {"rider": [{"is_rider": file.rider, "riders": file.riders}]}
         said |= {"counted": [{name: charge.of} for name, charge in version.charges.items()]}
-    texts = {name: as_json(part) for name, part in said.items()} | windows
+    texts = {name: as_json(part) for name, part in said.items()} | dict(windows)
     digest = content_hash("{" + ", ".join(f'"{name}": {texts[name]}' for name in sorted(texts)) + "}")
     return f"{file.tariff}@{version.valid_from}#{digest[:8]}"
 

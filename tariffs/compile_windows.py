@@ -52,12 +52,11 @@ class LaidWindows:
 
     def _frame(self, name: str, versions: pl.DataFrame) -> pl.DataFrame:
         table = RATE_BOOK_TABLES[name]
-        schema = {key: dtype for key, dtype in polars_schema(table).items() if key != "version_id"}
+        schema: dict[str, pl.DataType] = {"set_no": pl.Int32()}
+        schema |= {key: dtype for key, dtype in polars_schema(table).items() if key != "version_id"}
         rows = [(number, row) for number, tables in enumerate(self._rows) for row in tables[name]]
-        columns: dict[str, list[Any]] = {key: [row[key] for _, row in rows] for key in schema}
-        sets = pl.DataFrame(
-            {"set_no": [number for number, _ in rows]} | columns, schema={"set_no": pl.Int32()} | schema
-        )
+        columns: dict[str, list[Any]] = {key: [row[key] for _, row in rows] for key in schema if key != "set_no"}
+        sets = pl.DataFrame({"set_no": [number for number, _ in rows]} | columns, schema=schema)
         ordered = sets.sort("set_no", *[key for key in grain(table) if key != "version_id"])
         # In the order of the key already: sorting millions of rows again would take longer than all the rest.
         found = versions.join(ordered, on="set_no", how="inner", validate="m:m", maintain_order="left_right")
