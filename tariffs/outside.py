@@ -26,7 +26,7 @@ class Outside:
 
 def taken_from_outside(file: TariffFile, version: Version) -> Outside:
     """Return the series that the charges of a version use."""
-    book = compile_tariff(file.model_copy(update={"versions": (version,)}))
+    book = compile_tariff(file.model_copy(update={"versions": (version,)}), is_alone=True)
     attributes = file.of_version(version).attributes
     factors = set(book.prices["factor_id"].drop_nulls())
     named = book.operands.filter(pl.col("kind") == "factor").select("name", "by")

@@ -120,7 +120,7 @@ def make_given_bills(random: Random, tariffs: int, agreements: int) -> Bills:
                 cycle_start_date=cycle_start, cycle_end_date=cycle_end)
         )  # fmt: skip
         attributes += drawn_attributes(random, agreement_id, first)
-        banks += drawn_banks(random, agreement_id, cycle_start)
+        banks += drawn_banks(random, agreement_id, first)
         for name, kind, unit_size, tous in asked[tariff_id, first, last]:
             share = 0.5 if kind == "history" else 0.0 if kind == "bank" else 0.999
             if kind == "formula" or random.random() > share:
@@ -191,7 +191,7 @@ def make_read_bills(random: Random, tariffs: int, agreements: int) -> Bills:
                     tariff_id=tariff_id, cycle_start_date=cycle_start, cycle_end_date=cycle_end)
             )  # fmt: skip
             attributes += drawn_attributes(random, agreement_id, begins)
-        banks += drawn_banks(random, agreement_id, cycle_start)
+        banks += drawn_banks(random, agreement_id, first)
         history += _history(random, f"S{number}", cycle_start)
         for place, measure in enumerate(["import_energy", "export_energy"][: random.randrange(1, 3)]):
             channel_no = number * 10 + place
