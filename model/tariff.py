@@ -274,10 +274,11 @@ class Components(pa.DataFrameModel):
     scale_id: str = column("Formula by which thresholds are multiplied", nullable=True)
     times_id: str = column("Formula by which days or cycles are multiplied", nullable=True)
     is_gross: pl.Boolean = column(
-        "A percentage inside its own base; all of a level that count the same charges share one denominator"
+        "A percentage inside its own base; all of a version and level that apply and count the same charges share one "
+        "denominator"
     )
     is_included: pl.Boolean = column("A percentage that its base contains already")
-    is_exact: pl.Boolean = column("Counts the exact amounts of its base, not the rounded ones")
+    is_exact: pl.Boolean = column("Counts the exact amounts of its base, with the 15 decimals that lines have")
     is_kept: pl.Boolean = column("Printed when it is zero")
     is_rounded_once: pl.Boolean = column(
         "The sum of its lines (periods, tiers) is rounded, and shared over them by largest remainder; else each line is"

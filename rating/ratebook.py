@@ -38,7 +38,8 @@ def check_book(book: RateBook) -> None:
             minimum has no or several prices, or one by season, period or factor; a charge prices a quantity that
             its version lacks; a quantity is measured in a way that does not exist (see
             `rating.quantity_rules`); a charge by factor is not declared so; tiers do not follow each other, or differ
-            between the periods over which they are shared; two versions of a tariff overlap.
+            between the periods over which they are shared, or owe something beside their price there; two versions of
+            a tariff overlap.
     """
     _check_quantities(book)
     for found, expected, hint in refused_quantities(book):
@@ -193,6 +194,13 @@ def _check_shared_tiers(book: RateBook) -> None:
         ),
         "expected the same tier edges in every period, found different ones",
         "give all periods the same edges, or use tier_method = graduated",
+    )
+    parted = book.components.filter((pl.col("tier_method") == "pro_rata") & pl.col("by_tou"))
+    owing = book.prices.filter(pl.col("fixed_e9") != 0).join(parted, on=["version_id", "component_id"], how="semi")
+    _refuse(
+        owing.with_columns(pl.format("charge `{}` shares tiers over periods", "component_id").alias("thing")),
+        "expected tiers that owe nothing beside their price, found one that does",
+        "write what is owed once as a charge of its own",
     )
 
 

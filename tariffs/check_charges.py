@@ -257,7 +257,17 @@ def _tier_problems(charge: Charge, quantity: Quantity | None, path: KeyPath) -> 
         found.append(Problem((*path, "tier_method"), "expected `graduated` or `pro_rata`, found none", hint))
     if charge.tier_method in OF_TOTAL:
         found += _of_total_problems(charge, charge.tier_method, quantity, path)
+    if charge.tier_method == "pro_rata" and _has_fixed(charge.tiers):
+        text = "expected no `fixed` in tiers that are shared over periods, found one"
+        found.append(Problem((*path, "tiers"), text, "write what is owed once as a charge of its own"))
     return found or _edge_problems(charge, path)
+
+
+def _has_fixed(tree: object) -> bool:
+    """Return whether any tier in a table of tiers owes something once it is entered."""
+    if isinstance(tree, dict):
+        return "fixed" in tree or any(_has_fixed(part) for part in tree.values())
+    return isinstance(tree, list) and any(_has_fixed(part) for part in tree)
 
 
 def _is_set(charge: Charge, key: str) -> bool:

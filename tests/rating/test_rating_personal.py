@@ -27,6 +27,7 @@ from rating_rows import (
     windows,
 )  # fmt: skip
 
+from model.errors import TariffError
 from model.rating import DueAttributes, History, Rated, RatingInput
 from model.schema import arranged, polars_schema
 from model.tariff import RateBook
@@ -264,3 +265,11 @@ def test_an_edge_without_a_value_parks_one_account_and_no_one_else() -> None:
     rated = rate_given(rating_input(rate_book, dues, []).due, rate_book, quantities, arranged(DueAttributes, said))
     assert rated.parked.select("agreement_id", "reason").rows() == [("A1", "attribute_missing")]
     assert set(rated.lines["agreement_id"]) == {"A2"}
+
+
+def test_tiers_shared_over_periods_that_owe_something_are_refused() -> None:
+    shared = component(tier_method="pro_rata", by_tou=True)
+    prices = [price(tou=tou, fixed_e9=ONE) for tou in ("off", "peak")]
+    rate_book = book(components=[shared], prices=prices, tou_windows=windows(spans=peak_hours))
+    with pytest.raises(TariffError, match="charge `energy` shares tiers over periods: expected tiers that owe nothing"):
+        rate(of_register(rate_book, 1_000))
