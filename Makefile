@@ -41,9 +41,10 @@ format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# Determinants of a month beside DuckDB and plain Polars, on the same files.
+# Determinants of a month beside DuckDB and plain Polars, on the same files; bills over thousands of tariffs beside SQL.
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.month
+	@$(BIN)/python -m benchmarks.tariffs
 
 # docs/tables.md from model/, docs/commands.md from the help of each command.
 docs: $(READY)
