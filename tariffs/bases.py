@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tariffs.names import charges_named
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
 from tariffs.sheet import Charge, TariffFile, Version
@@ -47,14 +49,19 @@ def needs_of(file: TariffFile, version: Version, bases: Bases) -> Bases:
     return {name: named for name, named in needs.items() if named or name in bases}
 
 
-def charge_levels(charges: dict[str, Charge], bases: Bases) -> dict[str, int]:
+def charge_levels(charges: dict[str, Charge], bases: Bases, by_part: Collection[str] = ()) -> dict[str, int]:
     """Return the level of each charge: 1 for what counts no other charge, else one above the highest it counts.
 
     An amount by formula is found once for the whole bill, as what counts other charges is: it stands at 2 at least.
+    Those of `by_part` are found for each part of the bill, and add up.
     What counts charges stands above them even on days when there is none: its riders have not begun.
     Charges that count each other in a circle, and what counts them, have no level and are left out.
     """
-    levels = {name: 2 if charge.kind == "amount" else 1 for name, charge in charges.items() if name not in bases}
+    levels = {
+        name: 2 if charge.kind == "amount" and name not in by_part else 1
+        for name, charge in charges.items()
+        if name not in bases
+    }
     waiting = [name for name in charges if name in bases]
     while ready := [name for name in waiting if all(base in levels for base in bases[name])]:
         for name in ready:

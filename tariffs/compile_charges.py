@@ -30,7 +30,7 @@ _DAY = ShareRule("day", 10**4)
 
 def component_rows(file: TariffFile, version: Version, needs: Bases) -> list[Row]:
     """Return a row for each charge, and one that rounds their sum when the tariff says so."""
-    levels = charge_levels(version.charges, needs)
+    levels = charge_levels(version.charges, needs, _found_by_part(file, version))
     rows = [
         _component_row(file, name, charge) | {"position": position, "level": levels[name]}
         for position, (name, charge) in enumerate(version.charges.items(), start=1)
@@ -39,6 +39,16 @@ def component_rows(file: TariffFile, version: Version, needs: Bases) -> list[Row
         top = 1 + max(levels.values())
         rows.append(_rounding_row(file, file.rounding.total) | {"position": len(rows) + 1, "level": top})
     return rows
+
+
+def _found_by_part(file: TariffFile, version: Version) -> list[str]:
+    """Return the amounts by formula whose parts add up (`0.10 * dwelling_units * days`): each part has its own."""
+    natures = {
+        name: formula_nature(file, charge.amount)
+        for name, charge in version.charges.items()
+        if charge.amount is not None
+    }
+    return [name for name, nature in natures.items() if nature.is_linear and nature.is_extensive]
 
 
 def _component_row(file: TariffFile, name: str, charge: Charge) -> Row:

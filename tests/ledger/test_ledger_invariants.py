@@ -253,7 +253,8 @@ def test_an_agreement_that_changes_tariff_is_settled_in_both_parts() -> None:
 
 def test_billed_energy_is_counted_once_however_many_quantities_measure_it() -> None:
     quantity = {
-        "version_id": "V", "kind": "measured", "schedule": "", "level": 0, "measure": "import_energy", "agg": "sum",
+        "version_id": "V", "kind": "measured", "schedule": "", "level": 0, "is_by_part": True,
+        "measure": "import_energy", "agg": "sum",
         "tou": "", "is_optional": False, "unit": "kWh",
         "unit_size": 1000, "n": 1, "distinct_days": True, "interval_minutes": 0, "is_rolling": False,
         "netting": "none", "is_less_optional": False, "price_factor_e9": 10**9, "price_adder_e9": 0,
