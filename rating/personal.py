@@ -82,11 +82,7 @@ def piece_values(
                        in_formulas.select([*versioned.columns, "name"])])  # fmt: skip
     of_bill, bill_parks = _bill_values(known, whole)
     found, more_parks = formula_values(scopes, asked.select("scope_no", "formula_id").unique(), known, of_bill)
-    marked = frame.join(marks(known, frame, members), on="scope_no", how="left", validate="1:1").with_columns(
-        pl.col("is_estimated").fill_null(False),
-        pl.col("reads_seq").fill_null(0),
-        pl.col("split_method").fill_null("none"),
-    )
+    marked = _marked(known, frame, members, priced.filter(~pl.col("is_by_part")))
     once = of_bill.join(wanted.filter(~pl.col("is_by_part")), on=["scope_no", "name"], how="semi")
     part_names = of_parts.join(wanted.filter("is_by_part"), on=["scope_no", "name"], how="semi")
     return PieceValues(
@@ -113,6 +109,19 @@ def _numbered_pieces(known: Known, pieces: pl.DataFrame, roles: pl.DataFrame, id
         .sort(PIECE_GROUP)
         .with_row_index("scope_no")
         .with_columns(pl.col("scope_no").cast(pl.Int64), pl.col("piece_start").alias("start_date"))
+    )
+
+
+def _marked(known: Known, frame: pl.DataFrame, members: pl.DataFrame, once: pl.DataFrame) -> pl.DataFrame:
+    """Return the pieces with what they rest on: their own reads, or all of the bill's for charges of `once`."""
+    found_once = frame.join(once, on=["version_id", "component_id"], how="semi")
+    columns = ["scope_no", "due_no", "segment_no", "slice_no"]
+    own = members.join(found_once, on="scope_no", how="anti")
+    behind = pl.concat([own.select(columns), _bill_members(known, found_once).select(columns)])
+    return frame.join(marks(known, frame, behind), on="scope_no", how="left", validate="1:1").with_columns(
+        pl.col("is_estimated").fill_null(False),
+        pl.col("reads_seq").fill_null(0),
+        pl.col("split_method").fill_null("none"),
     )
 
 
@@ -167,17 +176,23 @@ def bill_scopes(known: Known, asked: pl.DataFrame) -> Scopes:
         .with_row_index("scope_no")
         .with_columns(pl.col("scope_no").cast(pl.Int64))
     )
-    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no")
-    members = (
-        frame.select("scope_no", "bill_id", "agreement_id")
-        .join(owners.drop("start_date"), on=["bill_id", "agreement_id"], how="inner", validate="m:m")
-        .join(slices, on="cal_no", how="inner", validate="m:m")
-        .select("scope_no", "due_no", "cal_no", "segment_no", "slice_no")
-    )
+    members = _bill_members(known, frame)
     first = members.join(owners.select("due_no", "start_date"), on="due_no", how="left", validate="m:1")
     starts = first.group_by("scope_no").agg(pl.col("start_date").min())
     dated = frame.drop("start_date").join(starts, on="scope_no", how="left", validate="1:1")
     return Scopes(dated.select("scope_no", "due_no", "version_id", "start_date", "cycle_days"), members, no_amounts())
+
+
+def _bill_members(known: Known, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the slices of every period of the agreement on the bill, for scopes with bill_id and agreement_id."""
+    owners = known.due.select("due_no", "cal_no", "bill_id", "agreement_id")
+    slices = known.calendar.slices.select("cal_no", "segment_no", "slice_no")
+    return (
+        frame.select("scope_no", "bill_id", "agreement_id")
+        .join(owners, on=["bill_id", "agreement_id"], how="inner", validate="m:m")
+        .join(slices, on="cal_no", how="inner", validate="m:m")
+        .select("scope_no", "due_no", "cal_no", "segment_no", "slice_no")
+    )
 
 
 def looked_up(components: pl.DataFrame, known: Known) -> pl.DataFrame:

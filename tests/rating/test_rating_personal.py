@@ -33,6 +33,8 @@ from model.schema import arranged, polars_schema
 from model.tariff import RateBook
 from rating.given import GivenQuantities
 from rating.stages import rate, rate_given
+from tariffs.compile import compile_tariff
+from tariffs.file import parse_tariff
 
 ONE = 10**9
 E12 = 10**12
@@ -273,3 +275,40 @@ def test_tiers_shared_over_periods_that_owe_something_are_refused() -> None:
     rate_book = book(components=[shared], prices=prices, tou_windows=windows(spans=peak_hours))
     with pytest.raises(TariffError, match="charge `energy` shares tiers over periods: expected tiers that owe nothing"):
         rate(of_register(rate_book, 1_000))
+
+
+HEAD = """
+tariff = "t"
+title = "Written for a test"
+commodity = "electricity"
+currency = "AUD"
+timezone = "Australia/Sydney"
+rounding = { line = "half_up 0.01" }
+"""
+LEAST = """
+[quantities]
+kwh = { measure = "import_energy", agg = "sum", unit = "kWh" }
+least = { formula = "min(kwh, 100)", unit = "kWh" }
+
+[[versions]]
+valid_from = 2026-01-01
+source = "written for a test"
+charges.energy = { of = "least", price = 0.30 }
+
+[[versions]]
+valid_from = 2026-06-16
+source = "written for a test"
+charges.energy = { of = "least", price = 0.30 }
+"""
+
+
+def test_what_is_found_once_for_a_bill_rests_on_all_of_its_reads() -> None:
+    # min(150 kWh, 100 kWh) = 100 kWh at 0.30, half of it in each of two versions of 15 days. Only the first half was
+    # estimated, and loaded last; the limit of both was found from it.
+    middle = date(2026, 6, 16)
+    usage = [
+        usage_row(1, JUNE[0], middle, 100_000, quality=4, seq=7), usage_row(1, middle, JUNE[1], 50_000, seq=3),
+    ]  # fmt: skip
+    rate_book = compile_tariff(parse_tariff(HEAD + LEAST, "t.toml"))
+    rated = rate(rating_input(rate_book, [due()], [channel(interval_minutes=0)], usage=usage))
+    assert rated.lines.select("amount_minor", "is_estimated", "reads_seq").rows() == [(1500, True, 7)] * 2

@@ -248,7 +248,9 @@ class Charges:
 
     def marks_behind(self, component, scope):
         names, _, _ = self.book.behind(component)
-        rows = [row for name in sorted(names) for row in scope.rows(name)]
+        quantity = self.book.quantity.get((component["version_id"], component["quantity_id"]))
+        asked = scope.of_bill if quantity is not None and not quantity["is_by_part"] else scope
+        rows = [row for name in sorted(names) for row in asked.rows(name)]
         return dict(zip(("is_estimated", "reads_seq", "split_method"), marks(rows), strict=True))
 
     def text(self, component):
