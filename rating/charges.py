@@ -31,10 +31,11 @@ def price_charges(
     """
     pieces, piece_slices = cut_pieces(known.calendar, components, known.book)
     prices = price_pieces(pieces, piece_slices, known.calendar, components, known.book)
-    values = piece_values(known, components, pieces, piece_slices, idle)
+    measured = _measured_parts(known, components, piece_slices)
+    values = piece_values(known, components, pieces, piece_slices, idle, measured.select(*_GROUP, "tou"))
     parts = pl.concat(
         [
-            _measured_parts(known, components, piece_slices),
+            measured,
             _found_parts(values, components, known),
             _day_parts(values, pieces, components, known),
             _amount_parts(values, pieces, components),

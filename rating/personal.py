@@ -45,12 +45,18 @@ class PieceValues:
 
 
 def piece_values(
-    known: Known, components: pl.DataFrame, pieces: pl.DataFrame, piece_slices: pl.DataFrame, idle: pl.DataFrame
+    known: Known,
+    components: pl.DataFrame,
+    pieces: pl.DataFrame,
+    piece_slices: pl.DataFrame,
+    idle: pl.DataFrame,
+    periods: pl.DataFrame,
 ) -> PieceValues:
     """Return the values that charges of level 1 need; those in `idle` need none.
 
     A quantity whose parts add up is found over the slices of each piece, any other over the whole bill. Formulas of
     prices, thresholds and counts ask for the quantities of the whole bill, and for the factors and days of the piece.
+    `periods`: PIECE_GROUP, tou of the periods that occur; prices of others are not asked.
     """
     formulas = component_formulas(known.book)
     free = known.book.quantities.filter(pl.col("kind") != "measured").select("version_id", "quantity_id", "is_by_part")
@@ -73,7 +79,7 @@ def piece_values(
     versioned = frame.select("scope_no", "due_no", *keys)
     wanted = versioned.join(priced, on=keys, how="inner", validate="m:1")
     of_parts, parks = quantity_values(scopes, wanted.filter("is_by_part").select("scope_no", "name"), known)
-    asked = _asked(known, components, frame).join(
+    asked = _asked(known, components, frame, periods).join(
         frame.select("scope_no", "due_no", *keys), on="scope_no", how="left", validate="m:1"
     )
     named = known.book.operands.filter(pl.col("kind") == "quantity").select("version_id", "formula_id", "name").unique()
@@ -125,8 +131,8 @@ def _marked(known: Known, frame: pl.DataFrame, members: pl.DataFrame, once: pl.D
     )
 
 
-def _asked(known: Known, components: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the formulas that pieces need (scope_no, formula_id): of prices those of its season and text alone."""
+def _asked(known: Known, components: pl.DataFrame, frame: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFrame:
+    """Return the formulas that pieces need (scope_no, formula_id): of prices those of its season, text and periods."""
     keys = ["version_id", "component_id"]
     texts = looked_up(components, known).select("due_no", *keys, "text")
     own = frame.join(own_formulas(known.book), on=keys, how="inner", validate="m:m")
@@ -135,6 +141,8 @@ def _asked(known: Known, components: pl.DataFrame, frame: pl.DataFrame) -> pl.Da
         .join(texts, on=["due_no", *keys], how="left", validate="m:1")
         .filter((pl.col("key") == ANY) | (pl.col("key") == pl.col("text")))
     )
+    occurring = of_price.join(periods, on=[*PIECE_GROUP, "tou"], how="semi")
+    of_price = pl.concat([of_price.filter(pl.col("tou") == ANY), occurring.filter(pl.col("tou") != ANY)])
     return pl.concat([own.select("scope_no", "formula_id"), of_price.select("scope_no", "formula_id")]).unique()
 
 

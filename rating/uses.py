@@ -24,8 +24,8 @@ def own_formulas(book: RateBook) -> pl.DataFrame:
 
 
 def price_formulas(book: RateBook) -> pl.DataFrame:
-    """Return prices and edges by formula: version_id, component_id, season, key, formula_id."""
-    keys = ["version_id", "component_id", "season", "key"]
+    """Return prices and edges by formula: version_id, component_id, season, key, tou, formula_id."""
+    keys = ["version_id", "component_id", "season", "key", "tou"]
     parts = [book.prices.select(*keys, pl.col(name).alias("formula_id")) for name in _OF_PRICE]
     return pl.concat(parts).drop_nulls().unique()
 

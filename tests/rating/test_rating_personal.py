@@ -312,3 +312,39 @@ def test_what_is_found_once_for_a_bill_rests_on_all_of_its_reads() -> None:
     rate_book = compile_tariff(parse_tariff(HEAD + LEAST, "t.toml"))
     rated = rate(rating_input(rate_book, [due()], [channel(interval_minutes=0)], usage=usage))
     assert rated.lines.select("amount_minor", "is_estimated", "reads_seq").rows() == [(1500, True, 7)] * 2
+
+
+BY_PERIOD = """
+[attributes]
+load = {}
+
+[quantities]
+kwh = { measure = "import_energy", agg = "sum", unit = "kWh" }
+
+[windows]
+peak  = { days = "mon-fri", from = 16:00:00, to = 20:00:00 }
+off   = { else = "peak" }
+event = { event = "op" }
+
+[[versions]]
+valid_from = 2026-01-01
+source = "written for a test"
+
+[versions.charges.energy]
+of = "kwh"
+by = ["tou"]
+price = { peak = 0.50, off = 0.20, event = "load * 0.1" }
+"""
+
+
+def test_a_price_of_a_period_that_does_not_occur_asks_nothing_of_the_contract() -> None:
+    # 100 kWh at 0.50 on peak and 200 at 0.20 off peak; there was no event, and the contract states no load.
+    rows = [
+        {"agreement_id": "A1-1", "quantity_id": "kwh", "tou": tou, "quantity": quantity}
+        for tou, quantity in (("peak", 100_000), ("off", 200_000))
+    ]
+    used = arranged(GivenQuantities, pl.DataFrame(rows, schema=polars_schema(GivenQuantities), orient="row"))
+    rate_book = compile_tariff(parse_tariff(HEAD + BY_PERIOD, "t.toml"))
+    rated = rate_given(rating_input(rate_book, [due()], []).due, rate_book, used)
+    assert rated.parked.is_empty()
+    assert sorted(rated.lines["amount_minor"]) == [4000, 5000]
