@@ -14,7 +14,7 @@ from tariff_strategies import PERIODS, make_tariff
 
 from model.rating import BankBalances, DueAttributes, History, RatingInput
 from model.schema import arranged, polars_schema
-from model.tariff import Events, RateBook
+from model.tariff import Events, Quantities, RateBook
 from rating.given import GivenQuantities
 from tariffs.compile import compile_tariffs, with_factors
 
@@ -48,7 +48,16 @@ def drawn_book(random: Random, start: date, count: int, *, is_given: bool) -> Ra
         for _ in range(1)
     ]  # fmt: skip
     book = with_factors(compile_tariffs(files), pl.DataFrame(rows, schema=polars_schema(_factors())))
-    return replace(book, events=table(Events, events))
+    return replace(book, quantities=drawn_parts(random, book), events=table(Events, events))
+
+
+def drawn_parts(random: Random, book: RateBook) -> pl.DataFrame:
+    """Return the quantities, some formulas found by part that the compiler would find once, and the other way round."""
+    rows = [
+        row | {"is_by_part": row["is_by_part"] != (row["kind"] == "formula" and random.random() < 0.2)}
+        for row in book.quantities.to_dicts()
+    ]
+    return table(Quantities, rows)
 
 
 def _factors() -> type:
@@ -191,7 +200,7 @@ def make_read_bills(random: Random, tariffs: int, agreements: int) -> Bills:
                     tariff_id=tariff_id, cycle_start_date=cycle_start, cycle_end_date=cycle_end)
             )  # fmt: skip
             attributes += drawn_attributes(random, agreement_id, begins)
-        banks += drawn_banks(random, agreement_id, first)
+        banks += drawn_banks(random, agreement_id, first if random.random() < 0.97 else cycle_start)
         history += _history(random, f"S{number}", cycle_start)
         for place, measure in enumerate(["import_energy", "export_energy"][: random.randrange(1, 3)]):
             channel_no = number * 10 + place

@@ -30,7 +30,11 @@ def batch(seed: int, tariffs: int = TARIFFS, given: int = GIVEN, read: int = REA
     random = Random(seed)
     count, found = 0, []
     for bills in (make_given_bills(random, tariffs, given), make_read_bills(random, tariffs, read)):
-        fast = rated(bills)
+        try:
+            fast = rated(bills)
+        except AssertionError as error:
+            error.add_note(f"seed {seed}")
+            raise
         found += differences(bills.given, fast, bills.quantities)
         count += len(bills.given.due) - len(fast.parked)
     return count, found

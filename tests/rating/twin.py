@@ -86,7 +86,8 @@ class Twin:
         for row in numbers:
             self.attributes[row["agreement_id"], row["start_date"]][row["name"]] = (row["number"], row["text"])
         self.history = grouped(given.history.to_dicts(), "service_point_id", "quantity_id")
-        self.banks = {(row["agreement_id"], row["bank_id"]): row["balance"] for row in given.banks.to_dicts()}
+        self.banks = {(row["agreement_id"], row["bank_id"]): row for row in given.banks.to_dicts()}
+        self.first_days = {row["agreement_id"]: row["start_date"] for row in reversed(self.due)}
 
     def rate(self):
         """Return lines, parked (agreement_id, start_date) -> stage and reasons, history and banks."""
@@ -132,7 +133,13 @@ class Twin:
         return found
 
     def measure(self, state, slices):
-        measured = self.reads.determinants(state.due, slices)
+        reasons, measured = self.banks_out_of_order(state.due), []
+        try:
+            measured = self.reads.determinants(state.due, slices)
+        except ParkedError as found:
+            reasons |= found.reasons
+        if reasons:
+            raise ParkedError(reasons)
         state.places = [Place(state, one, found) for one, found in zip(slices, measured, strict=True)]
         for version_id in {one.version_id for one in slices}:
             for quantity in self.book.quantities[version_id,]:
@@ -143,10 +150,19 @@ class Twin:
                 given = self.reads.carried(state.due, version_id)
                 state.carried |= {(version_id, name): value for name, value in given.items()}
 
+    def banks_out_of_order(self, due):
+        """A bank must have been left on the first day that is due; what is given asks for no order."""
+        versions = self.book.of_tariff[due["tariff_id"],]
+        names = {row["bank_id"] for version in versions for row in self.book.banks[version["version_id"],]}
+        found = [self.banks[key] for name in names if (key := (due["agreement_id"], name)) in self.banks]
+        first = self.first_days[due["agreement_id"]]
+        is_apart = any(row["as_of_date"] != first for row in found) and not isinstance(self.reads, Given)
+        return {"bank_out_of_order"} if is_apart else set()
+
     def carried(self, due, quantity):
         if quantity["kind"] == "bank":
-            balance = self.banks.get((due["agreement_id"], quantity["quantity_id"]))
-            return None if balance is None else balance * 1000
+            bank = self.banks.get((due["agreement_id"], quantity["quantity_id"]))
+            return None if bank is None else bank["balance"] * 1000
         if quantity["kind"] != "history":
             return None
         start = due["cycle_start_date"]
