@@ -55,7 +55,8 @@ def piece_values(
     """Return the values that charges of level 1 need; those in `idle` need none.
 
     A quantity whose parts add up is found over the slices of each piece, any other over the whole bill. Formulas of
-    prices, thresholds and counts ask for the quantities of the whole bill, and for the factors and days of the piece.
+    prices, thresholds and counts ask for the quantities of the whole bill, and for the factors and days of the piece;
+    those of amounts for the quantities of the piece as well.
     `periods`: PIECE_GROUP, tou of the periods that occur; prices of others are not asked.
     """
     formulas = component_formulas(known.book)
@@ -78,16 +79,22 @@ def piece_values(
     )
     versioned = frame.select("scope_no", "due_no", *keys)
     wanted = versioned.join(priced, on=keys, how="inner", validate="m:1")
-    of_parts, parks = quantity_values(scopes, wanted.filter("is_by_part").select("scope_no", "name"), known)
     asked = _asked(known, components, frame, periods).join(
         frame.select("scope_no", "due_no", *keys), on="scope_no", how="left", validate="m:1"
     )
     named = known.book.operands.filter(pl.col("kind") == "quantity").select("version_id", "formula_id", "name").unique()
     in_formulas = asked.join(named, on=["version_id", "formula_id"], how="inner", validate="m:m")
+    # An amount of level 1 is found for each piece, and the pieces add up.
+    amounts = frame.filter(pl.col("amount_id").is_not_null()).select("scope_no")
+    of_amounts = in_formulas.join(amounts, on="scope_no", how="semi").select("scope_no", "name")
+    of_others = in_formulas.join(amounts, on="scope_no", how="anti")
+    own = pl.concat([wanted.filter("is_by_part").select("scope_no", "name"), of_amounts]).unique()
+    of_parts, parks = quantity_values(scopes, own, known)
     whole = pl.concat([wanted.filter(~pl.col("is_by_part")).select([*versioned.columns, "name"]),
-                       in_formulas.select([*versioned.columns, "name"])])  # fmt: skip
+                       of_others.select([*versioned.columns, "name"])])  # fmt: skip
     of_bill, bill_parks = _bill_values(known, whole)
-    found, more_parks = formula_values(scopes, asked.select("scope_no", "formula_id").unique(), known, of_bill)
+    given = pl.concat([of_bill, of_parts.join(amounts, on="scope_no", how="semi")])
+    found, more_parks = formula_values(scopes, asked.select("scope_no", "formula_id").unique(), known, given)
     marked = _marked(known, frame, members, priced.filter(~pl.col("is_by_part")))
     once = of_bill.join(wanted.filter(~pl.col("is_by_part")), on=["scope_no", "name"], how="semi")
     part_names = of_parts.join(wanted.filter("is_by_part"), on=["scope_no", "name"], how="semi")

@@ -66,6 +66,7 @@ source = "worked by hand"
         ('of = "net"\nprice = 0.1', "65.00"),  # 900 - 250
         ('of = "lossy"\nprice = 0.1', "93.60"),  # 936 kWh
         ('amount = "min(kwh, 600) * 0.1 + 7"', "67.00"),
+        ('amount = "kwh * 0.1 + days"', "120.00"),  # 900 kWh and 30 days, found for each part
         ('per = "cycle"\nprorate = "none"\nprice = 30', "30.00"),
         ('of = "kwh"\ntiers_per = "none"\ntiers = [{ price = 0.1, fixed = 12 }]', "102.00"),
         ('of = "kwh"\ntiers_per = "demand"\ntiers = [{ to = 20, price = 0.2 }, { price = 0.1 }]', "154.00"),  # 640 kWh

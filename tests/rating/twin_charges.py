@@ -138,7 +138,7 @@ class Charges:
     def priced(self, component, season, days, scope):
         start, end = scope.start, scope.places[-1].one.end
         if component["kind"] == "amount":
-            value = scope.formula(component["amount_id"])
+            value = scope.formula(component["amount_id"], scope)  # of the piece: its parts add up
             line = new_line(self.book, self.state, component, start, end, value, SCALE, 1)
             line |= {"season": season, "unit": "amount", "determinant": component["amount_id"]}
             return [line | self.marks_behind(component, scope)]
