@@ -213,7 +213,8 @@ def _evaluated(
         "10^24", "formula_id", "version_id",
     )  # fmt: skip
     parks = pl.concat([parks, park(undefined, ParkReason.FORMULA_UNDEFINED, detail)])
-    return together.select("scope_no", "name", "formula_id", "value"), [parks]
+    defined = together.filter(~pl.col("is_undefined"))
+    return defined.select("scope_no", "name", "formula_id", "value"), [parks]
 
 
 def _of_shape(rows: pl.DataFrame, operands: pl.DataFrame, shape: str) -> pl.DataFrame:

@@ -348,3 +348,24 @@ def test_a_price_of_a_period_that_does_not_occur_asks_nothing_of_the_contract() 
     rated = rate_given(rating_input(rate_book, [due()], []).due, rate_book, used)
     assert rated.parked.is_empty()
     assert sorted(rated.lines["amount_minor"]) == [4000, 5000]
+
+
+LOOKING_BACK = """
+[quantities]
+kwh    = { measure = "import_energy", agg = "sum", unit = "kWh" }
+per    = { formula = "60 / kwh", unit = "x" }
+before = { history = "per", agg = "last", back = 1, if_missing = 2, unit = "x" }
+
+[[versions]]
+valid_from = 2026-01-01
+source = "written for a test"
+charges.energy = { of = "before", price = 0.50 }
+"""
+
+
+@pytest.mark.parametrize(("used", "kept"), [(30_000, [2 * ONE]), (0, [])])
+def test_a_quantity_without_a_value_is_not_kept_for_later_cycles(used: int, kept: list[int]) -> None:
+    # 60 / 30 kWh is kept as 2; 60 / 0 kWh is nothing, not 0, and nothing is priced by it now: 2 x 0.50.
+    rated = rate(of_register(compile_tariff(parse_tariff(HEAD + LOOKING_BACK, "t.toml")), used))
+    assert rated.lines["amount_minor"].to_list() == [100]
+    assert rated.history["quantity"].to_list() == kept
