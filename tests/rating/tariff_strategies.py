@@ -269,6 +269,9 @@ class Drawer:
     def amount_charge(self, names: list[str]) -> Table:
         of = [*self.names(), *names, *names] if self.chance(0.5) else self.names()
         table: Table = {"amount": f"max(-9000, min(9000, {self.formula(2, of)}))"}
+        if self.chance(0.3):  # its parts add up, so each has its own
+            linear = ("kwh * 0.05 + days", "exp * cv - kwh * fca", "0.1 * units * days", "kwh * cv * 0.02 + months * 3")
+            table = {"amount": self.pick(*linear)}
         return table | ({"tax": "LEVY"} if self.chance(0.2) else {})
 
     def decorated(self, table: Table) -> Table:
