@@ -6,29 +6,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
+from cycles.worked_bills import RatedBill, rate_worked_bills
 from model.errors import InputError, TariffError
 from model.money import format_minor
-from model.rating import DueAgreements, DueAttributes, Rated
-from model.schema import arranged, polars_schema
-from model.tariff import Factors, RateBook
-from rating.given import GivenQuantities
-from rating.stages import rate_given
 from store.workspace import Workspace
 from tariffs import lifecycle
 from tariffs.approval import Approved
-from tariffs.check_examples import TOTAL, minor_units, seen_by, series_of, smallest_units
-from tariffs.compile import compile_tariff, with_factors
+from tariffs.check_examples import TOTAL, minor_units
 from tariffs.file import parse_tariff
 from tariffs.library import Opener, add_tariff_files, tariff_text, whole_tariff
-from tariffs.prices import price_e9
 from tariffs.sheet import Example, TariffFile
 
 
@@ -119,32 +111,59 @@ class CheckReport:
 
 
 def check_tariff_files(paths: Sequence[Path], workspace: Opener | None = None) -> list[CheckReport]:
-    """Check tariff files; riders are looked for among them, beside each, and in the workspace if there is one."""
+    """Check tariff files; riders are looked for among them, beside each, and in the workspace if there is one.
+
+    The examples of all of them are rated together.
+    """
     given = []
     for path in paths:
         with suppress(InputError, TariffError):  # told by the report of the file itself
             given.append(parse_tariff(tariff_text(path), path.name))
-    return [check_tariff_file(path, given=given, workspace=workspace) for path in paths]
+    read = [_read(path, given, workspace) for path in paths]
+    found = iter(check_all_examples([held.file for held in read if isinstance(held, _Read)]))
+    return [
+        CheckReport(path.name, held.file.tariff, held.file.currency, held.versions, tuple(next(found)), None)
+        if isinstance(held, _Read)
+        else CheckReport(path.name, None, None, 0, (), held)
+        for path, held in zip(paths, read, strict=True)
+    ]
 
 
-def check_tariff_file(path: Path, *, given: Sequence[TariffFile] = (), workspace: Opener | None = None) -> CheckReport:
+def check_tariff_file(path: Path, *, workspace: Opener | None = None) -> CheckReport:
     """Check a tariff file and rate its examples. A file that cannot be used is a report that says so.
 
-    Its riders are `given`, stand beside it, or are in the workspace.
+    Its riders stand beside it, or are in the workspace.
     """
+    return check_tariff_files([path], workspace)[0]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A tariff with its riders attached, and how many versions its own file states."""
+
+    file: TariffFile
+    versions: int
+
+
+def _read(path: Path, given: Sequence[TariffFile], workspace: Opener | None) -> _Read | str:
+    """Return the tariff of a file, or why it cannot be used."""
     try:
         stated = parse_tariff(tariff_text(path), path.name)
-        file = whole_tariff(stated, path, given=given, workspace=workspace)
+        return _Read(whole_tariff(stated, path, given=given, workspace=workspace), len(stated.versions))
     except (InputError, TariffError) as error:
-        return CheckReport(path.name, None, None, 0, (), str(error))
-    return CheckReport(path.name, file.tariff, file.currency, len(stated.versions), tuple(check_examples(file)), None)
+        return str(error)
 
 
 def check_examples(file: TariffFile) -> list[CheckedExample]:
     """Return the examples of a tariff that passed its checks, riders attached, each beside what rating finds."""
-    book = compile_tariff(file) if file.examples else None
-    # Rated one by one: each brings its own values of dated factors.
-    return [] if book is None else [_checked(file, book, example) for example in file.examples]
+    return check_all_examples([file])[0]
+
+
+def check_all_examples(files: Sequence[TariffFile]) -> list[list[CheckedExample]]:
+    """Return the examples of each tariff, rated together: a call of the engine takes longer than most of its bills."""
+    bills = [(file, example) for file in files for example in file.examples]
+    rated = iter(rate_worked_bills(bills))
+    return [[_checked(file, example, next(rated)) for example in file.examples] for file in files]
 
 
 def add_tariffs(workspace: Workspace, paths: Sequence[Path], *, at: datetime, actor: str) -> list[dict[str, Any]]:
@@ -179,15 +198,25 @@ def approve_tariffs(
     )
 
 
-def prove_examples(file: TariffFile, name: str) -> None:
-    """Refuse a tariff whose examples fail. `name` is the file's name.
+def prove_examples(tariffs: Sequence[tuple[TariffFile, str]]) -> list[TariffError | None]:
+    """Return for each tariff, given with the name of its file, why its examples fail; None where they hold.
 
-    Raises:
-        TariffError: names each example that fails with its charges, what was expected and what was found.
+    An error names each example that fails with its charges, what was expected and what was found.
     """
+    found = check_all_examples([file for file, _ in tariffs])
+    return [_refusal(file, name, examples) for (file, name), examples in zip(tariffs, found, strict=True)]
+
+
+def _refusal(file: TariffFile, name: str, examples: Sequence[CheckedExample]) -> TariffError | None:
+    failures = _failures(file, name, examples)
+    hint = f"see all amounts with: billmill tariff check {name}"
+    return TariffError("\n".join(failures), hint=hint) if failures else None
+
+
+def _failures(file: TariffFile, name: str, examples: Sequence[CheckedExample]) -> list[str]:
     money = partial(format_minor, currency=file.currency)
     failures = []
-    for index, example in enumerate(check_examples(file)):
+    for index, example in enumerate(examples):
         subject = f"tariff `{file.tariff}`: example `{example.name}`"
         place = f"\n  at {name}, examples[{index}]"
         if example.parked is not None:
@@ -198,74 +227,18 @@ def prove_examples(file: TariffFile, name: str) -> None:
             for amount in example.amounts
             if amount.expected_minor is not None and not amount.holds
         ]
-    if failures:
-        raise TariffError("\n".join(failures), hint=f"see all amounts with: billmill tariff check {name}")
+    return failures
 
 
-def _checked(file: TariffFile, book: RateBook, example: Example) -> CheckedExample:
-    rated = rate_given(
-        _due(file, example), with_factors(book, _factors(file, example)), _quantities(file, example),
-        _attributes(example),
-    )  # fmt: skip
+def _checked(file: TariffFile, example: Example, rated: RatedBill) -> CheckedExample:
     start, end = example.period
-    if rated.parked.height:
-        reason, detail = rated.parked.select("reason", "detail").row(0)
-        return CheckedExample(example.name, example.source, start, end, (), f"{reason}: {detail}")
-    return CheckedExample(example.name, example.source, start, end, tuple(_amounts(file, example, rated)), None)
+    amounts = tuple(_amounts(file, example, rated.lines)) if rated.parked is None else ()
+    return CheckedExample(example.name, example.source, start, end, amounts, rated.parked)
 
 
-def _due(file: TariffFile, example: Example) -> DataFrame[DueAgreements]:
-    (start, end), (cycle_start, cycle_end) = example.period, example.cycle_dates
-    row = {
-        "bill_id": "example", "account_id": "example", "customer_id": "example", "branch_id": "example",
-        "revenue_class": "example", "payment_days": 0, "currency": file.currency, "agreement_id": "example",
-        "service_point_id": "example", "premise_id": "example", "commodity": file.commodity.value,
-        "tz_name": file.timezone, "tariff_id": file.tariff, "start_date": start, "end_date": end,
-        "cycle_id": "example", "cycle_start_date": cycle_start, "cycle_end_date": cycle_end, "partition": 0,
-    }  # fmt: skip
-    return arranged(DueAgreements, pl.DataFrame([row], schema=polars_schema(DueAgreements), orient="row"))
-
-
-def _quantities(file: TariffFile, example: Example) -> DataFrame[GivenQuantities]:
-    seen = seen_by(file, example)
-    usage = example.usage | {name: {"": number} for name, number in example.banks.items()}
-    rows = [
-        {"agreement_id": "example", "quantity_id": name, "tou": period,
-         "quantity": int(smallest_units(seen, name, number))}
-        for name, numbers in usage.items()
-        for period, number in numbers.items()
-    ]  # fmt: skip
-    return arranged(GivenQuantities, pl.DataFrame(rows, schema=polars_schema(GivenQuantities), orient="row"))
-
-
-def _attributes(example: Example) -> DataFrame[DueAttributes]:
-    rows = [
-        {"agreement_id": "example", "start_date": example.period[0], "name": name,
-         "number": value if isinstance(value, Decimal) else None, "text": str(value)}
-        for name, value in example.attributes.items()
-    ]  # fmt: skip
-    return arranged(DueAttributes, pl.DataFrame(rows, schema=polars_schema(DueAttributes), orient="row"))
-
-
-def _factors(file: TariffFile, example: Example) -> pl.DataFrame:
-    """Return the example's values of dated factors, which hold for its whole period, whatever they are chosen by."""
-    series, seen = series_of(file, example), seen_by(file, example)
-    by = {factor.series: factor.by for factor in seen.factors.values() if factor.by is not None}
-    rows = []
-    for name, value in example.factors.items():
-        texts = seen.attributes[by[series[name]]].values or () if series[name] in by else ()
-        ids = [f"{series[name]}.{text}" for text in texts] or [series[name]]
-        rows += [
-            {"factor_id": factor_id, "valid_from": example.period[0], "valid_to": None, "value_e9": price_e9(value),
-             "source": example.source}
-            for factor_id in ids
-        ]  # fmt: skip
-    return pl.DataFrame(rows, schema=polars_schema(Factors), orient="row")
-
-
-def _amounts(file: TariffFile, example: Example, rated: Rated) -> list[Amount]:
+def _amounts(file: TariffFile, example: Example, rated: pl.DataFrame) -> list[Amount]:
     """Return what the example states beside what was found, in the order of the bill; then what it leaves out."""
-    lines = rated.lines.sort("line_no").with_columns(pl.coalesce("memo_minor", "amount_minor").alias("shown"))
+    lines = rated.sort("line_no").with_columns(pl.coalesce("memo_minor", "amount_minor").alias("shown"))
     sums = _sums(lines, ["component_id"]) | {(TOTAL,): int(lines["amount_minor"].sum())}
     parts = _sums(lines.filter(pl.col("tou") != ""), ["component_id", "tou"])
     tiers = lines.filter(pl.col("tier") > 0).with_columns(pl.col("tier").cast(pl.String))

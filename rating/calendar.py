@@ -96,10 +96,13 @@ def _days_of(segments: pl.DataFrame, book: RateBook) -> pl.DataFrame:
         "cal_no", "tz_name", "segment_no", "version_id",
         pl.date_ranges("start_date", "end_date", closed="left").alias("day"),
     ).explode("day")  # fmt: skip
-    days = (
-        days.with_columns(pl.col("day").dt.month().alias("month"), pl.col("day").dt.day().alias("day_of_month"))
-        .join(book.season_days, on=["version_id", "month", "day_of_month"], how="left", validate="m:1")
-        .drop("month", "day_of_month")
+    days = days.with_columns(pl.col("day").dt.month().alias("month"), pl.col("day").dt.day().alias("day_of_month"))
+    # A book of thousands of versions has millions of days of the year; a run asks for those of a month or two.
+    in_use = book.season_days.join(
+        days.select("month", "day_of_month").unique(), on=["month", "day_of_month"], how="semi"
+    )
+    days = days.join(in_use, on=["version_id", "month", "day_of_month"], how="left", validate="m:1").drop(
+        "month", "day_of_month"
     )
     assert days["season"].null_count() == 0, "a version has days of the year without a season"
     return days.with_columns(_day_class(days, book.holidays))

@@ -22,6 +22,7 @@ from tariffs.events import add_events, list_events
 from tariffs.factors import add_factors
 from tariffs.file import parse_tariff
 from tariffs.interval_prices import add_prices, list_prices
+from tariffs.lifecycle import Prove
 from tariffs.riders import attached_or_refused, missing_riders
 from tariffs.sheet import TariffFile
 from tariffs.show import TariffPage, describe
@@ -37,15 +38,14 @@ def add_tariff_files(
     *,
     at: datetime,
     actor: str,
-    prove: Callable[[TariffFile, str], None],
+    prove: Prove,
 ) -> list[dict[str, Any]]:
     """Check and add tariff files in one transaction: all of them, or none.
 
     A tariff is proved with its riders, which are among the files or in the catalogue; so is again each tariff of the
     catalogue that attaches one of the files.
 
-    `prove` rates the examples of a tariff (it is given the file's name for messages) and raises when one fails:
-    rating stands above this package.
+    `prove` rates the examples of all of them: rating stands above this package.
 
     Raises:
         TariffError: a file cannot be used, a rider is missing or does not go with a tariff, or an example fails.
@@ -56,8 +56,9 @@ def add_tariff_files(
         known, about_riders = known_texts(connection), files_about_riders(connection)
     # What is in the catalogue was proved when it was added.
     new = [(path.name, parse_tariff(text, path.name)) for path, text in texts if text not in known]
-    for name, file in _whole(new, about_riders):
-        prove(file, name)
+    for refused in prove([(file, name) for name, file in _whole(new, about_riders)]):
+        if refused is not None:
+            raise refused
     with control(workspace, purpose="tariff add") as connection, transaction(connection):
         for path, text in texts:
             outcome = add_tariff(connection, text, path.name, recorded_at=at, recorded_by=actor)

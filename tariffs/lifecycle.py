@@ -21,7 +21,8 @@ from tariffs.sheet import TariffFile
 from tariffs.states import decided_versions, files_in_force, version_states
 from tariffs.texts import tariff_texts, the_text
 
-Prove = Callable[[TariffFile, str], None]
+# Rates the worked bills of tariffs, each given with the name of its file; returns for each why they fail, or None.
+Prove = Callable[[Sequence[tuple[TariffFile, str]]], Sequence[TariffError | None]]
 
 
 def approve_tariffs(
@@ -36,7 +37,7 @@ def approve_tariffs(
 ) -> list[Approved]:
     """Approve tariffs in one transaction: all of them, or none. `tariffs` None means every one with a draft.
 
-    `prove` rates the worked bills of a tariff (it is given the file's name for messages) and raises when one fails.
+    `prove` rates the worked bills of all of them.
 
     Raises:
         TariffError: there is no such tariff or version.
@@ -51,7 +52,7 @@ def approve_tariffs(
         rows = [the_text(texts, name) for name in names]
         riders = load_riders(connection)
     # Rating takes time, and nobody else should wait for it.
-    decision = Decision(actor, at, {str(row["content_hash"]): _problem(row, riders, prove) for row in rows}, waiver)
+    decision = Decision(actor, at, _problems(rows, riders, prove), waiver)
     with control(workspace, purpose="tariff approve") as connection, transaction(connection):
         done, refused = [], []
         for name in names:
@@ -175,13 +176,19 @@ def _with_agreements(versions: pl.DataFrame, agreements: pl.DataFrame) -> pl.Dat
     )
 
 
-def _problem(row: dict[str, object], riders: Sequence[TariffFile], prove: Prove) -> TariffError | None:
-    name = str(row["file_name"])
-    try:
-        prove(attached_or_refused(parse_tariff(str(row["text"]), name), riders, name), name)
-    except TariffError as error:
-        return error
-    return None
+def _problems(
+    rows: Sequence[dict[str, object]], riders: Sequence[TariffFile], prove: Prove
+) -> dict[str, TariffError | None]:
+    """Return by the hash of each text why it cannot be approved; None where its worked bills hold."""
+    found: dict[str, TariffError | None] = {}
+    whole: dict[str, tuple[TariffFile, str]] = {}
+    for row in rows:
+        text_hash, name = str(row["content_hash"]), str(row["file_name"])
+        try:
+            whole[text_hash] = (attached_or_refused(parse_tariff(str(row["text"]), name), riders, name), name)
+        except TariffError as error:
+            found[text_hash] = error
+    return found | dict(zip(whole, prove(list(whole.values())), strict=True))
 
 
 def _together(refused: Sequence[BillmillError]) -> ControlError:

@@ -111,7 +111,9 @@ def test_worked_bills_are_rated_again_before_approval(
 ) -> None:
     wrong = flat(tmp_path, FLAT + EXAMPLE.replace("66.00", "66.01"))
     with monkeypatch.context() as patch:
-        patch.setattr(tariff_check, "prove_examples", lambda *_: None)  # as an engine that rated otherwise
+        patch.setattr(
+            tariff_check, "prove_examples", lambda new: [None] * len(new)
+        )  # as an engine that rated otherwise
         command.done("tariff", "add", wrong, "--by", "ana")
     refused = command("tariff", "approve", "flat", "--by", "mira")
     assert refused.code == 4
