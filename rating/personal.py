@@ -169,6 +169,8 @@ def _bill_values(known: Known, wanted: pl.DataFrame) -> tuple[pl.DataFrame, list
 
     `wanted`: scope_no, due_no, version_id, name.
     """
+    if wanted.is_empty():
+        return no_amounts(), []
     scopes = bill_scopes(known, wanted.select("due_no", "version_id").unique())
     numbers = scopes.frame.select(pl.col("scope_no").alias("bill_no"), "due_no", "version_id")
     asked = wanted.unique(["scope_no", "name"]).join(numbers, on=["due_no", "version_id"], how="inner", validate="m:1")

@@ -108,15 +108,17 @@ def component_factors(book: RateBook) -> pl.DataFrame:
     of_price = book.prices.filter(pl.col("factor_id").is_not_null()).select(
         *keys, "factor_id", pl.lit(None, pl.String).alias("by")
     )
+    factors = book.operands.filter(pl.col("kind") == "factor").select(
+        "version_id", "formula_id", pl.col("name").alias("factor_id"), "by"
+    )
+    if factors.is_empty():
+        return of_price.unique().sort(*keys, "factor_id")
     quantities = component_quantities(book).join(
         book.quantities.select("version_id", "quantity_id", "formula_id"), on=["version_id", "quantity_id"],
         how="inner", validate="m:1",
     )  # fmt: skip
     of_quantities = quantities.filter(pl.col("formula_id").is_not_null()).select(*keys, "formula_id")
     formulas = pl.concat([component_formulas(book), of_quantities])
-    factors = book.operands.filter(pl.col("kind") == "factor").select(
-        "version_id", "formula_id", pl.col("name").alias("factor_id"), "by"
-    )
     of_formulas = formulas.join(factors, on=["version_id", "formula_id"], how="inner", validate="m:m")
     return pl.concat([of_price, of_formulas.select(*keys, "factor_id", "by")]).unique().sort(*keys, "factor_id")
 

@@ -31,6 +31,13 @@ from rating.uses import component_quantities, reached_quantities
 CALENDAR_VALUES = ("days", "cycle_days", "normal_days", "months", "month", "year_days")
 _E3 = 1000  # from x 10^9 to x 10^12
 _VALUE_SCHEMA = {"scope_no": pl.Int64(), "name": pl.String(), "value": pl.Int128()}
+_FORMULA_SCHEMA = {"scope_no": pl.Int64(), "formula_id": pl.String(), "value": pl.Int128()}
+_MARKS_SCHEMA = {
+    "scope_no": pl.Int64(),
+    "is_estimated": pl.Boolean(),
+    "reads_seq": pl.Int64(),
+    "split_method": pl.String(),
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ def quantity_values(scopes: Scopes, wanted: pl.DataFrame, known: Known) -> tuple
 
     `wanted`: scope_no, name. What their formulas need is found on the way, and returned as well.
     """
+    if wanted.is_empty():
+        return no_amounts(), []
     versions = scopes.frame.select("scope_no", "version_id", "due_no")
     needed = wanted.select("scope_no", "name").unique().join(versions, on="scope_no", how="inner", validate="m:1")
     reach = reached_quantities(known.book)
@@ -105,6 +114,8 @@ def formula_values(
 
     `given`: values of the quantities that they name, when these are not those of the scope (scope_no, name, value).
     """
+    if wanted.is_empty():
+        return pl.DataFrame(schema=_FORMULA_SCHEMA), []
     asked = wanted.select("scope_no", "formula_id").unique().join(
         scopes.frame.select("scope_no", "due_no", "version_id"), on="scope_no", how="inner", validate="m:1"
     )  # fmt: skip
@@ -125,6 +136,8 @@ def marks(known: Known, frame: pl.DataFrame, members: pl.DataFrame) -> pl.DataFr
 
     `frame`: scope_no, version_id, component_id. `members`: scope_no, due_no, segment_no, slice_no.
     """
+    if frame.is_empty():
+        return pl.DataFrame(schema=_MARKS_SCHEMA)
     measured = known.book.quantities.filter(pl.col("kind") == "measured").select("version_id", "quantity_id")
     needed = component_quantities(known.book).join(measured, on=["version_id", "quantity_id"], how="semi")
     behind = frame.select("scope_no", "version_id", "component_id").join(
