@@ -19,11 +19,12 @@ TEXT_MAX = 120  # characters of a rejected line that are kept: enough to find it
 
 @dataclass(frozen=True)
 class Source:
-    """One meter file as text: `lines` has `line` (from 1) and `text`, without blank lines."""
+    """One meter file as text: `lines` has `line` (from 1) and `text`, without blank lines; `data` are its bytes."""
 
     name: str
     sha256: str
     lines: pl.DataFrame
+    data: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -46,4 +46,4 @@ def read_source(name: str, sha256: str, data: bytes) -> Source:
     kept = numbered.filter(~is_blank)
     if kept.height and kept["text"][0].strip().casefold().startswith("sep="):
         kept = kept.slice(1)  # spreadsheets write their separator into the first line
-    return Source(name, sha256, kept)
+    return Source(name, sha256, kept, data)
