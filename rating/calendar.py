@@ -14,6 +14,7 @@ from model.schema import arranged
 from model.tariff import Factors, Holidays, RateBook, TouWindows
 from model.zones import slot_clock_minutes
 from rating.parking import park
+from rating.segments import KEYS_APART
 from rating.uses import used_factors
 
 HOLIDAY_CLASS = 8
@@ -129,7 +130,7 @@ def resolved_series(segments: pl.DataFrame, used: pl.DataFrame) -> pl.DataFrame:
     texts = (
         asked.select("cal_no", "factor_keys")
         .unique()
-        .with_columns(pl.col("factor_keys").str.split(";"))
+        .with_columns(pl.col("factor_keys").str.split(KEYS_APART))
         .explode("factor_keys")
         .with_columns(pl.col("factor_keys").str.splitn("=", 2).struct.rename_fields(["by", "text"]))
         .unnest("factor_keys")

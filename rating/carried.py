@@ -7,7 +7,7 @@ from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
 from model.formula import FORMULA_SCALE
-from model.rating import BankBalances, History, RatingInput
+from model.rating import BankBalances, RatingInput
 from model.schema import arranged
 from rating.bases import agreement_amounts
 from rating.parking import no_parks, park
@@ -140,14 +140,17 @@ def _agreement_scopes(known: Known, due: pl.DataFrame) -> tuple[pl.DataFrame, pl
     return frame, members
 
 
-def kept_history(known: Known, due: pl.DataFrame) -> DataFrame[History]:
-    """Return the values of this cycle that later ones count: quantities that some history names."""
+def kept_history(known: Known, due: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return the values of this cycle that later ones count, and parks where one is too large to be kept.
+
+    These are the quantities that some history names: History, and `agreement_id`.
+    """
     book = known.book
     counted = book.quantities.filter(pl.col("history_of").is_not_null()).select(
         "version_id", pl.col("history_of").alias("name")
     ).unique()  # fmt: skip
     if counted.is_empty() or due.is_empty():
-        return arranged(History, pl.DataFrame(schema=_HISTORY))
+        return pl.DataFrame(schema=_HISTORY), []
     frame, members = _agreement_scopes(known, due)
     wanted = frame.join(counted, on="version_id", how="inner", validate="m:m").select("scope_no", "name")
     asked = frame.join(wanted.select("scope_no").unique(), on="scope_no", how="semi")
@@ -160,25 +163,30 @@ def kept_history(known: Known, due: pl.DataFrame) -> DataFrame[History]:
         .join(sizes, on=["version_id", "name"], how="left", validate="m:1")
         .join(_estimated(known, members), on=["scope_no", "name"], how="left", validate="1:1")
     )
-    size = (wide("value").abs() * wide("unit_size") + int128(FORMULA_SCALE // 2)) // int128(FORMULA_SCALE)
-    quantity = size * wide("value").sign()
-    return arranged(
-        History,
-        rows.select(
-            "service_point_id",
-            pl.col("name").alias("quantity_id"),
-            pl.col("start_date").alias("period_start_date"),
-            pl.col("end_date").alias("period_end_date"),
-            quantity.cast(pl.Int64).alias("quantity"),
-            "unit_size",
-            pl.col("is_estimated").fill_null(False),
-            pl.lit("bill").alias("source"),
-        ).sort("service_point_id", "quantity_id", "period_start_date"),
+    # The value is a whole number and twelve places; they are multiplied apart, for together they pass 128 bits.
+    number, unit = wide("value").abs(), wide("unit_size")
+    places = (number % int128(FORMULA_SCALE) * unit + int128(FORMULA_SCALE // 2)) // int128(FORMULA_SCALE)
+    size = number // int128(FORMULA_SCALE) * unit + places
+    kept = rows.with_columns((size * wide("value").sign()).cast(pl.Int64, strict=False).alias("quantity"))
+    detail = pl.format("the value of {} that later bills count is too large to be kept", "name")
+    parks = park(kept.filter(pl.col("quantity").is_null()), ParkReason.AMOUNT_TOO_LARGE, detail)
+    history = kept.filter(pl.col("quantity").is_not_null()).select(
+        "agreement_id",
+        "service_point_id",
+        pl.col("name").alias("quantity_id"),
+        pl.col("start_date").alias("period_start_date"),
+        pl.col("end_date").alias("period_end_date"),
+        "quantity",
+        "unit_size",
+        pl.col("is_estimated").fill_null(False),
+        pl.lit("bill").alias("source"),
     )
+    return history.sort("service_point_id", "quantity_id", "period_start_date"), [parks]
 
 
 _HISTORY = {
-    "service_point_id": pl.String, "quantity_id": pl.String, "period_start_date": pl.Date, "period_end_date": pl.Date,
+    "agreement_id": pl.String, "service_point_id": pl.String, "quantity_id": pl.String,
+    "period_start_date": pl.Date, "period_end_date": pl.Date,
     "quantity": pl.Int64, "unit_size": pl.Int64, "is_estimated": pl.Boolean, "source": pl.String,
 }  # fmt: skip
 
@@ -209,10 +217,14 @@ def kept_banks(
     found = held.join(values, on=["scope_no", "formula_id"], how="inner", validate="m:1")
     size = (pl.col("value").abs() + _BALANCE_SCALE // 2) // _BALANCE_SCALE
     balances = found.select(
+        "due_no",
         "agreement_id",
         "bank_id",
         pl.lit("").alias("tou"),
-        (pl.col("value").sign() * size).cast(pl.Int64).alias("balance"),
+        (pl.col("value").sign() * size).cast(pl.Int64, strict=False).alias("balance"),
         pl.col("end_date").alias("as_of_date"),
     ).sort("agreement_id", "bank_id")
-    return arranged(BankBalances, balances), pl.concat([no_parks(), *parks])
+    fits = pl.col("balance").is_not_null()
+    detail = pl.format("the balance of bank {} is too large to be kept", "bank_id")
+    beyond = park(balances.filter(~fits), ParkReason.AMOUNT_TOO_LARGE, detail)
+    return arranged(BankBalances, balances.filter(fits).drop("due_no")), pl.concat([no_parks(), *parks, beyond])

@@ -16,6 +16,7 @@ from model.tariff import RateBook, TariffVersions
 from rating.parking import park
 from rating.uses import named_texts
 
+KEYS_APART = "\x1f"  # between the texts of `factor_keys`: a text of a contract may hold any sign that people write
 CALENDAR_KEYS = [
     "tariff_id", "tz_name", "start_date", "end_date", "cycle_start_date", "cycle_end_date", "factor_keys",
 ]  # fmt: skip
@@ -24,8 +25,8 @@ CALENDAR_KEYS = [
 def number_due(due: DataFrame[DueAgreements], attributes: DataFrame[DueAttributes], book: RateBook) -> pl.DataFrame:
     """Return the due agreements with `due_no` in order of bill, agreement and date, and `cal_no` of their calendar.
 
-    `factor_keys`: the texts of the contract by which the tariff chooses its dated factors, `area=north;zone=2`: what
-    they change is a date of the calendar.
+    `factor_keys`: the texts of the contract by which the tariff chooses its dated factors, `area=north` and `zone=2`
+    with KEYS_APART between them: what they change is a date of the calendar.
     """
     ordered = due.sort("bill_id", "agreement_id", "start_date").with_row_index("due_no")
     ordered = ordered.with_columns(pl.col("due_no").cast(pl.Int64))
@@ -52,7 +53,7 @@ def _factor_keys(due: pl.DataFrame, attributes: DataFrame[DueAttributes], book: 
     return (
         said.sort("due_no", "by")
         .group_by("due_no", maintain_order=True)
-        .agg(pl.format("{}={}", "by", "text").str.join(";").alias("factor_keys"))
+        .agg(pl.format("{}={}", "by", "text").str.join(KEYS_APART).alias("factor_keys"))
     )
 
 

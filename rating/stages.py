@@ -19,13 +19,14 @@ from model.rating import (
     DueAgreements,
     DueAttributes,
     DueChannels,
+    History,
     Rated,
     RatingInput,
     Segments,
     Slices,
 )
 from model.reads import RegisterUsage
-from model.schema import checked, empty
+from model.schema import arranged, checked, empty
 from model.tariff import Quantities, RateBook
 from rating.amounts import CORE_SCHEMA
 from rating.calendar import Calendar, days_without_factor, lay_out, slices_table
@@ -72,6 +73,7 @@ class Work:
     idle: pl.DataFrame | None = None
     """Charges whose condition is not met: due_no, version_id, component_id."""
     banks: DataFrame[BankBalances] | None = None
+    history: pl.DataFrame | None = None
 
     def known(self) -> Known:
         """Return what formulas may ask."""
@@ -154,8 +156,9 @@ def _tax(work: Work) -> tuple[Work, list[pl.DataFrame]]:
 
 def _carry(work: Work) -> tuple[Work, list[pl.DataFrame]]:
     assert work.lines is not None, "charges come before balances"
-    banks, parks = kept_banks(work.known(), work.due, work.lines, work.components)
-    return replace(work, banks=banks), [parks]
+    banks, bank_parks = kept_banks(work.known(), work.due, work.lines, work.components)
+    history, parks = kept_history(work.known(), work.due)
+    return replace(work, banks=banks, history=history), [bank_parks, *parks]
 
 
 def _bill(work: Work) -> tuple[Work, list[pl.DataFrame]]:
@@ -282,15 +285,16 @@ def _tables(work: Work) -> Rated:
     assert work.lines is not None, "rating ran no stage"
     due = work.due.join(offset_segments(work.all_due, work.calendar.segments), on="due_no", how="left", validate="1:1")
     assert len(due) + len(work.parked) == len(work.all_due), "an agreement is neither billed nor parked, or both"
-    assert work.banks is not None, "rating ran no stage"
+    assert work.banks is not None and work.history is not None, "rating ran no stage"
     lines = work.lines.select(list(CORE_SCHEMA))
     billed = work.banks.join(work.due.select("agreement_id"), on="agreement_id", how="semi")
+    kept = work.history.join(work.due.select("agreement_id"), on="agreement_id", how="semi", maintain_order="left")
     return Rated(
         segments_table(due, work.calendar.segments),
         slices_table(due, work.calendar.slices),
         determinants_table(due, work.determinants),
         lines_table(due, lines, work.components, work.given.book.versions),
         parked_table(work.all_due, work.parked),
-        kept_history(work.known(), work.due),
+        arranged(History, kept.drop("agreement_id")),
         checked(BankBalances, billed),
     )

@@ -206,4 +206,18 @@ def name_table_problems(file: TariffFile) -> list[Problem]:
         if factor.by is not None and factor.by not in texts:
             text = f"expected a text attribute ({show_names(texts)}), found `{factor.by}`"
             found.append(Problem(("factors", name, "by"), text, suggestion(factor.by, texts)))
+    return [*found, *_series_chosen_differently(file)]
+
+
+def _series_chosen_differently(file: TariffFile) -> list[Problem]:
+    """One series is chosen one way in a tariff, for dates are cut where it changes, under its own name."""
+    found: list[Problem] = []
+    chosen: dict[str, tuple[str, str | None]] = {}
+    for name, factor in file.factors.items():
+        first, by = chosen.setdefault(factor.series, (name, factor.by))
+        if by != factor.by:
+            said = ["no `by`" if one is None else f"`by = {one}`" for one in (by, factor.by)]
+            text = f"expected {said[0]}, as `{first}` says of series `{factor.series}`, found {said[1]}"
+            why = "the series of a text has a name of its own, `series.text`; keep the general one under another name"
+            found.append(Problem(("factors", name, "by"), text, why))
     return found

@@ -30,7 +30,7 @@ from rating_rows import (
 from model.errors import TariffError
 from model.rating import DueAttributes, History, Rated, RatingInput
 from model.schema import arranged, polars_schema
-from model.tariff import RateBook
+from model.tariff import Factors, RateBook
 from rating.given import GivenQuantities
 from rating.stages import rate, rate_given
 from tariffs.compile import compile_tariff
@@ -369,3 +369,72 @@ def test_a_quantity_without_a_value_is_not_kept_for_later_cycles(used: int, kept
     rated = rate(of_register(compile_tariff(parse_tariff(HEAD + LOOKING_BACK, "t.toml")), used))
     assert rated.lines["amount_minor"].to_list() == [100]
     assert rated.history["quantity"].to_list() == kept
+
+
+@pytest.mark.parametrize(("formula", "is_parked"), [
+    ("kwh * 90000000", False),   # 100 x 9 x 10^7 is 9 x 10^9 units: the most that is kept is 9.22 x 10^9
+    ("kwh * 93000000", True),
+])  # fmt: skip
+def test_a_value_too_large_to_be_kept_parks_its_own_bill(formula: str, is_parked: bool) -> None:
+    text = LOOKING_BACK.replace("60 / kwh", formula)
+    rated = rate(of_register(compile_tariff(parse_tariff(HEAD + text, "t.toml")), 100_000))
+    assert rated.parked["reason"].to_list() == (["amount_too_large"] if is_parked else [])
+    assert len(rated.history) == (0 if is_parked else 1)
+
+
+BANK = """
+[quantities]
+kwh = { measure = "import_energy", agg = "sum", unit = "kWh" }
+
+[banks]
+left = { closing = "kwh * FACTOR", unit = "kWh" }
+
+[[versions]]
+valid_from = 2026-01-01
+source = "written for a test"
+charges.energy = { of = "kwh", price = 0.01 }
+"""
+
+
+@pytest.mark.parametrize(("factor", "is_parked"), [("90000000", False), ("93000000", True)])
+def test_a_balance_too_large_to_be_kept_parks_its_own_bill(factor: str, is_parked: bool) -> None:
+    rated = rate(of_register(compile_tariff(parse_tariff(HEAD + BANK.replace("FACTOR", factor), "t.toml")), 100_000))
+    assert rated.parked["reason"].to_list() == (["amount_too_large"] if is_parked else [])
+    assert len(rated.banks) == (0 if is_parked else 1)
+
+
+BY_AREA = """
+[attributes]
+area = { values = ["north", "east; west", "a=b"] }
+
+[factors]
+fuel = { series = "fuel", by = "area" }
+
+[quantities]
+kwh = { measure = "import_energy", agg = "sum", unit = "kWh" }
+
+[[versions]]
+valid_from = 2026-01-01
+source = "written for a test"
+charges.energy = { of = "kwh", price = "fuel" }
+"""
+
+
+@pytest.mark.parametrize("area", ["north", "east; west", "a=b"])
+def test_a_text_may_hold_any_sign(area: str) -> None:
+    rate_book = compile_tariff(parse_tariff(HEAD + BY_AREA, "t.toml"))
+    series = [
+        {
+            "factor_id": f"fuel.{area}",
+            "valid_from": date(2026, 1, 1),
+            "valid_to": None,
+            "value_e9": ONE // 2,
+            "source": "written for a test",
+        }
+    ]
+    rate_book = replace(
+        rate_book, factors=arranged(Factors, pl.DataFrame(series, schema=polars_schema(Factors), orient="row"))
+    )
+    said = [{"agreement_id": "A1-1", "start_date": JUNE[0], "name": "area", "number": None, "text": area}]
+    attributes = arranged(DueAttributes, pl.DataFrame(said, schema=polars_schema(DueAttributes), orient="row"))
+    assert rate(of_register(rate_book, 100_000, attributes)).lines["amount_minor"].to_list() == [5000]
