@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -194,3 +195,45 @@ def test_a_day_without_its_weight_is_parked() -> None:
     del weights[date(2026, 6, 20)]
     rated = rate_usage([usage_row(1, *JUNE, 100)], heated_book(CHANGE, weights))
     assert reasons(rated) == {"A1-1": "no_factor"}
+
+
+@st.composite
+def heated(draw: st.DrawFn) -> tuple[list[Row], date, dict[date, int]]:
+    """Readings that cover June, a day on which the price changes, and a weight for every day from first to last."""
+    before, after = draw(st.integers(0, 20)), draw(st.integers(0, 20))
+    first, last = JUNE[0] - timedelta(days=before), JUNE[1] + timedelta(days=after)
+    inner = draw(st.sets(st.integers(1, (last - first).days - 1), max_size=3))
+    days = [first, *(first + timedelta(days=place) for place in sorted(inner)), last]
+    usage = [usage_row(1, begin, end, draw(st.integers(0, 10**7))) for begin, end in pairwise(days)]
+    weight = st.sampled_from([0, 0, 1, 3, 17])
+    weights = {first + timedelta(days=place): draw(weight) for place in range((last - first).days)}
+    return usage, JUNE[0] + timedelta(days=draw(st.integers(1, 29))), weights
+
+
+def shares(row: Row, begin: date, end: date, weights: dict[date, int]) -> tuple[int, bool]:
+    """What of one use falls on [begin, end), and whether by weights: day by day, in whole fractions."""
+    first, last = row["from_date"], row["to_date"]
+    begin, end = max(begin, first), min(end, last)
+    if begin >= end:
+        return 0, False
+    dates = [first + timedelta(days=place) for place in range((last - first).days)]
+    is_weighted = (begin, end) != (first, last) and any(weights[day] for day in dates)
+    worth = {day: Fraction(weights[day] if is_weighted else 1) for day in dates}
+    whole = sum(worth.values())
+    to_begin, to_end = (
+        row["quantity"] * sum(worth[day] for day in dates if day < edge) / whole for edge in (begin, end)
+    )
+    return int(to_end) - int(to_begin), is_weighted
+
+
+@given(heated())
+@settings(max_examples=60, deadline=None)
+def test_use_shared_by_degree_days_is_that_of_its_slow_twin(case: tuple[list[Row], date, dict[date, int]]) -> None:
+    usage, change, weights = case
+    expected = []
+    for begin, end in ((JUNE[0], change), (change, JUNE[1])):
+        parts = [shares(row, begin, end, weights) for row in usage]
+        is_whole = {begin, end} <= {row[edge] for row in usage for edge in ("from_date", "to_date")}
+        by_weights = "weights" if any(is_weighted for _, is_weighted in parts) else "days"
+        expected.append((sum(share for share, _ in parts), "register" if is_whole else by_weights))
+    assert quantities(rate_usage(usage, heated_book(change, weights))) == expected
