@@ -50,7 +50,11 @@ class MonthReport:
                 name: round(found.cpu_seconds / self.measured[OURS].cpu_seconds, 3)
                 for name, found in self.measured.items()
             },
-            "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+            "machine": {
+                "cores": os.cpu_count(),
+                "system": f"{platform.system()} {platform.machine()}",
+                "python": platform.python_version(),
+            },
             "versions": {name: version(name) for name in LIBRARIES},
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
