@@ -171,7 +171,8 @@ def run(tariffs: int, agreements: int, repeat: int, seed: int, console: Console)
             found.name.removeprefix("Billmill, "): round(rated[0].cpu_seconds / found.cpu_seconds, 3)
             for found in rated[1:]
         },
-        "machine": {"cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
+        "machine": {"cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}",
+                    "python": platform.python_version(),
                     "load": load},
         "versions": {name: version(name) for name in LIBRARIES},
     }  # fmt: skip
