@@ -8,7 +8,8 @@ from rating.groups import counted_charges
 from rating.pieces import months_e4, share_columns
 from rating.values import Known, Scopes, formula_values, marks
 
-GROUP = ["bill_id", "agreement_id", "component_id", "group_key"]
+GROUP = ["group_no"]
+_NAMED = ["bill_id", "agreement_id", "component_id", "group_key"]
 _FROM_LAST = [
     "due_no", "version_id", "kind", "cycle_days", "currency_exponent", "is_exact", "is_included",
     "is_gross", "base_key", "amount_id", "price_share", "price_whole_e4", "tolerance_min", "tolerance_max",
@@ -21,20 +22,23 @@ def grouped(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return where the components of a level stand, and their groups.
 
-    Standing: a row for each agreement, segment and component. Groups: GROUP, due_no, version_id (the last in which
-    the component stands), kind, price_e9 (null when it is a formula), dates, shares, and what the amount needs.
+    Standing: a row for each agreement, segment and component, with the number of its group. Groups: GROUP, bill_id,
+    agreement_id, component_id, due_no, version_id (the last in which the component stands), kind, price_e9 (null when
+    it is a formula), dates, shares, and what the amount needs.
     `idle_key` of `rating.groups.idle_keys` makes the groups of the bill's parts in which other charges apply.
     """
     standing = (
-        known.due.select("due_no", "cal_no", "bill_id", "agreement_id")
+        _with_agreement_no(known.due)
         .join(known.calendar.segments, on="cal_no", how="inner", validate="m:m")
         .join(at_level, on="version_id", how="inner", validate="m:m")
         .join(idle, on=["due_no", "version_id", "component_id"], how="anti")
         .join(unmet, on=["due_no", "version_id", "component_id"], how="left", validate="m:1")
         .with_columns(pl.format("{}|{}", "group_key", pl.col("idle_key").fill_null("")).alias("group_key"))
-        .sort(*GROUP, "start_date")
+        .sort("agreement_no", "component_id", "group_key", "start_date")
+        .with_columns(_number_of("agreement_no", "component_id", "group_key").alias("group_no"))
     )
     groups = standing.group_by(GROUP, maintain_order=True).agg(
+        pl.col(_NAMED).first(),
         pl.col(_FROM_LAST).last(),
         pl.col("single_price_e9").last().alias("price_e9"),
         pl.col("start_date").min().alias("period_start_date"),
@@ -44,6 +48,18 @@ def grouped(
     months = _months(known, standing)
     shared = groups.join(months, on=GROUP, how="left", validate="1:1").with_columns(share_columns("price"))
     return standing, shared.drop("months_e4").rename({"price_part": "share_part", "price_whole": "share_whole"})
+
+
+def _with_agreement_no(due: pl.DataFrame) -> pl.DataFrame:
+    """Return due_no, cal_no, bill_id, agreement_id, and a number of the agreement in the order of these."""
+    ordered = due.select("due_no", "cal_no", "bill_id", "agreement_id").sort("due_no")  # as due_no was given
+    return ordered.with_columns(_number_of("bill_id", "agreement_id").alias("agreement_no"))
+
+
+def _number_of(*names: str) -> pl.Expr:
+    """Return a number that goes up where one of the columns changes: equal rows stand together."""
+    changes = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in names)
+    return changes.fill_null(value=False).cast(pl.Int64).cum_sum()
 
 
 def _months(known: Known, standing: pl.DataFrame) -> pl.DataFrame:
@@ -62,7 +78,7 @@ def counted_lines(
     of the periods and versions in which they stand. Charges that a formula names add nothing to the base.
     """
     bases = known.book.bases
-    owned = _with_owner(known, lines)
+    owned = _owned(lines)
     counted = _lines_of(standing, bases, owned)
     named = _lines_of(standing, counted_charges(known.book), owned).with_columns(
         pl.lit(0, pl.Int64).alias("amount_minor"), pl.lit(0, pl.Int128).alias("amount_e15")
@@ -70,10 +86,11 @@ def counted_lines(
     paid = components.filter(pl.col("category") != "memo").select(
         "version_id", pl.col("component_id").alias("base_component_id")
     )
-    roundings = groups.filter(pl.col("kind") == "rounding").select(GROUP)
-    whole = owned.join(paid, on=["version_id", "base_component_id"], how="semi").join(
-        roundings, on=["bill_id", "agreement_id"], how="inner", validate="m:m"
-    )
+    roundings = groups.filter(pl.col("kind") == "rounding").select(*GROUP, "bill_id", "agreement_id")
+    whole = _with_owner(known, lines.join(known.due.join(roundings, on=["bill_id", "agreement_id"], how="semi"),
+                                          on="due_no", how="semi")).join(
+        paid, on=["version_id", "base_component_id"], how="semi"
+    ).join(roundings, on=["bill_id", "agreement_id"], how="inner", validate="m:m")  # fmt: skip
     columns = [*GROUP, "amount_minor", "amount_e15", "is_estimated", "reads_seq"]
     sums = (
         pl.concat([counted.select(columns), named.select(columns), whole.select(columns)])
@@ -100,18 +117,22 @@ def counted_lines(
 
 def _lines_of(standing: pl.DataFrame, pairs: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
     """Return the lines that groups count. `pairs`: version_id, component_id, base_component_id."""
-    places = standing.select(*GROUP, "due_no", "version_id")
+    places = standing.select(*GROUP, "due_no", "version_id", "component_id")
     members = places.join(pairs, on=["version_id", "component_id"], how="inner", validate="m:m")
-    return owned.drop("bill_id", "agreement_id").join(
-        members, on=["due_no", "version_id", "base_component_id"], how="inner", validate="m:m"
-    )
+    return owned.join(members, on=["due_no", "version_id", "base_component_id"], how="inner", validate="m:m")
 
 
-def _with_owner(known: Known, lines: pl.DataFrame) -> pl.DataFrame:
+def _owned(lines: pl.DataFrame) -> pl.DataFrame:
+    """Return what a base counts of lines; their charge is its `base_component_id`."""
     return lines.select(
         "due_no", "version_id", pl.col("component_id").alias("base_component_id"), "amount_minor", "amount_e15",
         "is_estimated", "reads_seq",
-    ).join(known.due.select("due_no", "bill_id", "agreement_id"), on="due_no", how="left", validate="m:1")  # fmt: skip
+    )  # fmt: skip
+
+
+def _with_owner(known: Known, lines: pl.DataFrame) -> pl.DataFrame:
+    owners = known.due.select("due_no", "bill_id", "agreement_id")
+    return _owned(lines).join(owners, on="due_no", how="left", validate="m:1")
 
 
 def group_values(
@@ -178,11 +199,7 @@ def _amounts(
         .join(standing.select(*GROUP, "due_no", "version_id"), on=GROUP, how="inner", validate="1:m")
         .join(named, on=["version_id", "amount_id"], how="inner", validate="m:m")
     )
-    owned = (
-        _with_owner(known, lines)
-        .drop("bill_id", "agreement_id")
-        .join(members, on=["due_no", "version_id", "base_component_id"], how="inner", validate="m:m")
-    )
+    owned = _owned(lines).join(members, on=["due_no", "version_id", "base_component_id"], how="inner", validate="m:m")
     return _named_amounts(owned, components)
 
 
@@ -218,7 +235,7 @@ def _base_names(standing: pl.DataFrame, components: pl.DataFrame, bases: pl.Data
     """
     versions = (
         standing.group_by(GROUP, maintain_order=True)
-        .agg(pl.col("version_id").unique().sort().alias("versions"))
+        .agg(pl.col("component_id").first(), pl.col("version_id").unique().sort().alias("versions"))
         .with_columns(pl.col("versions").list.join("|").alias("version_set"))
     )
     kinds = versions.select("component_id", "version_set", "versions").unique(["component_id", "version_set"])

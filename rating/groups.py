@@ -42,10 +42,12 @@ def with_group_keys(components: pl.DataFrame, book: RateBook) -> pl.DataFrame:
     for level in sorted(based["level"].unique().to_list(), reverse=True):
         at_level = based.filter(pl.col("level") == level).select(*_KEYS, "own_key")
         keys = pl.concat([keys, _keys_of_level(at_level, counted, keys)], how="vertical")
+    # Keys are long; only whether they are equal matters, and a number in their place is joined faster.
+    number = pl.col("group_key").rank("dense").cast(pl.String)
     is_rounding = pl.col("kind") == _ROUNDING
     return (
         based.join(keys, on=_KEYS, how="left", validate="1:1")
-        .with_columns(pl.when(is_rounding).then(pl.lit(_ROUNDING)).otherwise("group_key").alias("group_key"))
+        .with_columns(pl.when(is_rounding).then(pl.lit(_ROUNDING)).otherwise(number).alias("group_key"))
         .drop("own_key", "inside")
     )
 
