@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from rating.determinants import worst_split
 from rating.powers import mean_power, ranked
 
 AGGREGATE_COLUMNS = ["agg", "quantity", "peak_day", "is_estimated", "reads_seq", "split_method"]
+_SUMMED = ["sum", "cost"]
 _OF_MANY = ["nth", "mean_of_n"]
 
 
-def aggregate(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+def aggregate(frame: pl.DataFrame, keys: list[str], carried: Sequence[str] = ()) -> pl.DataFrame:
     """Return one row for each group of `keys`, which must not hold rows of several quantities: `AGGREGATE_COLUMNS`.
 
     `frame` holds rows as `rating.determinants.find_determinants` returns them. Sums and costs add up; a maximum (a
     minimum) is the highest (lowest) and has its earliest day; nth and mean_of_n are taken anew from the highest of
     all rows; a mean is all energy by all time. Powers are rounded half up to the smallest unit. What was not
-    measured (split_method none) counts only where nothing was.
+    measured (split_method none) counts only where nothing was. `carried` are columns that are one in each group.
     """
     was_measured = pl.col("split_method") != "none"
-    # Nearly always everything was measured; to look at each group then takes longer than all that follows.
-    is_whole = bool(frame.select(was_measured.all()).item())
+    is_sum = pl.col("agg").is_in(_SUMMED)
+    told = [
+        pl.col("agg").first(), pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split(),
+        *(pl.col(name).first() for name in carried),
+    ]  # fmt: skip
+    columns = [*keys, *carried, *AGGREGATE_COLUMNS]
+    # Nearly always everything was measured, and most bills have sums only; to look at each group takes longer.
+    is_whole, is_summed = frame.select(was_measured.all().alias("is_whole"), is_sum.all()).row(0)
+    if is_whole and is_summed:
+        day = pl.lit(None, dtype=pl.Date).alias("peak_day")
+        return frame.group_by(keys).agg(pl.col("quantity").sum(), *told).with_columns(day).select(columns)
     measured = frame if is_whole else frame.filter(was_measured | ~was_measured.any().over(keys))
     values = measured.group_by(keys).agg(_value().alias("quantity"), _day().alias("peak_day"))
     values = pl.concat([values, _of_many(measured.filter(pl.col("agg").is_in(_OF_MANY)), keys)], how="diagonal")
-    told = frame.group_by(keys).agg(
-        pl.col("agg").first(), pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split()
+    joined = (
+        frame.group_by(keys)
+        .agg(*told)
+        .join(values.filter(pl.col("quantity").is_not_null()), on=keys, how="left", validate="1:1", nulls_equal=True)
     )
-    joined = told.join(
-        values.filter(pl.col("quantity").is_not_null()), on=keys, how="left", validate="1:1", nulls_equal=True
-    )
-    return joined.select(*keys, *AGGREGATE_COLUMNS)
+    return joined.select(columns)
 
 
 def _value() -> pl.Expr:

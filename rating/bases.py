@@ -6,6 +6,7 @@ import polars as pl
 
 from rating.groups import counted_charges
 from rating.pieces import months_e4, share_columns
+from rating.segments import number_of
 from rating.values import Known, Scopes, formula_values, marks
 
 GROUP = ["group_no"]
@@ -28,14 +29,14 @@ def grouped(
     `idle_key` of `rating.groups.idle_keys` makes the groups of the bill's parts in which other charges apply.
     """
     standing = (
-        _with_agreement_no(known.due)
+        known.due.select("due_no", "cal_no", "bill_id", "agreement_id", "agreement_no")
         .join(known.calendar.segments, on="cal_no", how="inner", validate="m:m")
         .join(at_level, on="version_id", how="inner", validate="m:m")
         .join(idle, on=["due_no", "version_id", "component_id"], how="anti")
         .join(unmet, on=["due_no", "version_id", "component_id"], how="left", validate="m:1")
         .with_columns(pl.format("{}|{}", "group_key", pl.col("idle_key").fill_null("")).alias("group_key"))
         .sort("agreement_no", "component_id", "group_key", "start_date")
-        .with_columns(_number_of("agreement_no", "component_id", "group_key").alias("group_no"))
+        .with_columns(number_of("agreement_no", "component_id", "group_key").alias("group_no"))
     )
     groups = standing.group_by(GROUP, maintain_order=True).agg(
         pl.col(_NAMED).first(),
@@ -48,18 +49,6 @@ def grouped(
     months = _months(known, standing)
     shared = groups.join(months, on=GROUP, how="left", validate="1:1").with_columns(share_columns("price"))
     return standing, shared.drop("months_e4").rename({"price_part": "share_part", "price_whole": "share_whole"})
-
-
-def _with_agreement_no(due: pl.DataFrame) -> pl.DataFrame:
-    """Return due_no, cal_no, bill_id, agreement_id, and a number of the agreement in the order of these."""
-    ordered = due.select("due_no", "cal_no", "bill_id", "agreement_id").sort("due_no")  # as due_no was given
-    return ordered.with_columns(_number_of("bill_id", "agreement_id").alias("agreement_no"))
-
-
-def _number_of(*names: str) -> pl.Expr:
-    """Return a number that goes up where one of the columns changes: equal rows stand together."""
-    changes = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in names)
-    return changes.fill_null(value=False).cast(pl.Int64).cum_sum()
 
 
 def _months(known: Known, standing: pl.DataFrame) -> pl.DataFrame:
@@ -233,16 +222,19 @@ def _base_names(standing: pl.DataFrame, components: pl.DataFrame, bases: pl.Data
 
     They follow from the versions of a group, so they are listed once for each of the few sets of versions.
     """
-    versions = (
-        standing.group_by(GROUP, maintain_order=True)
-        .agg(pl.col("component_id").first(), pl.col("version_id").unique().sort().alias("versions"))
-        .with_columns(pl.col("versions").list.join("|").alias("version_set"))
-    )
-    kinds = versions.select("component_id", "version_set", "versions").unique(["component_id", "version_set"])
+    # Most groups stand in one version; where there are several, the names of all of them are told.
+    is_alone = ~pl.col("group_no").is_duplicated()
+    versions = pl.concat([
+        standing.filter(is_alone).select(*GROUP, "component_id", pl.col("version_id").alias("version_set")),
+        standing.filter(~is_alone)
+        .group_by(GROUP, maintain_order=True)
+        .agg(pl.col("component_id").first(), pl.col("version_id").unique().sort().str.join("|").alias("version_set")),
+    ])  # fmt: skip
+    kinds = versions.select("component_id", "version_set").unique()
     places = components.select("version_id", pl.col("component_id").alias("base_component_id"), "position")
     names = (
-        kinds.explode("versions")
-        .rename({"versions": "version_id"})
+        kinds.with_columns(pl.col("version_set").str.split("|").alias("version_id"))
+        .explode("version_id")
         .join(bases, on=["version_id", "component_id"], how="inner", validate="m:m")
         .join(places, on=["version_id", "base_component_id"], how="left", validate="m:1")
         .group_by("component_id", "version_set", "base_component_id")

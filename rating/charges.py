@@ -92,8 +92,8 @@ def _measured_parts(known: Known, components: pl.DataFrame, piece_slices: pl.Dat
         .join(charges, on=["version_id", "quantity_id"], how="inner", validate="m:m")
         .join(piece_slices, on=["cal_no", "segment_no", "slice_no", "component_id"], how="left", validate="m:1")
     )  # fmt: skip
-    keys = ["cal_no", *_GROUP, "version_id", "tou", "unit", "unit_size", "quantity_id", "quantity_mode", "round_step"]
-    found = aggregate(_with_period_names(placed, known), keys).drop("agg", "peak_day")
+    of_charge = ["cal_no", "version_id", "unit", "unit_size", "quantity_id", "quantity_mode", "round_step"]
+    found = aggregate(_with_period_names(placed, known), [*_GROUP, "tou"], of_charge).drop("agg", "peak_day")
     stepped = rounded_to_step(wide("quantity"), wide("round_step"), pl.col("quantity_mode")).cast(pl.Int64)
     return found.with_columns(
         pl.when(pl.col("quantity_mode").is_null()).then("quantity").otherwise(stepped).alias("quantity"),
@@ -355,18 +355,24 @@ def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFram
     printed when it is zero keeps its first line in any case; an amount of zero has none.
     """
     piece = ["due_no", "component_id", "period_start_date"]
-    nothing = (pl.col("quantity") == 0) | (pl.col("kind") == "amount")
-    is_empty = nothing & (pl.col("amount_minor") == 0)
     kinds = components.select("version_id", "component_id", "kind", pl.col("is_kept").alias("is_printed"))
+    nothing = (pl.col("quantity") == 0) | (pl.col("kind") == "amount")
+    judged = lines.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1").with_columns(
+        (nothing & (pl.col("amount_minor") == 0)).alias("is_empty")
+    )
+    # Most pieces have no empty line, and nothing to decide.
+    concerned = judged.filter("is_empty").select(piece).unique()
+    if concerned.is_empty():
+        return lines
     measured = pl.col("is_measured") & (pl.col("kind") == "quantity")
-    return (
-        lines.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1")
+    kept = (
+        judged.join(concerned, on=piece, how="semi")
         .sort(*piece, "season", "tou", "tier")
-        .with_columns(is_empty.alias("is_empty"))
         .with_columns(
             (pl.col("is_empty").all().over(piece) & (pl.int_range(pl.len()).over(piece) == 0)).alias("is_kept"),
             (pl.col("split_method") != "none").any().over(piece).alias("is_measured"),
         )
         .filter(~pl.col("is_empty") | (pl.col("is_kept") & (measured | pl.col("is_printed"))))
-        .drop("kind", "is_empty", "is_kept", "is_measured", "is_printed")
     )
+    rest = judged.join(concerned, on=piece, how="anti")
+    return pl.concat([rest.select(lines.columns), kept.select(lines.columns)])

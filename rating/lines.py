@@ -12,7 +12,7 @@ from model.tariff import TariffVersions
 from rating.parking import park
 from rating.rounding import exact_decimal, rate_decimal
 
-_BILL_ORDER = ["bill_id", "agreement_id", "position", "component_id", "period_start_date", "season", "tou", "tier"]
+_BILL_ORDER = ["agreement_no", "position", "component_id", "period_start_date", "season", "tou", "tier"]
 
 
 def lines_table(
@@ -29,15 +29,15 @@ def lines_table(
     is_memo = pl.col("category") == "memo"
     frame = (
         lines.join(
-            due.select("due_no", "bill_id", "account_id", "branch_id", "agreement_id", "service_point_id", "commodity",
-                       "cycle_id", "currency"),
+            due.select("due_no", "bill_no", "agreement_no", "bill_id", "account_id", "branch_id", "agreement_id",
+                       "service_point_id", "commodity", "cycle_id", "currency"),
             on="due_no", how="inner", validate="m:1",
         )
         .join(texts, on=["version_id", "component_id"], how="left", validate="m:1")
         .join(versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1")
         .sort(_BILL_ORDER)
         .with_columns(
-            pl.int_range(1, pl.len() + 1).over("bill_id").alias("line_no"),
+            pl.int_range(1, pl.len() + 1).over("bill_no").alias("line_no"),
             exact_decimal("amount_e15").alias("amount_exact"),
             rate_decimal("price_e9").alias("rate"),
             rate_decimal("fixed_e9").alias("fixed"),
@@ -45,7 +45,6 @@ def lines_table(
             pl.when(is_memo).then(0).otherwise("amount_minor").cast(pl.Int64).alias("amount_minor"),
             _line_id(),
         )
-        .sort("bill_id", "line_no")
     )  # fmt: skip
     assert frame["line_id"].n_unique() == len(frame), "two lines have the same id"
     return arranged(BillLines, frame)

@@ -25,15 +25,27 @@ CALENDAR_KEYS = [
 def number_due(due: DataFrame[DueAgreements], attributes: DataFrame[DueAttributes], book: RateBook) -> pl.DataFrame:
     """Return the due agreements with `due_no` in order of bill, agreement and date, and `cal_no` of their calendar.
 
+    `bill_no` and `agreement_no` number bills, and agreements within their bills, in that order.
+
     `factor_keys`: the texts of the contract by which the tariff chooses its dated factors, `area=north` and `zone=2`
     with KEYS_APART between them: what they change is a date of the calendar.
     """
     ordered = due.sort("bill_id", "agreement_id", "start_date").with_row_index("due_no")
-    ordered = ordered.with_columns(pl.col("due_no").cast(pl.Int64))
+    ordered = ordered.with_columns(
+        pl.col("due_no").cast(pl.Int64),
+        number_of("bill_id").alias("bill_no"),
+        number_of("bill_id", "agreement_id").alias("agreement_no"),
+    )
     keyed = ordered.join(_factor_keys(ordered, attributes, book), on="due_no", how="left", validate="1:1").with_columns(
         pl.col("factor_keys").fill_null("")
     )
     return keyed.with_columns(pl.struct(CALENDAR_KEYS).rank("dense").cast(pl.Int64).alias("cal_no")).sort("due_no")
+
+
+def number_of(*names: str) -> pl.Expr:
+    """Return a number, from 0, that goes up where one of the columns changes: equal rows must stand together."""
+    changes = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in names)
+    return changes.fill_null(value=False).cast(pl.Int64).cum_sum()
 
 
 def _factor_keys(due: pl.DataFrame, attributes: DataFrame[DueAttributes], book: RateBook) -> pl.DataFrame:
