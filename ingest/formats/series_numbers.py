@@ -1,0 +1,37 @@
+"""Numbers for the series of a file, from records that each name their channel."""
+
+from __future__ import annotations
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ingest.formats.records import Series
+from model.schema import arranged
+
+_KEY = ["meter_point", "suffix", "unit", "power", "is_register"]
+
+
+def number_series(rows: pl.DataFrame) -> tuple[DataFrame[Series], pl.DataFrame]:
+    """Return the series of `rows`, in order of their first line, and the rows with `series_no` and `minutes`.
+
+    `rows` has line, meter_point, suffix, unit, power and `minutes`: the length of each interval, null for readings of
+    registers. Where all intervals of a series have one length the series states it, and `minutes` becomes null.
+    """
+    keyed = rows.with_columns(pl.col("minutes").is_null().alias("is_register"))
+    found = (
+        keyed.group_by(_KEY)
+        .agg(
+            pl.col("line").min(),
+            pl.when(pl.col("minutes").n_unique() == 1)
+            .then(pl.col("minutes").first().fill_null(0))
+            .cast(pl.Int32)
+            .alias("file_minutes"),
+        )
+        .sort("line", *_KEY)
+        .with_row_index("series_no")
+    )
+    numbered = keyed.join(
+        found.select(*_KEY, "series_no", "file_minutes"), on=_KEY, how="left", validate="m:1", maintain_order="left"
+    )
+    own = pl.when(pl.col("file_minutes").is_null()).then("minutes").cast(pl.Int32).alias("minutes")
+    return arranged(Series, found), numbered.with_columns(pl.col("series_no").cast(pl.Int32), own)
