@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from ingest.formats.parsed import Source, reject_rows
 from model.errors import InputError
+from model.reads import Rejects
+from model.schema import checked
 
 # What a release character protects stands for itself. Until the text is cut, a protected delimiter is one of these
-# characters of Unicode's private area, which no EDIFACT character set has.
-_MARKS = "\ue000\ue001\ue002\ue003"
+# control characters, which no EDIFACT character set has.
+_MARKS = "\x01\x02\x03\x04"
 _STANDARD = ":+.? '"  # in the order of UNA: component, element, decimal mark, release, reserved, terminator
 
 
@@ -23,7 +26,7 @@ _STANDARD = ":+.? '"  # in the order of UNA: component, element, decimal mark, r
 class Interchange:
     """Segments of an interchange: line, tag, text (without terminator, protected delimiters still marked).
 
-    `source` has a line per segment, for rejects.
+    `source` has a line per segment, marked as well: see `readable`.
     """
 
     source: Source
@@ -53,6 +56,10 @@ class Interchange:
             list(_MARKS), [self.release, self.element, self.component, self.terminator]
         ).str.strip_chars()
 
+    def readable(self, rejects: DataFrame[Rejects]) -> DataFrame[Rejects]:
+        """Return rejects with the text that was written."""
+        return checked(Rejects, rejects.with_columns(self.plain(pl.col("text"))))
+
 
 def cut_segments(source: Source) -> Interchange:
     """Return the interchange of a file, by the delimiters of its UNA or the standard ones.
@@ -69,7 +76,7 @@ def cut_segments(source: Source) -> Interchange:
     _check_delimiters(stated)
     text = ("\n" if stated[5] == "\n" else "").join(lines.to_list()).lstrip()
     if any(mark in text for mark in _MARKS):
-        raise InputError("expected EDIFACT, found characters of a private use area")
+        raise InputError("expected EDIFACT, found control characters")
     component, element, decimal, release, _, terminator = stated
     marked = _marked(text[9:] if is_stated else text, release, element, component, terminator)
     parts = pl.Series("text", [marked]).str.split(terminator).explode(empty_as_null=False, keep_nulls=False)
@@ -80,9 +87,8 @@ def cut_segments(source: Source) -> Interchange:
     is_whole = pl.col("line") < frame.height + offset - 1
     tag = pl.when(is_whole).then(pl.col("text").str.split(element).list.first().str.strip_chars()).otherwise(pl.lit(""))
     segments = kept.select(pl.col("line").cast(pl.Int64), tag.alias("tag"), "text")
-    interchange = Interchange(source, segments, component, element, decimal, release, terminator)
-    written = segments.select("line", interchange.plain(pl.col("text")).alias("text"))
-    return replace(interchange, source=replace(source, lines=written))
+    cut = replace(source, lines=segments.select("line", "text"))
+    return Interchange(cut, segments, component, element, decimal, release, terminator)
 
 
 def _check_delimiters(stated: str) -> None:
@@ -100,7 +106,7 @@ def _marked(text: str, release: str, element: str, component: str, terminator: s
         return text
     for mark, delimiter in zip(_MARKS, (release, element, component, terminator), strict=True):
         text = text.replace(release + delimiter, mark)
-    return text.replace(release, "")
+    return text.replace(release, "") if release in text else text
 
 
 def check_envelope(interchange: Interchange, message_type: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:

@@ -14,7 +14,6 @@ from ingest.formats.csv_table import split_by_reason
 from ingest.formats.edifact import Interchange, check_envelope, cut_segments
 from ingest.formats.mscons_codes import CANCELLATION, MISSING, MSCONS_QUALITY, SUMS, kind_of, unit_of
 from ingest.formats.mscons_segments import Segments, read_segments
-from ingest.formats.mscons_times import market_clock
 from ingest.formats.parsed import Source, gather_rejects, reject_file, reject_rows
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, Series
@@ -49,7 +48,7 @@ def read(source: Source) -> FileRecords:
     if not (kept["tag"] == "QTY").any():
         if not any(frame.height for frame in every):
             return _refused(source, "no_data", "expected quantities (QTY), found none")
-        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), gather_rejects(every))
+        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), interchange.readable(gather_rejects(every)))
     segments = read_segments(interchange, kept)
     quantities, homeless = _placed(interchange, segments)
     timed, untimed = split_by_reason(
@@ -67,7 +66,7 @@ def read(source: Source) -> FileRecords:
         source.sha256,
         FORMAT,
         series,
-        gather_rejects([*every, homeless, untimed]),
+        interchange.readable(gather_rejects([*every, homeless, untimed])),
         intervals=arranged(IntervalRecords, _intervals(rows)),
         readings=arranged(ReadingRecords, _readings(rows)),
         notes=segments.notes,

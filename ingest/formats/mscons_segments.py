@@ -9,7 +9,7 @@ import polars as pl
 
 from ingest.formats.edifact import Interchange
 from ingest.formats.mscons_codes import REPORTED_METER, SUMS
-from ingest.formats.mscons_times import market_clock, with_times
+from ingest.formats.mscons_times import with_times
 
 _TEXT = pl.col("text")
 _STEP_MINUTES = {"806": 1, "805": 60, "804": 24 * 60}  # format of DTM+672. Source: UN/EDIFACT code list 2379
@@ -64,42 +64,48 @@ def _with_owners(interchange: Interchange, inside: pl.DataFrame) -> pl.DataFrame
 
 
 def _quantities(interchange: Interchange, owned: pl.DataFrame) -> pl.DataFrame:
-    parts = _components(interchange, 2)
+    stated = owned.filter(pl.col("tag") == "QTY")
+    parts = _components(interchange, stated["text"])
     value = parts.struct.field("field_1").fill_null("")
     if interchange.decimal == ",":
         value = value.str.replace(",", ".", literal=True)
-    return owned.filter(pl.col("tag") == "QTY").select(
+    return stated.select(
         "message",
         "line",
         "loc",
         "lin",
         "pia",
-        interchange.plain(parts.struct.field("field_0").fill_null("")).alias("qualifier"),
-        interchange.plain(value).alias("value"),
-        interchange.plain(parts.struct.field("field_2").fill_null("")).alias("unit"),
+        parts.struct.field("field_0").fill_null("").alias("qualifier"),
+        value.str.strip_chars().alias("value"),
+        parts.struct.field("field_2").fill_null("").str.strip_chars().alias("unit"),
     )
 
 
-def _components(interchange: Interchange, count: int) -> pl.Expr:
-    """Return the first element after a tag of three letters, cut into components."""
-    body = _TEXT.str.slice(4).str.split_exact(interchange.element, 1).struct.field("field_0")
-    return body.str.split_exact(interchange.component, count)
+def _components(interchange: Interchange, text: pl.Series) -> pl.Expr:
+    """Return the first three components of the first element after a tag of three letters."""
+    body = _TEXT.str.slice(4)
+    if text.str.slice(4).str.contains(interchange.element, literal=True).any():
+        body = body.str.split_exact(interchange.element, 1).struct.field("field_0")
+    return body.str.split_exact(interchange.component, 2)
 
 
 def _dates(interchange: Interchange, owned: pl.DataFrame) -> pl.DataFrame:
-    """Return the DTM segments: qualifier, value, format, `local`, `utc`, and what they stand below."""
-    parts = _components(interchange, 2)
-    found = owned.filter(pl.col("tag") == "DTM").select(
-        "message",
-        "line",
-        "loc",
-        "lin",
-        "qty",
-        parts.struct.field("field_0").fill_null("").alias("qualifier"),
-        interchange.plain(parts.struct.field("field_1").fill_null("")).alias("value"),
-        parts.struct.field("field_2").fill_null("").alias("format"),
+    """Return the DTM segments: qualifier, value, format, `local`, `utc`, and what they stand below.
+
+    The times of a file repeat from channel to channel: each distinct segment is read once.
+    """
+    found = owned.filter(pl.col("tag") == "DTM").select("message", "line", "loc", "qty", "text")
+    told = found.select("text").unique()
+    parts = _components(interchange, told["text"])
+    read = with_times(
+        told.select(
+            "text",
+            parts.struct.field("field_0").fill_null("").alias("qualifier"),
+            interchange.plain(parts.struct.field("field_1").fill_null("")).alias("value"),
+            parts.struct.field("field_2").fill_null("").alias("format"),
+        )
     )
-    return with_times(found)
+    return found.join(read, on="text", how="left", validate="m:1", maintain_order="left").drop("text")
 
 
 def _locations(interchange: Interchange, owned: pl.DataFrame) -> pl.DataFrame:
@@ -154,20 +160,23 @@ def _update_times(dates: pl.DataFrame) -> pl.DataFrame:
 def _with_own_times(rows: pl.DataFrame, dates: pl.DataFrame) -> pl.DataFrame:
     """Add start, end and time of reading, as the DTM segments below each quantity state them."""
     own = dates.filter(pl.col("qty") > 0)
+    repeated = [pl.Series("qty", [], dtype=pl.Int64)]
     for name, qualifiers in (("start", ["163"]), ("end", ["164"]), ("read", ["9", "7"])):
         stated = own.filter(pl.col("qualifier").is_in(qualifiers))
-        is_first = stated.select(pl.col("qty").is_first_distinct()).to_series()
+        is_first = stated["qty"].is_first_distinct()
+        repeated.append(stated.filter(~is_first)["qty"])
         named = stated.filter(is_first).select(
             pl.col("qty").alias("line"),
             pl.col("local").alias(f"{name}_local"),
             pl.col("utc").alias(f"{name}_utc"),
-            market_clock().alias(f"{name}_clock"),
+            pl.col("clock").alias(f"{name}_clock"),
+            pl.lit(True).alias(f"has_{name}"),
         )
         rows = rows.join(named, on="line", how="left", validate="m:1", maintain_order="left")
-    again = own.filter(pl.struct("qty", "qualifier").is_duplicated())["qty"].unique()
+    has_own = pl.any_horizontal(pl.col("has_start", "has_end", "has_read").fill_null(False))
     return rows.with_columns(
-        pl.col("line").is_in(again.implode()).alias("is_stated_twice"),
-        pl.col("line").is_in(own["qty"].unique().implode()).alias("has_own_date"),
+        pl.col("line").is_in(pl.concat(repeated).implode()).alias("is_stated_twice"),
+        has_own.alias("has_own_date"),
         pl.col("read_clock").alias("read_at"),
         _span_edge("start"),
         _span_edge("end"),

@@ -20,14 +20,14 @@ _OFFSET_MAX = 14 * 60  # no zone is further from UTC
 
 
 def with_times(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add `local` and `utc` to rows of (value, format): utc where the format has an offset, else local.
+    """Add `local`, `utc` and `clock` to rows of (value, format): utc where the format has an offset, else local.
 
-    Both are null where the value is no such time, or from years that have no reads.
+    `clock` is the time on the wall of the market. All are null where the value is no such time, or from years that
+    have no reads.
     """
-    told = frame.select("value", "format").unique()
     digits = pl.col("format").replace_strict(_DIGITS, default=None, return_dtype=pl.Int32)
     has_offset = pl.col("format").is_in(_WITH_OFFSET)
-    plain = told.with_columns(
+    plain = frame.with_columns(
         (pl.col("value").str.slice(0, digits) + pl.lit("000000")).str.slice(0, 14).alias("digits"),
         pl.col("value").str.slice(digits.fill_null(0)).alias("tail"),
     )
@@ -36,17 +36,13 @@ def with_times(frame: pl.DataFrame) -> pl.DataFrame:
     wall = moment.str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False)
     usable = wall.is_between(datetime.combine(FIRST_DAY, datetime.min.time()), _last())
     is_offset = has_offset & offset.is_between(-_OFFSET_MAX, _OFFSET_MAX)
-    times = plain.select(
-        "value",
-        "format",
+    return plain.with_columns(
         pl.when(usable & ~has_offset & (pl.col("tail") == "")).then(wall).alias("local"),
         pl.when(usable & is_offset).then(wall - pl.duration(minutes=offset)).dt.replace_time_zone("UTC").alias("utc"),
-    )
-    return frame.join(times, on=["value", "format"], how="left", validate="m:1", maintain_order="left")
+    ).select(pl.exclude("digits", "tail"), _market_clock().alias("clock"))
 
 
-def market_clock() -> pl.Expr:
-    """Return the wall clock of a time that `with_times` read."""
+def _market_clock() -> pl.Expr:
     return pl.col("utc").dt.convert_time_zone(MARKET_ZONE).dt.replace_time_zone(None).fill_null(pl.col("local"))
 
 
