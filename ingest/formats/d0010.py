@@ -12,13 +12,13 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
-from ingest.formats.dates import FIRST_DAY, LAST_DAY
-from ingest.formats.parsed import Source, gather_rejects, reject_file, reject_rows
+from ingest.formats.flow_fields import cut_fields, field_at, refused_records, stamp
+from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import quality_of
-from ingest.formats.records import FileRecords, Opening, ReadingRecords, Series
+from ingest.formats.records import FileRecords, Opening, ReadingRecords
 from ingest.formats.series_numbers import number_series
 from model.codes import Quality, ReadKind
-from model.schema import arranged, empty
+from model.schema import arranged
 
 FORMAT = "d0010"
 _HEADS, _FEET = ("ZHV", "ZHD"), ("ZPT",)
@@ -50,27 +50,17 @@ def read(source: Source) -> FileRecords:
     be cut off), record_count (ZPT counts other than the body has: the readings are kept, the foot is not believed),
     no_meter_point (no 026 above), no_meter (no 028 above), no_channel (no register), bad_date, no_reading, withdrawn.
     """
-    fields = pl.col("text").str.split("|").list.eval(pl.element().str.strip_chars())
-    records = source.lines.select("line", fields.alias("fields")).with_columns(_field(0).alias("group"))
+    records = cut_fields(source, "|").with_columns(field_at(0).alias("group"))
     if records["group"][0] not in _HEADS:
         detail = f"expected a ZHV record first, found `{source.lines['text'][0][:40]}`"
-        return _refused(source, "no_header_record", detail)
+        return refused_records(source, FORMAT, "no_header_record", detail)
     if not (records["group"] == "030").any():
-        return _refused(source, "no_data", "expected register readings (030 records), found none")
+        return refused_records(source, FORMAT, "no_data", "expected register readings (030 records), found none")
     good, bad = split_by_reason(source, _readings(records), _reason(), _detail())
     series, rows = number_series(good)
     rejects = gather_rejects([bad, *_strays(source, records)])
     readings = arranged(ReadingRecords, rows)
     return FileRecords(source.name, source.sha256, FORMAT, series, rejects, readings=readings)
-
-
-def _refused(source: Source, reason: str, detail: str) -> FileRecords:
-    rejects = reject_file(source.name, source.sha256, reason, detail)
-    return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
-
-
-def _field(number: int) -> pl.Expr:
-    return pl.col("fields").list.get(number, null_on_oob=True).fill_null("")
 
 
 def _readings(records: pl.DataFrame) -> pl.DataFrame:
@@ -82,9 +72,9 @@ def _readings(records: pl.DataFrame) -> pl.DataFrame:
         _carried(is_point, is_edge, 2).alias("status"),
         _carried(is_meter, is_edge | is_point, 1).alias("meter_id"),
         _carried(is_meter, is_edge | is_point, 2).alias("type"),
-        pl.when(pl.col("group").is_in(_HEADS)).then(_moment(_field(7))).forward_fill().alias("updated_at"),
+        pl.when(pl.col("group").is_in(_HEADS)).then(stamp(field_at(7))).forward_fill().alias("updated_at"),
     ).filter(pl.col("group") == "030")
-    valid = _field(6)
+    valid = field_at(6)
     kinds = {letter: kind.value for letter, (kind, _) in _TYPES.items()}
     by_type = quality_of(pl.col("type"), {letter: int(quality) for letter, (_, quality) in _TYPES.items()})
     # F: the collector's own check refused the reading, for the point (026) or for the register (030).
@@ -95,11 +85,11 @@ def _readings(records: pl.DataFrame) -> pl.DataFrame:
         "meter_id",
         "type",
         "updated_at",
-        _field(1).alias("suffix"),
-        _field(2).alias("read_text"),
-        _moment(_field(2)).alias("read_at"),
-        _field(3).alias("value"),
-        pl.concat_str("status", "type", valid, _field(7), separator="/").alias("code"),
+        field_at(1).alias("suffix"),
+        field_at(2).alias("read_text"),
+        stamp(field_at(2)).alias("read_at"),
+        field_at(3).alias("value"),
+        pl.concat_str("status", "type", valid, field_at(7), separator="/").alias("code"),
         pl.when(is_failed).then(int(Quality.SUSPECT)).otherwise(by_type).cast(pl.UInt8).alias("quality"),
         pl.col("type").replace_strict(kinds, default=ReadKind.REGULAR.value).alias("kind"),
         pl.lit("").alias("unit"),
@@ -110,14 +100,7 @@ def _readings(records: pl.DataFrame) -> pl.DataFrame:
 
 def _carried(opens: pl.Expr, ends: pl.Expr, number: int) -> pl.Expr:
     """Return a field of the last record that `opens`, "" from a record that `ends`."""
-    return pl.when(opens).then(_field(number)).when(ends).then(pl.lit("")).forward_fill().fill_null("")
-
-
-def _moment(text: pl.Expr) -> pl.Expr:
-    """Return a time of 14 digits, null when it is none, or from a year that has no reads."""
-    digits = pl.when(text.str.contains(r"^\d{14}$")).then(text)
-    moment = digits.str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False)
-    return pl.when(moment.dt.date().is_between(FIRST_DAY, LAST_DAY)).then(moment)
+    return pl.when(opens).then(field_at(number)).when(ends).then(pl.lit("")).forward_fill().fill_null("")
 
 
 def _reason() -> pl.Expr:
@@ -162,7 +145,7 @@ def _strays(source: Source, records: pl.DataFrame) -> list[pl.DataFrame]:
         return rejects  # files joined into one: each foot counts its own part
     body = records.filter(~is_edge)
     found = [str(body.height), str((body["group"] == "026").sum())]
-    counts = foot.select(_field(2).alias("records"), _field(4).alias("points")).row(0)
+    counts = foot.select(field_at(2).alias("records"), field_at(4).alias("points")).row(0)
     if [count.lstrip("0") or "0" for count in counts] != found:
         detail = f"expected {found[0]} records and {found[1]} meter points, as the body has; found `{'`, `'.join(counts)}`"
         rejects.append(reject_rows(source, foot, "record_count", detail))

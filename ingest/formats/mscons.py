@@ -12,9 +12,10 @@ import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
 from ingest.formats.edifact import Interchange, check_envelope, cut_segments
+from ingest.formats.flow_fields import refused_records
 from ingest.formats.mscons_codes import CANCELLATION, MISSING, MSCONS_QUALITY, SUMS, kind_of, unit_of
 from ingest.formats.mscons_segments import Segments, read_segments
-from ingest.formats.parsed import Source, gather_rejects, reject_file, reject_rows
+from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, Series
 from ingest.formats.series_numbers import number_series
@@ -41,13 +42,13 @@ def read(source: Source) -> FileRecords:
     try:
         interchange = cut_segments(source)
     except InputError as error:
-        return _refused(source, "bad_interchange", error.message)
+        return refused_records(source, FORMAT, "bad_interchange", error.message)
     inside, rejects = check_envelope(interchange, "MSCONS")
     kept, cancelled = _without_cancellations(interchange, inside)
     every = [*rejects, cancelled]
     if not (kept["tag"] == "QTY").any():
         if not any(frame.height for frame in every):
-            return _refused(source, "no_data", "expected quantities (QTY), found none")
+            return refused_records(source, FORMAT, "no_data", "expected quantities (QTY), found none")
         return FileRecords(source.name, source.sha256, FORMAT, empty(Series), interchange.readable(gather_rejects(every)))
     segments = read_segments(interchange, kept)
     quantities, homeless = _placed(interchange, segments)
@@ -71,11 +72,6 @@ def read(source: Source) -> FileRecords:
         readings=arranged(ReadingRecords, _readings(rows)),
         notes=segments.notes,
     )
-
-
-def _refused(source: Source, reason: str, detail: str) -> FileRecords:
-    rejects = reject_file(source.name, source.sha256, reason, detail)
-    return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
 
 
 def _without_cancellations(

@@ -11,13 +11,13 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
-from ingest.formats.dates import FIRST_DAY, LAST_DAY
-from ingest.formats.parsed import Source, gather_rejects, reject_file, reject_rows
+from ingest.formats.flow_fields import cut_fields, field_at, refused_records, stamp
+from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import NEM12_QUALITY, quality_of
-from ingest.formats.records import FileRecords, Opening, ReadingRecords, Series
+from ingest.formats.records import FileRecords, Opening, ReadingRecords
 from ingest.formats.series_numbers import number_series
 from model.codes import Quality, ReadKind
-from model.schema import arranged, empty
+from model.schema import arranged
 
 FORMAT = "nem13"
 _RECORDS = ["100", "250", "550", "900"]
@@ -38,13 +38,12 @@ def read(source: Source) -> FileRecords:
     Refused as a whole: no_header_record, no_data. Rejects of lines: unknown_record, no_end_record (the file may be cut
     off), no_reading_record (550 without 250), wrong_field_count, no_meter_point, bad_date, no_quantity.
     """
-    fields = pl.col("text").str.split(",").list.eval(pl.element().str.strip_chars(' \t"'))
-    records = source.lines.select("line", fields.alias("fields")).with_columns(_field(0).alias("kind"))
+    records = cut_fields(source, ",").with_columns(field_at(0).alias("kind"))
     if records["kind"][0] != "100":
         detail = f"expected a 100 record first, found `{source.lines['text'][0][:40]}`"
-        return _refused(source, "no_header_record", detail)
+        return refused_records(source, FORMAT, "no_header_record", detail)
     if not (records["kind"] == "250").any():
-        return _refused(source, "no_data", "expected readings (250 records), found none")
+        return refused_records(source, FORMAT, "no_data", "expected readings (250 records), found none")
     stated, short = _readings(source, records)
     reason = (
         pl.when((pl.col("meter_point") == "") | (pl.col("suffix") == ""))
@@ -71,15 +70,6 @@ def read(source: Source) -> FileRecords:
     return FileRecords(source.name, source.sha256, FORMAT, series, rejects, readings=readings)
 
 
-def _refused(source: Source, reason: str, detail: str) -> FileRecords:
-    rejects = reject_file(source.name, source.sha256, reason, detail)
-    return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
-
-
-def _field(number: int) -> pl.Expr:
-    return pl.col("fields").list.get(number, null_on_oob=True).fill_null("")
-
-
 def _strays(source: Source, records: pl.DataFrame) -> list[pl.DataFrame]:
     above = pl.col("kind").shift(1).fill_null("")
     unknown = records.filter(~pl.col("kind").is_in(_RECORDS))
@@ -98,7 +88,7 @@ def _readings(source: Source, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
     """Return the 250 records as columns of ReadingRecords, and rejects of those that are too short."""
     opens = pl.when(pl.col("kind") != "550").then("line").forward_fill()
     placed = records.with_columns(opens.alias("above"))
-    codes = placed.filter(pl.col("kind") == "550").select(pl.col("above").alias("line"), _field(3).alias("transaction"))
+    codes = placed.filter(pl.col("kind") == "550").select(pl.col("above").alias("line"), field_at(3).alias("transaction"))
     known = codes.unique("line", keep="first", maintain_order=True)
     stated = records.filter(pl.col("kind") == "250")
     count = pl.col("fields").list.len()
@@ -109,15 +99,15 @@ def _readings(source: Source, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
     )
     rows = whole.select(
         "line",
-        _field(1).alias("meter_point"),
-        _field(4).alias("suffix"),
-        _field(6).alias("meter_id"),
+        field_at(1).alias("meter_point"),
+        field_at(4).alias("suffix"),
+        field_at(6).alias("meter_id"),
         *_state("from", 8),
         *_state("read", 13),
-        _field(18).alias("quantity"),
-        _field(19).alias("unit"),
-        _field(21).alias("updated_text"),
-        _moment(_field(21)).alias("updated_at"),
+        field_at(18).alias("quantity"),
+        field_at(19).alias("unit"),
+        field_at(21).alias("updated_text"),
+        stamp(field_at(21)).alias("updated_at"),
         pl.lit(0, dtype=pl.Int8).alias("power"),
         pl.lit(None, dtype=pl.Int32).alias("minutes"),
         _kind().alias("kind"),
@@ -128,24 +118,17 @@ def _readings(source: Source, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
 
 def _state(name: str, first: int) -> list[pl.Expr]:
     """Return value, time, code and quality of one of the two readings, whose fields begin at `first`."""
-    reason = _field(first + 3)
-    code = pl.concat_str(_field(first + 2), reason, separator="/").str.strip_chars_end("/")
-    by_flag = quality_of(_field(first + 2).str.head(1).str.to_uppercase(), NEM12_QUALITY)
+    reason = field_at(first + 3)
+    code = pl.concat_str(field_at(first + 2), reason, separator="/").str.strip_chars_end("/")
+    by_flag = quality_of(field_at(first + 2).str.head(1).str.to_uppercase(), NEM12_QUALITY)
     quality = pl.when(by_flag.is_not_null() & (reason == _CUSTOMER_REASON)).then(int(Quality.CUSTOMER)).otherwise(by_flag)
     return [
-        _field(first).alias(f"{name}_value"),
-        _field(first + 1).alias(f"{name}_text"),
-        _moment(_field(first + 1)).alias(f"{name}_at"),
+        field_at(first).alias(f"{name}_value"),
+        field_at(first + 1).alias(f"{name}_text"),
+        stamp(field_at(first + 1)).alias(f"{name}_at"),
         code.alias(f"{name}_code"),
         quality.cast(pl.UInt8).alias(f"{name}_quality"),
     ]
-
-
-def _moment(text: pl.Expr) -> pl.Expr:
-    """Return a time of 14 digits, null when it is none, or from a year that has no reads."""
-    digits = pl.when(text.str.contains(r"^\d{14}$")).then(text)
-    moment = digits.str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False)
-    return pl.when(moment.dt.date().is_between(FIRST_DAY, LAST_DAY)).then(moment)
 
 
 def _has_bad_date() -> pl.Expr:
@@ -154,7 +137,7 @@ def _has_bad_date() -> pl.Expr:
 
 
 def _kind() -> pl.Expr:
-    flag, reason = _field(15).str.head(1).str.to_uppercase(), _field(16)
+    flag, reason = field_at(15).str.head(1).str.to_uppercase(), field_at(16)
     by_transaction = pl.col("transaction").replace_strict(_TRANSACTION_KIND, default=None, return_dtype=pl.String)
     return (
         pl.when(flag.is_in(["E", "S", "F"]))
