@@ -147,6 +147,8 @@ def _strays(source: Source, records: pl.DataFrame) -> list[pl.DataFrame]:
     found = [str(body.height), str((body["group"] == "026").sum())]
     counts = foot.select(field_at(2).alias("records"), field_at(4).alias("points")).row(0)
     if [count.lstrip("0") or "0" for count in counts] != found:
-        detail = f"expected {found[0]} records and {found[1]} meter points, as the body has; found `{'`, `'.join(counts)}`"
+        detail = (
+            f"expected {found[0]} records and {found[1]} meter points, as the body has; found `{'`, `'.join(counts)}`"
+        )
         rejects.append(reject_rows(source, foot, "record_count", detail))
     return rejects

@@ -49,7 +49,9 @@ def read(source: Source) -> FileRecords:
     if not (kept["tag"] == "QTY").any():
         if not any(frame.height for frame in every):
             return refused_records(source, FORMAT, "no_data", "expected quantities (QTY), found none")
-        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), interchange.readable(gather_rejects(every)))
+        return FileRecords(
+            source.name, source.sha256, FORMAT, empty(Series), interchange.readable(gather_rejects(every))
+        )
     segments = read_segments(interchange, kept)
     quantities, homeless = _placed(interchange, segments)
     timed, untimed = split_by_reason(
@@ -74,9 +76,7 @@ def read(source: Source) -> FileRecords:
     )
 
 
-def _without_cancellations(
-    interchange: Interchange, inside: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _without_cancellations(interchange: Interchange, inside: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     begins = inside.filter(pl.col("tag") == "BGM").select(
         pl.col("message").alias("line"), interchange.elements(pl.col("text"), 3).alias("function")
     )
@@ -122,9 +122,7 @@ def _placed(interchange: Interchange, segments: Segments) -> tuple[pl.DataFrame,
 def _intervals(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of less than a day, as IntervalRecords."""
     curve = rows.filter(~pl.col("is_register"))
-    return curve.with_columns(
-        pl.col("start_utc"), pl.col("start_local"), pl.lit(None, dtype=pl.Int8).alias("fold")
-    )
+    return curve.with_columns(pl.col("start_utc"), pl.col("start_local"), pl.lit(None, dtype=pl.Int8).alias("fold"))
 
 
 def _readings(rows: pl.DataFrame) -> pl.DataFrame:

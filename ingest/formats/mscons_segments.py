@@ -35,9 +35,7 @@ def read_segments(interchange: Interchange, inside: pl.DataFrame) -> Segments:
         .with_columns(pl.col("meter_point", "meter_id", "suffix").fill_null(""))
     )
     updated = _update_times(dates)
-    timed = _with_own_times(rows, dates).join(
-        updated, on="message", how="left", validate="m:1", maintain_order="left"
-    )
+    timed = _with_own_times(rows, dates).join(updated, on="message", how="left", validate="m:1", maintain_order="left")
     sums = int(quantities["qualifier"].is_in(SUMS).sum())
     notes = {"sums": f"{sums} quantities are sums ({', '.join(SUMS)}), not readings"} if sums else {}
     return Segments(_with_implied_times(timed, dates), notes)
@@ -194,18 +192,24 @@ def _with_implied_times(rows: pl.DataFrame, dates: pl.DataFrame) -> pl.DataFrame
     if not rows.select(bare.any()).item():
         return rows
     above = dates.filter((pl.col("qty") == 0) & (pl.col("loc") > 0))
-    steps = above.filter(pl.col("qualifier") == "672").select(
-        "loc",
-        pl.col("value").cast(pl.Int64, strict=False)
-        * pl.col("format").replace_strict(_STEP_MINUTES, default=None, return_dtype=pl.Int64).alias("step"),
-    )
+    unit_minutes = pl.col("format").replace_strict(_STEP_MINUTES, default=None, return_dtype=pl.Int64)
+    step = pl.col("value").cast(pl.Int32, strict=False).cast(pl.Int64) * unit_minutes
+    steps = above.filter(pl.col("qualifier") == "672").select("loc", step.alias("step"))
     starts = above.filter(pl.col("qualifier") == "163").select(
         "loc", pl.col("utc").alias("first_utc"), pl.col("local").alias("first_local")
     )
     placed = rows.join(
-        starts.unique("loc", keep="first", maintain_order=True), on="loc", how="left", validate="m:1", maintain_order="left"
+        starts.unique("loc", keep="first", maintain_order=True),
+        on="loc",
+        how="left",
+        validate="m:1",
+        maintain_order="left",
     ).join(
-        steps.unique("loc", keep="first", maintain_order=True), on="loc", how="left", validate="m:1", maintain_order="left"
+        steps.unique("loc", keep="first", maintain_order=True),
+        on="loc",
+        how="left",
+        validate="m:1",
+        maintain_order="left",
     )
     is_sum = pl.col("qualifier").is_in(SUMS)
     position = (bare & ~is_sum).cum_sum().over("loc", "lin", order_by="line") - 1

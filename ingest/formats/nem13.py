@@ -78,9 +78,7 @@ def _strays(source: Source, records: pl.DataFrame) -> list[pl.DataFrame]:
     return [
         reject_rows(source, unknown, "unknown_record", f"expected one of the records {', '.join(_RECORDS)}"),
         reject_rows(source, orphans, "no_reading_record", "expected a 250 record above this transaction"),
-        reject_rows(
-            source, unended, "no_end_record", "expected a 900 record last: the file may be cut off"
-        ),
+        reject_rows(source, unended, "no_end_record", "expected a 900 record last: the file may be cut off"),
     ]
 
 
@@ -88,7 +86,9 @@ def _readings(source: Source, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
     """Return the 250 records as columns of ReadingRecords, and rejects of those that are too short."""
     opens = pl.when(pl.col("kind") != "550").then("line").forward_fill()
     placed = records.with_columns(opens.alias("above"))
-    codes = placed.filter(pl.col("kind") == "550").select(pl.col("above").alias("line"), field_at(3).alias("transaction"))
+    codes = placed.filter(pl.col("kind") == "550").select(
+        pl.col("above").alias("line"), field_at(3).alias("transaction")
+    )
     known = codes.unique("line", keep="first", maintain_order=True)
     stated = records.filter(pl.col("kind") == "250")
     count = pl.col("fields").list.len()
@@ -121,7 +121,9 @@ def _state(name: str, first: int) -> list[pl.Expr]:
     reason = field_at(first + 3)
     code = pl.concat_str(field_at(first + 2), reason, separator="/").str.strip_chars_end("/")
     by_flag = quality_of(field_at(first + 2).str.head(1).str.to_uppercase(), NEM12_QUALITY)
-    quality = pl.when(by_flag.is_not_null() & (reason == _CUSTOMER_REASON)).then(int(Quality.CUSTOMER)).otherwise(by_flag)
+    quality = (
+        pl.when(by_flag.is_not_null() & (reason == _CUSTOMER_REASON)).then(int(Quality.CUSTOMER)).otherwise(by_flag)
+    )
     return [
         field_at(first).alias(f"{name}_value"),
         field_at(first + 1).alias(f"{name}_text"),
