@@ -1,9 +1,9 @@
 """D0010: register readings of British electricity, a flow of the data transfer catalogue.
 
-Records, fields between bars: ZHV head, 026 meter point (MPAN, validation status), 028 meter (serial, reading type), 030
-register reading (register, time, value, two fields of the demand reset, valid flag, method), ZPT foot with the counts of
-records and meter points. Other groups (027 site visit, 029, 032, 033) say nothing of a reading and are passed over. The
-flow states no unit: that of the register is agreed elsewhere. Times are those of the wall clock.
+Records, fields between bars: ZHV head, 026 meter point (MPAN, validation status), 028 meter (serial, reading type),
+030 register reading (register, time, value, two fields of the demand reset, valid flag, method), ZPT foot with the
+counts of records and meter points. Other groups (027 site visit, 029, 032, 033) say nothing of a reading and are passed
+over. The flow states no unit: that of the register is agreed elsewhere. Times are those of the wall clock.
 Source: Data Transfer Catalogue, flow D0010 version 2; code lists J0022 (validation status) and J0171 (reading type).
 """
 
@@ -122,8 +122,8 @@ def _reason() -> pl.Expr:
 
 def _detail() -> pl.Expr:
     return pl.format(
-        "expected a register reading below 026 (MPAN) and 028 (meter), its time as YYYYMMDDhhmmss, not withdrawn; found "
-        "MPAN `{}`, meter `{}`, type `{}`, register `{}`, `{}` at `{}`",
+        "expected a register reading below 026 (MPAN) and 028 (meter), its time as YYYYMMDDhhmmss, not withdrawn; "
+        "found MPAN `{}`, meter `{}`, type `{}`, register `{}`, `{}` at `{}`",
         "meter_point",
         "meter_id",
         "type",

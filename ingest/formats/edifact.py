@@ -77,7 +77,7 @@ def cut_segments(source: Source) -> Interchange:
     text = ("\n" if stated[5] == "\n" else "").join(lines.to_list()).lstrip()
     if any(mark in text for mark in _MARKS):
         raise InputError("expected EDIFACT, found control characters")
-    component, element, decimal, release, _, terminator = stated
+    component, element, decimal, release, _, terminator = tuple(stated)
     marked = _marked(text[9:] if is_stated else text, release, element, component, terminator)
     parts = pl.Series("text", [marked]).str.split(terminator).explode(empty_as_null=False, keep_nulls=False)
     offset = 2 if is_stated else 1

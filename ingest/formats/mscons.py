@@ -28,8 +28,9 @@ _PERIOD_MINUTES = 23 * 60
 
 
 def matches(opening: Opening) -> bool:
-    """Return whether the file begins as an EDIFACT interchange does."""
-    return opening.first.lstrip().startswith(("UNA", "UNB"))
+    """Return whether the file begins as an EDIFACT interchange does: UNA or UNB, then a delimiter."""
+    first = opening.first.lstrip()
+    return first[:3] in {"UNA", "UNB"} and not first[3:4].isalnum()
 
 
 def read(source: Source) -> FileRecords:
@@ -53,24 +54,15 @@ def read(source: Source) -> FileRecords:
             source.name, source.sha256, FORMAT, empty(Series), interchange.readable(gather_rejects(every))
         )
     segments = read_segments(interchange, kept)
-    quantities, homeless = _placed(interchange, segments)
-    timed, untimed = split_by_reason(
-        interchange.source,
-        quantities,
-        pl.when(pl.col("is_untimed")).then(pl.lit("bad_date")),
-        pl.lit(
-            "expected the start and end (DTM+163, DTM+164) or the time of reading (DTM+7, DTM+9) of the quantity, "
-            "in format 102, 203, 204, 303 or 304"
-        ),
-    )
+    timed, untimed = _placed(interchange, segments)
     series, rows = number_series(timed)
     return FileRecords(
         source.name,
         source.sha256,
         FORMAT,
         series,
-        interchange.readable(gather_rejects([*every, homeless, untimed])),
-        intervals=arranged(IntervalRecords, _intervals(rows)),
+        interchange.readable(gather_rejects([*every, *untimed])),
+        intervals=arranged(IntervalRecords, rows.filter(~pl.col("is_register"))),
         readings=arranged(ReadingRecords, _readings(rows)),
         notes=segments.notes,
     )
@@ -86,14 +78,45 @@ def _without_cancellations(interchange: Interchange, inside: pl.DataFrame) -> tu
     return kept, reject_rows(interchange.source, cancelling, "cancellation", detail)
 
 
-def _placed(interchange: Interchange, segments: Segments) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the quantities with channel, unit, quality and `minutes`; those without a channel are rejected."""
+def _placed(interchange: Interchange, segments: Segments) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return the quantities that have a channel and a time; rejects of the others, by message or one by one."""
+    judged = _described(segments.quantities).with_columns(_homeless_reason().alias("reason"))
+    homeless = judged.filter(pl.col("reason").is_not_null())
+    once = homeless.group_by("message", "reason").agg(pl.col("line").min(), pl.len().alias("quantities"))
+    detail = pl.format(
+        "expected LOC+172 with a meter point and PIA+5 with a channel above the quantity; {} quantities are not taken",
+        "quantities",
+    )
+    at_home = judged.filter(pl.col("reason").is_null() & ~pl.col("qualifier").is_in(SUMS)).drop("reason")
+    timed, untimed = split_by_reason(
+        interchange.source,
+        at_home,
+        pl.when(pl.col("is_untimed")).then(pl.lit("bad_date")),
+        pl.lit(
+            "expected the start and end (DTM+163, DTM+164) or the time of reading (DTM+7, DTM+9) of the quantity, "
+            "in format 102, 203, 204, 303 or 304"
+        ),
+    )
+    return timed, [reject_rows(interchange.source, once, pl.col("reason"), detail), untimed]
+
+
+def _homeless_reason() -> pl.Expr:
+    return (
+        pl.when(pl.col("meter_point") == "")
+        .then(pl.lit("no_meter_point"))
+        .when(pl.col("suffix") == "")
+        .then(pl.lit("no_channel"))
+    )
+
+
+def _described(quantities: pl.DataFrame) -> pl.DataFrame:
+    """Return the quantities with unit, code, quality and `minutes`, and whether their time cannot be told."""
     own_unit = pl.when(pl.col("unit") == "").then(unit_of(pl.col("suffix"))).otherwise(pl.col("unit"))
-    minutes = (pl.col("end") - pl.col("start")).dt.total_minutes()
-    is_exact = (pl.col("end") - pl.col("start")) == pl.duration(minutes=minutes)
-    is_period = pl.col("start").is_not_null() & pl.col("end").is_not_null() & (minutes > 0) & is_exact
+    length = pl.col("end") - pl.col("start")
+    minutes = length.dt.total_minutes()
+    is_period = ((minutes > 0) & (length == pl.duration(minutes=minutes))).fill_null(False)
     code = pl.concat_str("qualifier", pl.col("reasons").fill_null(""), separator="/").str.strip_chars_end("/")
-    rows = segments.quantities.with_columns(
+    return quantities.with_columns(
         own_unit.alias("unit"),
         pl.lit(0, dtype=pl.Int8).alias("power"),
         quality_of(pl.col("qualifier"), MSCONS_QUALITY).alias("quality"),
@@ -102,27 +125,6 @@ def _placed(interchange: Interchange, segments: Segments) -> tuple[pl.DataFrame,
         pl.when(is_period & (minutes < _PERIOD_MINUTES)).then(minutes).alias("minutes"),
         (~(is_period | pl.col("read_at").is_not_null()) | pl.col("is_stated_twice")).alias("is_untimed"),
     )
-    reason = (
-        pl.when(pl.col("meter_point") == "")
-        .then(pl.lit("no_meter_point"))
-        .when(pl.col("suffix") == "")
-        .then(pl.lit("no_channel"))
-    )
-    judged = rows.with_columns(reason.alias("reason"))
-    homeless = judged.filter(pl.col("reason").is_not_null())
-    once = homeless.group_by("message", "reason").agg(pl.col("line").min(), pl.len().alias("quantities"))
-    detail = pl.format(
-        "expected LOC+172 with a meter point and PIA+5 with a channel above the quantity; {} quantities are not taken",
-        "quantities",
-    )
-    kept = judged.filter(pl.col("reason").is_null() & ~pl.col("qualifier").is_in(SUMS))
-    return kept, reject_rows(interchange.source, once, pl.col("reason"), detail)
-
-
-def _intervals(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of less than a day, as IntervalRecords."""
-    curve = rows.filter(~pl.col("is_register"))
-    return curve.with_columns(pl.col("start_utc"), pl.col("start_local"), pl.lit(None, dtype=pl.Int8).alias("fold"))
 
 
 def _readings(rows: pl.DataFrame) -> pl.DataFrame:

@@ -53,7 +53,15 @@ def read(source: Source) -> FileRecords:
         .when(pl.col("quantity") == "")
         .then(pl.lit("no_quantity"))
     )
-    detail = pl.format(
+    good, bad = split_by_reason(source, stated, reason, _detail())
+    series, rows = number_series(good)
+    rejects = gather_rejects([*_strays(source, records), short, bad])
+    readings = arranged(ReadingRecords, rows)
+    return FileRecords(source.name, source.sha256, FORMAT, series, rejects, readings=readings)
+
+
+def _detail() -> pl.Expr:
+    return pl.format(
         "expected NMI, suffix, quantity, and dates as YYYYMMDDhhmmss, the earlier one first; found `{}`, `{}`, `{}`, "
         "`{}` to `{}`, updated `{}`",
         "meter_point",
@@ -63,11 +71,6 @@ def read(source: Source) -> FileRecords:
         "read_text",
         "updated_text",
     )
-    good, bad = split_by_reason(source, stated, reason, detail)
-    series, rows = number_series(good)
-    rejects = gather_rejects([*_strays(source, records), short, bad])
-    readings = arranged(ReadingRecords, rows)
-    return FileRecords(source.name, source.sha256, FORMAT, series, rejects, readings=readings)
 
 
 def _strays(source: Source, records: pl.DataFrame) -> list[pl.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 import polars as pl
 
@@ -10,11 +11,14 @@ from ingest.formats.parsed import Source
 from model.errors import InputError
 
 BLANK_MAX = 1_000
+_LATIN_INTERCHANGE = re.compile(rb"\s*(UNA.{6}\s*)?UNB.UNOC")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def decode(data: bytes) -> str:
     """Return the text of a file: UTF-8 with or without a mark, or UTF-16 with one; all line ends become LF.
+
+    An EDIFACT interchange names its character set: UNOC is Latin-1 (ISO 9735), unless the bytes are UTF-8.
 
     Raises:
         InputError: the bytes are no such text.
@@ -23,6 +27,8 @@ def decode(data: bytes) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
+        if _LATIN_INTERCHANGE.match(data):
+            return decode(data.decode("latin-1").encode())
         line = data[: error.start].count(b"\n") + 1
         raise InputError(
             f"expected text in UTF-8, found byte 0x{data[error.start]:02x} in line {line}",

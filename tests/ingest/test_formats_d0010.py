@@ -18,8 +18,8 @@ REGISTER = "030|S|20260601000000|56311.0|||T|N|"
 
 def flow(*body: str, records: int | None = None, points: int | None = None) -> str:
     """Return a flow whose foot counts its body, unless told otherwise."""
-    counted = sum(line.startswith("026") for line in body)
-    foot = f"ZPT|0000900001|{len(body) if records is None else records}||{counted if points is None else points}|20260602154650|"
+    counted = sum(line.startswith("026") for line in body) if points is None else points
+    foot = f"ZPT|0000900001|{len(body) if records is None else records}||{counted}|20260602154650|"
     return "\r\n".join([HEAD, *body, foot]) + "\r\n"
 
 

@@ -15,6 +15,7 @@ from meter_files import shared_file
 from ingest.formats import mscons
 from ingest.formats.edifact import cut_segments
 from ingest.formats.records import Opening
+from model.errors import InputError
 
 POINT = "DE0071373163400000E000A0014996748"
 CURVE = [f"LOC+172+{POINT}", "LIN+1", "PIA+5+1-1?:1.29.0:SRW"]
@@ -370,8 +371,22 @@ def test_damage_anywhere_never_raises(data: st.DataObject) -> None:
     assert records.intervals.height <= 4
 
 
+def test_an_interchange_of_level_c_may_be_latin_1() -> None:
+    text = interchange(message("NAD+MS+1::9++Stadtwerke Köln", *CURVE, *FIRST))
+    assert len(intervals(read_soundly(mscons.read, text.encode("latin-1")))) == 1
+    assert len(intervals(read_soundly(mscons.read, text.encode()))) == 1
+    with pytest.raises(InputError, match="expected text in UTF-8"):
+        source_of(b"meter;K\xf6ln")
+
+
 def test_a_file_is_told_by_its_first_segment() -> None:
-    for first, expected in (("UNA:+.? 'UNB", True), ("UNB+UNOC", True), ("100,NEM12", False), ("unable", False)):
+    for first, expected in (
+        ("UNABLE TO SERVE", False),
+        ("UNA:+.? 'UNB", True),
+        ("UNB+UNOC", True),
+        ("100,NEM12", False),
+        ("unable", False),
+    ):
         assert mscons.matches(Opening(first, (), first.encode())) is expected
 
 
