@@ -14,12 +14,15 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.curves.named import measure_of, shortest_step
-from ingest.formats.csv_long import instants, with_slots
+from ingest.formats.csv_long import instants
 from ingest.formats.csv_table import header_names, read_columns, split_by_reason
 from ingest.formats.numbers import SLOT_MAX
-from ingest.formats.parsed import ParsedFile, Source
-from ingest.formats.slots import days_of_slots
+from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.text import read_source
+from ingest.landing.days import settle_days
+from ingest.landing.parsed import ParsedFile
+from ingest.landing.place_intervals import place_instants
+from ingest.landing.slots import days_of_slots
 from model.accounts import ChannelNumbers
 from model.codes import Commodity, Quality
 from model.errors import ConfigError, InputError
@@ -191,8 +194,11 @@ def _laid_out(source: Source, values: _Values, commodity: Commodity, tz_name: st
     rows = pl.concat(_of_channel(good, number) for number in channels["channel_no"]).with_columns(
         pl.lit(minutes, pl.Int32).alias("interval_minutes"), pl.lit(tz_name).alias("tz_name")
     )
-    slots, off_grid = with_slots(source, rows)
-    return BareCurve(days_of_slots(source, FORMAT, slots, [bad, off_grid]), channels, rounded)
+    slots, off_grid = place_instants(source, rows, drift_seconds_max=0)
+    days, repeated = days_of_slots(source, slots)
+    kept, duplicates = settle_days(source, days)
+    rejects = gather_rejects([bad, off_grid, repeated, *duplicates])
+    return BareCurve(ParsedFile(source.name, source.sha256, FORMAT, rejects, kept), channels, rounded)
 
 
 def _refuse_bad_times(source: Source, rows: pl.DataFrame, tz_name: str) -> pl.DataFrame:

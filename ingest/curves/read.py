@@ -11,9 +11,9 @@ from pandera.typing.polars import DataFrame
 
 from ingest.curves.bare import parse_bare
 from ingest.curves.named import NEM_ZONE, named_channels
-from ingest.formats.archive import is_archive, unpack
-from ingest.formats.detect import parse_file
-from ingest.formats.parsed import ParsedFile
+from ingest.formats.archive import BadArchive, is_archive, open_members
+from ingest.landing.parsed import ParsedFile
+from ingest.landing.place import parse_file
 from ingest.vee.registers import usage_between_reads
 from ingest.vee.rules import DEFAULT_RULES
 from model.accounts import ChannelNumbers, Meters
@@ -66,8 +66,7 @@ def read_curve(
         bare = parse_bare(path.name, data, commodity, tz_name, year)
         if bare is not None:
             return _curve(bare.parsed, bare.channels, commodity, tz_name, _notes(bare.rounded))
-    members = unpack(path.name, data) if is_archive(data) else []
-    texts = [member.data for member in members] or [data]
+    texts = _texts(path.name, data)
     zone_of_file = tz_name if is_own_zone else _zone(texts[0], tz_name)
     channels = named_channels(path.name, texts, commodity, zone_of_file, meter_point)
     if channels is None:
@@ -80,6 +79,15 @@ def read_curve(
     others = pl.col("reason") == "unknown_channel"  # lines of the meter points that were not chosen
     parsed = replace(parsed, rejects=checked(Rejects, parsed.rejects.filter(~others)))
     return _curve(parsed, channels, commodity, zone_of_file, ())
+
+
+def _texts(name: str, data: bytes) -> list[bytes]:
+    """Return the file, or the members of a packed one."""
+    members = list(open_members(name, data))
+    for member in members:
+        if isinstance(member, BadArchive):
+            raise InputError(member.message, hint="pack it again")
+    return [member.data for member in members]
 
 
 def _zone(text: bytes, tz_name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ingest.formats.parsed import Source, reject_rows
+from ingest.formats.records import FileRecords, refused
 
 
 def header_names(source: Source) -> list[str]:
@@ -14,12 +15,8 @@ def header_names(source: Source) -> list[str]:
     return [name.strip().strip('"').strip().lower() for name in source.lines["text"][0].split(",")]
 
 
-def read_columns(
-    source: Source, names: Sequence[str], *, span: tuple[int, int] = (0, 0)
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_columns(source: Source, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return `line` and the named columns as text (empty is ""), and the rejects.
-
-    `span` (first, count) asks for a run of columns as one list, `values`, as they stand in the line.
 
     A row with more or fewer fields than the header is rejected as `wrong_field_count`. Fields lose blanks and quotes
     around them; a comma inside quotes is not part of these formats.
@@ -37,8 +34,15 @@ def read_columns(
         for name in names
         if name in header
     ]
-    values = [pl.col("fields").list.slice(*span).alias("values")] if span[1] else []
-    return right.select("line", *wanted, *values), rejects
+    return right.select("line", *wanted), rejects
+
+
+def series_of(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the series of rows, numbered in order of their first line, and the rows with their `series_no`."""
+    numbered = rows.group_by(key).agg(pl.col("line").min()).sort("line", *key).with_row_index("series_no")
+    series = numbered.with_columns(pl.col("series_no").cast(pl.Int32))
+    placed = rows.join(series.drop("line"), on=list(key), how="left", validate="m:1", maintain_order="left")
+    return series, placed
 
 
 def update_time(has_column: bool) -> pl.Expr:
@@ -58,3 +62,8 @@ def split_by_reason(
     bad = judged.filter(pl.col("reason").is_not_null())
     good = judged.filter(pl.col("reason").is_null()).drop("reason")
     return good, reject_rows(source, bad, pl.col("reason"), detail)
+
+
+def no_data(source: Source, file_format: str) -> FileRecords:
+    """Return the refusal of a file that ends with its header."""
+    return refused(source.name, source.sha256, file_format, "no_data", "expected reads below the header, found none")

@@ -8,53 +8,82 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from ingest.formats.channels import resolve_channels, with_day_slots
-from ingest.formats.csv_table import header_names, read_columns, split_by_reason, update_time
+from ingest.formats.csv_table import header_names, no_data, series_of, split_by_reason, update_time
 from ingest.formats.dates import usable_day
-from ingest.formats.days import assemble_days, settle_days
-from ingest.formats.numbers import SLOT_MAX, exact_integers
-from ingest.formats.parsed import ParsedFile, Source, gather_rejects, refused, reject_rows
+from ingest.formats.kernels import decimal_fields
+from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import CSV_QUALITY, quality_of
-from model.accounts import ChannelNumbers
+from ingest.formats.records import DayBlock, FileRecords, Opening, Series, refused
+from ingest.formats.value_rows import billionths_of, reject_bad_values
+from model.schema import arranged
 
 FORMAT = "wide"
 REQUIRED = ("meter_point", "channel", "unit", "date", "quality", "v1")
 
 
-def parse_wide(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFile:
-    """Return the days of a wide CSV; the interval length is that of the channel.
+def matches(opening: Opening) -> bool:
+    """Return whether the header has the columns of this layout."""
+    return set(opening.header).issuperset(REQUIRED)
 
-    Rejects lines as bad_date, bad_quality, wrong_slot_count (the columns do not hold that day's intervals, or there
-    are values behind its last), duplicate_day, bad_number, too_precise, value_too_large.
+
+def read(source: Source) -> FileRecords:
+    """Return the days of a wide CSV.
+
+    Rejects lines as wrong_field_count, bad_date, bad_quality, bad_number, too_precise, value_too_large.
     """
     header = header_names(source)
     first = header.index("v1")
     width = sum(name.startswith("v") and name[1:].isdigit() for name in header)
-    if header[first : first + width] != [f"v{number}" for number in range(1, width + 1)]:
-        detail = f"expected columns v1 to v{width} in order, each once"
+    if first == 0 or header[first : first + width] != [f"v{number}" for number in range(1, width + 1)]:
+        detail = f"expected columns v1 to v{width} in order, each once, after the others"
         return refused(source.name, source.sha256, FORMAT, "bad_header", detail)
-    rows, wrong = read_columns(source, [*REQUIRED[:-1], "updated_at"], span=(first, width))
-    named = rows.rename({"channel": "suffix"}).with_columns(pl.lit(None, dtype=pl.Int32).alias("file_minutes"))
-    resolved = resolve_channels(source, named, channels)
-    dated, bad_dates = _with_dates(source, resolved.rows, "updated_at" in header)
-    fit, misfits = _that_fit(source, with_day_slots(dated), width)
-    found: dict[int, list[pl.DataFrame]] = {}
-    rejects = [wrong, resolved.rejects, bad_dates, misfits]
-    groups = fit.partition_by(["interval_minutes", "n"], as_dict=True, maintain_order=True)
-    for (minutes, count), group in sorted(groups.items()):
-        days, bad_values = _days(source, group, int(str(count)), int(str(minutes)))
-        found.setdefault(int(str(minutes)), []).append(days)
-        rejects.append(bad_values)
-    kept, duplicates = settle_days(source, {minutes: pl.concat(parts) for minutes, parts in found.items()})
-    return ParsedFile(source.name, source.sha256, FORMAT, gather_rejects([*rejects, *duplicates]), kept)
+    if source.lines.height == 1:
+        return no_data(source, FORMAT)
+    lines = source.lines.slice(1)
+    values = decimal_fields(lines["text"], first, width)
+    placed = lines.with_row_index("row").with_columns(
+        pl.Series("begin", values.begin), pl.Series("end", values.end), pl.Series("fields", values.fields)
+    )
+    is_right = pl.col("fields") == len(header)
+    detail_of = pl.format("expected {} fields, found {}", pl.lit(len(header)), "fields")
+    wrong = reject_rows(source, placed.filter(~is_right), "wrong_field_count", detail_of)
+    named = placed.filter(is_right).with_columns(_other_columns(header, first, width))
+    dated, bad_dates = _with_dates(source, named.rename({"channel": "suffix"}), "updated_at" in header)
+    sound, bad_values = reject_bad_values(source, dated, values, width, first=first, named="v{}")
+    series, rows = series_of(sound, ["meter_point", "suffix", "unit"])
+    block = DayBlock(
+        rows=rows.select(pl.col("series_no").cast(pl.Int32), "line", "day", "code", "updated_at"),
+        values=billionths_of(values, rows["row"], width),
+        quality=np.broadcast_to(rows["level"].to_numpy()[:, None], (rows.height, width)),
+        count=width,
+    )
+    told = arranged(
+        Series,
+        series.with_columns(
+            pl.lit(0, dtype=pl.Int8).alias("power"), pl.lit(None, dtype=pl.Int32).alias("file_minutes")
+        ),
+    )
+    rejects = gather_rejects([wrong, bad_dates, bad_values])
+    return FileRecords(source.name, source.sha256, FORMAT, told, rejects, days=(block,))
+
+
+def _other_columns(header: list[str], first: int, width: int) -> list[pl.Expr]:
+    """Return the columns before and behind the values."""
+    text = pl.col("text").cast(pl.Binary)  # places are in bytes
+    before = text.bin.slice(0, pl.col("begin") - 1)
+    behind = text.bin.slice(pl.col("end"))  # begins with the comma, or is empty
+    fields = (before + behind).cast(pl.String).str.split(",")
+    names = [*header[:first], *header[first + width :]]
+    wanted = [name for name in (*REQUIRED[:-1], "updated_at") if name in names]
+    return [fields.list.get(names.index(name), null_on_oob=True).str.strip_chars(' \t"').alias(name) for name in wanted]
 
 
 def _with_dates(source: Source, rows: pl.DataFrame, has_update: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     dated = rows.with_columns(
         usable_day(pl.col("date").str.to_date("%Y-%m-%d", strict=False)).alias("day"),
         quality_of(pl.col("quality").str.to_lowercase(), CSV_QUALITY).alias("level"),
+        pl.col("quality").alias("code"),
         (pl.col("updated_at") != "" if has_update else pl.lit(False)).alias("has_update"),
         update_time(has_update),
     )
@@ -66,45 +95,3 @@ def _with_dates(source: Source, rows: pl.DataFrame, has_update: bool) -> tuple[p
         "quality",
     )
     return split_by_reason(source, dated, reason, detail)
-
-
-def _that_fit(source: Source, rows: pl.DataFrame, width: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Refuse days that have more intervals than there are columns, and values behind the last interval."""
-    behind = pl.col("values").list.slice(pl.col("n"), None).list.join("").str.strip_chars(' \t"')
-    detail = pl.format(
-        "expected {} intervals on {} and nothing behind them, found {} columns and `{}`",
-        "n",
-        "day",
-        pl.lit(width),
-        behind.str.head(40),
-    )
-    misfit = pl.when((pl.col("n") > width) | (behind != "")).then(pl.lit("wrong_slot_count"))
-    return split_by_reason(source, rows, misfit, detail)
-
-
-def _days(source: Source, group: pl.DataFrame, count: int, minutes: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    rows = group.with_row_index("row")
-    raw = rows.select(pl.col("values").list.slice(0, count).list.explode()).to_series()
-    texts = raw.str.strip_chars(' \t"')
-    per = np.repeat(rows["smallest_per"].to_numpy(), count)
-    numbers = exact_integers(texts, pl.Series(per), limit=SLOT_MAX)
-    bad = (
-        numbers.with_row_index("at")
-        .with_columns(texts.alias("found"))
-        .filter(pl.col("problem").is_not_null())
-        .with_columns((pl.col("at") // count).alias("row"), (pl.col("at") % count + 1).alias("slot"))
-        .group_by("row", maintain_order=True)
-        .agg(pl.col("problem", "found", "slot").first())
-        .join(rows.select("row", "line"), on="row", how="left", validate="1:1")
-    )
-    detail = pl.format(
-        "expected a decimal number that whole smallest units hold, found `{}` in v{}",
-        pl.col("found").str.head(40),
-        "slot",
-    )
-    sound = rows.join(bad, on="row", how="anti", maintain_order="left")
-    at = (sound["row"].to_numpy()[:, None].astype(np.int64) * count + np.arange(count)).reshape(-1)
-    quality = np.repeat(sound["level"].to_numpy()[:, None], count, axis=1)
-    keys = sound.select("line", "channel_no", "day", pl.col("quality").alias("raw_code"), "updated_at")
-    values = numbers["value"].cast(pl.Int32).gather(at)
-    return assemble_days(keys, values, quality, minutes), reject_rows(source, bad, pl.col("problem"), detail)

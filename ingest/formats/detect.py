@@ -1,88 +1,106 @@
-"""Which format a meter file has, told by its content, and its parser."""
+"""Which format a meter file has, told by its content alone, and its records."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from ingest.formats import csv_long, csv_wide, nem12, registers_csv, smt
-from ingest.formats.archive import is_archive, unpack
-from ingest.formats.csv_table import header_names
-from ingest.formats.days import settle_days
-from ingest.formats.parsed import ParsedFile, Source, gather_rejects, refused
-from ingest.formats.text import read_source
-from ingest.versions import current_registers
-from model.accounts import ChannelNumbers
+from ingest.formats.archive import BadArchive, Member, open_members
+from ingest.formats.parsed import Source, no_lines
+from ingest.formats.records import FileRecords, Opening, refused
+from ingest.formats.text import opening_text, read_source
 from model.errors import InputError
 
 UNKNOWN = "unknown"
-ARCHIVE = "zip"
-
-_BY_HEADER = {
-    smt.FORMAT: (smt.REQUIRED, smt.parse_smt),
-    registers_csv.FORMAT: (registers_csv.REQUIRED, registers_csv.parse_registers),
-    csv_wide.FORMAT: (csv_wide.REQUIRED, csv_wide.parse_wide),
-    csv_long.FORMAT: (csv_long.REQUIRED, csv_long.parse_long),
-}
+ARCHIVE = "archive"
+LINE_BYTES_MAX = 10_000_000  # the longest sound line, a NEM12 day of 5-minute values, has some 5,000
+_OPENING_BYTES = 64 * 1024
+_WEB_PAGE_MARKS = (b"<!doctype html", b"<html")
 
 
-def parse_file(name: str, data: bytes, channels: DataFrame[ChannelNumbers]) -> ParsedFile:
-    """Return what a meter file holds, in the landed layout, and what was not taken. It never raises for bad input.
+class Reader(Protocol):
+    """A module of a format: `matches` looks at the content only, `read` never raises for bad input."""
 
-    Formats: NEM12, Smart Meter Texas, our long, wide and register CSV, and zip files of these (their members are
-    taken together, as one file).
-    """
-    digest = hashlib.sha256(data).hexdigest()
-    if not is_archive(data):
-        return _parse_text(name, digest, data, channels)
+    FORMAT: str
+
+    def matches(self, opening: Opening) -> bool:
+        """Return whether a file that begins so is of this format."""
+
+    def read(self, source: Source) -> FileRecords:
+        """Return what the file says."""
+
+
+# In the order in which they are asked; a more particular format stands before a more general one.
+LINE_READERS: tuple[Reader, ...] = (nem12, smt, registers_csv, csv_wide, csv_long)
+# Formats that do not go by lines and read the bytes themselves: they state their own encoding, or are no text.
+BYTE_READERS: tuple[Reader, ...] = ()
+
+
+def read_files(name: str, data: bytes) -> Iterator[FileRecords]:
+    """Yield what a meter file says, or, of a packed one, what each of its members says."""
+    for member in open_members(name, data):
+        yield read_member(member)
+
+
+def read_member(member: Member | BadArchive) -> FileRecords:
+    """Return what a file says and what was not taken. It never raises for bad input."""
+    digest = hashlib.sha256(member.data).hexdigest()
+    if isinstance(member, BadArchive):
+        return refused(member.name, digest, ARCHIVE, "bad_archive", member.message)
+    opening = _opening(opening_text(member.data[:_OPENING_BYTES]), member.data)
+    if _is_web_page(opening):
+        detail = "expected meter reads, found a web page: the download was answered with a message or a sign-in form"
+        return refused(member.name, digest, UNKNOWN, "html_page", detail)
+    for reader in BYTE_READERS:
+        if reader.matches(opening):
+            return _read(reader, _source_of_bytes(member, digest))
     try:
-        members = unpack(name, data)
+        source = read_source(member.name, digest, member.data)
     except InputError as error:
-        return refused(name, digest, ARCHIVE, "bad_archive", error.message)
-    parts = [
-        _parse_text(member.name, hashlib.sha256(member.data).hexdigest(), member.data, channels) for member in members
-    ]
-    return parts[0] if len(parts) == 1 else _combined(name, digest, parts)
+        return refused(member.name, digest, UNKNOWN, "bad_encoding", error.message)
+    return _read_lines(source)
 
 
-def _parse_text(name: str, digest: str, data: bytes, channels: DataFrame[ChannelNumbers]) -> ParsedFile:
-    try:
-        source = read_source(name, digest, data)
-    except InputError as error:
-        return refused(name, digest, UNKNOWN, "bad_encoding", error.message)
-    if source.lines.is_empty():
+def _read_lines(source: Source) -> FileRecords:
+    name, digest, lines = source.name, source.sha256, source.lines
+    if lines.is_empty():
         return refused(name, digest, UNKNOWN, "empty_file", "expected meter reads, found no text")
-    return _parse_source(source, channels)
+    longest = lines.filter(pl.col("text").str.len_bytes() > LINE_BYTES_MAX).head(1)
+    if longest.height:
+        found = f"found one of {longest['text'].str.len_bytes().item():,} in line {longest['line'].item()}"
+        return refused(name, digest, UNKNOWN, "line_too_long", f"expected lines of at most 10 MB, {found}")
+    opening = _opening(lines["text"][0], source.data)
+    for reader in LINE_READERS:
+        if reader.matches(opening):
+            return _read(reader, source)
+    known = ", ".join(reader.FORMAT for reader in (*LINE_READERS, *BYTE_READERS))
+    first = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in opening.first[:60])
+    detail = f"expected one of the formats {known}, found `{first}` in line {lines['line'][0]}"
+    return refused(name, digest, UNKNOWN, "unknown_format", detail)
 
 
-def _parse_source(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFile:
-    first = source.lines["text"][0].strip()
-    if first[:3].isdigit() and first[3:4] in {",", ""}:
-        return nem12.parse_nem12(source, channels)
-    header = set(header_names(source))
-    for file_format, (required, parse) in _BY_HEADER.items():
-        if header.issuperset(required):
-            if source.lines.height == 1:
-                return refused(source.name, source.sha256, file_format, "no_data", "expected reads below the header")
-            return parse(source, channels)
-    return refused(
-        source.name,
-        source.sha256,
-        UNKNOWN,
-        "unknown_format",
-        "expected NEM12, Smart Meter Texas, or a long, wide or register CSV by its header, "
-        f"found `{first[:60]}` in line {source.lines['line'][0]}",
-    )
+def _opening(text: str, data: bytes) -> Opening:
+    first = next((line.strip() for line in text[:_OPENING_BYTES].splitlines() if line.strip()), "")
+    header = tuple(name.strip().strip('"').strip().lower() for name in first.split(","))
+    return Opening(first, header, data[:_OPENING_BYTES])
 
 
-def _combined(name: str, digest: str, parts: list[ParsedFile]) -> ParsedFile:
-    """Return the members of a zip as one file; unusable members leave their reject, the others count."""
-    lengths = sorted({minutes for part in parts for minutes in part.days})
-    days = {minutes: pl.concat(part.days[minutes] for part in parts if minutes in part.days) for minutes in lengths}
-    no_lines = pl.DataFrame(schema={"line": pl.Int64, "text": pl.String})
-    kept, duplicates = settle_days(Source(name, digest, no_lines), days)
-    rejects = gather_rejects([*(part.rejects for part in parts), *duplicates])
-    registers = current_registers(pl.concat(part.registers for part in parts))
-    return ParsedFile(name, digest, ARCHIVE, rejects, kept, registers)
+def _is_web_page(opening: Opening) -> bool:
+    return opening.first.startswith("<") and any(mark in opening.start[:1_000].lower() for mark in _WEB_PAGE_MARKS)
+
+
+def _source_of_bytes(member: Member, digest: str) -> Source:
+    """Return the file with its lines where it has any, for the text of rejects."""
+    try:
+        return read_source(member.name, digest, member.data)
+    except InputError:
+        return Source(member.name, digest, no_lines(), member.data)
+
+
+def _read(reader: Reader, source: Source) -> FileRecords:
+    return replace(reader.read(source), lines=source.lines)

@@ -1,4 +1,4 @@
-"""NEM12: the Australian market's interval files, parsed in columns.
+"""NEM12: the Australian market's interval files, read in columns.
 
 Records: 100 head, 200 channel, 300 day (values, quality, reason, update time), 400 quality by ranges of intervals,
 500 service orders (not used), 900 end. Values belong to the day of the NEM, UTC+10 all year, without time stamps.
@@ -10,23 +10,28 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.channels import resolve_channels
-from ingest.formats.days import settle_days
-from ingest.formats.nem12_days import parse_days
+from ingest.formats.nem12_days import read_days
 from ingest.formats.nem12_ranges import read_ranges
-from ingest.formats.parsed import ParsedFile, Source, gather_rejects, refused, reject_rows
-from model.accounts import ChannelNumbers
+from ingest.formats.parsed import Source, gather_rejects, reject_rows
+from ingest.formats.records import FileRecords, Opening, Series, refused
 from model.reads import INTERVAL_LENGTHS
+from model.schema import arranged
 
 FORMAT = "nem12"
 _RECORDS = ["100", "200", "300", "400", "500", "900"]
 
 
-def parse_nem12(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFile:
+def matches(opening: Opening) -> bool:
+    """Return whether the first line begins with a record's number; what else it should say is checked when read."""
+    kind, _, _ = opening.first.strip().partition(",")
+    return len(kind) == 3 and kind.isdigit()
+
+
+def read(source: Source) -> FileRecords:
     """Return the days of a NEM12 file and what was not taken.
 
-    A file without a 100 record or without any day is refused; a channel is rejected once (see `resolve_channels`), a
-    day alone: wrong_slot_count, bad_date, bad_quality, bad_ranges, bad_number, too_precise, value_too_large.
+    A file without a 100 record or without any day is refused. Rejects: no_channel_record, bad_interval,
+    no_interval_record, unknown_record, no_end_record, and days as `read_days` says.
     """
     head = source.lines["text"][0].split(",")
     if head[0].strip() != "100":
@@ -37,22 +42,21 @@ def parse_nem12(source: Source, channels: DataFrame[ChannelNumbers]) -> ParsedFi
         detail = f"expected NEM12 in the 100 record, found `{','.join(head[1:2])}`"
         return refused(source.name, source.sha256, FORMAT, "unsupported_format", detail)
     records, rejects = _records(source)
-    if not (records["kind"] == "300").any():
+    dated = records.filter(pl.col("kind") == "300")
+    if dated.is_empty():
         detail = "expected days (300 records), found none"
         return refused(source.name, source.sha256, FORMAT, "no_data", detail)
     known, channel_rejects = _channel_records(source, records)
-    dated = records.filter(pl.col("kind") == "300")
     days, orphans = _days_of_channels(source, dated, known)
-    resolved = resolve_channels(source, days, channels, is_nem_time=True)
     ranges, range_rejects = read_ranges(source, records)
-    lives = channels.select(
-        "channel_no", pl.col("start_date").alias("life_start"), pl.col("end_date").alias("life_end")
-    )
-    rows = resolved.rows.join(lives, on="channel_no", how="left", validate="m:1", maintain_order="left")
-    found, day_rejects = parse_days(source, rows, ranges)
-    kept, duplicates = settle_days(source, found)
-    every = [*rejects, channel_rejects, orphans, resolved.rejects, range_rejects, *day_rejects, *duplicates]
-    return ParsedFile(source.name, source.sha256, FORMAT, gather_rejects(every), kept)
+    blocks, day_rejects = read_days(source, days, ranges)
+    every = gather_rejects([*rejects, channel_rejects, orphans, range_rejects, *day_rejects])
+    return FileRecords(source.name, source.sha256, FORMAT, _series(known), every, days=blocks, notes=_notes(head))
+
+
+def _notes(head: list[str]) -> dict[str, str]:
+    names = ("created", "from_participant", "to_participant")
+    return {name: text.strip() for name, text in zip(names, head[2:], strict=False) if text.strip()}
 
 
 def _records(source: Source) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
@@ -98,10 +102,11 @@ def _rejoined(source: Source, lines: pl.DataFrame) -> tuple[pl.DataFrame, list[p
 
 
 def _channel_records(source: Source, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return a series for each usable 200 record: a channel that a file opens twice is two series."""
     fields = pl.col("text").str.split(",")
 
     def text_at(index: int) -> pl.Expr:
-        return fields.list.get(index, null_on_oob=True).str.strip_chars()
+        return fields.list.get(index, null_on_oob=True).str.strip_chars().fill_null("")
 
     read = records.filter(pl.col("kind") == "200").select(
         "line",
@@ -110,14 +115,20 @@ def _channel_records(source: Source, records: pl.DataFrame) -> tuple[pl.DataFram
         text_at(7).alias("unit"),
         text_at(8).cast(pl.Int32, strict=False).alias("file_minutes"),
     )
-    is_sound = pl.col("file_minutes").is_in(list(INTERVAL_LENGTHS))
+    is_sound = pl.col("file_minutes").is_in(list(INTERVAL_LENGTHS)).fill_null(False)
     detail = f"expected the interval length in the 9th field, one of {', '.join(map(str, INTERVAL_LENGTHS))} minutes"
-    bad = read.filter(~is_sound.fill_null(False))
-    return read.filter(is_sound), reject_rows(source, bad, "bad_interval", detail)
+    bad = read.filter(~is_sound)
+    known = read.filter(is_sound).with_columns(pl.int_range(pl.len(), dtype=pl.Int32).alias("series_no"))
+    return known, reject_rows(source, bad, "bad_interval", detail)
+
+
+def _series(known: pl.DataFrame) -> DataFrame[Series]:
+    return arranged(Series, known.with_columns(pl.lit(0, dtype=pl.Int8).alias("power")))
 
 
 def _days_of_channels(source: Source, dated: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    above = known.rename({"line": "channel_line"})
-    days = dated.join(above, on="channel_line", how="inner", validate="m:1", maintain_order="left")
-    orphans = dated.filter(~pl.col("channel_line").is_in(known["line"].implode()).fill_null(False))
-    return days, reject_rows(source, orphans, "no_channel_record", "expected a usable 200 record above this day")
+    above = known.select(pl.col("line").alias("channel_line"), "series_no", "file_minutes")
+    days = dated.join(above, on="channel_line", how="left", validate="m:1", maintain_order="left", nulls_equal=False)
+    orphans = days.filter(pl.col("series_no").is_null())
+    rejects = reject_rows(source, orphans, "no_channel_record", "expected a usable 200 record above this day")
+    return days.filter(pl.col("series_no").is_not_null()) if orphans.height else days, rejects

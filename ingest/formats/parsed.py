@@ -1,17 +1,17 @@
-"""What a parsed file gives: days, register readings, and the lines that were not taken.
+"""A meter file as numbered lines, and the lines of it that are not taken.
 
 Nothing is lost in silence: each line that does not land is a reject with a stable reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from model.reads import RegisterReads, Rejects
+from model.reads import Rejects
 from model.schema import arranged, checked, empty, polars_schema
 
 TEXT_MAX = 120  # characters of a rejected line that are kept: enough to find it, not the whole day of values
@@ -27,25 +27,9 @@ class Source:
     data: bytes = b""
 
 
-@dataclass(frozen=True)
-class ParsedFile:
-    """A meter file in the landed layout, `seq` still 0.
-
-    `days` maps an interval length in minutes to ReadDays and slots, plus `line`, the line that each day began on.
-    A file is unusable when it was refused as a whole (a reject at line 0).
-    """
-
-    name: str
-    sha256: str
-    file_format: str
-    rejects: DataFrame[Rejects]
-    days: Mapping[int, pl.DataFrame] = field(default_factory=dict)
-    registers: DataFrame[RegisterReads] = field(default_factory=lambda: empty(RegisterReads))
-
-    @property
-    def is_usable(self) -> bool:
-        """True unless the file was refused as a whole."""
-        return not (self.rejects["line"] == 0).any()
+def no_lines() -> pl.DataFrame:
+    """Return the lines of a file that has none."""
+    return pl.DataFrame(schema={"line": pl.Int64, "text": pl.String})
 
 
 def reject_rows(source: Source, rows: pl.DataFrame, reason: str | pl.Expr, detail: str | pl.Expr) -> pl.DataFrame:
@@ -76,8 +60,3 @@ def gather_rejects(frames: Iterable[pl.DataFrame]) -> DataFrame[Rejects]:
         return empty(Rejects)
     rejects = pl.concat(found, how="vertical_relaxed").sort("file_name", "file_sha256", "line", "reason", "detail")
     return checked(Rejects, rejects.unique(["file_sha256", "line", "reason"], keep="first", maintain_order=True))
-
-
-def refused(name: str, sha256: str, file_format: str, reason: str, detail: str) -> ParsedFile:
-    """Return a file refused as a whole."""
-    return ParsedFile(name, sha256, file_format, reject_file(name, sha256, reason, detail))

@@ -18,6 +18,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from ingest.formats.parsed import no_lines, reject_file
 from model.reads import Rejects
 from model.schema import column, empty
 
@@ -120,8 +121,10 @@ class DayBlock:
     """Days of one width that a file states as rows of values.
 
     `rows`: series_no (Int32), line (Int64), day (Date), code (String), updated_at (Datetime us); a row per day.
-    `values`: `count` texts (or exact decimals) for each row, one row after the other; empty or null is missing.
-    `quality`: canonical quality as a matrix of rows x count.
+    `values`: `count` texts for each row, one row after the other, empty when missing; or the same as Int64 in
+    billionths of the unit, null when missing, where the reader has read the numbers itself.
+    `quality`: canonical quality as a matrix of rows x count. A civil day may have more values than its day has
+    intervals (columns for 25 hours): those behind its last interval must be missing.
     """
 
     rows: pl.DataFrame
@@ -136,7 +139,8 @@ class FileRecords:
     """A meter file as records. A file refused as a whole has one reject, at line 0, and nothing else.
 
     `notes` are facts that a person should know and that change nothing: totals which the file states and which its
-    intervals do or do not add up to, costs, the creation time.
+    intervals do or do not add up to, costs, the creation time. `lines` (line, text) is set by who calls the reader:
+    rejects that are found later quote from it.
     """
 
     name: str
@@ -148,3 +152,14 @@ class FileRecords:
     readings: DataFrame[ReadingRecords] = field(default_factory=lambda: empty(ReadingRecords))
     days: tuple[DayBlock, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    lines: pl.DataFrame = field(default_factory=no_lines)
+
+    @property
+    def is_usable(self) -> bool:
+        """True unless the file was refused as a whole."""
+        return not (self.rejects["line"] == 0).any()
+
+
+def refused(name: str, sha256: str, file_format: str, reason: str, detail: str) -> FileRecords:
+    """Return a file refused as a whole: one reject at line 0."""
+    return FileRecords(name, sha256, file_format, empty(Series), reject_file(name, sha256, reason, detail))

@@ -13,6 +13,7 @@ from model.errors import InputError
 BLANK_MAX = 1_000
 _LATIN_INTERCHANGE = re.compile(rb"\s*(UNA.{6}\s*)?UNB.UNOC")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MANGLED_MARK = "\u00ef\u00bb\u00bf"  # a UTF-8 mark that some system took for three letters and encoded again
 
 
 def decode(data: bytes) -> str:
@@ -31,12 +32,21 @@ def decode(data: bytes) -> str:
             return decode(data.decode("latin-1").encode())
         line = data[: error.start].count(b"\n") + 1
         raise InputError(
-            f"expected text in UTF-8, found byte 0x{data[error.start]:02x} in line {line}",
+            f"expected text in {encoding[:6].upper().rstrip('-')}, found byte 0x{data[error.start]:02x} in line {line}",
             hint="save the file as UTF-8 and land it again",
         ) from error
-    if "\x00" in text:
-        raise InputError("expected text, found null bytes", hint="export the file again as text")
+    at = text.find("\x00")
+    if at >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise InputError(f"expected text, found null bytes in line {line}", hint="export the file again as text")
+    text = text.removeprefix(_MANGLED_MARK)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def opening_text(data: bytes) -> str:
+    """Return the beginning of a file as text, whatever it is: what is none becomes replacement characters."""
+    encoding = "utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig"
+    return data.decode(encoding, errors="replace").removeprefix(_MANGLED_MARK)
 
 
 def read_source(name: str, sha256: str, data: bytes) -> Source:

@@ -12,9 +12,11 @@ from pathlib import Path
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.archive import Member, is_archive, unpack
-from ingest.formats.detect import ARCHIVE, UNKNOWN, parse_file
-from ingest.formats.parsed import ParsedFile, gather_rejects, refused
+from ingest.formats.archive import BadArchive, Member, open_members
+from ingest.formats.detect import UNKNOWN, read_member
+from ingest.formats.parsed import gather_rejects, reject_file
+from ingest.landing.parsed import ParsedFile
+from ingest.landing.place import place_records
 from ingest.landing.report import LandedFile, LandReport, LandStatus, energy_by_unit
 from ingest.landing.write import fresh_days, fresh_readings, write_days, write_readings, write_rejects
 from model.accounts import ChannelNumbers
@@ -103,29 +105,23 @@ def land_files(
     return done
 
 
-def _open_files(paths: Sequence[Path]) -> list[Member | ParsedFile]:
-    """Return the files in order of name, zips as their members; what cannot be opened is refused."""
-    opened: list[Member | ParsedFile] = []
+def _open_files(paths: Sequence[Path]) -> list[Member | BadArchive | ParsedFile]:
+    """Return the files in order of name, packed ones as their members; what cannot be opened is refused."""
+    opened: list[Member | BadArchive | ParsedFile] = []
     for path in sorted(paths, key=lambda path: (path.name, str(path))):
         try:
             data = read_bytes(path)
         except InputError as error:
-            opened.append(refused(str(path), "", UNKNOWN, "unreadable_file", error.message))
+            rejects = reject_file(str(path), "", "unreadable_file", error.message)
+            opened.append(ParsedFile(str(path), "", UNKNOWN, rejects))
             continue
-        if not is_archive(data):
-            opened.append(Member(str(path), data))
-            continue
-        try:
-            opened.extend(unpack(str(path), data))
-        except InputError as error:
-            digest = hashlib.sha256(data).hexdigest()
-            opened.append(refused(str(path), digest, ARCHIVE, "bad_archive", error.message))
+        opened.extend(open_members(str(path), data))
     return opened
 
 
 def _take(
     connection: Connection,
-    opened: Sequence[Member | ParsedFile],
+    opened: Sequence[Member | BadArchive | ParsedFile],
     channels: DataFrame[ChannelNumbers],
     progress: Progress,
 ) -> list[_Taken]:
@@ -135,11 +131,11 @@ def _take(
     ]
     known = {digest: loads for digest in set(digests) if digest and (loads := find_loads(connection, digest))}
 
-    def parse(file: Member | ParsedFile, digest: str) -> ParsedFile | None:
+    def parse(file: Member | BadArchive | ParsedFile, digest: str) -> ParsedFile | None:
         if isinstance(file, ParsedFile):
             return file
         is_done = digest in known and not known[digest][-1].rejected
-        return None if is_done else parse_file(file.name, file.data, channels)
+        return None if is_done else place_records(read_member(file), channels)
 
     # Files are parsed beside each other, each by itself; the order in which they count is that of their names.
     with ThreadPoolExecutor(PARSERS_MAX) as pool:

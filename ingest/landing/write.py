@@ -9,8 +9,8 @@ from functools import partial
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.parsed import ParsedFile
 from ingest.landing.changes import not_overtaken, without_repeats
+from ingest.landing.parsed import ParsedFile
 from ingest.versions import DAY_KEY, READING_KEY, current_days, current_registers
 from model.reads import ReadDays, RegisterReads, Rejects, read_days_schema, slot_columns
 from model.schema import checked, empty

@@ -9,8 +9,8 @@ from accounts.numbering import number_channels
 from demo.files import read_files
 from demo.truth import draw_truth
 from demo.utility import Utility, draw_utility
-from ingest.formats.detect import parse_file
-from ingest.formats.parsed import ParsedFile
+from ingest.landing.parsed import ParsedFile
+from ingest.landing.place import parse_file
 from ingest.versions import current_days
 from model.reads import slot_columns
 

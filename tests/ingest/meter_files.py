@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.detect import parse_file
-from ingest.formats.parsed import ParsedFile
+from ingest.landing.parsed import ParsedFile
+from ingest.landing.place import parse_file
 from model.accounts import ChannelNumbers
 from model.reads import slot_columns
 from model.schema import arranged
@@ -19,6 +19,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "meterdata"
 
 NEM12_HEAD = "100,NEM12,202410020000,MDP,RETAILER"
 BRISBANE, SYDNEY, CHICAGO = "Australia/Brisbane", "Australia/Sydney", "America/Chicago"
+ADELAIDE = "Australia/Adelaide"
 
 
 def shared_file(name: str) -> Path:
@@ -63,6 +64,7 @@ def channels() -> DataFrame[ChannelNumbers]:
         ("ESI1", "surplus", "export_energy", 15, CHICAGO),  # 7
         ("WAT1", "W1", "water_volume", 0, SYDNEY),  # 8
         ("NMI4", "E1", "import_energy", 15, SYDNEY),  # 9
+        ("NMI5", "E1", "import_energy", 60, ADELAIDE),  # 10
     )
 
 

@@ -316,7 +316,7 @@ def test_a_reading_told_twice_counts_once() -> None:
     [
         (b"", "empty_file"),
         (b"\xef\xbb\xbf\r\n\r\n", "empty_file"),
-        (b"<!DOCTYPE html>\n<html>Sign in</html>", "unknown_format"),
+        (b"<!DOCTYPE html>\n<html>Sign in</html>", "html_page"),
         (b"date,kwh\n2026-10-01,1", "unknown_format"),
         (b"meter_point;channel;unit;start;value;quality\nx", "unknown_format"),
         (b"caf\xe9,1\n", "bad_encoding"),

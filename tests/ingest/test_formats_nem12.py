@@ -24,8 +24,8 @@ from meter_files import (
 )
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.detect import parse_file
-from ingest.formats.parsed import ParsedFile
+from ingest.landing.parsed import ParsedFile
+from ingest.landing.place import parse_file
 from model.accounts import ChannelNumbers
 from model.reads import slot_columns
 from model.units import printed_unit, smallest_per
@@ -244,7 +244,7 @@ def test_units_in_any_case_are_scaled_exactly() -> None:
         ("200,NMI1,E9,,E9,,,kWh,30,", "unknown_channel"),
         ("200,NMI1,E1,,E1,,,volt,30,", "unknown_unit"),
         ("200,NMI1,E1,,E1,,,kvarh,30,", "unit_mismatch"),
-        ("200,NMI2,E1,,E1,,,kWh,60,", "zone_not_nem_time"),
+        ("200,NMI5,E1,,E1,,,kWh,60,", "zone_not_nem_time"),  # at UTC+9:30 its hours are no hours of the NEM
     ],
 )
 def test_a_channel_that_does_not_fit_is_rejected_once(channel: str, reason: str) -> None:
@@ -330,7 +330,7 @@ def test_a_zip_is_read_by_its_content_and_its_members_taken_together() -> None:
     second = nem12(E1, nem12_day("20241002")).encode()
     parsed = parse(zipped(a=first, b=second, c=b"<html>"), name="reads.dat")
     assert parsed.days[30]["day"].to_list() == [DAY, date(2024, 10, 2)]
-    assert parsed.rejects.select("file_name", "line", "reason").rows() == [("reads.dat/c", 0, "unknown_format")]
+    assert parsed.rejects.select("file_name", "line", "reason").rows() == [("reads.dat/c", 0, "html_page")]
 
 
 def test_a_zip_bomb_and_a_damaged_zip_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

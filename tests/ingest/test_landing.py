@@ -133,12 +133,12 @@ def test_one_unusable_file_does_not_keep_the_others_out(workspace: Workspace, in
         (LandStatus.UNUSABLE, None),
         (LandStatus.LANDED, 1),
     ]
-    assert report.files[0].reasons == {"unknown_format": 1}
+    assert report.files[0].reasons == {"html_page": 1}
     assert report.files[1].reasons == {"unreadable_file": 1}
     assert "absent.csv" in report.files[1].message
     assert loads(workspace) == [(1, "b.csv", 1, 0)]
     assert report.files[0].quarantine is not None
-    assert "unknown_format" in report.files[0].quarantine.read_text()
+    assert "html_page" in report.files[0].quarantine.read_text()
 
 
 def test_rejects_are_kept_in_the_lake_and_for_people(workspace: Workspace, inbox: Path) -> None:
@@ -190,9 +190,9 @@ def test_lines_of_a_channel_that_was_unknown_land_when_it_is_known(workspace: Wo
         inbox, "a.csv", nem12(E1, day(1), "200,NEW1,E1,1,E1,N1,METER9,kWh,30,20241201", day(1, "2"), day(2, "x"))
     )
     first = land_files(workspace, [path], received_at=RECEIVED).files[0]
-    assert (first.days, first.reasons) == (1, {"unknown_channel": 1})
+    assert (first.days, first.reasons) == (1, {"bad_number": 1, "unknown_channel": 1})
     again = land_files(workspace, [path], received_at=RECEIVED).files[0]
-    assert (again.status, loads(workspace)) == (LandStatus.ALREADY_LANDED, [(1, "a.csv", 1, 1)])
+    assert (again.status, loads(workspace)) == (LandStatus.ALREADY_LANDED, [(1, "a.csv", 1, 2)])
     # A correction of the day that landed comes before the channel is known: the old file must not undo it.
     land_files(workspace, [put(inbox, "b.csv", nem12(E1, day(1, "7")))], received_at=RECEIVED)
     known = channel_table(("NEW1", "E1", "import_energy", 30, BRISBANE))
@@ -201,7 +201,7 @@ def test_lines_of_a_channel_that_was_unknown_land_when_it_is_known(workspace: Wo
     retried = land_files(workspace, [path, path], received_at=RECEIVED)
     assert [file.status for file in retried.files] == [LandStatus.LANDED, LandStatus.ALREADY_LANDED]
     assert (retried.files[0].days, retried.files[0].reasons) == (1, {"bad_number": 1})
-    assert loads(workspace) == [(1, "a.csv", 1, 1), (2, "b.csv", 1, 0), (3, "a.csv", 1, 1)]
+    assert loads(workspace) == [(1, "a.csv", 1, 2), (2, "b.csv", 1, 0), (3, "a.csv", 1, 1)]
     days = current_days(landed_days(workspace).lazy(), None, 30)
     assert days.select("channel_no", "seq", "v00").rows() == [(1, 2, 7000), (99, 3, 2000)]
     assert land_files(workspace, [path], received_at=RECEIVED).files[0].message == "already landed as load 3"

@@ -1,6 +1,8 @@
-"""Slots to wide days: worst quality, slot flags where they differ, one row per channel and day of a file."""
+"""Matrices of slots to wide days: worst quality, flags where slots differ, a row per channel and day of a file."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,35 +18,53 @@ from model.schema import column_names
 Qualities = npt.NDArray[np.uint8]
 
 
-def assemble_days(keys: pl.DataFrame, values: pl.Series, quality: Qualities, interval_minutes: int) -> pl.DataFrame:
+@dataclass(frozen=True)
+class SlotMatrix:
+    """Slots of whole days, a row a day: values in smallest units, whether one is missing, canonical quality."""
+
+    values: npt.NDArray[np.int32]
+    missing: npt.NDArray[np.bool_]
+    quality: Qualities
+
+    def rows(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> SlotMatrix:
+        """Return the matrix of some of its days."""
+        return SlotMatrix(self.values[chosen], self.missing[chosen], self.quality[chosen])
+
+    def first(self, count: int) -> SlotMatrix:
+        """Return the matrix of the first `count` slots of each day."""
+        return SlotMatrix(self.values[:, :count], self.missing[:, :count], self.quality[:, :count])
+
+
+def assemble_days(keys: pl.DataFrame, slots: SlotMatrix, interval_minutes: int) -> pl.DataFrame:
     """Return wide days of one length: ReadDays, slots, `line`.
 
-    `keys` has line, channel_no, day, raw_code, updated_at; `values` (Int32, null is missing) holds the slots of all
-    days one after the other, `quality` the same as a matrix of days x n. A missing slot has quality 8 and the other
-    way round: what the file itself calls missing is not used.
+    `keys` has line, channel_no, day, raw_code, updated_at, a row for each row of `slots`. A missing slot has quality 8
+    and the other way round: what the file itself calls missing is not used.
     """
-    rows, count = quality.shape
-    assert len(values) == rows * count == keys.height * count, "each day needs n values and n qualities"
-    missing = values.is_null().to_numpy().reshape(rows, count)
-    quality = np.where(missing, np.uint8(Quality.MISSING), quality)
-    unused = quality == Quality.MISSING
-    if (unused & ~missing).any():
-        values = values.set(pl.Series(unused.reshape(-1)), None)
+    rows, count = slots.values.shape
+    assert keys.height == rows, "each day needs its slots"
+    missing = slots.missing | (slots.quality == Quality.MISSING)
+    quality = np.where(missing, np.uint8(Quality.MISSING), slots.quality) if missing.any() else slots.quality
     worst = quality.max(axis=1, initial=0)
     names = slot_columns(interval_minutes)
-    slots = values.to_frame("value").select(
-        pl.col("value").gather_every(count, slot).alias(names[slot]) for slot in range(count)
-    )
-    absent = [pl.lit(None, dtype=pl.Int32).alias(name) for name in names[count:]]
     days = keys.with_columns(
         pl.lit(count, dtype=pl.Int16).alias("n"),
         pl.Series("worst", worst, dtype=pl.UInt8),
         _flags(quality, worst),
         pl.lit(0, dtype=pl.Int64).alias("seq"),
-        *slots.iter_columns(),
-        *absent,
+        *_columns(slots.values, missing, names),
+        *[pl.lit(None, dtype=pl.Int32).alias(name) for name in names[count:]],
     )
     return days.select(*column_names(ReadDays), *names, "line")
+
+
+def _columns(values: npt.NDArray[np.int32], missing: npt.NDArray[np.bool_], names: list[str]) -> list[pl.Series]:
+    across = np.ascontiguousarray(values.T)
+    is_holed = np.atleast_1d(missing.any(axis=0))
+    return [
+        pl.Series(name, column).set(pl.Series(missing[:, slot]), None) if holed else pl.Series(name, column)
+        for slot, (name, column, holed) in enumerate(zip(names, across, is_holed, strict=False))
+    ]
 
 
 def _flags(quality: Qualities, worst: Qualities) -> pl.Series:
@@ -87,14 +107,15 @@ def _fold(group: pl.DataFrame, minutes: int, count: int) -> pl.DataFrame:
     )
     placed = group.join(keys.select("row", *identity), on=identity, how="left", validate="m:1")
     at = placed.select(pl.col("row").cast(pl.Int64) * count + pl.col("slot")).to_series().to_numpy()
-    quality = np.full(keys.height * count, Quality.MISSING, dtype=np.uint8)
+    cells = keys.height * count
+    values, missing = np.zeros(cells, dtype=np.int32), np.ones(cells, dtype=np.bool_)
+    quality = np.full(cells, Quality.MISSING, dtype=np.uint8)
+    values[at] = placed["value"].fill_null(0).to_numpy()
+    missing[at] = placed["value"].is_null().to_numpy()
     quality[at] = placed["quality"].to_numpy()
-    filled = np.zeros(keys.height * count, dtype=np.int32)
-    filled[at] = placed["value"].fill_null(0).to_numpy()
-    has_value = np.zeros(keys.height * count, dtype=bool)
-    has_value[at] = placed["value"].is_not_null().to_numpy()
-    values = pl.DataFrame({"value": filled, "has": has_value}).select(pl.when("has").then("value")).to_series()
-    return assemble_days(keys.drop("row", "copy"), values, quality.reshape(-1, count), minutes)
+    shape = (keys.height, count)
+    matrix = SlotMatrix(values.reshape(shape), missing.reshape(shape), quality.reshape(shape))
+    return assemble_days(keys.drop("row", "copy"), matrix, minutes)
 
 
 def settle_days(source: Source, days: dict[int, pl.DataFrame]) -> tuple[dict[int, pl.DataFrame], list[pl.DataFrame]]:
@@ -105,11 +126,15 @@ def settle_days(source: Source, days: dict[int, pl.DataFrame]) -> tuple[dict[int
     kept: dict[int, pl.DataFrame] = {}
     rejects: list[pl.DataFrame] = []
     for minutes, frame in days.items():
-        ordered = best_first(frame, DAY_KEY, quality="worst", latest="line")
+        # The order is found on the few columns that decide it: the slots are moved at most once.
+        keys = frame.select(*DAY_KEY, "worst", "updated_at", "line").with_row_index("at")
+        ordered = best_first(keys, DAY_KEY, quality="worst", latest="line")
         is_first = ordered.select(pl.struct(DAY_KEY).is_first_distinct()).to_series()
-        kept[minutes] = ordered.filter(is_first)
-        winners = kept[minutes].select(*DAY_KEY, pl.col("line").alias("winner"))
-        losers = ordered.filter(~is_first).join(winners, on=DAY_KEY, how="left", validate="m:1")
+        winners = ordered.filter(is_first)
+        is_same = winners.height == frame.height and (winners["at"] == keys["at"]).all()
+        kept[minutes] = frame if is_same else frame[winners["at"]]
+        told = winners.select(*DAY_KEY, pl.col("line").alias("winner"))
+        losers = ordered.filter(~is_first).join(told, on=DAY_KEY, how="left", validate="m:1")
         detail = pl.format("expected each channel and day once; {} is taken from line {}", "day", "winner")
         rejects.append(reject_rows(source, losers, "duplicate_day", detail))
     return kept, rejects

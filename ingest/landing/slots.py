@@ -1,31 +1,27 @@
-"""What the layouts with one line per interval share: values, quality, one line per slot, wide days."""
+"""Intervals one by one: values in whole smallest units, each slot once, wide days."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
-from ingest.formats.days import fold_slots, settle_days
 from ingest.formats.numbers import SLOT_MAX, exact_integers
-from ingest.formats.parsed import ParsedFile, Source, gather_rejects, reject_rows
-from ingest.formats.quality import quality_of
+from ingest.formats.parsed import Source, reject_rows
+from ingest.landing.days import fold_slots
 from model.codes import Quality
 
 _SLOT = ["channel_no", "day", "copy", "slot"]
 
 
-def with_values(source: Source, rows: pl.DataFrame, codes: dict[str, int]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Add `value` (Int32, smallest units) and `quality` from the texts `value` and `code`.
+def with_values(source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Turn the text `value` into whole smallest units (Int32) by `exponent`.
 
     Rejects rows as bad_number, too_precise, value_too_large or bad_quality.
     """
-    numbers = exact_integers(rows["value"], rows["smallest_per"], limit=SLOT_MAX)
-    judged = rows.with_columns(
-        pl.col("value").alias("found"),
-        numbers["value"].cast(pl.Int32),
-        numbers["problem"],
-        quality_of(pl.col("code").str.to_lowercase(), codes).alias("quality"),
-    )
+    exponents = rows["exponent"]
+    one = exponents.first() if rows.height and exponents.n_unique() == 1 else None
+    numbers = exact_integers(rows["value"], one if isinstance(one, int) else exponents, limit=SLOT_MAX)
+    judged = rows.with_columns(pl.col("value").alias("found"), numbers["value"].cast(pl.Int32), numbers["problem"])
     reason = pl.coalesce("problem", pl.when(pl.col("quality").is_null()).then(pl.lit("bad_quality")))
     detail = (
         pl.when(pl.col("reason") == "bad_quality")
@@ -41,7 +37,7 @@ def with_values(source: Source, rows: pl.DataFrame, codes: dict[str, int]) -> tu
     return good.with_columns(missing.cast(pl.UInt8).alias("quality")).drop("found", "problem"), rejects
 
 
-def days_of_slots(source: Source, file_format: str, slots: pl.DataFrame, rejects: list[pl.DataFrame]) -> ParsedFile:
+def days_of_slots(source: Source, slots: pl.DataFrame) -> tuple[dict[int, pl.DataFrame], pl.DataFrame]:
     """Fold rows per slot (see `fold_slots`) into days; a slot that comes twice in one version is rejected.
 
     The later update time wins, then the later line; the other is rejected as `duplicate_slot`.
@@ -56,11 +52,7 @@ def days_of_slots(source: Source, file_format: str, slots: pl.DataFrame, rejects
     is_first = ordered.select(pl.struct(_SLOT).is_first_distinct()).to_series()
     kept = pl.concat([slots.filter(~may_repeat), ordered.filter(is_first)])
     losers = ordered.filter(~is_first)
-    if losers.height:
-        winners = kept.select(*_SLOT, pl.col("line").alias("winner"))
-        told = losers.join(winners, on=_SLOT, how="left", validate="m:1")
-        detail = pl.format("expected each interval once; it is taken from line {}", "winner")
-        rejects = [*rejects, reject_rows(source, told, "duplicate_slot", detail)]
-    days, duplicates = settle_days(source, fold_slots(kept))
-    every = gather_rejects([*rejects, *duplicates])
-    return ParsedFile(source.name, source.sha256, file_format, every, days)
+    winners = ordered.filter(is_first).select(*_SLOT, pl.col("line").alias("winner"))
+    told = losers.join(winners, on=_SLOT, how="left", validate="m:1")
+    detail = pl.format("expected each interval once; it is taken from line {}", "winner")
+    return fold_slots(kept), reject_rows(source, told, "duplicate_slot", detail)

@@ -1,56 +1,76 @@
-"""Which channel a record of a file speaks of: meter point and suffix looked up, unit and interval compared."""
+"""Which channel a series of a file speaks of: meter point and suffix looked up, unit and interval compared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.formats.parsed import Source, reject_rows
+from ingest.formats.records import Clock, FileRecords
+from ingest.landing.nem_days import fits_nem_days
 from model.accounts import ChannelNumbers
 from model.codes import Measure
 from model.errors import InputError
 from model.units import PRINTED_UNITS, SMALLEST_UNIT, printed_unit
-from model.zones import day_slots, day_start_utc
+from model.zones import day_slots
 
-NEM_OFFSET = timedelta(hours=10)  # NEM12 days run in Eastern Standard Time, UTC+10, all year
-
-_KEY = ["meter_point", "suffix", "unit", "file_minutes"]
+_KEY = ["meter_point", "suffix", "unit", "power", "file_minutes"]
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Records whose channel is known, with `channel_no`, `interval_minutes`, `tz_name`, `smallest_per`; the rest."""
+    """The series of a file with their channels.
 
-    rows: pl.DataFrame
+    `series` has a row per series, in order: series_no, channel_no (null when it has none that fits),
+    interval_minutes, tz_name, `exponent` (a value of 1 counts 10^exponent smallest units), life_start, life_end.
+    """
+
+    series: pl.DataFrame
     rejects: pl.DataFrame
 
+    def at(self, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+        """Return `rows` (with `series_no`) and these columns of their series; a gather, since series are numbered."""
+        return rows.hstack(self.series.select(columns)[rows["series_no"]])
 
-def resolve_channels(
-    source: Source, rows: pl.DataFrame, channels: DataFrame[ChannelNumbers], *, is_nem_time: bool = False
-) -> Resolved:
-    """Look up the channel of each row.
 
-    `rows` has line, meter_point, suffix, unit and file_minutes: the interval length that the file states, 0 for a
-    register reading, null when the file does not say. A channel that does not fit is rejected once, at its first
-    line, with the number of records: `unknown_channel`, `unknown_unit`, `unit_mismatch`, `interval_mismatch`,
-    `ambiguous_channel`, and with `is_nem_time` `zone_not_nem_time`.
+def resolve_series(source: Source, records: FileRecords, channels: DataFrame[ChannelNumbers]) -> Resolved:
+    """Look up the channel of each series that has records.
+
+    A channel that does not fit is rejected once, at its first record, with the number of records: `unknown_channel`,
+    `unknown_unit`, `unit_mismatch`, `interval_mismatch`, `ambiguous_channel`, `zone_not_nem_time`.
     """
-    asked = rows.group_by(_KEY).agg(pl.col("line").min(), pl.len().alias("records"))
+    series = records.series
+    assert (series["series_no"] == pl.int_range(series.height, eager=True)).all(), "series are numbered from 0"
+    counted = series.drop("line").join(_records(records), on="series_no", how="left", validate="1:1")
+    asked = (
+        counted.filter(pl.col("records").is_not_null())
+        .group_by(_KEY)
+        .agg(pl.col("line").min(), pl.col("records").sum(), pl.col("is_nem").any())
+    )
     judged = (
         _looked_up(asked, channels)
         .join(_units(asked), on="unit", how="left", validate="m:1", nulls_equal=True)
-        .with_columns(_smallest_of_measure(), _is_nem_zone(channels))
-        .with_columns(_reason(is_nem_time).alias("reason"))
+        .with_columns(_smallest_of_measure(), _fits_nem(channels))
+        .with_columns(_reason().alias("reason"))
     )
     bad = judged.filter(pl.col("reason").is_not_null())
     fit = judged.filter(pl.col("reason").is_null()).select(
-        *_KEY, "channel_no", "interval_minutes", "tz_name", "smallest_per"
+        *_KEY, "channel_no", "interval_minutes", "tz_name", "unit_exponent", "life_start", "life_end"
     )
-    matched = rows.join(fit, on=_KEY, how="inner", validate="m:1", nulls_equal=True, maintain_order="left")
-    return Resolved(matched, reject_rows(source, bad, pl.col("reason"), _detail()))
+    placed = series.join(fit, on=_KEY, how="left", validate="m:1", nulls_equal=True, maintain_order="left")
+    placed = placed.with_columns((pl.col("unit_exponent") + pl.col("power")).alias("exponent"))
+    return Resolved(placed, reject_rows(source, bad, pl.col("reason"), _detail()))
+
+
+def _records(records: FileRecords) -> pl.DataFrame:
+    """Return how many records each series has, and the line of the first; a day of values counts once."""
+    named = ["series_no", "line"]
+    singly = [frame.select(*named, pl.lit(False).alias("is_nem")) for frame in (records.intervals, records.readings)]
+    daily = [block.rows.select(*named, pl.lit(block.clock == Clock.NEM).alias("is_nem")) for block in records.days]
+    counted = pl.concat([*singly, *daily]).group_by("series_no")
+    return counted.agg(pl.col("line").min(), pl.len().alias("records"), pl.col("is_nem").any())
 
 
 def with_day_slots(rows: pl.DataFrame) -> pl.DataFrame:
@@ -77,6 +97,7 @@ def _looked_up(asked: pl.DataFrame, channels: DataFrame[ChannelNumbers]) -> pl.D
     known = channels.sort("channel_no").select(
         pl.col("service_point_id").alias("meter_point"),
         "suffix", "channel_no", "measure", "interval_minutes", "tz_name",
+        pl.col("start_date").alias("life_start"), pl.col("end_date").alias("life_end"),
     )  # fmt: skip
     several = known.filter(pl.col("interval_minutes") > 0).group_by(name).len().filter(pl.col("len") > 1).select(name)
     lengths = known.with_columns(pl.col("interval_minutes").alias("file_minutes")).unique(
@@ -96,19 +117,19 @@ def _looked_up(asked: pl.DataFrame, channels: DataFrame[ChannelNumbers]) -> pl.D
 
 
 def _units(asked: pl.DataFrame) -> pl.DataFrame:
-    texts = asked["unit"].unique().to_list()
-    rows = [{"unit": text, **_unit(text)} for text in texts]
-    return pl.DataFrame(
-        rows, schema={"unit": pl.String, "file_smallest": pl.String, "smallest_per": pl.Int64}, orient="row"
-    )
+    rows = [{"unit": text, **_unit(text)} for text in asked["unit"].unique().to_list()]
+    schema = {"unit": pl.String, "file_smallest": pl.String, "unit_exponent": pl.Int32}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _unit(text: str | None) -> dict[str, object]:
+def _unit(text: str) -> dict[str, object]:
     try:
-        smallest, count = PRINTED_UNITS[printed_unit(text or "")]
+        smallest, count = PRINTED_UNITS[printed_unit(text)]
     except InputError:
-        return {"file_smallest": None, "smallest_per": None}
-    return {"file_smallest": smallest, "smallest_per": count}
+        return {"file_smallest": None, "unit_exponent": None}
+    exponent = len(str(count)) - 1
+    assert count == 10**exponent, f"unit {text}: its smallest units are no power of ten"
+    return {"file_smallest": smallest, "unit_exponent": exponent}
 
 
 def _smallest_of_measure() -> pl.Expr:
@@ -117,21 +138,13 @@ def _smallest_of_measure() -> pl.Expr:
     return pl.col("measure").replace_strict(units, default=None, return_dtype=pl.String).alias("channel_smallest")
 
 
-def _is_nem_zone(channels: DataFrame[ChannelNumbers]) -> pl.Expr:
-    zones = [name for name in channels["tz_name"].unique().to_list() if _runs_on_nem_time(name)]
-    return pl.col("tz_name").is_in(zones).alias("is_nem_zone")
+def _fits_nem(channels: DataFrame[ChannelNumbers]) -> pl.Expr:
+    pairs = channels.filter(pl.col("interval_minutes") > 0).select("tz_name", "interval_minutes").unique()
+    misfits = [f"{tz_name} {minutes}" for tz_name, minutes in pairs.iter_rows() if not fits_nem_days(tz_name, minutes)]
+    return ~pl.format("{} {}", "tz_name", "interval_minutes").is_in(misfits).alias("fits_nem")
 
 
-def _runs_on_nem_time(tz_name: str) -> bool:
-    """Return whether the zone is at UTC+10 in every season: a zone that saves daylight has other days in summer."""
-    seasons = (date(2024, month, 1) for month in (1, 4, 7, 10))
-    return all(
-        day_start_utc(tz_name, day) == datetime(day.year, day.month, day.day, tzinfo=UTC) - NEM_OFFSET
-        for day in seasons
-    )
-
-
-def _reason(is_nem_time: bool) -> pl.Expr:
+def _reason() -> pl.Expr:
     other_length = pl.col("file_minutes").is_not_null() & (pl.col("file_minutes") != pl.col("interval_minutes"))
     # A file that does not state its interval length still cannot bring intervals to a register.
     no_intervals = pl.col("file_minutes").is_null() & (pl.col("interval_minutes") == 0)
@@ -146,7 +159,7 @@ def _reason(is_nem_time: bool) -> pl.Expr:
         .then(pl.lit("ambiguous_channel"))
         .when(other_length | no_intervals)
         .then(pl.lit("interval_mismatch"))
-        .when(pl.lit(is_nem_time) & ~pl.col("is_nem_zone"))
+        .when("is_nem", ~pl.col("fits_nem"))
         .then(pl.lit("zone_not_nem_time"))
     )
 
@@ -171,7 +184,13 @@ def _detail() -> pl.Expr:
         )
         .when(pl.col("reason") == "ambiguous_channel")
         .then(pl.lit("expected one interval channel of this name, found several of other lengths"))
-        .otherwise(pl.format("expected a zone at UTC+10 all year for NEM12, found {}", pl.col("tz_name")))
+        .otherwise(
+            pl.format(
+                "expected intervals of the NEM, at UTC+10, that are intervals of a civil day, found {} minutes in {}",
+                "interval_minutes",
+                "tz_name",
+            )
+        )
     )
     return pl.format("{}: {}; {} records", channel, said, pl.col("records"))
 
