@@ -26,6 +26,7 @@ from commands.context import (
     talk,
     who_acts,
 )
+from commands.inspect import reads_inspect
 from commands.tariff import tariff_app
 from model.errors import BillmillError, ConfigError, ExitCode
 
@@ -65,7 +66,7 @@ def _group(name: str, text: str) -> typer.Typer:
 
 accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
 app.add_typer(tariff_app, name="tariff")
-reads_app = _group("reads", "Meter reads: land files, validate and estimate.")
+reads_app = _group("reads", "Meter reads: inspect and land files, validate and estimate.")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
 app.add_typer(bill_app, name="bill")
 run_app = _group("run", "Runs: list, show.")
@@ -180,6 +181,9 @@ def reads_land(
     talk(landing_next(report))
     if report.rejected:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+reads_app.command("inspect")(reads_inspect)
 
 
 @reads_app.command("vee")

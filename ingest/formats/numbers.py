@@ -8,7 +8,6 @@ SLOT_MAX = 2**31 - 1  # slots are Int32
 READING_MAX = 10**15  # twelve dials of whole printed units, in thousandths
 # Text is read as a decimal of nine places: the finest file unit in the smallest unit's terms is 10^-6 (Mvarh, GJ).
 SCALE = 9
-_DECIMAL = pl.Decimal(38, SCALE)
 # Beyond these a value other than zero is too fine or too large in any case, and the powers still fit Int128.
 _EXPONENT_MIN, _EXPONENT_MAX = SCALE - 38, SCALE + 38
 
@@ -22,7 +21,7 @@ def exact_integers(text: pl.Series, exponent: int | pl.Series, *, limit: int) ->
     `limit`).
     """
     text = text.fill_null("")
-    return _integers(scaled(text), text == "", _has_lost_places(text), exponent, limit)
+    return _integers(scaled(text), text == "", has_lost_places(text), exponent, limit)
 
 
 def integers_of_billionths(billionths: pl.Series, exponent: int, *, limit: int) -> pl.DataFrame:
@@ -30,13 +29,21 @@ def integers_of_billionths(billionths: pl.Series, exponent: int, *, limit: int) 
     return _integers(billionths, billionths.is_null(), pl.Series([False]), exponent, limit)
 
 
-def scaled(text: pl.Series) -> pl.Series:
-    """Return the text x 10^9 as Int128; null where it is not plain decimal text."""
-    decimals = text.cast(_DECIMAL, strict=False)
+def scaled(text: pl.Series, places: int = SCALE) -> pl.Series:
+    """Return the text x 10^places as Int128; null where it is not plain decimal text."""
+    decimals = text.cast(pl.Decimal(38, places), strict=False)
     exponents = text.str.contains("[eE]")  # Polars reads 1e3, and rounds 1e-12 to zero without a word
     if exponents.any():
         decimals = decimals.set(exponents, None)
     return decimals.to_physical().alias("scaled")
+
+
+def has_lost_places(text: pl.Series, places: int = SCALE) -> pl.Series:
+    """Return where the text has non-zero digits beyond these places, which the cast would have rounded."""
+    longest = text.str.len_bytes().max()
+    if not isinstance(longest, int) or longest <= places + 1:
+        return pl.Series("lost", [False]).new_from_index(0, len(text))
+    return text.str.contains(rf"\.\d{{{places}}}\d*[1-9]").alias("lost")
 
 
 def _integers(
@@ -87,11 +94,3 @@ def _judged(frame: pl.DataFrame, lost: pl.Series, limit: int) -> pl.DataFrame:
         pl.when(is_sound).then(value * pl.col("factor")).cast(pl.Int64).alias("value"),
         (pl.col("is_missing") | is_sound.fill_null(False)).alias("is_fine"),
     )
-
-
-def _has_lost_places(text: pl.Series) -> pl.Series:
-    """Return where the text has non-zero digits beyond the ninth place, which the cast would have rounded."""
-    longest = text.str.len_bytes().max()
-    if not isinstance(longest, int) or longest <= SCALE + 1:
-        return pl.Series("lost", [False])
-    return text.str.contains(rf"\.\d{{{SCALE}}}\d*[1-9]").alias("lost")

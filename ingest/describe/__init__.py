@@ -1,0 +1,1 @@
+"""What meter files hold, told without accounts."""
