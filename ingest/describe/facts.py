@@ -24,7 +24,7 @@ UNKNOWN_QUALITY = "unknown"  # a code of the file that says nothing known
 
 _QUALITY_NAMES = {int(item): item.name.lower() for item in Quality}
 _EXACT = Context(prec=200)
-_CHANNEL = ["meter_point", "suffix", "unit", "power", "minutes"]
+_CHANNEL = ["meter_point", "suffix", "unit", "power", "is_register"]
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,9 @@ def _channels(records: FileRecords, parts: list[Counted]) -> tuple[ChannelFacts,
         on="series_no",
         how="left",
         validate="m:1",
-    )
+    ).with_columns((pl.col("minutes") == 0).fill_null(False).alias("is_register"))
     grouped = named.group_by(_CHANNEL).agg(
+        pl.when(pl.col("minutes").n_unique() == 1).then(pl.col("minutes").first()).alias("minutes"),
         pl.col("series_no").unique(),
         pl.col("readings", "total").sum(),
         pl.col("first").min(),
@@ -93,7 +94,7 @@ def _channels(records: FileRecords, parts: list[Counted]) -> tuple[ChannelFacts,
     codes = _counts([part.codes for part in parts], "code")
     return tuple(
         _facts(row, qualities, codes)
-        for row in grouped.sort(*_CHANNEL, nulls_last=False).iter_rows(named=True)  # a row per channel
+        for row in grouped.sort(_CHANNEL).iter_rows(named=True)  # a row per channel
     )
 
 
