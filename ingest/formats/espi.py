@@ -1,8 +1,8 @@
 """Green Button files: ESPI resources in an Atom feed, or one of them by itself.
 
-Readings are values of reading types (unit, power of ten, direction of the flow) in blocks of intervals, timed in seconds
-from 1970 UTC, so that days of 23 and 25 hours need no care. A series is a meter reading of a usage point. Its meter
-point is the usage point's address after `/resource/`; its suffix is the direction: `delivered`, `received`, `net`,
+Readings are values of reading types (unit, power of ten, direction of the flow) in blocks of intervals, timed in
+seconds from 1970 UTC, so that days of 23 and 25 hours need no care. A series is a meter reading of a usage point. Its
+meter point is the usage point's address after `/resource/`; its suffix is the direction: `delivered`, `received`, `net`,
 `total`, or `usage` where none is stated; with `/` and the number of the meter reading when a usage point has several of
 one direction. Readings of registers (cumulative values) become register readings on the feed's local clock.
 Source: NAESB REQ.21, Energy Services Provider Interface.

@@ -14,7 +14,7 @@ from ingest.formats.quality import quality_of
 from ingest.formats.xml_elements import Elements, Rows
 from model.codes import Quality
 
-# Qualities of interval readings. Validated, verified and billable values are actual; raw ones have been judged by nobody.
+# Qualities of interval readings. Valid, verified and billable values are actual; raw ones have been judged by nobody.
 # Source: NAESB REQ.21, espiDerived.xsd, QualityOfReading.
 ESPI_QUALITY: dict[str, int] = {
     "": Quality.ACTUAL,  # neither the reading nor its type says anything against it
@@ -47,17 +47,15 @@ def read_intervals(elements: Elements, blocks: SeriesOfBlocks) -> pl.DataFrame:
     """
     rows = elements.children("IntervalReading", "IntervalBlock")
     block = elements.parent[rows]
-    values, costs = elements.children("value", "IntervalReading"), elements.children("cost", "IntervalReading")
-    starts, lengths = elements.children("start", "timePeriod"), elements.children("duration", "timePeriod")
     frame = pl.DataFrame(
         {
             "line": elements.line[rows],
             "series_no": blocks.series_no[np.searchsorted(blocks.block_rows, block)].astype(np.int64),
             "block": block,
-            "value": _placed(elements, rows, values, elements.parent[values]),
-            "cost": _placed(elements, rows, costs, elements.parent[costs]),
-            "start_text": _placed(elements, rows, starts, _grandparents(elements, starts)),
-            "length_text": _placed(elements, rows, lengths, _grandparents(elements, lengths)),
+            "value": elements.texts_below(rows, "value"),
+            "cost": elements.texts_below(rows, "cost"),
+            "start_text": elements.texts_below(rows, "timePeriod", "start"),
+            "length_text": elements.texts_below(rows, "timePeriod", "duration"),
         }
     )
     return _timed(_with_quality(frame, _own_codes(elements, rows), blocks), blocks, elements)
@@ -66,12 +64,11 @@ def read_intervals(elements: Elements, blocks: SeriesOfBlocks) -> pl.DataFrame:
 def block_periods(elements: Elements) -> pl.DataFrame:
     """Return `block` (row), `block_us` and `block_seconds` of each block, null where it does not state them."""
     rows = elements.of("IntervalBlock")
-    starts, lengths = elements.children("start", "interval"), elements.children("duration", "interval")
     return pl.DataFrame(
         {
             "block": rows,
-            "start": _placed(elements, rows, starts, _grandparents(elements, starts)),
-            "length": _placed(elements, rows, lengths, _grandparents(elements, lengths)),
+            "start": elements.texts_below(rows, "interval", "start"),
+            "length": elements.texts_below(rows, "interval", "duration"),
         }
     ).select("block", _micros("start").alias("block_us"), _whole_seconds("length").alias("block_seconds"))
 
@@ -91,7 +88,7 @@ def _timed(frame: pl.DataFrame, blocks: SeriesOfBlocks, elements: Elements) -> p
 
 
 def _with_block_times(timed: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFrame:
-    """Complete times from the blocks: readings of a block without any start follow each other from the block's start."""
+    """Complete times from the blocks: readings of a block without any start follow each other from its start."""
     joined = timed.join(periods, on="block", how="left", validate="m:1", maintain_order="left")
     is_alone = pl.len().over("block") == 1
     told = pl.coalesce("stated_seconds", pl.when(is_alone).then("block_seconds"))
@@ -126,24 +123,6 @@ def _of_series(series_no: pl.Series, told: pl.Series) -> pl.Series:
     return told.gather(series_no.replace(-1, None)).alias(told.name)
 
 
-def _grandparents(elements: Elements, rows: Rows) -> Rows:
-    return elements.parent[elements.parent[rows]]
-
-
-def _placed(elements: Elements, owners: Rows, rows: Rows, owner_of: Rows) -> pl.Series:
-    """Return the text of the row that each owner has; empty when it has none, null when it has several."""
-    texts = elements.texts(rows)
-    if np.array_equal(owners, owner_of):
-        return texts
-    is_held = np.isin(owner_of, owners)
-    place = np.searchsorted(owners, owner_of[is_held])
-    counts = np.bincount(place, minlength=len(owners))
-    source = np.full(len(owners), -1, dtype=np.int64)
-    source[place] = np.flatnonzero(is_held)
-    found = texts.gather(pl.Series(source).replace(-1, None))
-    return found.set(pl.Series(counts == 0), "").set(pl.Series(counts > 1), None)
-
-
 def _with_quality(frame: pl.DataFrame, own: pl.DataFrame, blocks: SeriesOfBlocks) -> pl.DataFrame:
     """Add `code` and `quality`; a reading that states none has that of its reading type."""
     default = pl.Series("default", [one.quality_code for one in blocks.series], dtype=pl.String)
@@ -158,9 +137,9 @@ def _with_quality(frame: pl.DataFrame, own: pl.DataFrame, blocks: SeriesOfBlocks
 
 
 def _own_codes(elements: Elements, rows: Rows) -> pl.DataFrame:
-    """Return `code` (all, in order) and `quality` (the worst; null with an unknown one) of each reading, null for none."""
-    qualities = elements.children("quality", "ReadingQuality")
-    coded = pl.DataFrame({"row": _grandparents(elements, qualities), "code": elements.texts(qualities).fill_null("?")})
+    """Return `code` (all, in order) and `quality` (the worst; null with an unknown one) of each reading, or nulls."""
+    qualities, owners = elements.down("ReadingQuality", "quality")
+    coded = pl.DataFrame({"row": owners, "code": elements.texts(qualities).fill_null("?")})
     told = coded.with_columns(quality_of(pl.col("code"), ESPI_QUALITY).alias("quality"))
     if told["row"].is_duplicated().any():
         worst = pl.when(pl.col("quality").is_not_null().all()).then(pl.col("quality").max())

@@ -1,4 +1,4 @@
-"""Which resource of an ESPI feed belongs to which: they are joined by the links of their Atom entries, and by nothing else.
+"""Which resource of an ESPI feed belongs to which: they are joined by the links of their Atom entries only.
 
 A parent lists its children under rel `related`: each child's own address, or the address of their collection, which the
 child names under rel `up`. Addresses are compared without scheme, host and last slash. Where a file has no such links

@@ -137,12 +137,13 @@ def _told_apart(series: list[EspiSeries]) -> list[EspiSeries]:
 
     Where that does not tell them apart either (one meter reading, two reading types), the number of the series.
     """
-    for tell in (lambda number: last_part(series[number].reading_address), str):
-        counts = Counter((one.meter_point, one.suffix) for one in series)
-        series = [
-            replace(one, suffix=f"{one.suffix}/{tell(number)}")
-            if counts[one.meter_point, one.suffix] > 1 and tell(number)
-            else one
-            for number, one in enumerate(series)
-        ]
-    return series
+    readings = [last_part(one.reading_address) for one in series]
+    return _numbered(_numbered(series, readings), [str(number) for number in range(len(series))])
+
+
+def _numbered(series: list[EspiSeries], numbers: list[str]) -> list[EspiSeries]:
+    counts = Counter((one.meter_point, one.suffix) for one in series)
+    return [
+        replace(one, suffix=f"{one.suffix}/{number}") if counts[one.meter_point, one.suffix] > 1 and number else one
+        for one, number in zip(series, numbers, strict=True)
+    ]

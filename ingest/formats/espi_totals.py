@@ -1,7 +1,7 @@
 """Totals that an ESPI feed states in its usage summaries, beside what its intervals add up to.
 
-Source: NAESB REQ.21, UsageSummary: the total of the last billing period is that of `billingPeriod`; the current one runs
-from its end to the time stamp. Where no billing period is stated, the current one is all there is before the stamp.
+Source: NAESB REQ.21, UsageSummary: the total of the last billing period is that of `billingPeriod`; the current one
+runs from its end to the time stamp. Without a billing period the current one is all before the stamp.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
+import numpy as np
 import polars as pl
 
 from ingest.formats.cim_codes import unit_of
@@ -108,8 +109,8 @@ def _stated_totals(elements: Elements, feed: Feed) -> list[StatedTotal]:
         return []
     values = elements.of("value")
     measured = elements.parent[values[elements.parent[values] >= 0]]
-    rows = [row for row in measured.tolist() if int(elements.parent[row]) in summaries]
-    fields = elements.fields(*{elements.names[elements.name_code[row]] for row in rows})
+    rows = measured[np.isin(elements.parent[measured], list(summaries))].tolist()
+    fields = elements.fields(*{elements.name_of(row) for row in rows})
     periods = _billing_periods(elements)
     return [
         _stated(elements, row, fields[row], summary, periods.get(summary.row), _usage_point_row(summary, feed))
@@ -126,7 +127,7 @@ def _stated(
     period: tuple[int, int] | None,
     usage_point_row: int,
 ) -> StatedTotal:
-    name = elements.names[elements.name_code[row]]
+    name = elements.name_of(row)
     unit = unit_of(fields.get("uom", ""), fields.get("powerOfTenMultiplier", ""))
     is_number = unit is not None and _NUMBER.fullmatch(fields["value"]) is not None
     stamp = fields.get("timeStamp") or summary.fields.get("statusTimeStamp", "")

@@ -56,7 +56,11 @@ class Elements:
     @property
     def root(self) -> str:
         """Local name of the outermost element."""
-        return self.names[self.name_code[0]]
+        return self.name_of(0)
+
+    def name_of(self, row: int) -> str:
+        """Return the local name of an element."""
+        return self.names[int(self.name_code[row])]
 
     @cached_property
     def _has_children(self) -> npt.NDArray[np.bool_]:
@@ -73,14 +77,21 @@ class Elements:
     def of(self, *names: str) -> Rows:
         """Return the elements with one of these local names, in document order."""
         found = [self._rows_by_name[name] for name in names if name in self._rows_by_name]
+        if len(found) == 1:
+            return found[0]
         return np.sort(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
 
     def children(self, name: str, *parents: str) -> Rows:
         """Return the elements `name` that stand directly in an element with one of the names `parents`."""
         rows = self.of(name)
-        held = rows[self.parent[rows] >= 0]
-        codes = [code for code, known in enumerate(self.names) if known in parents]
-        return held[np.isin(self.name_code[self.parent[held]], codes)]
+        return rows[self._is_in(rows, parents)]
+
+    def _is_in(self, rows: Rows | slice, parents: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+        """Return whether each element stands directly in one of these names."""
+        is_wanted = np.array([name in parents for name in self.names])
+        parent = self.parent[rows]
+        held: npt.NDArray[np.bool_] = (parent >= 0) & is_wanted[self.name_code[parent]]
+        return held
 
     def fields(self, *parents: str) -> dict[int, dict[str, str]]:
         """Return the texts of the elements directly in each element with one of these names, by row and local name.
@@ -88,11 +99,10 @@ class Elements:
         Of several with one name, the first. For the few elements that describe others, not for readings.
         """
         found: dict[int, dict[str, str]] = {int(row): {} for row in self.of(*parents)}
-        codes = [code for code, known in enumerate(self.names) if known in parents]
-        held = np.flatnonzero((self.parent >= 0) & np.isin(self.name_code[self.parent], codes))
+        held = np.flatnonzero(self._is_in(slice(None), parents))
         for row, parent, text in zip(held.tolist(), self.parent[held].tolist(), self.texts(held), strict=True):
             if text is not None:
-                found[parent].setdefault(self.names[self.name_code[row]], text)
+                found[parent].setdefault(self.name_of(row), text)
         return found
 
     def texts(self, rows: Rows) -> pl.Series:
@@ -106,6 +116,21 @@ class Elements:
         tags = cut_texts(self.data, self.cuts[rows, 0], self.cuts[rows, 1])
         groups = tags.str.extract_groups(_ATTRIBUTE % name).struct.unnest()
         return _unescaped(groups.select(pl.coalesce(pl.all()).alias("text")).to_series())
+
+    def down(self, *path: str) -> tuple[Rows, Rows]:
+        """Return the elements at the end of a path of names, and the element in which the path begins for each."""
+        rows = self.of(path[-1])
+        owners = self.parent[rows]
+        for name in reversed(path[:-1]):
+            is_on_path = np.array([known == name for known in self.names])
+            kept = (owners >= 0) & is_on_path[self.name_code[owners]]
+            rows, owners = rows[kept], self.parent[owners[kept]]
+        return rows, owners
+
+    def texts_below(self, owners: Rows, *path: str) -> pl.Series:
+        """Return for each of `owners` (rising) the text at the end of a path: empty for none, null for several."""
+        rows, holders = self.down(*path)
+        return placed(owners, holders, self.texts(rows))
 
     def enclosing(self, rows: Rows, name: str) -> Rows:
         """Return for each element the one called `name` around it, or that it is itself; -1 where there is none."""
@@ -141,6 +166,19 @@ def opening_root(start: bytes) -> str:
     text = start.decode(encoding, errors="ignore").encode()
     found = _ROOT.match(text)
     return found[1].decode() if found else ""
+
+
+def placed(owners: Rows, holders: Rows, texts: pl.Series) -> pl.Series:
+    """Return the one text whose holder is each of `owners` (rising): empty where there is none, null for several."""
+    if np.array_equal(owners, holders):
+        return texts
+    is_held = np.isin(holders, owners)
+    place = np.searchsorted(owners, holders[is_held])
+    counts = np.bincount(place, minlength=len(owners))
+    source = np.full(len(owners), -1, dtype=np.int64)
+    source[place] = np.flatnonzero(is_held)
+    found = texts.gather(pl.Series(source).replace(-1, None))
+    return found.set(pl.Series(counts == 0), "").set(pl.Series(counts > 1), None)
 
 
 def cut_texts(data: bytes, begin: Rows, end: Rows) -> pl.Series:
