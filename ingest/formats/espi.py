@@ -2,8 +2,8 @@
 
 Readings are values of reading types (unit, power of ten, direction of the flow) in blocks of intervals, timed in
 seconds from 1970 UTC, so that days of 23 and 25 hours need no care. A series is a meter reading of a usage point. Its
-meter point is the usage point's address after `/resource/`; its suffix is the direction: `delivered`, `received`, `net`,
-`total`, or `usage` where none is stated; with `/` and the number of the meter reading when a usage point has several of
+meter point is the usage point's address after `/resource/`; its suffix is the direction: `delivered`, `received`,
+`net`, `total`, or `usage` where none is stated; with `/` and the number of the meter reading when a usage point has several of
 one direction. Readings of registers (cumulative values) become register readings on the feed's local clock.
 Source: NAESB REQ.21, Energy Services Provider Interface.
 """
@@ -22,7 +22,7 @@ from ingest.formats.espi_series import EspiSeries, Feed, join_blocks
 from ingest.formats.espi_totals import check_totals
 from ingest.formats.parsed import Source, gather_rejects, reject_file, reject_rows
 from ingest.formats.records import FileRecords, Opening, Series
-from ingest.formats.xml_elements import Elements, opening_root, read_elements
+from ingest.formats.xml_elements import Elements, opening_root, read_elements, with_own_lines
 from model.errors import InputError
 from model.schema import empty
 
@@ -47,6 +47,7 @@ def read(source: Source) -> FileRecords:
         elements = read_elements(source.data)
     except InputError as error:
         return _refused(source, "bad_xml", error.message)
+    source, elements, counted = with_own_lines(source, elements, elements.children("IntervalReading", "IntervalBlock"))
     feed = Feed.of(elements)
     blocks = join_blocks(elements, feed)
     rows = read_intervals(elements, blocks)
@@ -67,7 +68,7 @@ def read(source: Source) -> FileRecords:
         gather_rejects([*rejects, homeless, reject_rows(source, contradicted, "total_differs", pl.col("detail"))]),
         intervals=interval_table(intervals, series),
         readings=readings,
-        notes={**told, **_facts(elements, rows), **totals.notes},
+        notes={**counted, **told, **_facts(elements, rows), **totals.notes},
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import html
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from xml.parsers import expat
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from ingest.formats.parsed import Source
 from ingest.formats.text import decode
 from model.errors import InputError
 
@@ -166,6 +167,18 @@ def opening_root(start: bytes) -> str:
     text = start.decode(encoding, errors="ignore").encode()
     found = _ROOT.match(text)
     return found[1].decode() if found else ""
+
+
+def with_own_lines(source: Source, elements: Elements, rows: Rows) -> tuple[Source, Elements, dict[str, str]]:
+    """Return source and elements with a line of its own for each of `rows`, and a note if that is no line of the file.
+
+    Many messages come without line ends. Then elements are counted instead, from 1, and rejects show no text.
+    """
+    if len(np.unique(elements.line[rows])) == len(rows):
+        return source, elements, {}
+    counted = replace(elements, line=np.arange(1, len(elements.line) + 1))
+    note = {"lines": "several readings share a line of the file, so lines count its elements, from 1"}
+    return replace(source, lines=source.lines.clear()), counted, note
 
 
 def placed(owners: Rows, holders: Rows, texts: pl.Series) -> pl.Series:
