@@ -2,9 +2,9 @@
 
 Readings are values of reading types (unit, power of ten, direction of the flow) in blocks of intervals, timed in
 seconds from 1970 UTC, so that days of 23 and 25 hours need no care. A series is a meter reading of a usage point. Its
-meter point is the usage point's address after `/resource/`; its suffix is the direction: `delivered`, `received`,
-`net`, `total`, or `usage` where none is stated; with `/` and the number of the meter reading when a usage point has several of
-one direction. Readings of registers (cumulative values) become register readings on the feed's local clock.
+meter point is the usage point's address after `/resource/`. Its suffix is the direction: `delivered`, `received`,
+`net`, `total`, or `usage` where none is stated; with `/` and the number of the meter reading when a usage point has
+several of one direction. Readings of registers (cumulative values) become register readings on the feed's local clock.
 Source: NAESB REQ.21, Energy Services Provider Interface.
 """
 
@@ -34,7 +34,7 @@ _ATOM_ROOTS = frozenset({"feed", "entry"})
 def matches(opening: Opening) -> bool:
     """Return whether the file is an Atom feed or entry, or a resource in the namespace of ESPI."""
     root = opening_root(opening.start)
-    return root in _ATOM_ROOTS or (root != "" and _NAMESPACE in opening.start)
+    return root in _ATOM_ROOTS or (root.casefold() not in {"", "html"} and _NAMESPACE in opening.start)
 
 
 def read(source: Source) -> FileRecords:

@@ -12,7 +12,7 @@ from ingest.formats.parsed import Source, reject_rows
 from ingest.formats.records import IntervalRecords, ReadingRecords, Series
 from ingest.formats.xml_elements import Elements
 from model.codes import ReadKind
-from model.schema import arranged, checked, empty
+from model.schema import arranged, checked, empty, polars_schema
 
 _INSTANT = pl.Datetime("us", "UTC")
 _REGULAR = str(ReadKind.REGULAR)
@@ -82,7 +82,7 @@ def series_table(series: list[EspiSeries], intervals: pl.DataFrame) -> DataFrame
                 }
                 for number, one in enumerate(series)
             ],
-            schema_overrides={"file_minutes": pl.Int32},
+            schema=polars_schema(Series),
         ),
     )
 
