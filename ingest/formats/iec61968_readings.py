@@ -107,7 +107,9 @@ def sound_rows(source: Source, rows: pl.DataFrame, *, is_end_stamped: bool) -> t
     typed = rows.join(_type_table(rows["suffix"]), on="suffix", how="left", validate="m:1", maintain_order="left")
     has_period = (pl.col("start") != "") & (pl.col("end") != "")
     timed = typed.with_columns(
-        (~pl.col("is_register") & (pl.col("minutes").is_not_null() | has_period)).alias("is_interval"),
+        (pl.col("is_delta") | ~pl.col("is_register") & (pl.col("minutes").is_not_null() | has_period)).alias(
+            "is_interval"
+        ),
         pl.when(pl.col("stamp") == "").then("end").otherwise("stamp").alias("stamp"),
     ).with_columns(
         _instant("stamp").alias("stamp_utc"),
@@ -131,13 +133,16 @@ def _type_table(codes: pl.Series) -> pl.DataFrame:
     kinds = [(code, read_type(code)) for code in codes.drop_nulls().unique(maintain_order=True)]
     return pl.DataFrame(
         [
-            (code, kind.minutes, kind.is_register, kind.unit, kind.power) if kind else (code, None, False, None, None)
+            (code, kind.minutes, kind.is_register, kind.is_delta, kind.unit, kind.power)
+            if kind
+            else (code, None, False, False, None, None)
             for code, kind in kinds
         ],
         schema={
             "suffix": pl.String,
             "minutes": pl.Int64,
             "is_register": pl.Boolean,
+            "is_delta": pl.Boolean,
             "unit": pl.String,
             "power": pl.Int8,
         },
@@ -174,6 +179,8 @@ def _reason() -> pl.Expr:
         .then(pl.lit("bad_reading"))
         .when(pl.col("unit").is_null())
         .then(pl.lit("bad_reading_type"))
+        .when(pl.col("is_interval") & pl.col("minutes").is_null() & ((pl.col("start") == "") | (pl.col("end") == "")))
+        .then(pl.lit("bad_duration"))
         .when(~is_placed & pl.col("stamp").str.contains(_STAMP) & ~has_offset)
         .then(pl.lit("no_offset"))
         .when(~is_placed)
@@ -192,7 +199,7 @@ def _detail() -> pl.Expr:
         "bad_reading_type": pl.format("expected a reading type of 18 parts, found `{}`", pl.col("suffix").str.head(60)),
         "no_offset": pl.format("expected a time with its offset from UTC, found `{}`", stamp),
         "bad_date": pl.format("expected a time as YYYY-MM-DDThh:mm:ss with offset, found `{}`", stamp),
-        "bad_duration": pl.lit("expected a period of whole minutes, its end after its start"),
+        "bad_duration": pl.lit("expected a reading type with the length of intervals, or a period of whole minutes"),
         "no_local_time": pl.format("expected a register's time on the clock of its place, found UTC: `{}`", stamp),
     }
     detail = pl.lit("")

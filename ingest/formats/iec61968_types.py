@@ -52,6 +52,7 @@ CATEGORY_QUALITY: dict[str, int] = {
     "11": Quality.SUBSTITUTED,  # derived
     "12": Quality.FORECAST,  # projected
 }
+_DELTA = "4"
 _MISSING = r"^\d+\.(5\.259|4\.4)$"
 _QUALITY = r"^\d+\.(\d+)\.\d+$"
 
@@ -72,6 +73,11 @@ class ReadingType:
     def is_register(self) -> bool:
         """Whether the values are what a register shows, not what was used in an interval."""
         return self.accumulation in REGISTER_ACCUMULATIONS
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether the values are what was used between two times."""
+        return self.accumulation == _DELTA
 
     def text(self) -> str:
         """Return it in words: 15 minutes, delta, delivered, electricity, Wh x 10^3."""

@@ -146,6 +146,12 @@ def test_deltas_outside_of_blocks_are_intervals_too() -> None:
     assert found.intervals.select("start_utc", "value").rows() == [(utc(0), "3")]
 
 
+def test_a_delta_of_a_length_that_is_not_told_is_rejected() -> None:
+    rolling = "0.0.57.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0"
+    found = records(message(meter(block([interval("2024-03-10T00:15:00Z")], rolling))))
+    assert reasons(found) == ["bad_duration"]
+
+
 def test_each_reading_type_of_a_point_is_a_series() -> None:
     stamp = "2024-03-10T00:15:00-05:00"
     found = records(
