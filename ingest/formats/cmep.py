@@ -15,10 +15,10 @@ import polars as pl
 from ingest.formats.cmep_stamps import interval_minutes, start_of_interval, with_stamps
 from ingest.formats.cmep_values import is_multiplier, multiplied, power_of
 from ingest.formats.csv_table import split_by_reason
-from ingest.formats.flow_fields import cut_fields, field_at, refused_records, stamp
+from ingest.formats.flow_fields import cut_fields, field_at, stamp
 from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import quality_of
-from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
+from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, refused
 from ingest.formats.series_numbers import number_series
 from model.codes import Quality, ReadKind
 from model.schema import arranged
@@ -59,7 +59,7 @@ def read(source: Source) -> FileRecords:
     records = cut_fields(source, ",").with_columns(field_at(0).str.to_uppercase().alias("record"))
     heads = _heads(records)
     if heads.is_empty():
-        return refused_records(source, FORMAT, "no_data", "expected records MEPMD01, found none")
+        return refused(source.name, source.sha256, FORMAT, "no_data", "expected records MEPMD01, found none")
     other = records.filter(pl.col("record") != _RECORD)
     known, bad = split_by_reason(source, heads, _reason(), _detail())
     triples = with_stamps(_triples(known))

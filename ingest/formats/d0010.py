@@ -12,10 +12,10 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
-from ingest.formats.flow_fields import cut_fields, field_at, refused_records, stamp
+from ingest.formats.flow_fields import cut_fields, field_at, stamp
 from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import quality_of
-from ingest.formats.records import FileRecords, Opening, ReadingRecords
+from ingest.formats.records import FileRecords, Opening, ReadingRecords, refused
 from ingest.formats.series_numbers import number_series
 from model.codes import Quality, ReadKind
 from model.schema import arranged
@@ -53,9 +53,11 @@ def read(source: Source) -> FileRecords:
     records = cut_fields(source, "|").with_columns(field_at(0).alias("group"))
     if records["group"][0] not in _HEADS:
         detail = f"expected a ZHV record first, found `{source.lines['text'][0][:40]}`"
-        return refused_records(source, FORMAT, "no_header_record", detail)
+        return refused(source.name, source.sha256, FORMAT, "no_header_record", detail)
     if not (records["group"] == "030").any():
-        return refused_records(source, FORMAT, "no_data", "expected register readings (030 records), found none")
+        return refused(
+            source.name, source.sha256, FORMAT, "no_data", "expected register readings (030 records), found none"
+        )
     good, bad = split_by_reason(source, _readings(records), _reason(), _detail())
     series, rows = number_series(good)
     rejects = gather_rejects([bad, *_strays(source, records)])

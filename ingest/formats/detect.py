@@ -9,7 +9,7 @@ from typing import Protocol
 
 import polars as pl
 
-from ingest.formats import csv_long, csv_wide, nem12, registers_csv, smt
+from ingest.formats import cmep, csv_long, csv_wide, d0010, espi, iec61968, mscons, nem12, nem13, registers_csv, smt
 from ingest.formats.archive import BadArchive, Member, open_members
 from ingest.formats.parsed import Source, no_lines
 from ingest.formats.records import FileRecords, Opening, refused
@@ -36,9 +36,9 @@ class Reader(Protocol):
 
 
 # In the order in which they are asked; a more particular format stands before a more general one.
-LINE_READERS: tuple[Reader, ...] = (nem12, smt, registers_csv, csv_wide, csv_long)
-# Formats that do not go by lines and read the bytes themselves: they state their own encoding, or are no text.
-BYTE_READERS: tuple[Reader, ...] = ()
+LINE_READERS: tuple[Reader, ...] = (nem13, nem12, cmep, d0010, smt, registers_csv, csv_wide, csv_long)
+# Formats that do not go by lines: they may be one long line, state their own encoding, or be no text.
+BYTE_READERS: tuple[Reader, ...] = (mscons, iec61968, espi)
 
 
 def read_files(name: str, data: bytes) -> Iterator[FileRecords]:
@@ -103,4 +103,5 @@ def _source_of_bytes(member: Member, digest: str) -> Source:
 
 
 def _read(reader: Reader, source: Source) -> FileRecords:
-    return replace(reader.read(source), lines=source.lines)
+    records = reader.read(source)
+    return records if records.lines.height else replace(records, lines=source.lines)

@@ -56,6 +56,10 @@ class Interchange:
             list(_MARKS), [self.release, self.element, self.component, self.terminator]
         ).str.strip_chars()
 
+    def readable_lines(self) -> pl.DataFrame:
+        """Return the segments as they were written: line (the number of the segment), text."""
+        return self.source.lines.with_columns(self.plain(pl.col("text")))
+
     def readable(self, rejects: DataFrame[Rejects]) -> DataFrame[Rejects]:
         """Return rejects with the text that was written."""
         return checked(Rejects, rejects.with_columns(self.plain(pl.col("text"))))

@@ -20,11 +20,10 @@ from ingest.formats.espi_links import AmbiguousLinkError, Resource
 from ingest.formats.espi_records import interval_table, reading_table, series_table, sound_rows
 from ingest.formats.espi_series import EspiSeries, Feed, join_blocks
 from ingest.formats.espi_totals import check_totals
-from ingest.formats.parsed import Source, gather_rejects, reject_file, reject_rows
-from ingest.formats.records import FileRecords, Opening, Series
+from ingest.formats.parsed import Source, gather_rejects, reject_rows
+from ingest.formats.records import FileRecords, Opening, refused
 from ingest.formats.xml_elements import Elements, opening_root, read_elements, with_own_lines
 from model.errors import InputError
-from model.schema import empty
 
 FORMAT = "espi"
 _NAMESPACE = b"naesb.org/espi"
@@ -46,13 +45,19 @@ def read(source: Source) -> FileRecords:
     try:
         elements = read_elements(source.data)
     except InputError as error:
-        return _refused(source, "bad_xml", error.message)
+        return refused(source.name, source.sha256, FORMAT, "bad_xml", error.message)
     source, elements, counted = with_own_lines(source, elements, elements.children("IntervalReading", "IntervalBlock"))
     feed = Feed.of(elements)
     blocks = join_blocks(elements, feed)
     rows = read_intervals(elements, blocks)
     if rows.is_empty():
-        return _refused(source, "no_data", f"expected IntervalReading elements, found none in `{elements.root}`")
+        return refused(
+            source.name,
+            source.sha256,
+            FORMAT,
+            "no_data",
+            f"expected IntervalReading elements, found none in `{elements.root}`",
+        )
     sound, rejects = sound_rows(source, elements, blocks, rows)
     registers, intervals = sound.filter("is_register"), sound.filter(~pl.col("is_register"))
     clocks, told = _clocks(blocks.series, feed)
@@ -69,12 +74,7 @@ def read(source: Source) -> FileRecords:
         intervals=interval_table(intervals, series),
         readings=readings,
         notes={**counted, **told, **_facts(elements, rows), **totals.notes},
-    )
-
-
-def _refused(source: Source, reason: str, detail: str) -> FileRecords:
-    return FileRecords(
-        source.name, source.sha256, FORMAT, empty(Series), reject_file(source.name, source.sha256, reason, detail)
+        lines=source.lines,
     )
 
 

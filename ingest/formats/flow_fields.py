@@ -5,9 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.dates import FIRST_DAY, LAST_DAY
-from ingest.formats.parsed import Source, reject_file
-from ingest.formats.records import FileRecords, Series
-from model.schema import empty
+from ingest.formats.parsed import Source
 
 _STAMPS = {14: "%Y%m%d%H%M%S", 12: "%Y%m%d%H%M"}
 
@@ -28,9 +26,3 @@ def stamp(text: pl.Expr, digits: int = 14) -> pl.Expr:
     plain = pl.when(text.str.contains(rf"^\d{{{digits}}}$")).then(text)
     moment = plain.str.to_datetime(_STAMPS[digits], time_unit="us", strict=False)
     return pl.when(moment.dt.date().is_between(FIRST_DAY, LAST_DAY)).then(moment)
-
-
-def refused_records(source: Source, file_format: str, reason: str, detail: str) -> FileRecords:
-    """Return a file refused as a whole."""
-    rejects = reject_file(source.name, source.sha256, reason, detail)
-    return FileRecords(source.name, source.sha256, file_format, empty(Series), rejects)

@@ -18,11 +18,10 @@ from ingest.formats.iec61968_readings import (
     sound_rows,
 )
 from ingest.formats.iec61968_types import read_type
-from ingest.formats.parsed import Source, gather_rejects, reject_file
-from ingest.formats.records import FileRecords, Opening, Series
+from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.records import FileRecords, Opening, refused
 from ingest.formats.xml_elements import Elements, opening_root, read_elements, with_own_lines
 from model.errors import InputError
-from model.schema import empty
 
 FORMAT = "iec61968"
 _ROOTS = frozenset({"EventMessage", "RequestMessage", "ResponseMessage", "MeterReadings", "MeterReadingsEventMessage"})
@@ -44,11 +43,17 @@ def read(source: Source, *, is_end_stamped: bool = True) -> FileRecords:
     try:
         elements = read_elements(source.data)
     except InputError as error:
-        return _refused(source, "bad_xml", error.message)
+        return refused(source.name, source.sha256, FORMAT, "bad_xml", error.message)
     source, elements, counted = with_own_lines(source, elements, elements.of(*READINGS))
     rows = read_readings(elements)
     if rows.is_empty():
-        return _refused(source, "no_data", f"expected readings in MeterReading, found none in `{elements.root}`")
+        return refused(
+            source.name,
+            source.sha256,
+            FORMAT,
+            "no_data",
+            f"expected readings in MeterReading, found none in `{elements.root}`",
+        )
     sound, rejects = sound_rows(source, rows, is_end_stamped=is_end_stamped)
     series = series_table(sound)
     return FileRecords(
@@ -60,12 +65,6 @@ def read(source: Source, *, is_end_stamped: bool = True) -> FileRecords:
         intervals=interval_table(sound, series),
         readings=reading_table(sound, series),
         notes={**counted, **_notes(elements, series["suffix"].unique(maintain_order=True).to_list(), is_end_stamped)},
-    )
-
-
-def _refused(source: Source, reason: str, detail: str) -> FileRecords:
-    return FileRecords(
-        source.name, source.sha256, FORMAT, empty(Series), reject_file(source.name, source.sha256, reason, detail)
     )
 
 

@@ -12,12 +12,11 @@ import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
 from ingest.formats.edifact import Interchange, check_envelope, cut_segments
-from ingest.formats.flow_fields import refused_records
 from ingest.formats.mscons_codes import CANCELLATION, MISSING, MSCONS_QUALITY, SUMS, kind_of, unit_of
 from ingest.formats.mscons_segments import Segments, read_segments
 from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import quality_of
-from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, Series
+from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, Series, refused
 from ingest.formats.series_numbers import number_series
 from model.errors import InputError
 from model.schema import arranged, empty
@@ -40,16 +39,20 @@ def read(source: Source) -> FileRecords:
     message takes another one back: that is a person's decision); of a channel, once: no_meter_point, no_channel; of a
     quantity: bad_date (its times are missing, stated twice, unreadable, or end before they start).
     """
+    if source.lines.is_empty():
+        return refused(
+            source.name, source.sha256, FORMAT, "bad_encoding", "expected EDIFACT, found bytes that are no text"
+        )
     try:
         interchange = cut_segments(source)
     except InputError as error:
-        return refused_records(source, FORMAT, "bad_interchange", error.message)
+        return refused(source.name, source.sha256, FORMAT, "bad_interchange", error.message)
     inside, rejects = check_envelope(interchange, "MSCONS")
     kept, cancelled = _without_cancellations(interchange, inside)
     every = [*rejects, cancelled]
     if not (kept["tag"] == "QTY").any():
         if not any(frame.height for frame in every):
-            return refused_records(source, FORMAT, "no_data", "expected quantities (QTY), found none")
+            return refused(source.name, source.sha256, FORMAT, "no_data", "expected quantities (QTY), found none")
         return FileRecords(
             source.name, source.sha256, FORMAT, empty(Series), interchange.readable(gather_rejects(every))
         )
@@ -65,6 +68,7 @@ def read(source: Source) -> FileRecords:
         intervals=arranged(IntervalRecords, rows.filter(~pl.col("is_register"))),
         readings=arranged(ReadingRecords, _readings(rows)),
         notes=segments.notes,
+        lines=interchange.readable_lines(),
     )
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
-from ingest.formats.flow_fields import cut_fields, field_at, refused_records, stamp
+from ingest.formats.flow_fields import cut_fields, field_at, stamp
 from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import NEM12_QUALITY, quality_of
-from ingest.formats.records import FileRecords, Opening, ReadingRecords
+from ingest.formats.records import FileRecords, Opening, ReadingRecords, refused
 from ingest.formats.series_numbers import number_series
 from model.codes import Quality, ReadKind
 from model.schema import arranged
@@ -41,9 +41,9 @@ def read(source: Source) -> FileRecords:
     records = cut_fields(source, ",").with_columns(field_at(0).alias("kind"))
     if records["kind"][0] != "100":
         detail = f"expected a 100 record first, found `{source.lines['text'][0][:40]}`"
-        return refused_records(source, FORMAT, "no_header_record", detail)
+        return refused(source.name, source.sha256, FORMAT, "no_header_record", detail)
     if not (records["kind"] == "250").any():
-        return refused_records(source, FORMAT, "no_data", "expected readings (250 records), found none")
+        return refused(source.name, source.sha256, FORMAT, "no_data", "expected readings (250 records), found none")
     stated, short = _readings(source, records)
     reason = (
         pl.when((pl.col("meter_point") == "") | (pl.col("suffix") == ""))

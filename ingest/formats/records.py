@@ -139,8 +139,8 @@ class FileRecords:
     """A meter file as records. A file refused as a whole has one reject, at line 0, and nothing else.
 
     `notes` are facts that a person should know and that change nothing: totals which the file states and which its
-    intervals do or do not add up to, costs, the creation time. `lines` (line, text) is set by who calls the reader:
-    rejects that are found later quote from it.
+    intervals do or do not add up to, costs, the creation time. `lines` (line, text) is set by who calls the reader,
+    unless the reader counts in other things than lines: rejects that are found later quote from it.
     """
 
     name: str

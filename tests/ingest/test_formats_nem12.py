@@ -284,7 +284,7 @@ def test_structure_defects_name_their_line() -> None:
 def test_files_without_head_or_of_another_kind_are_refused_whole() -> None:
     for text, reason in [
         ("\n".join([E1, nem12_day(), "900"]), "no_header_record"),
-        ("100,NEM13,202410020000,A,B\n250,X\n900", "unsupported_format"),
+        ("100,NEM14,202410020000,A,B\n250,X\n900", "unsupported_format"),
         ("100,NEM12,202410020000,A,B\n900\n", "no_data"),
     ]:
         parsed = parse(text)
