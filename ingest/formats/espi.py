@@ -48,7 +48,7 @@ def read(source: Source) -> FileRecords:
         return refused(source.name, source.sha256, FORMAT, "bad_xml", error.message)
     source, elements, counted = with_own_lines(source, elements, elements.children("IntervalReading", "IntervalBlock"))
     feed = Feed.of(elements)
-    blocks = join_blocks(elements, feed)
+    blocks = join_blocks(feed)
     rows = read_intervals(elements, blocks)
     if rows.is_empty():
         return refused(

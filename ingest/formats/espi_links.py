@@ -35,40 +35,52 @@ class AmbiguousLinkError(Exception):
     """Several resources claim to be the one that is looked for."""
 
 
-def read_resources(elements: Elements, *kinds: str) -> list[Resource]:
-    """Return the resources of these kinds in document order."""
-    rows = elements.of(*kinds)
-    entries = elements.enclosing(rows, "entry")
-    links, described = _links(elements), elements.fields("entry")
-    fields = elements.fields(*kinds)
-    found = []
-    for row, entry in zip(rows.tolist(), entries.tolist(), strict=True):
-        by_rel = links.get(entry, {})
-        about = described.get(entry, {})
-        found.append(
-            Resource(
-                row,
-                int(elements.line[row]),
-                next(iter(by_rel.get("self", [])), ""),
-                next(iter(by_rel.get("up", [])), ""),
-                frozenset(by_rel.get("related", [])),
-                about.get("title", ""),
-                about.get("id", ""),
-                fields[row],
+@dataclass(frozen=True)
+class Entries:
+    """The entries of a feed, by row: their links by rel, and their own simple fields."""
+
+    elements: Elements
+    links: dict[int, dict[str, list[str]]]
+    fields: dict[int, dict[str, str]]
+
+    @classmethod
+    def of(cls, elements: Elements) -> Entries:
+        """Return the entries of a feed."""
+        rows = elements.children("link", "entry")
+        links: dict[int, dict[str, list[str]]] = {}
+        rels, hrefs = elements.attributes(rows, "rel"), elements.attributes(rows, "href")
+        for entry, rel, href in zip(elements.parent[rows].tolist(), rels, hrefs, strict=True):
+            if href:
+                links.setdefault(entry, {}).setdefault(rel or "", []).append(_address(href))
+        return cls(elements, links, elements.fields("entry"))
+
+    def resources(self, *kinds: str) -> list[Resource]:
+        """Return the resources of these kinds in document order, with their own fields."""
+        return self._resources(kinds, self.elements.fields(*kinds))
+
+    def blocks(self) -> list[Resource]:
+        """Return the blocks of intervals; their fields are left out: they are the readings."""
+        return self._resources(("IntervalBlock",), {})
+
+    def _resources(self, kinds: tuple[str, ...], fields: dict[int, dict[str, str]]) -> list[Resource]:
+        rows = self.elements.of(*kinds)
+        entries = self.elements.enclosing(rows, "entry")
+        found = []
+        for row, entry in zip(rows.tolist(), entries.tolist(), strict=True):
+            by_rel, about = self.links.get(entry, {}), self.fields.get(entry, {})
+            found.append(
+                Resource(
+                    row,
+                    int(self.elements.line[row]),
+                    next(iter(by_rel.get("self", [])), ""),
+                    next(iter(by_rel.get("up", [])), ""),
+                    frozenset(by_rel.get("related", [])),
+                    about.get("title", ""),
+                    about.get("id", ""),
+                    fields.get(row, {}),
+                )
             )
-        )
-    return found
-
-
-def _links(elements: Elements) -> dict[int, dict[str, list[str]]]:
-    """Return the addresses of each entry's links by rel."""
-    rows = elements.children("link", "entry")
-    found: dict[int, dict[str, list[str]]] = {}
-    rels, hrefs = elements.attributes(rows, "rel"), elements.attributes(rows, "href")
-    for entry, rel, href in zip(elements.parent[rows].tolist(), rels, hrefs, strict=True):
-        if href:
-            found.setdefault(entry, {}).setdefault(rel or "", []).append(_address(href))
-    return found
+        return found
 
 
 def _address(href: str) -> str:
@@ -79,14 +91,17 @@ class Family:
     """Parents of one kind, found by what they list as related."""
 
     def __init__(self, parents: Iterable[Resource]) -> None:
-        self.parents = list(parents)
+        # A feed may repeat a resource, with a block each time: one address is one resource.
+        first: dict[str | int, Resource] = {}
         self._by_related: dict[str, list[Resource]] = {}
-        self._by_address: dict[str, list[Resource]] = {}
-        for parent in self.parents:
-            if parent.address:
-                self._by_address.setdefault(parent.address, []).append(parent)
+        self._by_address: dict[str, Resource] = {}
+        for parent in parents:
+            known = first.setdefault(parent.address or parent.row, parent)
             for address in parent.related:
-                self._by_related.setdefault(address, []).append(parent)
+                self._by_related.setdefault(address, []).append(known)
+            if parent.address:
+                self._by_address[parent.address] = known
+        self.parents = list(first.values())
 
     def parent_of(self, child: Resource) -> Resource | None:
         """Return the parent that lists this child, or that the child names; else the only one there is.
@@ -94,15 +109,11 @@ class Family:
         Raises:
             AmbiguousLinkError: several do, or none does and there are several.
         """
-        for candidates in (
-            self._by_related.get(child.address),
-            self._by_related.get(child.up),
-            self._by_address.get(child.up),
-            [parent for address in child.related for parent in self._by_address.get(address, [])],
-        ):
-            if candidates:
-                return _only(candidates)
-        return _only(self.parents)
+        listing = self._by_related.get(child.address) or self._by_related.get(child.up)
+        if listing:
+            return _one_of(listing)
+        named = self._by_address.get(child.up)
+        return named or self.related_to(child)
 
     def related_to(self, child: Resource) -> Resource | None:
         """Return the one that `child` lists as related (a reading type); else the only one there is.
@@ -110,23 +121,24 @@ class Family:
         Raises:
             AmbiguousLinkError: see parent_of.
         """
-        listed = [found for address in child.related for found in self._by_address.get(address, [])]
-        return _only(listed or self.parents)
+        listed = [self._by_address[address] for address in child.related if address in self._by_address]
+        return _one_of(listed) if listed else self.only()
 
     def only(self) -> Resource | None:
-        """Return the only one there is.
+        """Return the only one there is; None when there is none.
 
         Raises:
             AmbiguousLinkError: there are several.
         """
-        return _only(self.parents)
+        if len(self.parents) > 1:
+            raise AmbiguousLinkError
+        return self.parents[0] if self.parents else None
 
 
-def _only(candidates: list[Resource]) -> Resource | None:
-    # A feed may repeat a resource, with a block each time: one address is one resource.
-    if len({candidate.address or candidate.row for candidate in candidates}) > 1:
+def _one_of(candidates: list[Resource]) -> Resource:
+    if any(candidate.row != candidates[0].row for candidate in candidates):
         raise AmbiguousLinkError
-    return candidates[0] if candidates else None
+    return candidates[0]
 
 
 def meter_point_name(usage_point: Resource | None) -> str:

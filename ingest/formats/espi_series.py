@@ -11,11 +11,11 @@ import numpy.typing as npt
 from ingest.formats.cim_codes import REGISTER_ACCUMULATIONS, direction_of, unit_of
 from ingest.formats.espi_links import (
     AmbiguousLinkError,
+    Entries,
     Family,
     Resource,
     last_part,
     meter_point_name,
-    read_resources,
 )
 from ingest.formats.xml_elements import Elements
 
@@ -55,6 +55,7 @@ class SeriesOfBlocks:
 class Feed:
     """The resources of a feed that describe others."""
 
+    entries: Entries
     usage_points: Family
     meter_readings: Family
     reading_types: Family
@@ -63,17 +64,19 @@ class Feed:
     @classmethod
     def of(cls, elements: Elements) -> Feed:
         """Return the resources of a feed."""
+        entries = Entries.of(elements)
         return cls(
+            entries,
             *(
-                Family(read_resources(elements, kind))
+                Family(entries.resources(kind))
                 for kind in ("UsagePoint", "MeterReading", "ReadingType", "LocalTimeParameters")
-            )
+            ),
         )
 
 
-def join_blocks(elements: Elements, feed: Feed) -> SeriesOfBlocks:
+def join_blocks(feed: Feed) -> SeriesOfBlocks:
     """Return the series of each block of a feed."""
-    blocks = read_resources(elements, "IntervalBlock")
+    blocks = feed.entries.blocks()
     numbers: dict[tuple[object, ...], int] = {}
     series: list[EspiSeries] = []
     of_block, wrong = [], {}

@@ -13,8 +13,8 @@ from decimal import Context, Decimal
 import numpy as np
 import polars as pl
 
-from ingest.formats.cim_codes import unit_of
-from ingest.formats.espi_links import AmbiguousLinkError, Resource, read_resources
+from ingest.formats.cim_codes import direction_of, unit_of
+from ingest.formats.espi_links import AmbiguousLinkError, Resource
 from ingest.formats.espi_series import EspiSeries, Feed
 from ingest.formats.xml_elements import Elements
 
@@ -22,6 +22,7 @@ SUMMARIES = ("UsageSummary", "ElectricPowerUsageSummary")
 LAST, CURRENT = "overallConsumptionLastPeriod", "currentBillingPeriodOverAllConsumption"
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,9})?")
 _SECONDS = re.compile(r"\d{1,11}")
+_RECEIVED = direction_of("19")
 _MICROS = 1_000_000
 _EXACT = Context(prec=60)  # twenty digits before the point and nine after, moved by twelve places
 
@@ -52,9 +53,13 @@ class JudgedTotals:
 
 def check_totals(elements: Elements, feed: Feed, series: list[EspiSeries], intervals: pl.DataFrame) -> JudgedTotals:
     """Return each stated total beside the sum of the intervals that it speaks of (columns as read_intervals gives)."""
+    totals = _stated_totals(elements, feed)
+    if not totals:
+        return JudgedTotals({}, [])
     notes, contradicted = {}, []
-    for total in _stated_totals(elements, feed):
-        verdict, is_contradicted = _judge(total, series, intervals)
+    like = _by_usage_point(series, intervals)
+    for total in totals:
+        verdict, is_contradicted = _judge(total, like.get(total.usage_point_row, []))
         amount = "" if total.amount is None else f"{_plain(total.amount)} {total.unit}: "
         notes[f"{total.name}, line {total.line}"] = f"{amount}{verdict}"
         if is_contradicted:
@@ -62,7 +67,7 @@ def check_totals(elements: Elements, feed: Feed, series: list[EspiSeries], inter
     return JudgedTotals(notes, contradicted)
 
 
-def _judge(total: StatedTotal, series: list[EspiSeries], intervals: pl.DataFrame) -> tuple[str, bool]:
+def _judge(total: StatedTotal, like: list[tuple[EspiSeries, pl.DataFrame]]) -> tuple[str, bool]:
     """Return the verdict on a total, and whether intervals that cover its time contradict it."""
     if total.amount is None:
         return "not checked, its value is not readable", False
@@ -70,16 +75,24 @@ def _judge(total: StatedTotal, series: list[EspiSeries], intervals: pl.DataFrame
         return "stated, compared with nothing", False
     if total.end_us is None:
         return "not checked, its summary states no time", False
-    like = [
-        number
-        for number, one in enumerate(series)
-        if one.usage_point_row == total.usage_point_row and one.unit == total.unit and not one.is_register
-    ]
-    verdicts = [_beside(total, series[number], intervals.filter(pl.col("series_no") == number)) for number in like]
+    verdicts = [_beside(total, series, intervals) for series, intervals in like if series.unit == total.unit]
     if not verdicts:
         return "not checked, no intervals in its unit", False
     # A usage point may have the same use by the hour and by the day: one that agrees is enough.
     return min(verdicts, key=lambda verdict: _ORDER.index(verdict[0].partition(",")[0]))
+
+
+def _by_usage_point(
+    series: list[EspiSeries], intervals: pl.DataFrame
+) -> dict[int, list[tuple[EspiSeries, pl.DataFrame]]]:
+    """Return the series of use of each usage point, with their intervals."""
+    parts = intervals.partition_by("series_no", as_dict=True)
+    found: dict[int, list[tuple[EspiSeries, pl.DataFrame]]] = {}
+    for number, one in enumerate(series):
+        if not one.is_register and not one.suffix.startswith(_RECEIVED):
+            part = parts.get((number,), intervals.clear())
+            found.setdefault(one.usage_point_row, []).append((one, part))
+    return found
 
 
 def _beside(total: StatedTotal, series: EspiSeries, intervals: pl.DataFrame) -> tuple[str, bool]:
@@ -104,7 +117,7 @@ _ORDER = ("equals", "differs", "not checked")
 
 def _stated_totals(elements: Elements, feed: Feed) -> list[StatedTotal]:
     """Return what the summaries of a feed state."""
-    summaries = {summary.row: summary for summary in read_resources(elements, *SUMMARIES)}
+    summaries = {summary.row: summary for summary in feed.entries.resources(*SUMMARIES)}
     if not summaries:
         return []
     values = elements.of("value")

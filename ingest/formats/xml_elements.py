@@ -108,7 +108,7 @@ class Elements:
 
     def texts(self, rows: Rows) -> pl.Series:
         """Return the text of each element, without the blanks around it; null where it has elements in it."""
-        texts = _unescaped(cut_texts(self.data, self.cuts[rows, 2], self.cuts[rows, 3]).str.strip_chars())
+        texts = self._unescaped(cut_texts(self.data, self.cuts[rows, 2], self.cuts[rows, 3]).str.strip_chars())
         is_outer = self._has_children[rows]
         return texts.set(pl.Series(is_outer), None) if is_outer.any() else texts
 
@@ -116,7 +116,18 @@ class Elements:
         """Return an attribute of each element, whatever its prefix; null where it has none."""
         tags = cut_texts(self.data, self.cuts[rows, 0], self.cuts[rows, 1])
         groups = tags.str.extract_groups(_ATTRIBUTE % name).struct.unnest()
-        return _unescaped(groups.select(pl.coalesce(pl.all()).alias("text")).to_series())
+        return self._unescaped(groups.select(pl.coalesce(pl.all()).alias("text")).to_series())
+
+    @cached_property
+    def _has_escapes(self) -> bool:
+        return b"&" in self.data
+
+    def _unescaped(self, texts: pl.Series) -> pl.Series:
+        """Resolve `&amp;` and the like where there are any: values have none, addresses few."""
+        if not self._has_escapes:
+            return texts
+        places = texts.str.contains("&", literal=True).fill_null(False).arg_true()
+        return texts.scatter(places, [html.unescape(text) for text in texts.gather(places)])
 
     def down(self, *path: str) -> tuple[Rows, Rows]:
         """Return the elements at the end of a path of names, and the element in which the path begins for each."""
@@ -174,7 +185,7 @@ def with_own_lines(source: Source, elements: Elements, rows: Rows) -> tuple[Sour
 
     Many messages come without line ends. Then elements are counted instead, from 1, and rejects show no text.
     """
-    if len(np.unique(elements.line[rows])) == len(rows):
+    if (np.diff(elements.line[rows]) > 0).all():
         return source, elements, {}
     counted = replace(elements, line=np.arange(1, len(elements.line) + 1))
     note = {"lines": "several readings share a line of the file, so lines count its elements, from 1"}
@@ -246,18 +257,24 @@ def _without_asides(text: bytes) -> bytes:
 def _tags(text: bytes) -> tuple[Rows, Rows]:
     """Return where the bracket that opens each tag stands, and where the next closing one."""
     marks = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero(marks == _GT)
-    begin = np.flatnonzero(marks == _LT)
-    return begin, ends[np.searchsorted(ends, begin)]
+    begin, ends = np.flatnonzero(marks == _LT), np.flatnonzero(marks == _GT)
+    if len(begin) == len(ends) and (begin < ends).all() and (ends[:-1] < begin[1:]).all():
+        return begin, ends
+    return begin, ends[np.searchsorted(ends, begin)]  # there are closing brackets outside of tags
 
 
 def _has_bracket_in_quotes(text: bytes, begin: Rows, end: Rows) -> bool:
     """Return whether some tag may end later than its first closing bracket: a quote is still open there."""
     marks = np.frombuffer(text, dtype=np.uint8)
-    quotes, apostrophes = np.flatnonzero(marks == _QUOTE), np.flatnonzero(marks == _APOSTROPHE)
-    is_open = (np.searchsorted(quotes, end) - np.searchsorted(quotes, begin)) % 2 == 1
-    has_apostrophe = np.searchsorted(apostrophes, end) > np.searchsorted(apostrophes, begin)
-    return bool((is_open | has_apostrophe).any())
+    quoted = _tags_around(np.flatnonzero(marks == _QUOTE), begin, end)
+    apostrophes = _tags_around(np.flatnonzero(marks == _APOSTROPHE), begin, end)
+    return len(apostrophes) > 0 or bool((np.bincount(quoted) % 2).any())
+
+
+def _tags_around(places: Rows, begin: Rows, end: Rows) -> Rows:
+    """Return the number of the tag in which each place is, leaving out those in no tag."""
+    tag = np.searchsorted(begin, places) - 1
+    return tag[(tag >= 0) & (places < end[np.maximum(tag, 0)])]
 
 
 def _nested(text: bytes, begin: Rows, end: Rows) -> Elements:
@@ -296,9 +313,3 @@ def _parents(depth: Rows) -> Rows:
         parent[rows] = outer[np.searchsorted(outer, rows) - 1]
         outer = rows
     return parent
-
-
-def _unescaped(texts: pl.Series) -> pl.Series:
-    """Resolve `&amp;` and the like where there are any: values have none, addresses few."""
-    places = texts.str.contains("&", literal=True).fill_null(False).arg_true()
-    return texts.scatter(places, [html.unescape(text) for text in texts.gather(places)]) if len(places) else texts

@@ -152,6 +152,22 @@ def test_resources_are_joined_by_links_wherever_they_stand() -> None:
     ]
 
 
+def test_a_resource_that_is_repeated_is_one() -> None:
+    parts = [usage_point(), meter_reading(), reading_type(), block(first_hours(5))]
+    again = [usage_point(), meter_reading(), reading_type(), block([reading(NOON + HOUR, 6)], "2")]
+    told = summary(total("overallConsumptionLastPeriod", 11), period=(NOON, 2 * HOUR))
+    found = records(feed(*parts, *again, told))
+    assert found.series.height == 1
+    assert found.intervals["value"].to_list() == ["5", "6"]
+    assert any("11 Wh: equals" in text for text in found.notes.values())
+
+
+def test_what_a_customer_gives_back_is_no_consumption() -> None:
+    told = summary(total("overallConsumptionLastPeriod", 5), period=(NOON, HOUR))
+    found = records(house(reading_type(flowDirection=19), block(first_hours(5)), told))
+    assert any("no intervals in its unit" in text for text in found.notes.values())
+
+
 def test_links_with_and_without_host_are_the_same() -> None:
     text = house(reading_type(), block(first_hours(5)), usage_point("RetailCustomer/9/UsagePoint/9"))
     hosted = text.replace('href="/espi', 'href="https://utility.example/espi', 3)
