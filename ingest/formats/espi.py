@@ -85,7 +85,7 @@ def _clocks(series: list[EspiSeries], feed: Feed) -> tuple[list[EspiClock | None
     for one in series:
         clock, note = _clock(points.get(one.usage_point_row), feed)
         clocks.append(clock)
-        notes[f"clock of {one.meter_point}"] = note
+        notes[f"clock of {one.meter_point or 'the file'}"] = note
     return clocks, notes
 
 
