@@ -28,14 +28,15 @@ def count_block(source: Source, block: DayBlock, records: FileRecords) -> Counte
     days = block.rows.with_columns(
         pl.Series("readings", counts),
         sums.alias("total"),
-        records.series["file_minutes"][block.rows["series_no"]].fill_null(_usual_minutes(counts)).alias("minutes"),
+        records.series["file_minutes"][block.rows["series_no"]].alias("minutes"),
     ).filter(pl.Series(~is_bad))
+    usual = pl.lit(_usual_minutes(counts), dtype=pl.Int32)
     told = days.group_by("series_no").agg(
         pl.col("readings", "total").sum(),
         pl.col("day").min().cast(pl.Datetime("us")).alias("first"),
         pl.col("day").max().dt.offset_by("1d").cast(pl.Datetime("us")).alias("last"),
         pl.lit(False).alias("is_utc"),
-        pl.col("minutes").first(),
+        pl.col("minutes").first().fill_null(usual),
     )
     # Of a day whose quality varies the code goes on with its ranges: counted is that it varies.
     token = pl.col("code").str.split(" ").list.first().fill_null("").alias("code")

@@ -18,7 +18,7 @@ from model.errors import InputError
 
 UNKNOWN = "unknown"
 ARCHIVE = "archive"
-LINE_BYTES_MAX = 10_000_000  # the longest sound line, a NEM12 day of 5-minute values, has some 5,000
+LINE_BYTES_MAX = 10_000_000  # the longest sound one, a NEM12 day of 5-minute values, has some 5,000
 _OPENING_BYTES = 64 * 1024
 _WEB_PAGE_MARKS = (b"<!doctype html", b"<html")
 
@@ -35,10 +35,12 @@ class Reader(Protocol):
         """Return what the file says."""
 
 
-# In the order in which they are asked; a more particular format stands before a more general one.
-LINE_READERS: tuple[Reader, ...] = (nem13, nem12, cmep, d0010, smt, registers_csv, csv_wide, csv_long)
-# Formats that do not go by lines: they may be one long line, state their own encoding, or be no text.
-BYTE_READERS: tuple[Reader, ...] = (mscons, iec61968, espi)
+# Readers are asked in this order; a more particular format stands before a more general one.
+# Formats that state their own encoding or are no text: they read the bytes themselves.
+BYTE_READERS: tuple[Reader, ...] = (iec61968, espi)
+# Texts whose lines mean nothing and may be as long as the file.
+TEXT_READERS: tuple[Reader, ...] = (mscons,)
+LINE_READERS: tuple[Reader, ...] = (nem13, nem12, d0010, cmep, smt, registers_csv, csv_wide, csv_long)
 
 
 def read_files(name: str, data: bytes) -> Iterator[FileRecords]:
@@ -58,27 +60,30 @@ def read_member(member: Member | BadArchive) -> FileRecords:
         return refused(member.name, digest, UNKNOWN, "html_page", detail)
     for reader in BYTE_READERS:
         if reader.matches(opening):
-            return _read(reader, _source_of_bytes(member, digest))
+            return reader.read(_source_of_bytes(member, digest))
     try:
         source = read_source(member.name, digest, member.data)
     except InputError as error:
         return refused(member.name, digest, UNKNOWN, "bad_encoding", error.message)
-    return _read_lines(source)
+    if source.lines.is_empty():
+        return refused(member.name, digest, UNKNOWN, "empty_file", "expected meter reads, found no text")
+    return _read_text(source)
 
 
-def _read_lines(source: Source) -> FileRecords:
+def _read_text(source: Source) -> FileRecords:
     name, digest, lines = source.name, source.sha256, source.lines
-    if lines.is_empty():
-        return refused(name, digest, UNKNOWN, "empty_file", "expected meter reads, found no text")
+    opening = _opening(lines["text"][0], source.data)
+    for reader in TEXT_READERS:
+        if reader.matches(opening):
+            return reader.read(source)
     longest = lines.filter(pl.col("text").str.len_bytes() > LINE_BYTES_MAX).head(1)
     if longest.height:
         found = f"found one of {longest['text'].str.len_bytes().item():,} in line {longest['line'].item()}"
         return refused(name, digest, UNKNOWN, "line_too_long", f"expected lines of at most 10 MB, {found}")
-    opening = _opening(lines["text"][0], source.data)
     for reader in LINE_READERS:
         if reader.matches(opening):
-            return _read(reader, source)
-    known = ", ".join(reader.FORMAT for reader in (*LINE_READERS, *BYTE_READERS))
+            return replace(reader.read(source), lines=lines)
+    known = ", ".join(reader.FORMAT for reader in (*LINE_READERS, *TEXT_READERS, *BYTE_READERS))
     first = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in opening.first[:60])
     detail = f"expected one of the formats {known}, found `{first}` in line {lines['line'][0]}"
     return refused(name, digest, UNKNOWN, "unknown_format", detail)
@@ -100,8 +105,3 @@ def _source_of_bytes(member: Member, digest: str) -> Source:
         return read_source(member.name, digest, member.data)
     except InputError:
         return Source(member.name, digest, no_lines(), member.data)
-
-
-def _read(reader: Reader, source: Source) -> FileRecords:
-    records = reader.read(source)
-    return records if records.lines.height else replace(records, lines=source.lines)

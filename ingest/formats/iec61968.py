@@ -64,6 +64,7 @@ def read(source: Source, *, is_end_stamped: bool = True) -> FileRecords:
         gather_rejects([rejects]),
         intervals=interval_table(sound, series),
         readings=reading_table(sound, series),
+        lines=source.lines,
         notes={**counted, **_notes(elements, series["suffix"].unique(maintain_order=True).to_list(), is_end_stamped)},
     )
 

@@ -39,10 +39,6 @@ def read(source: Source) -> FileRecords:
     message takes another one back: that is a person's decision); of a channel, once: no_meter_point, no_channel; of a
     quantity: bad_date (its times are missing, stated twice, unreadable, or end before they start).
     """
-    if source.lines.is_empty():
-        return refused(
-            source.name, source.sha256, FORMAT, "bad_encoding", "expected EDIFACT, found bytes that are no text"
-        )
     try:
         interchange = cut_segments(source)
     except InputError as error:
