@@ -152,9 +152,7 @@ def accounts_import(
 
 @reads_app.command("land")
 def reads_land(
-    files: Annotated[
-        list[Path], typer.Argument(help="Meter files: NEM12, Smart Meter Texas, long, wide, registers; or .zip.")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="Meter files of any format, or .zip and .gz of them.")],
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
     json: JsonOption = False,
@@ -173,7 +171,11 @@ def reads_land(
     opened = open_books(workspace)
     with progress_shown(json) as progress:
         report = land_files(opened, files, received_at=now(), progress=progress, actor=who_acts(by))
-    value = {"files": landed_files(report), "rejected": rejected_lines(report)}
+    value = {
+        "files": landed_files(report),
+        "rejected": rejected_lines(report),
+        "touched_bills": report.touched_bills,
+    }
     print_result(json, value, lambda: print_landing(report, opened.quarantine))
     if report.count(LandStatus.UNUSABLE) == len(report.files):
         talk(unusable_files(report))

@@ -62,6 +62,8 @@ def print_landing(report: LandReport, quarantine: Path) -> None:
     if reasons.height:
         named = reasons.with_columns(pl.col("file").replace_strict(names, return_dtype=pl.String))
         print_frame(named, f"\nRejected lines by reason; the lines are in {quarantine}")
+    if report.touched_bills.height:
+        print_frame(report.touched_bills, "\nPublished bills whose days have changed")
 
 
 def unusable_files(report: LandReport) -> str:

@@ -7,13 +7,26 @@ from collections.abc import Callable, Mapping, Sequence
 import polars as pl
 
 Current = Callable[[pl.DataFrame], pl.DataFrame]
+Merge = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+
+
+def as_it_came(load: pl.DataFrame, current: pl.DataFrame) -> pl.DataFrame:
+    """Return a load as it came: what it says does not depend on what was known."""
+    return load
 
 
 def without_repeats(
-    past: pl.DataFrame, incoming: pl.DataFrame, *, key: Sequence[str], compared: Sequence[str], current: Current
+    past: pl.DataFrame,
+    incoming: pl.DataFrame,
+    *,
+    key: Sequence[str],
+    compared: Sequence[str],
+    current: Current,
+    merge: Merge = as_it_came,
 ) -> pl.DataFrame:
     """Return the rows of `incoming` that say something new, load by load in order of `seq`.
 
+    `merge` may complete the rows of a load from the versions that count at that time, by `current`.
     A row repeats when the version that counts at that time, by `current`, has equal `compared` columns and no earlier
     update time: a later update time is news, since it decides between versions that arrive out of order.
     """
@@ -27,7 +40,8 @@ def without_repeats(
     loads = contested.partition_by("seq", as_dict=True, maintain_order=True)
     fresh = [plain]
     for _, load in sorted(loads.items()):  # a step per file that touches something known
-        news = _news(load, current(known), names, compared)
+        counting = current(known).select(incoming.columns)
+        news = _news(merge(load, counting), counting, names, compared)
         known = pl.concat([known, news])
         fresh.append(news)
     return pl.concat(fresh)

@@ -5,28 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.archive import BadArchive, Member, open_members
 from ingest.formats.detect import UNKNOWN, read_member
-from ingest.formats.parsed import gather_rejects, reject_file
+from ingest.formats.parsed import gather_rejects
+from ingest.landing.open import Opened, opened_groups
 from ingest.landing.parsed import ParsedFile
 from ingest.landing.place import place_records
 from ingest.landing.report import LandedFile, LandReport, LandStatus, energy_by_unit
+from ingest.landing.touched import touched_bills
 from ingest.landing.write import fresh_days, fresh_readings, write_days, write_readings, write_rejects
 from model.accounts import ChannelNumbers
-from model.errors import InputError
 from model.progress import SILENT, Progress
+from model.reads import Rejects
 from model.schema import arranged
 from store.audit import record
 from store.control import Connection, control, query, transaction
-from store.files import read_bytes, write_bytes_atomic
-from store.lake import register_files
+from store.files import write_bytes_atomic
+from store.lake import LakeFile, register_files
 from store.loads import Load, find_loads, next_seq, record_load
 from store.workspace import Workspace
 
@@ -40,7 +41,7 @@ class _Taken:
     """A file of this call. `parsed` is None when its bytes landed before; `seq` is the load that brought them.
 
     `earlier` holds the first and the last load of the same bytes when lines of them were rejected: what can be taken
-    of them now is landed.
+    of them now is landed; `still_rejected` are those that cannot be taken now either.
     """
 
     name: str
@@ -48,10 +49,24 @@ class _Taken:
     parsed: ParsedFile | None
     seq: int | None
     earlier: tuple[int, int] | None = None
+    still_rejected: DataFrame[Rejects] | None = None
 
     @property
     def is_new(self) -> bool:
         return self.parsed is not None and self.parsed.is_usable
+
+
+@dataclass
+class _Call:
+    """What the files of one call have come to so far, group by group; nothing of it counts before the last."""
+
+    workspace: Workspace
+    connection: Connection
+    channels: DataFrame[ChannelNumbers]
+    seq: int
+    landed: dict[str, int] = field(default_factory=dict)
+    reports: list[LandedFile] = field(default_factory=list)
+    files: list[LakeFile] = field(default_factory=list)
 
 
 def land_files(
@@ -62,100 +77,87 @@ def land_files(
     progress: Progress = SILENT,
     actor: str = "system",
 ) -> LandReport:
-    """Land meter files; members of a zip are files of their own.
+    """Land meter files; members of a packed file are files of their own.
 
-    Files are taken in order of name. One that landed before (same bytes) is skipped; but when lines of it were
-    rejected and can be taken now, since the channels that they name have become known, these land. One that cannot be
-    used is reported and left out; the good rows of all others land in one transaction, so a kill leaves all of it or
-    nothing.
+    Files are taken in order of name, in groups of bounded bytes, so that memory does not grow with their number. One
+    that landed before (same bytes) is skipped; but when lines of it were rejected and can be taken now, since the
+    channels that they name have become known, these land. One that cannot be used is reported and left out; the good
+    rows of all others land in one transaction, so a kill leaves all of it or nothing.
     Rejects are also written to the quarantine folder, a CSV per file.
 
     Raises:
         LockedError: another process works on the workspace.
     """
     assert received_at.tzinfo is not None, "received_at is an instant"
-    opened = _open_files(paths)
     with control(workspace, purpose=_PURPOSE) as connection:
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
-        progress.begin("land", len(opened), "files")
-        taken = _take(connection, opened, channels, progress)
-        parsed = _by_load(taken)
-        first_seqs = {file.seq: file.earlier[0] for file in taken if file.earlier and file.seq}
-        days = fresh_days(workspace, connection, parsed, first_seqs)
-        readings = fresh_readings(workspace, connection, parsed, first_seqs)
-        taken = _without_idle(taken, days, readings)
-        new = _by_load(taken)
-        reports = [_report(workspace, file, days, readings, channels) for file in taken]
-        if new:
-            # A file that landed before left its rejects then; they are not listed twice.
-            rejects = gather_rejects(file.rejects for seq, file in new.items() if seq not in first_seqs)
-            files = (
-                write_days(workspace, days) + write_readings(workspace, readings) + write_rejects(workspace, rejects)
-            )
+        progress.begin("land", len(paths), "files")
+        first = next_seq(connection)
+        call = _Call(workspace, connection, channels, first)
+        for group, opened_paths in opened_groups(paths):
+            _land_group(call, group)
+            progress.advance("land", opened_paths)
+        done = LandReport(tuple(call.reports), touched_bills(workspace, connection, call.files))
+        if call.seq > first:
             with transaction(connection):
-                for report in reports:
+                for report in call.reports:
                     if report.status == LandStatus.LANDED:
                         record_load(connection, _load(report, received_at))
-                register_files(connection, files, owner=f"load:{min(new)}")
-                loads = f"loads {min(new)} to {max(new)}"
-                told = f"{len(new)} files, {sum(report.rejected for report in reports)} lines rejected"
-                record(connection, at=received_at, actor=actor, action="land", subject=loads, detail=told)
-    done = LandReport(tuple(reports))
+                register_files(connection, call.files, owner=f"load:{first}")
+                told = f"{call.seq - first} files, {done.rejected} lines rejected"
+                subject = f"loads {first} to {call.seq - 1}"
+                record(connection, at=received_at, actor=actor, action="land", subject=subject, detail=told)
     progress.end("land", channel_days=done.days, readings=done.readings, rejected=done.rejected)
     return done
 
 
-def _open_files(paths: Sequence[Path]) -> list[Member | BadArchive | ParsedFile]:
-    """Return the files in order of name, packed ones as their members; what cannot be opened is refused."""
-    opened: list[Member | BadArchive | ParsedFile] = []
-    for path in sorted(paths, key=lambda path: (path.name, str(path))):
-        try:
-            data = read_bytes(path)
-        except InputError as error:
-            rejects = reject_file(str(path), "", "unreadable_file", error.message)
-            opened.append(ParsedFile(str(path), "", UNKNOWN, rejects))
-            continue
-        opened.extend(open_members(str(path), data))
-    return opened
+def _land_group(call: _Call, group: Sequence[Opened]) -> None:
+    """Parse a group of files and write what is new in them; it counts when the call registers it."""
+    taken = _take(call, group)
+    new = _by_load(taken)
+    first_seqs = {file.seq: file.earlier[0] for file in taken if file.earlier and file.seq}
+    days = fresh_days(call.workspace, call.connection, new, first_seqs, call.files)
+    readings = fresh_readings(call.workspace, call.connection, new, first_seqs, call.files)
+    taken = _without_idle(taken, days, readings)
+    new = _by_load(taken)
+    call.reports += [_report(call.workspace, file, days, readings, call.channels) for file in taken]
+    if new:
+        # A file that landed before left its rejects then; they are not listed twice.
+        rejects = gather_rejects(file.rejects for seq, file in new.items() if seq not in first_seqs)
+        call.files += write_days(call.workspace, days) + write_readings(call.workspace, readings)
+        call.files += write_rejects(call.workspace, rejects)
 
 
-def _take(
-    connection: Connection,
-    opened: Sequence[Member | BadArchive | ParsedFile],
-    channels: DataFrame[ChannelNumbers],
-    progress: Progress,
-) -> list[_Taken]:
+def _take(call: _Call, group: Sequence[Opened]) -> list[_Taken]:
     """Parse what has not landed yet; usable files get the next sequences, in order."""
-    digests = [
-        file.sha256 if isinstance(file, ParsedFile) else hashlib.sha256(file.data).hexdigest() for file in opened
-    ]
-    known = {digest: loads for digest in set(digests) if digest and (loads := find_loads(connection, digest))}
+    digests = [file.sha256 if isinstance(file, ParsedFile) else hashlib.sha256(file.data).hexdigest() for file in group]
+    known = {
+        digest: loads
+        for digest in set(digests)
+        if digest and digest not in call.landed and (loads := find_loads(call.connection, digest))
+    }
 
-    def parse(file: Member | BadArchive | ParsedFile, digest: str) -> ParsedFile | None:
+    def parse(file: Opened, digest: str) -> ParsedFile | None:
         if isinstance(file, ParsedFile):
             return file
-        is_done = digest in known and not known[digest][-1].rejected
-        return None if is_done else place_records(read_member(file), channels)
+        is_done = digest in call.landed or (digest in known and not known[digest][-1].rejected)
+        return None if is_done else place_records(read_member(file), call.channels)
 
     # Files are parsed beside each other, each by itself; the order in which they count is that of their names.
     with ThreadPoolExecutor(PARSERS_MAX) as pool:
-        every = []
-        for parsed in pool.map(parse, opened, digests):
-            every.append(parsed)
-            progress.advance("land")
+        every = list(pool.map(parse, group, digests))
     taken: list[_Taken] = []
-    seq = next_seq(connection)
-    landed = {digest: loads[-1].seq for digest, loads in known.items()}
-    for file, digest, parsed in zip(opened, digests, every, strict=True):
+    call.landed |= {digest: loads[-1].seq for digest, loads in known.items()}
+    for file, digest, parsed in zip(group, digests, every, strict=True):
         loads = known.pop(digest, [])
-        if parsed is None or (parsed.is_usable and digest in landed and not loads):
-            taken.append(_Taken(file.name, digest, None, landed[digest]))
+        if parsed is None or (parsed.is_usable and digest in call.landed and not loads):
+            taken.append(_Taken(file.name, digest, None, call.landed[digest]))
             continue
         earlier = (loads[0].seq, loads[-1].seq) if loads else None
-        taken.append(_Taken(file.name, digest, parsed, seq if parsed.is_usable else None, earlier))
+        taken.append(_Taken(file.name, digest, parsed, call.seq if parsed.is_usable else None, earlier))
         if parsed.is_usable:
-            landed[digest] = seq
-            seq += 1
+            call.landed[digest] = call.seq
+            call.seq += 1
     return taken
 
 
@@ -167,7 +169,9 @@ def _without_idle(taken: Sequence[_Taken], days: dict[int, pl.DataFrame], readin
     """Leave files that landed before as they are when nothing more of them can be taken now."""
     fresh = set(readings["seq"].unique()).union(*(frame["seq"].unique() for frame in days.values()))
     return [
-        _Taken(file.name, file.sha256, None, file.earlier[1]) if file.earlier and file.seq not in fresh else file
+        _Taken(file.name, file.sha256, None, file.earlier[1], still_rejected=file.parsed.rejects)
+        if file.parsed and file.earlier and file.seq not in fresh
+        else file
         for file in taken
     ]
 
@@ -181,11 +185,10 @@ def _report(
 ) -> LandedFile:
     """Return what became of a file, and leave its rejects in the quarantine."""
     if file.parsed is None:
-        message = f"already landed as load {file.seq}"
-        return LandedFile(file.name, file.sha256, UNKNOWN, LandStatus.ALREADY_LANDED, file.seq, message=message)
+        return _report_known(workspace, file)
     parsed = file.parsed
-    reasons = dict(parsed.rejects["reason"].value_counts().sort("reason").iter_rows())
-    quarantine = _quarantine(workspace, parsed)
+    reasons = _reasons(parsed.rejects)
+    quarantine = _quarantine(workspace, parsed.sha256, parsed.rejects)
     if not parsed.is_usable:
         return LandedFile(
             file.name, file.sha256, parsed.file_format, LandStatus.UNUSABLE, rejected=parsed.rejects.height,
@@ -211,13 +214,33 @@ def _report(
     )  # fmt: skip
 
 
-def _quarantine(workspace: Workspace, parsed: ParsedFile) -> Path | None:
+def _report_known(workspace: Workspace, file: _Taken) -> LandedFile:
+    """Return what is told of a file that landed before: with its lines that still cannot be taken, if it has any."""
+    message = f"already landed as load {file.seq}"
+    rejects = file.still_rejected
+    if rejects is None or rejects.is_empty():
+        return LandedFile(file.name, file.sha256, UNKNOWN, LandStatus.ALREADY_LANDED, file.seq, message=message)
+    lines = "1 line is" if rejects.height == 1 else f"{rejects.height:,} lines are"
+    return LandedFile(
+        file.name, file.sha256, UNKNOWN, LandStatus.ALREADY_LANDED, file.seq,
+        rejected=rejects.height,
+        reasons=_reasons(rejects),
+        quarantine=_quarantine(workspace, file.sha256, rejects),
+        message=f"{message}; {lines} still rejected",
+    )  # fmt: skip
+
+
+def _reasons(rejects: DataFrame[Rejects]) -> dict[str, int]:
+    return dict(rejects["reason"].value_counts().sort("reason").iter_rows())
+
+
+def _quarantine(workspace: Workspace, sha256: str, rejects: DataFrame[Rejects]) -> Path | None:
     """Write the rejects of a file for people; the same file gives the same name and bytes."""
-    path = workspace.quarantine / f"{parsed.sha256[:12]}.rejects.csv"
-    if parsed.rejects.is_empty() or not parsed.sha256:
+    path = workspace.quarantine / f"{sha256[:12]}.rejects.csv"
+    if rejects.is_empty() or not sha256:
         path.unlink(missing_ok=True)  # what was rejected earlier has been taken now
         return None
-    write_bytes_atomic(path, parsed.rejects.write_csv().encode())
+    write_bytes_atomic(path, rejects.write_csv().encode())
     return path
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+import pandera.polars as pa
 import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.accounts import ChannelNumbers
 from model.codes import Measure
 from model.reads import slot_columns
+from model.schema import column, empty
 from model.units import READABLE_UNIT, SMALLEST_UNIT
 
 _THOUSANDTHS = -3  # a readable unit (kWh, kvarh, m3, MJ) is a thousand of its smallest unit
@@ -56,11 +58,26 @@ class LandedFile:
         return f"{self.file_format}: {counts}" + (f"; {energy}" if energy else "")
 
 
+class TouchedBills(pa.DataFrameModel):
+    """Published bills whose days have changed by a landing. Grain: account_id, bill_id."""
+
+    account_id: str = column("Account billed")
+    bill_id: str = column("Its bill, the latest of the period")
+    first_day: pl.Date = column("First day that changed")
+    last_day: pl.Date = column("Last day that changed")
+    days: pl.Int64 = column("How many days changed", ge=1)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["account_id", "bill_id"]}
+
+
 @dataclass(frozen=True)
 class LandReport:
-    """All files of one call, in the order in which they landed."""
+    """All files of one call, in the order in which they landed, and the published bills that they touch."""
 
     files: tuple[LandedFile, ...]
+    touched_bills: DataFrame[TouchedBills] = field(default_factory=lambda: empty(TouchedBills))
 
     def count(self, status: LandStatus) -> int:
         """Return how many files ended so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 
@@ -10,6 +10,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.landing.changes import not_overtaken, without_repeats
+from ingest.landing.merge import merged_days
 from ingest.landing.parsed import ParsedFile
 from ingest.versions import DAY_KEY, READING_KEY, current_days, current_registers
 from model.reads import ReadDays, RegisterReads, Rejects, read_days_schema, slot_columns
@@ -34,10 +35,13 @@ def fresh_days(
     connection: Connection,
     new: Mapping[int, ParsedFile],
     first_seqs: Mapping[int, int] = NO_SEQS,
+    pending: Sequence[LakeFile] = (),
 ) -> dict[int, pl.DataFrame]:
     """Return the days that say something new, per interval length, sorted by channel, day and load.
 
-    `new` maps the sequence of a load to its file; `first_seqs` maps it to the load that brought the same file first.
+    `new` maps the sequence of a load to its file; `first_seqs` maps it to the load that brought the same file first;
+    `pending` are files of this call that are written and not yet registered. A day that comes in parts is completed
+    by the version that counts (`merged_days`).
     """
     fresh: dict[int, pl.DataFrame] = {}
     for minutes in sorted({length for parsed in new.values() for length in parsed.days}):
@@ -48,7 +52,7 @@ def fresh_days(
             if minutes in parsed.days
         ]
         incoming = pl.concat(parts)
-        past = _landed_days(workspace, connection, incoming, minutes)
+        past = _landed_days(workspace, connection, incoming, minutes, pending)
         incoming = not_overtaken(past, incoming, key=DAY_KEY, first_seqs=first_seqs)
         kept = without_repeats(
             past,
@@ -56,8 +60,9 @@ def fresh_days(
             key=DAY_KEY,
             compared=["worst", "flags", *slot_columns(minutes)],
             current=partial(_current, minutes),
+            merge=partial(_merged, minutes),
         )
-        fresh[minutes] = kept.sort(*DAY_KEY, "seq")
+        fresh[minutes] = _in_order(kept)
         checked(ReadDays, fresh[minutes])
     return fresh
 
@@ -67,6 +72,7 @@ def fresh_readings(
     connection: Connection,
     new: Mapping[int, ParsedFile],
     first_seqs: Mapping[int, int] = NO_SEQS,
+    pending: Sequence[LakeFile] = (),
 ) -> DataFrame[RegisterReads]:
     """Return the register readings that say something new, sorted. Arguments as `fresh_days`."""
     parts = [
@@ -77,7 +83,7 @@ def fresh_readings(
     if not parts:
         return empty(RegisterReads)
     incoming = pl.concat(parts)
-    files = lake_files(connection, REGISTER_TABLE)
+    files = [*lake_files(connection, REGISTER_TABLE), *_of_table(pending, REGISTER_TABLE)]
     past = incoming.clear()
     if files:
         keys = incoming.select(READING_KEY).unique().lazy()
@@ -117,7 +123,25 @@ def _current(minutes: int, known: pl.DataFrame) -> pl.DataFrame:
     return current_days(known.lazy(), None, minutes)
 
 
-def _landed_days(workspace: Workspace, connection: Connection, incoming: pl.DataFrame, minutes: int) -> pl.DataFrame:
+def _merged(minutes: int, load: pl.DataFrame, current: pl.DataFrame) -> pl.DataFrame:
+    days, _ = merged_days(load, current, minutes)
+    return days
+
+
+def _in_order(days: pl.DataFrame) -> pl.DataFrame:
+    """Sort by channel, day and load; one file comes sorted, and then its slots need not be moved."""
+    keys = days.select(*DAY_KEY, "seq").with_row_index("at")
+    order = keys.sort(*DAY_KEY, "seq")["at"]
+    return days if (order == keys["at"]).all() else days[order]
+
+
+def _of_table(files: Sequence[LakeFile], table: str) -> list[LakeFile]:
+    return [file for file in files if file.table == table]
+
+
+def _landed_days(
+    workspace: Workspace, connection: Connection, incoming: pl.DataFrame, minutes: int, pending: Sequence[LakeFile]
+) -> pl.DataFrame:
     """Return the landed versions of the incoming days, from the files whose channels and days reach into them."""
     if incoming.is_empty():
         return incoming
@@ -127,7 +151,9 @@ def _landed_days(workspace: Workspace, connection: Connection, incoming: pl.Data
         pl.col("day").min().alias("first"),
         pl.col("day").max().alias("last"),
     ).row(0, named=True)
-    near = [file for file in lake_files(connection, days_table(minutes)) if _overlaps(file, **bounds)]
+    table = days_table(minutes)
+    every = [*lake_files(connection, table), *_of_table(pending, table)]
+    near = [file for file in every if _overlaps(file, **bounds)]
     if not near:
         return incoming.clear()
     keys = incoming.select(DAY_KEY).unique().lazy()

@@ -192,6 +192,7 @@ def test_lines_of_a_channel_that_was_unknown_land_when_it_is_known(workspace: Wo
     first = land_files(workspace, [path], received_at=RECEIVED).files[0]
     assert (first.days, first.reasons) == (1, {"bad_number": 1, "unknown_channel": 1})
     again = land_files(workspace, [path], received_at=RECEIVED).files[0]
+    assert (again.rejected, again.message) == (2, "already landed as load 1; 2 lines are still rejected")
     assert (again.status, loads(workspace)) == (LandStatus.ALREADY_LANDED, [(1, "a.csv", 1, 2)])
     # A correction of the day that landed comes before the channel is known: the old file must not undo it.
     land_files(workspace, [put(inbox, "b.csv", nem12(E1, day(1, "7")))], received_at=RECEIVED)
@@ -204,7 +205,9 @@ def test_lines_of_a_channel_that_was_unknown_land_when_it_is_known(workspace: Wo
     assert loads(workspace) == [(1, "a.csv", 1, 2), (2, "b.csv", 1, 0), (3, "a.csv", 1, 1)]
     days = current_days(landed_days(workspace).lazy(), None, 30)
     assert days.select("channel_no", "seq", "v00").rows() == [(1, 2, 7000), (99, 3, 2000)]
-    assert land_files(workspace, [path], received_at=RECEIVED).files[0].message == "already landed as load 3"
+    assert land_files(workspace, [path], received_at=RECEIVED).files[0].message == (
+        "already landed as load 3; 1 line is still rejected"
+    )
 
 
 def test_no_files_land_nothing(workspace: Workspace) -> None:
