@@ -84,9 +84,16 @@ READABLE_UNIT: dict[str, str] = {
     "VA": "kVA",
 }
 
+# How vendors and devices write units, besides as printed.
+_SPELLINGS = {
+    "gallon": "gal", "gallons": "gal", "us gal": "gal", "cf": "ft3", "cubic feet": "ft3", "cubic foot": "ft3",
+    "cubic meter": "m3", "cubic meters": "m3", "cubic metre": "m3", "cubic metres": "m3", "m^3": "m3", "liter": "L",
+    "liters": "L", "litre": "L", "litres": "L", "therms": "therm",
+}  # fmt: skip
+
 
 def printed_unit(text: str) -> str:
-    """Return the printed unit that `text` spells, whatever its case (files write KWH, kWh, Kvarh).
+    """Return the printed unit that `text` spells, whatever its case (files write KWH, kWh, Kvarh, Gallons).
 
     Raises:
         InputError: no unit is spelt so.
@@ -94,7 +101,8 @@ def printed_unit(text: str) -> str:
     >>> printed_unit("KWH")
     'kWh'
     """
-    found = _BY_FOLDED.get(text.strip().casefold())
+    folded = text.strip().casefold()
+    found = _SPELLINGS.get(folded) or _BY_FOLDED.get(folded)
     if found is None:
         raise InputError(f"unit `{text}` is not known", hint=f"use one of {', '.join(sorted(_BY_FOLDED.values()))}")
     return found
