@@ -1,0 +1,171 @@
+"""Stamps of mapped files as starts: instants where the mapping states a clock, local times where it states none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+import polars as pl
+
+from ingest.formats.csv_table import split_by_reason
+from ingest.formats.dates import parsed_once, usable_instant
+from ingest.formats.mapping import FIXED_CLOCK, FileMapping
+from ingest.formats.parsed import Source
+from ingest.formats.stamps import utc_of_local
+from model.codes import Quality
+from model.errors import InputError
+from model.reads import Rejects
+from model.schema import polars_schema
+from model.units import PRINTED_UNITS, printed_unit
+
+SUMMED = "summed"
+NOTHING = r"^-?0*\.?0*$"
+_NINTH_PLACE = Decimal("0.000000001")
+_MIDNIGHT = r"\b24:00(:00)?"
+
+
+def parsed_stamps(text: pl.Series, form: str) -> pl.Series:
+    """Return the times that texts name, in UTC where the format holds an offset; null where the text is none.
+
+    24:00 is the beginning of the next day.
+    """
+    return parsed_once(text, partial(_parsed, form=form))
+
+
+def _parsed(text: pl.Series, form: str) -> pl.Series:
+    is_late = text.str.contains(_MIDNIGHT)
+    plain = text.str.replace(_MIDNIGHT, "00:00${1}") if is_late.any() else text
+    if "%z" in form or "%:z" in form or "%#z" in form:
+        plain = plain.str.replace(r"[Zz]$", "+00:00")
+        at = plain.str.to_datetime(form, time_unit="us", strict=False)
+    else:
+        at = plain.str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    frame = pl.DataFrame({"at": at, "is_late": is_late})
+    moved = pl.when("is_late").then(pl.col("at") + pl.duration(days=1)).otherwise("at")
+    return frame.select(usable_instant(moved).alias("at")).to_series()
+
+
+def with_starts(source: Source, rows: pl.DataFrame, mapping: FileMapping) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Turn `at` (as `parsed_stamps`; of rows in the order of the file) into start_utc, or start_local with fold.
+
+    Rejects lines as `no_such_time`: a value at a time that the clock skips. One without value, or zero where the
+    mapping says that the file writes it there, is no interval.
+    """
+    clock, tz_name = mapping.stamp.clock, mapping.stamp.tz_name
+    length = timedelta(minutes=mapping.minutes or 0) if mapping.stamp.marks == "end" else timedelta()
+    if tz_name is not None:
+        return _in_zone(source, rows, mapping, tz_name, length)
+    if clock == "local":
+        return _local(rows, mapping, length), _none()
+    offset = _offset(clock)
+    return rows.with_columns((pl.col("at") - offset - length).alias("start_utc")), _none()
+
+
+def _none() -> pl.DataFrame:
+    return pl.DataFrame(schema=polars_schema(Rejects))
+
+
+def _offset(clock: str) -> timedelta:
+    found = FIXED_CLOCK.match(clock)
+    if found is None:
+        return timedelta()
+    minutes = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return -minutes if found[1] == "-" else minutes
+
+
+def _in_zone(
+    source: Source, rows: pl.DataFrame, mapping: FileMapping, tz_name: str, length: timedelta
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Find instants on the clock of a zone.
+
+    End stamps that the clock shows are instants of their own. A file that has a label for every hour of an ordinary
+    day counts them without looking at the clock: there the length is taken off the label.
+    """
+    label_runs_on = mapping.habits.spring != "absent" or mapping.habits.autumn == SUMMED
+    local = pl.col("at").dt.replace_time_zone(None) - (length if label_runs_on else timedelta())
+    placed = rows.with_columns(local.alias("local"))
+    instants = utc_of_local(placed, tz_name, newest_first=mapping.stamp.newest_first)
+    timed = placed.with_columns(instants - (timedelta() if label_runs_on else length))
+    is_nothing = pl.col("value") == ""
+    if mapping.habits.spring == "zero":
+        is_nothing |= pl.col("value").str.contains(NOTHING)
+    is_skipped = pl.col("start_utc").is_null()
+    detail = pl.format("expected a time that the clock of {} shows, found `{}`", pl.lit(tz_name), "found")
+    reason = pl.when(is_skipped & ~is_nothing).then(pl.lit("no_such_time"))
+    good, rejects = split_by_reason(source, timed, reason, detail)
+    real = good.filter(pl.col("start_utc").is_not_null())
+    if mapping.habits.autumn == SUMMED:
+        real = _halved(real, tz_name)
+    return real.drop("local"), rejects
+
+
+def _halved(rows: pl.DataFrame, tz_name: str) -> pl.DataFrame:
+    """Share what stands at a time that the clock shows twice: half to each pass, what is left over to the first.
+
+    The shares are substitutes: the file has only their sum.
+    """
+    late = pl.col("local").dt.replace_time_zone(tz_name, ambiguous="latest", non_existent="null")
+    second = late.dt.convert_time_zone("UTC")
+    is_sum = (second != pl.col("start_utc")).fill_null(False)
+    sums = rows.filter(is_sum)
+    if sums.is_empty():
+        return rows
+    halves = _halves(sums)
+    quality = pl.when(halves["first"] == "").then("quality").otherwise(int(Quality.SUBSTITUTED)).cast(pl.UInt8)
+    shared = sums.with_columns(quality.alias("quality"), pl.lit(SUMMED).alias("code"))
+    early = shared.with_columns(halves["first"].alias("value"))
+    later = shared.with_columns(halves["second"].alias("value"), second.alias("start_utc"))
+    return pl.concat([rows.filter(~is_sum), early, later]).sort("line", "start_utc", maintain_order=True)
+
+
+def _halves(sums: pl.DataFrame) -> pl.DataFrame:
+    """Return `first` and `second` of each value: whole smallest units where the value is of whole ones."""
+    units = {text: _per(text) for text in sums["unit"].unique().to_list()}
+    exact = pl.col("value").cast(pl.Decimal(38, 9), strict=False).to_physical()
+    step = pl.lit(10**9, pl.Int128) // pl.col("unit").replace_strict(units, return_dtype=pl.Int64).cast(pl.Int128)
+    scaled = sums.select("value", exact.alias("exact"), step.alias("step"))
+    is_whole = pl.col("exact") % pl.col("step") == 0
+    count = pl.col("exact") // pl.col("step")
+    first = pl.when(is_whole).then((count + 1) // 2 * pl.col("step")).otherwise((pl.col("exact") + 1) // 2)
+    told = scaled.with_columns(first.alias("first")).with_columns((pl.col("exact") - pl.col("first")).alias("second"))
+    texts = [
+        pl.when(pl.col(name).is_null())
+        .then("value")
+        .otherwise((pl.col(name).cast(pl.Decimal(38, 0)) * pl.lit(_NINTH_PLACE)).cast(pl.String))
+        .alias(name)
+        for name in ("first", "second")
+    ]
+    return told.select(texts)
+
+
+def _per(unit: str) -> int:
+    try:
+        return PRINTED_UNITS[printed_unit(unit)][1]
+    except InputError:
+        return 1
+
+
+def _local(rows: pl.DataFrame, mapping: FileMapping, length: timedelta) -> pl.DataFrame:
+    """Return local starts; of times that come twice the fold is said only where the file runs backwards.
+
+    An end label that goes back behind the one before it (01:00 after 01:30, of one series) ends an interval that
+    began at that label.
+    """
+    start = pl.col("at").dt.replace_time_zone(None)
+    placed = rows.with_columns(start.alias("start_local"))
+    if mapping.stamp.newest_first:
+        placed = placed.reverse()
+    if length:
+        before = pl.col("start_local").shift(1).over("series_no")
+        hour = timedelta(hours=1)
+        goes_back = (pl.col("start_local") - before == length - hour).fill_null(False)
+        placed = placed.with_columns(
+            pl.when(goes_back).then(before).otherwise(pl.col("start_local") - length).alias("start_local")
+        )
+    if not mapping.stamp.newest_first:
+        return placed
+    # The lines stand in the other order, so that it is said which pass comes first.
+    count = pl.len().over("series_no", "start_local")
+    turn = pl.int_range(pl.len()).over("series_no", "start_local")
+    return placed.with_columns(pl.when(count == 2).then(turn).cast(pl.Int8).alias("fold")).reverse()

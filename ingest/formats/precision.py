@@ -1,0 +1,107 @@
+"""Values finer than the smallest unit, carried to whole ones so that each day keeps its total.
+
+Meters and their systems give values of more decimals than a channel keeps: a vendor divides pulses by a factor, power
+is turned into energy. What is left over from one interval is carried into the next: the running total of the day is
+rounded, half up, and an interval gets the difference of two running totals. So each value is less than a unit away
+from its own, and a day is its exact total rounded once. This happens only where a mapping asks for it; otherwise such
+values are refused as `too_precise`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from ingest.formats.records import DayBlock, FileRecords, IntervalRecords
+from model.errors import InputError
+from model.schema import arranged
+from model.units import PRINTED_UNITS, printed_unit
+
+SCALE = 18
+_ONE = 10**SCALE
+_DECIMAL = pl.Decimal(38, SCALE)
+# 12 digits before the point and 18 behind: a day of 300 such values stays far below 2^127.
+_PLAIN = rf"^[+-]?\d{{1,12}}(\.\d{{0,{SCALE}}})?$|^[+-]?\.\d{{1,{SCALE}}}$"
+
+
+def carry_fractions(records: FileRecords, tz_name: str | None = None) -> FileRecords:
+    """Return the records with every value in whole smallest units of its series.
+
+    Days are those of the records: local days, and for instants those of `tz_name`, of UTC where it is None. A series
+    whose unit is not known, and texts that are no plain decimals of at most 18 places, stay as they are: they are
+    judged where the records are. Notes say how many values were carried.
+    """
+    steps = _steps(records.series)
+    days = tuple(_carried_block(block, steps) for block in records.days)
+    intervals = _carried_intervals(records.intervals, steps, tz_name)
+    changed = sum(int((new.values != old.values).sum()) for new, old in zip(days, records.days, strict=True))
+    changed += int((intervals["value"] != records.intervals["value"]).sum())
+    notes = dict(records.notes) | (
+        {"precision": f"{changed} values carried to whole smallest units"} if changed else {}
+    )
+    return replace(records, days=days, intervals=arranged(IntervalRecords, intervals), notes=notes)
+
+
+def _steps(series: pl.DataFrame) -> pl.DataFrame:
+    """Return, for each series of a known unit, how many 10^-18 of what it counts are one smallest unit."""
+    rows = []
+    for number, unit, power in series.select("series_no", "unit", "power").iter_rows():
+        try:
+            per = PRINTED_UNITS[printed_unit(unit)][1]
+        except InputError:
+            continue
+        step, rest = divmod(_ONE * 10 ** max(-power, 0), per * 10 ** max(power, 0))
+        if not rest:
+            rows.append({"series_no": number, "step": step})
+    schema = {"series_no": pl.Int32, "step": pl.Int128}
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _carried_block(block: DayBlock, steps: pl.DataFrame) -> DayBlock:
+    keys = block.rows.select("series_no").with_row_index("day").select(pl.all().repeat_by(block.count).explode())
+    slots = keys.with_columns(block.values.cast(pl.String).fill_null("").alias("value"))
+    slots = slots.with_columns(pl.int_range(pl.len()).alias("at"))
+    return replace(block, values=_carried(slots, steps, ["day"]).rename(block.values.name))
+
+
+def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, tz_name: str | None) -> pl.DataFrame:
+    local = pl.col("start_utc").dt.convert_time_zone(tz_name or "UTC").dt.replace_time_zone(None)
+    # Text sorts times of the clock before or after each other as it runs: instants go by instants.
+    rows = intervals.with_columns(
+        pl.coalesce("start_local", pl.col("start_utc").dt.replace_time_zone(None)).alias("order"),
+        pl.coalesce("start_local", local).dt.date().alias("day"),
+    )
+    order = rows.with_columns(
+        pl.struct("order", pl.col("fold").fill_null(0), "line").rank("ordinal").cast(pl.Int64).alias("at")
+    )
+    return intervals.with_columns(_carried(order, steps, ["series_no", "day"]).alias("value"))
+
+
+def _carried(rows: pl.DataFrame, steps: pl.DataFrame, day: list[str]) -> pl.Series:
+    """Return the values of the rows (series_no, value, at and the columns of `day`), carried in order of `at`."""
+    plain = pl.when(pl.col("value").str.contains(_PLAIN)).then("value")
+    exact = (
+        rows.join(steps, on="series_no", how="left", validate="m:1", maintain_order="left")
+        .with_columns(plain.cast(_DECIMAL, strict=False).to_physical().alias("exact"))
+        .with_columns(pl.when(pl.col("step").is_not_null()).then("exact").alias("exact"))
+    )
+    running = pl.col("exact").fill_null(0).cum_sum().over(day, order_by="at")
+    rounded = exact.with_columns(((running + pl.col("step") // 2) // pl.col("step")).alias("rounded"))
+    before = pl.col("rounded").shift(1).over(day, order_by="at").fill_null(0)
+    whole = ((pl.col("rounded") - before) * pl.col("step")).alias("whole")
+    told = rounded.with_columns(whole).with_columns(
+        pl.when(pl.col("exact").is_not_null() & (pl.col("whole") != pl.col("exact"))).then("whole").alias("changed")
+    )
+    text = _decimal_text(told["changed"])
+    return told.select(pl.coalesce(text, pl.col("value")).alias("value")).to_series()
+
+
+def _decimal_text(physical: pl.Series) -> pl.Series:
+    """Return 10^-18 as decimal text without needless zeros."""
+    frame = pl.DataFrame({"units": physical})
+    sign = pl.when(pl.col("units") < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    whole = (pl.col("units").abs() // _ONE).cast(pl.String)
+    part = (pl.col("units").abs() % _ONE).cast(pl.String).str.zfill(SCALE).str.strip_chars_end("0")
+    point = pl.when(part == "").then(pl.lit("")).otherwise(pl.lit("."))
+    return frame.select(pl.concat_str(sign, whole, point, part).alias("text")).to_series()
