@@ -67,11 +67,11 @@ def utc_of_local(rows: pl.DataFrame, tz_name: str, *, key: str = "series_no", ne
     """
     zone(tz_name)
     local = pl.col("local")
-    passes = rows.lazy().with_row_index("at").select(
-        "at", key, "local",
+    passes = rows.select(
+        key, "local",
         local.dt.replace_time_zone(tz_name, ambiguous="earliest", non_existent="null").alias("early"),
         local.dt.replace_time_zone(tz_name, ambiguous="latest", non_existent="null").alias("late"),
-    ).collect()  # fmt: skip
+    ).with_row_index("at")  # fmt: skip
     twice = passes.filter(pl.col("early") != pl.col("late"))
     if twice.is_empty():
         return passes["early"].dt.convert_time_zone("UTC").rename("start_utc")
