@@ -27,6 +27,7 @@ from commands.context import (
     who_acts,
 )
 from commands.inspect import reads_inspect
+from commands.routes import route_app
 from commands.tariff import tariff_app
 from model.errors import BillmillError, ConfigError, ExitCode
 
@@ -67,6 +68,7 @@ def _group(name: str, text: str) -> typer.Typer:
 accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
 app.add_typer(tariff_app, name="tariff")
 reads_app = _group("reads", "Meter reads: inspect and land files, validate and estimate.")
+reads_app.add_typer(route_app, name="route")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
 app.add_typer(bill_app, name="bill")
 run_app = _group("run", "Runs: list, show.")

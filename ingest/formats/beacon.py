@@ -12,15 +12,14 @@ from __future__ import annotations
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.csv_table import split_by_reason
+from ingest.formats.csv_table import named_series, no_data, split_by_reason
 from ingest.formats.fields import Fields, read_fields
-from ingest.formats.numbered_series import number_series
-from ingest.formats.parsed import Source, gather_rejects, reject_file
+from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.quality import quality_of
-from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, Series
+from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
 from ingest.formats.stamps import local_times
 from model.codes import Quality, ReadKind
-from model.schema import arranged, empty
+from model.schema import arranged
 
 FORMAT = "beacon"
 REQUIRED = ("account_id", "flow", "flow_time", "flow_unit", "read", "read_time", "read_unit", "estimated_flag")
@@ -41,15 +40,14 @@ def read(source: Source) -> FileRecords:
     """
     fields = read_fields(source)
     if source.lines.height <= 1:
-        rejects = reject_file(source.name, source.sha256, "no_data", "expected readings below the header")
-        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
+        return no_data(source, FORMAT)
     rows, bad = split_by_reason(source, _rows(fields), _reason(), _detail())
     flows = _of(rows, "flow").filter(pl.col("at").is_not_null())
     lengths = flows.group_by(_POINT).agg(_minutes().alias("file_minutes"))
     flows = flows.join(lengths, on=_POINT, how="left", validate="m:1", maintain_order="left")
     reads = _of(rows, "read").filter(pl.col("at").is_not_null() & (pl.col("value") != ""))
     both = pl.concat([flows, reads.with_columns(pl.lit(0, pl.Int32).alias("file_minutes")).select(flows.columns)])
-    numbered, series = number_series(both)
+    numbered, series = named_series(both)
     is_read = pl.col("file_minutes") == 0
     return FileRecords(
         source.name, source.sha256, FORMAT, series, gather_rejects([*fields.rejects, bad]),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from ingest.formats.parsed import Source, reject_rows
-from ingest.formats.records import FileRecords, refused
+from ingest.formats.records import FileRecords, Series, refused
+from model.schema import arranged
 
 
 def header_names(source: Source) -> list[str]:
@@ -41,8 +43,17 @@ def series_of(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.
     """Return the series of rows, numbered in order of their first line, and the rows with their `series_no`."""
     numbered = rows.group_by(key).agg(pl.col("line").min()).sort("line", *key).with_row_index("series_no")
     series = numbered.with_columns(pl.col("series_no").cast(pl.Int32))
-    placed = rows.join(series.drop("line"), on=list(key), how="left", validate="m:1", maintain_order="left")
+    placed = rows.join(
+        series.drop("line"), on=list(key), how="left", validate="m:1", nulls_equal=True, maintain_order="left"
+    )
     return series, placed
+
+
+def named_series(rows: pl.DataFrame) -> tuple[pl.DataFrame, DataFrame[Series]]:
+    """Return rows with `series_no`, and the series that they name: meter_point, suffix, unit, file_minutes."""
+    key = ["meter_point", "suffix", "unit", "power", "file_minutes"]
+    series, placed = series_of(rows.with_columns(pl.lit(0, pl.Int8).alias("power")), key)
+    return placed, arranged(Series, series)
 
 
 def update_time(has_column: bool) -> pl.Expr:

@@ -15,15 +15,14 @@ from decimal import Decimal
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.csv_table import split_by_reason
+from ingest.formats.csv_table import named_series, no_data, split_by_reason
 from ingest.formats.fields import read_fields
 from ingest.formats.multiplied import multiplied_texts
-from ingest.formats.numbered_series import number_series
-from ingest.formats.parsed import Source, gather_rejects, reject_file
-from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, Series
+from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
 from ingest.formats.stamps import local_times, utc_of_local
 from model.codes import Quality, ReadKind
-from model.schema import arranged, empty
+from model.schema import arranged
 
 FORMAT = "esb_hdf"
 ZONE = "Europe/Dublin"
@@ -47,8 +46,7 @@ def read(source: Source) -> FileRecords:
     """
     fields = read_fields(source)
     if source.lines.height <= 1:
-        rejects = reject_file(source.name, source.sha256, "no_data", "expected readings below the header")
-        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
+        return no_data(source, FORMAT)
     names = [name.lower() for name in fields.header]
     point, serial, value, kind, time = (fields.text(names.index(name)) for name in HEADER)
     is_interval = kind.str.to_lowercase().str.contains("interval", literal=True)
@@ -65,7 +63,7 @@ def read(source: Source) -> FileRecords:
         time.alias("found"),
     ).with_columns(local_times(fields.rows.select(time).to_series(), _FORMATS).alias("local"))
     good, bad = split_by_reason(source, rows, _reason(), _detail())
-    numbered, series = number_series(good)
+    numbered, series = named_series(good)
     is_half_hour = pl.col("file_minutes") == MINUTES
     intervals, skipped = _intervals(source, numbered.filter(is_half_hour))
     return FileRecords(

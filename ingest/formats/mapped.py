@@ -6,17 +6,16 @@ from decimal import Decimal
 
 import polars as pl
 
-from ingest.formats.csv_table import split_by_reason
+from ingest.formats.csv_table import named_series, no_data, split_by_reason
 from ingest.formats.mapped_table import MappedTable, read_table, span, stamp_format, text_of
 from ingest.formats.mapped_times import parsed_stamps, with_starts
 from ingest.formats.mapped_wide import day_blocks, melted_days
 from ingest.formats.mapping import FileMapping, Text, Value
 from ingest.formats.multiplied import multiplied_texts
-from ingest.formats.numbered_series import number_series
-from ingest.formats.parsed import Source, gather_rejects, reject_file
+from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.precision import carry_fractions
 from ingest.formats.quality import quality_of
-from ingest.formats.records import DayBlock, FileRecords, IntervalRecords, ReadingRecords, Series
+from ingest.formats.records import DayBlock, FileRecords, IntervalRecords, ReadingRecords, refused
 from model.codes import Quality
 from model.errors import InputError
 from model.schema import arranged, empty
@@ -35,15 +34,10 @@ def read_mapped(source: Source, mapping: FileMapping) -> FileRecords:
     try:
         table = read_table(source, mapping)
         if table.rows.is_empty() and not any(frame.height for frame in table.rejects):
-            return _refused(source, "no_data", "expected rows below the header, found none")
+            return no_data(source, FORMAT)
         return _records(table, mapping)
     except InputError as error:
-        return _refused(source, "bad_mapping", error.message)
-
-
-def _refused(source: Source, reason: str, detail: str) -> FileRecords:
-    rejects = reject_file(source.name, source.sha256, reason, detail)
-    return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
+        return refused(source.name, source.sha256, FORMAT, "bad_mapping", error.message)
 
 
 def _records(table: MappedTable, mapping: FileMapping) -> FileRecords:
@@ -52,7 +46,7 @@ def _records(table: MappedTable, mapping: FileMapping) -> FileRecords:
     intervals, readings, blocks = empty(IntervalRecords), empty(ReadingRecords), list[DayBlock]()
     if mapping.layout == "meters":
         rows = _of_meters(table, rows, mapping)
-    numbered, series = number_series(rows)
+    numbered, series = named_series(rows)
     if mapping.kind == "registers":
         readings = arranged(ReadingRecords, _valued(table, numbered, mapping).with_columns(_read_at()))
     elif mapping.layout == "wide" and mapping.slots == "sequence" and mapping.stamp.clock == "local":

@@ -35,7 +35,9 @@ def carry_fractions(records: FileRecords, tz_name: str | None = None) -> FileRec
     steps = _steps(records.series)
     days = tuple(_carried_block(block, steps) for block in records.days)
     intervals = _carried_intervals(records.intervals, steps, tz_name)
-    changed = sum(int((new.values != old.values).sum()) for new, old in zip(days, records.days, strict=True))
+    changed = sum(
+        int((new.values != _texts(old.values).fill_null("")).sum()) for new, old in zip(days, records.days, strict=True)
+    )
     changed += int((intervals["value"] != records.intervals["value"]).sum())
     notes = dict(records.notes) | (
         {"precision": f"{changed} values carried to whole smallest units"} if changed else {}
@@ -60,9 +62,14 @@ def _steps(series: pl.DataFrame) -> pl.DataFrame:
 
 def _carried_block(block: DayBlock, steps: pl.DataFrame) -> DayBlock:
     keys = block.rows.select("series_no").with_row_index("day").select(pl.all().repeat_by(block.count).explode())
-    slots = keys.with_columns(block.values.cast(pl.String).fill_null("").alias("value"))
+    slots = keys.with_columns(_texts(block.values).fill_null("").alias("value"))
     slots = slots.with_columns(pl.int_range(pl.len()).alias("at"))
     return replace(block, values=_carried(slots, steps, ["day"]).rename(block.values.name))
+
+
+def _texts(values: pl.Series) -> pl.Series:
+    """Return values as text, also those that a reader gives as billionths."""
+    return _decimal_text(values.cast(pl.Int128) * 10**9) if values.dtype == pl.Int64 else values.cast(pl.String)
 
 
 def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, tz_name: str | None) -> pl.DataFrame:

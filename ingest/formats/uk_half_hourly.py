@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ingest.formats.csv_table import named_series, no_data
 from ingest.formats.dates import usable_day
 from ingest.formats.fields import Fields, read_fields
-from ingest.formats.numbered_series import number_series
-from ingest.formats.parsed import Source, gather_rejects, reject_file, reject_rows
+from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import CSV_QUALITY, quality_of
-from ingest.formats.records import DayBlock, FileRecords, IntervalRecords, Opening, Series
+from ingest.formats.records import DayBlock, FileRecords, IntervalRecords, Opening, Series, refused
 from ingest.formats.stamps import local_times
 from ingest.formats.uk_columns import DayColumns, SlotColumns, bare_columns, day_columns
 from model.codes import Quality
@@ -83,11 +83,9 @@ def read(source: Source) -> FileRecords:
     columns = bare or day_columns(fields.header)
     if columns is None:
         detail = "expected a date and 48 or 50 half hours in the header"
-        rejects = reject_file(source.name, source.sha256, "bad_header", detail)
-        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
+        return refused(source.name, source.sha256, FORMAT, "bad_header", detail)
     if fields.rows.is_empty() and source.lines.height <= 1:
-        rejects = reject_file(source.name, source.sha256, "no_data", "expected half hours below the header")
-        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
+        return no_data(source, FORMAT)
     named, rejected = _named(source, fields, columns)
     kept = Fields(fields.header, named, ())
     columns, silent = _without_silent(kept, columns)
@@ -161,7 +159,7 @@ def _numbered(rows: pl.DataFrame, columns: DayColumns) -> tuple[list[pl.DataFram
         )
         for place, channel in enumerate(columns.channels)
     ]  # fmt: skip
-    numbered, series = number_series(pl.concat(parts))
+    numbered, series = named_series(pl.concat(parts))
     every = [numbered.filter(pl.col("place") == place) for place in range(len(parts))]
     return every, series
 

@@ -12,17 +12,16 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ingest.formats.csv_table import split_by_reason
+from ingest.formats.csv_table import named_series, no_data, split_by_reason
 from ingest.formats.fields import read_fields
-from ingest.formats.numbered_series import number_series
-from ingest.formats.parsed import Source, gather_rejects, reject_file
+from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, Series
 from ingest.formats.stamps import local_times, utc_of_local
 from ingest.formats.uk_columns import point_column, unit_of
 from ingest.formats.uk_half_hourly import MINUTES, UK_QUALITY, ZONE
 from model.codes import Quality
-from model.schema import arranged, empty
+from model.schema import arranged
 
 FORMAT = "uk_readings"
 _TIME_NAMES = ("readdatetime", "read datetime", "reading datetime", "read date time", "datetime", "date time")
@@ -44,8 +43,7 @@ def read(source: Source) -> FileRecords:
     """
     fields = read_fields(source)
     if source.lines.height <= 1:
-        rejects = reject_file(source.name, source.sha256, "no_data", "expected readings below the header")
-        return FileRecords(source.name, source.sha256, FORMAT, empty(Series), rejects)
+        return no_data(source, FORMAT)
     columns = _columns([name.lower() for name in fields.header])
     assert columns is not None, "only files that match are read"
     point, time, value, code = columns
@@ -63,7 +61,7 @@ def read(source: Source) -> FileRecords:
         quality_of(codes.str.to_lowercase(), UK_QUALITY).alias("quality"),
     ).with_columns(local_times(fields.rows.select(fields.text(time)).to_series()).alias("stamp"))
     good, bad = split_by_reason(source, rows, _reason(), _detail())
-    numbered, series = number_series(good)
+    numbered, series = named_series(good)
     is_utc = fields.header[time].lower() in _UTC_NAMES
     timed, notes = _with_starts(numbered, is_utc)
     placed, skipped = split_by_reason(source, timed, _skipped(), _skipped_detail())
