@@ -32,7 +32,7 @@ def touched_bills(workspace: Workspace, connection: Connection, written: Sequenc
     billed = query(connection, _BILLED)
     if billed.is_empty() or not written:
         return empty(TouchedBills)
-    agreements = facts(connection, "agreement").select("agreement_id", "account_id", "service_point_id")
+    agreements = facts(connection, "agreements").select("agreement_id", "account_id", "service_point_id")
     channels = query(connection, "SELECT channel_no, service_point_id FROM channel_number")
     spans = billed.join(agreements, on="agreement_id", how="inner", validate="m:1")
     by_channel = spans.join(channels, on="service_point_id", how="inner", validate="m:m")
