@@ -17,12 +17,14 @@ from commands.context import (
     ByOption,
     Clock,
     JsonOption,
+    MappingOption,
     WorkspaceOption,
     command_group,
     now,
     open_books,
     print_result,
     progress_shown,
+    reading_of,
     talk,
     who_acts,
 )
@@ -157,6 +159,7 @@ def reads_land(
     files: Annotated[list[Path], typer.Argument(help="Meter files of any format, or .zip and .gz of them.")],
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
+    mapping: MappingOption = None,
     json: JsonOption = False,
 ) -> None:
     """Land meter files: parse, match to channels, store. Landing a file again changes nothing.
@@ -165,26 +168,9 @@ def reads_land(
 
     Example: `billmill reads land reads/*.csv`
     """
-    from ingest.landing.land import land_files
-    from ingest.landing.report import LandStatus
-    from outputs.reads_report import landed_files, rejected_lines
-    from outputs.screens import landing_next, print_landing, unusable_files
+    from commands.landing import land_and_tell
 
-    opened = open_books(workspace)
-    with progress_shown(json) as progress:
-        report = land_files(opened, files, received_at=now(), progress=progress, actor=who_acts(by))
-    value = {
-        "files": landed_files(report),
-        "rejected": rejected_lines(report),
-        "touched_bills": report.touched_bills,
-    }
-    print_result(json, value, lambda: print_landing(report, opened.quarantine))
-    if report.count(LandStatus.UNUSABLE) == len(report.files):
-        talk(unusable_files(report))
-        raise typer.Exit(ExitCode.REFUSED)
-    talk(landing_next(report))
-    if report.rejected:
-        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+    land_and_tell(files, open_books(workspace), by=who_acts(by), json=json, reading=reading_of(mapping))
 
 
 reads_app.command("inspect")(reads_inspect)

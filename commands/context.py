@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ingest.formats.detect import Reading
     from model.progress import Progress
     from store.workspace import Workspace
 
@@ -23,6 +24,10 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Result as JSON on stdout, progress as JSON lines on stderr.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who acts.", show_default="the user logged in")]
+MappingOption = Annotated[
+    Path | None,
+    typer.Option("--mapping", help="TOML file that says which columns hold what, for files of no known format."),
+]
 HERE = Path()
 
 
@@ -58,6 +63,23 @@ def open_books(root: Path) -> Workspace:
     from store.workspace import open_workspace
 
     return open_workspace(root)
+
+
+def reading_of(mapping: Path | None) -> Reading | None:
+    """Return how files are read by a mapping file; None where they are to be known by their content.
+
+    Raises:
+        InputError: the mapping cannot be read, or is none.
+    """
+    if mapping is None:
+        return None
+    from functools import partial
+
+    from ingest.formats.mapped import read_mapped
+    from ingest.formats.mapping import parse_mapping
+    from store.files import read_text
+
+    return partial(read_mapped, mapping=parse_mapping(read_text(mapping), mapping.name))
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from commands.context import JsonOption, print_result, talk
+from commands.context import JsonOption, MappingOption, print_result, reading_of, talk
 from model.errors import ExitCode
 
 
 def reads_inspect(
     files: Annotated[list[Path], typer.Argument(help="Meter files of any format, or .zip and .gz of them.")],
+    mapping: MappingOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what meter files hold without landing them: channels, readings, exact totals, days, qualities, bad lines.
@@ -24,7 +25,7 @@ def reads_inspect(
     from ingest.describe.files import describe_files
     from outputs.inspect_report import inspected_file, print_inspected
 
-    found = list(describe_files(files))
+    found = list(describe_files(files, reading_of(mapping)))
     print_result(json, [inspected_file(facts) for facts in found], lambda: print_inspected(found))
     usable = sum(facts.is_usable for facts in found)
     if not usable:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.context import HERE, JsonOption, WorkspaceOption, command_group, open_books, print_result, talk
+from commands.context import (
+    HERE,
+    ByOption,
+    JsonOption,
+    WorkspaceOption,
+    command_group,
+    open_books,
+    print_result,
+    talk,
+    who_acts,
+)
 from model.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -48,11 +58,39 @@ def reads_route_out(
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
 
+@route_app.command("in")
+def reads_route_in(
+    files: Annotated[list[Path], typer.Argument(help="Files that came back from handhelds.")],
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Date of the route, if no file says it."),
+    ] = None,
+    layout: Annotated[str, typer.Option("--layout", help="billmill, autoread, or a TOML file.")] = "billmill",
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Land routes that came back in a layout that does not name itself; those of our own land by `reads land` as well.
+
+    Dates without a year are those nearest to the date of the route. What was not read is rejected as `not_read`, with
+    the code of the reader. Exit codes as for `reads land`.
+
+    Example: `billmill reads route in north.dat --layout autoread --date 2026-11-02`
+    """
+    from functools import partial
+
+    from commands.landing import land_and_tell
+    from ingest.formats.routes import read_route
+
+    reading = partial(read_route, layout=_layout(layout), route_date=day.date() if day else None)
+    land_and_tell(files, open_books(workspace), by=who_acts(by), json=json, reading=reading)
+
+
 def _layout(name: str) -> RouteLayout:
     from ingest.routes.builtin import BUILTIN, builtin_layout
     from ingest.routes.layout import parse_layout
-    from store.files import read_bytes
+    from store.files import read_text
 
     if name in BUILTIN:
         return builtin_layout(name)
-    return parse_layout(read_bytes(Path(name)).decode("utf-8", errors="replace"), name)
+    return parse_layout(read_text(Path(name)), name)

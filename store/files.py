@@ -27,6 +27,18 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8, as people write configuration.
+
+    Raises:
+        InputError: it is not there, may not be read, or is not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"file `{path}`: expected text in UTF-8: {error}", hint="save it as UTF-8") from error
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     digest = hashlib.sha256()

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
 import polars as pl
 
-from ingest.formats import cmep, csv_long, csv_wide, d0010, espi, iec61968, mscons, nem12, nem13, registers_csv, smt
+from ingest.formats import (
+    beacon,
+    cmep,
+    csv_long,
+    csv_wide,
+    d0010,
+    esb_hdf,
+    espi,
+    iec61968,
+    mscons,
+    nem12,
+    nem13,
+    registers_csv,
+    routes,
+    smt,
+    uk_half_hourly,
+    uk_readings,
+)
 from ingest.formats.archive import BadArchive, Member, open_members
 from ingest.formats.parsed import Source, no_lines
 from ingest.formats.records import FileRecords, Opening, refused
 from ingest.formats.text import opening_text, read_source
 from model.errors import InputError
+
+Reading = Callable[[Source], FileRecords]
 
 UNKNOWN = "unknown"
 ARCHIVE = "archive"
@@ -40,20 +59,34 @@ class Reader(Protocol):
 BYTE_READERS: tuple[Reader, ...] = (iec61968, espi)
 # Texts whose lines mean nothing and may be as long as the file.
 TEXT_READERS: tuple[Reader, ...] = (mscons,)
-LINE_READERS: tuple[Reader, ...] = (nem13, nem12, d0010, cmep, smt, registers_csv, csv_wide, csv_long)
+LINE_READERS: tuple[Reader, ...] = (
+    nem13, nem12, d0010, cmep, smt, registers_csv, csv_wide, csv_long, beacon, esb_hdf, routes, uk_readings,
+    uk_half_hourly,
+)  # fmt: skip
 
 
-def read_files(name: str, data: bytes) -> Iterator[FileRecords]:
+def read_files(name: str, data: bytes, reading: Reading | None = None) -> Iterator[FileRecords]:
     """Yield what a meter file says, or, of a packed one, what each of its members says."""
     for member in open_members(name, data):
-        yield read_member(member)
+        yield read_member(member, reading)
 
 
-def read_member(member: Member | BadArchive) -> FileRecords:
-    """Return what a file says and what was not taken. It never raises for bad input."""
+def read_member(member: Member | BadArchive, reading: Reading | None = None) -> FileRecords:
+    """Return what a file says and what was not taken. It never raises for bad input.
+
+    `reading` reads it whatever its content looks like: by a mapping file, or as the route of a handheld.
+    """
     digest = hashlib.sha256(member.data).hexdigest()
     if isinstance(member, BadArchive):
         return refused(member.name, digest, ARCHIVE, "bad_archive", member.message)
+    if reading is not None:
+        source = _source_of_bytes(member, digest)
+        found = reading(source)
+        return found if found.lines.height else replace(found, lines=source.lines)
+    return _read_by_content(member, digest)
+
+
+def _read_by_content(member: Member, digest: str) -> FileRecords:
     opening = _opening(opening_text(member.data[:_OPENING_BYTES]), member.data)
     if _is_web_page(opening):
         detail = "expected meter reads, found a web page: the download was answered with a message or a sign-in form"

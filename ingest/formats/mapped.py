@@ -60,7 +60,7 @@ def _records(table: MappedTable, mapping: FileMapping) -> FileRecords:
         rejects.append(misfits)
     found = FileRecords(
         table.source.name, table.source.sha256, FORMAT, series, gather_rejects(rejects), intervals, readings,
-        tuple(blocks),
+        tuple(blocks), lines=table.source.lines,
     )  # fmt: skip
     return carry_fractions(found, mapping.stamp.tz_name) if mapping.precision == "carry" else found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats.detect import UNKNOWN, read_member
+from ingest.formats.detect import UNKNOWN, Reading, read_member
 from ingest.formats.parsed import gather_rejects
 from ingest.landing.open import Opened, opened_groups
 from ingest.landing.parsed import ParsedFile
@@ -76,6 +76,7 @@ def land_files(
     received_at: datetime,
     progress: Progress = SILENT,
     actor: str = "system",
+    reading: Reading | None = None,
 ) -> LandReport:
     """Land meter files; members of a packed file are files of their own.
 
@@ -83,7 +84,8 @@ def land_files(
     that landed before (same bytes) is skipped; but when lines of it were rejected and can be taken now, since the
     channels that they name have become known, these land. One that cannot be used is reported and left out; the good
     rows of all others land in one transaction, so a kill leaves all of it or nothing.
-    Rejects are also written to the quarantine folder, a CSV per file.
+    Rejects are also written to the quarantine folder, a CSV per file. `reading` reads the files whatever their content
+    looks like, as `read_member` says.
 
     Raises:
         LockedError: another process works on the workspace.
