@@ -27,7 +27,11 @@ def land_and_tell(
 
     with progress_shown(json) as progress:
         report = land_files(workspace, files, received_at=now(), progress=progress, actor=by, reading=reading)
-    value = {"files": landed_files(report), "rejected": rejected_lines(report)}
+    value = {
+        "files": landed_files(report),
+        "rejected": rejected_lines(report),
+        "touched_bills": report.touched_bills,
+    }
     print_result(json, value, lambda: print_landing(report, workspace.quarantine))
     if report.count(LandStatus.UNUSABLE) == len(report.files):
         talk(unusable_files(report))

@@ -112,7 +112,7 @@ class Window(io.StringIO):
 
 def shown_in(columns: int, frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> str:
     window = Window()
-    for name, value in {"COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "dumb"}.items():
+    for name, value in {"COLUMNS": str(columns), "LINES": "50", "NO_COLOR": "1", "TERM": "dumb"}.items():
         monkeypatch.setenv(name, value)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", window)
