@@ -35,12 +35,12 @@ def measure_once(name: str, folder: Path, result: Path | None) -> Measured:
     The first run loads what a long-lived process has loaded: libraries, compiled kernels, the files in the page cache.
     """
     work = CONTENDERS[name](folder)
-    before = _resident_bytes()
+    before = resident_bytes()
     work()
     wall, cpu = time.perf_counter(), time.process_time()
     found = work()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    grown = _peak_bytes() - before
+    grown = peak_bytes() - before
     if result is not None:
         settled(found).write_parquet(result)
     return Measured(wall, cpu, grown)
@@ -74,16 +74,16 @@ def check_equal(results: dict[str, pl.DataFrame]) -> None:
         assert found["quantity"].sum() == total, f"`{name}` and `{first}` differ in total"
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
     """Return the resident memory now, and let the highest be counted from here."""
     if not _STATUS.exists():
-        return _peak_bytes()
+        return peak_bytes()
     # Otherwise the highest of the parent, which drew the data, would count: a child inherits it.
     Path("/proc/self/clear_refs").write_text("5")
     return _status_bytes("VmRSS")
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Return the highest resident memory; where there is no /proc, that since the process began."""
     if _STATUS.exists():
         return _status_bytes("VmHWM")

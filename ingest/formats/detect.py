@@ -71,12 +71,15 @@ def read_files(name: str, data: bytes, reading: Reading | None = None) -> Iterat
         yield read_member(member, reading)
 
 
-def read_member(member: Member | BadArchive, reading: Reading | None = None) -> FileRecords:
+def read_member(
+    member: Member | BadArchive, reading: Reading | None = None, *, digest: str | None = None
+) -> FileRecords:
     """Return what a file says and what was not taken. It never raises for bad input.
 
-    `reading` reads it whatever its content looks like: by a mapping file, or as the route of a handheld.
+    `reading` reads it whatever its content looks like: by a mapping file, or as the route of a handheld. `digest` is
+    the SHA-256 of its bytes, where it is known already.
     """
-    digest = hashlib.sha256(member.data).hexdigest()
+    digest = digest or hashlib.sha256(member.data).hexdigest()
     if isinstance(member, BadArchive):
         return refused(member.name, digest, ARCHIVE, "bad_archive", member.message)
     if reading is not None:

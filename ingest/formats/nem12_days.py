@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ingest.formats.dates import usable_day
+from ingest.formats.dates import parsed_once, usable_day
 from ingest.formats.kernels import decimal_fields
 from ingest.formats.nem12_ranges import Ranges, nem12_quality, qualities_of
 from ingest.formats.parsed import Source, reject_rows
@@ -50,7 +50,7 @@ def _read_block(
     )
     wrong = reject_rows(source, counted.filter(~is_right), "wrong_slot_count", detail)
     right = counted.with_row_index("row").filter(is_right)
-    days = right.with_columns(_around_values(count)).join(
+    days = _with_other_fields(right, count).join(
         ranges.days, on="line", how="left", validate="1:1", maintain_order="left"
     )
     reason = _day_reason()
@@ -67,27 +67,44 @@ def _read_block(
     return block, [wrong, refused_days, bad_values]
 
 
-def _around_values(count: int) -> list[pl.Expr]:
-    """Return the fields of a 300 record around its values; an update time that is not one stays null."""
-    text = pl.col("text").cast(pl.Binary)  # places are in bytes
-    date_text = text.bin.slice(4, (pl.col("begin") - 5).clip(0)).cast(pl.String, strict=False)
-    tail = text.bin.slice(pl.col("end") + 1).cast(pl.String, strict=False).str.split(",")
+def _with_other_fields(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Add the fields of 300 records around their values; an update time that is not one stays null.
 
+    Dates and tails repeat from channel to channel: each distinct one is read once.
+    """
+    text = pl.col("text").cast(pl.Binary)  # places are in bytes
+    cut = rows.with_columns(
+        text.bin.slice(4, (pl.col("begin") - 5).clip(0)).cast(pl.String, strict=False).alias("date_text"),
+        text.bin.slice(pl.col("end") + 1).cast(pl.String, strict=False).fill_null("").alias("tail"),
+    )
+    day = parsed_once(cut["date_text"], _days_of)
+    tails = cut.select(pl.col("tail").unique())
+    told = tails.with_columns(_tail_fields(tails["tail"].str.split(",")))
+    return cut.with_columns(day.alias("day"), pl.lit(count).alias("count")).join(
+        told, on="tail", how="left", validate="m:1", maintain_order="left"
+    )
+
+
+def _days_of(text: pl.Series) -> pl.Series:
+    days = text.str.strip_chars().str.to_date("%Y%m%d", strict=False)
+    return pl.DataFrame({"day": days}).select(usable_day(pl.col("day"))).to_series()
+
+
+def _tail_fields(tail: pl.Series) -> list[pl.Series]:
     def text_at(index: int) -> pl.Expr:
-        return tail.list.get(index, null_on_oob=True).str.strip_chars().fill_null("")
+        return pl.col("tail").list.get(index, null_on_oob=True).str.strip_chars().fill_null("")
 
     code = text_at(0).str.to_uppercase()
     updated, loaded = text_at(3), text_at(4)
-    return [
-        usable_day(date_text.str.strip_chars().str.to_date("%Y%m%d", strict=False)).alias("day"),
+    fields = pl.DataFrame({"tail": tail}).select(
         code.alias("code"),
         nem12_quality(code),
         text_at(1).alias("reason_code"),
         _time_of(updated).alias("updated_at"),
         ((updated != "") & _time_of(updated).is_null()).alias("has_bad_update"),
         ((loaded != "") & _time_of(loaded).is_null()).alias("has_bad_load"),
-        pl.lit(count).alias("count"),
-    ]
+    )
+    return fields.get_columns()
 
 
 def _time_of(text: pl.Expr) -> pl.Expr:

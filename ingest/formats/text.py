@@ -24,7 +24,8 @@ def decode(data: bytes) -> str:
     Raises:
         InputError: the bytes are no such text.
     """
-    encoding = "utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig"
+    encoding = "utf-16" if data.startswith(_UTF16_MARKS) else "utf-8"
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -32,7 +33,7 @@ def decode(data: bytes) -> str:
             return decode(data.decode("latin-1").encode())
         line = data[: error.start].count(b"\n") + 1
         raise InputError(
-            f"expected text in {encoding[:6].upper().rstrip('-')}, found byte 0x{data[error.start]:02x} in line {line}",
+            f"expected text in {encoding.upper()}, found byte 0x{data[error.start]:02x} in line {line}",
             hint="save the file as UTF-8 and land it again",
         ) from error
     at = text.find("\x00")

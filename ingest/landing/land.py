@@ -64,6 +64,7 @@ class _Call:
     connection: Connection
     channels: DataFrame[ChannelNumbers]
     seq: int
+    reading: Reading | None = None
     landed: dict[str, int] = field(default_factory=dict)
     reports: list[LandedFile] = field(default_factory=list)
     files: list[LakeFile] = field(default_factory=list)
@@ -95,7 +96,7 @@ def land_files(
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         progress.begin("land", len(paths), "files")
         first = next_seq(connection)
-        call = _Call(workspace, connection, channels, first)
+        call = _Call(workspace, connection, channels, first, reading)
         for group, opened_paths in opened_groups(paths):
             _land_group(call, group)
             progress.advance("land", opened_paths)
@@ -143,7 +144,7 @@ def _take(call: _Call, group: Sequence[Opened]) -> list[_Taken]:
         if isinstance(file, ParsedFile):
             return file
         is_done = digest in call.landed or (digest in known and not known[digest][-1].rejected)
-        return None if is_done else place_records(read_member(file), call.channels)
+        return None if is_done else place_records(read_member(file, call.reading, digest=digest), call.channels)
 
     # Files are parsed beside each other, each by itself; the order in which they count is that of their names.
     with ThreadPoolExecutor(PARSERS_MAX) as pool:
