@@ -51,7 +51,8 @@ def civil_days_of_nem(
     `rows` has line, channel_no, tz_name, day, code, updated_at. In summer a civil day takes its slots from two days
     of the NEM; what the file does not hold of it stays missing, and is filled when the day beside it lands.
     """
-    kept, duplicates = _settled(source, rows.with_row_index("at"), slots)
+    told = rows.select("line", "channel_no", "tz_name", "day", "code", "updated_at").with_row_index("at")
+    kept, duplicates = _settled(source, told, slots)
     named = ["tz_name", "day"]
     keys = kept.select(named).unique().sort(named)
     # A few zones times the days of the file.
