@@ -45,7 +45,9 @@ def days_of_slots(source: Source, slots: pl.DataFrame) -> tuple[dict[int, pl.Dat
     day_number = pl.col("day").to_physical().cast(pl.Int64)
     # One integer per slot finds the few rows that may repeat another; the versions of a day are told apart after.
     identity = (pl.col("channel_no").cast(pl.Int64) * 2**22 + day_number) * 2**9 + pl.col("slot")
-    may_repeat = slots.select(identity.is_duplicated()).to_series()
+    numbers = slots.select(identity.alias("identity")).to_series()
+    rises = bool((numbers.diff().drop_nulls() > 0).all())  # in order of channel and time, as most files are
+    may_repeat = pl.Series([False]).new_from_index(0, slots.height) if rises else numbers.is_duplicated()
     ordered = slots.filter(may_repeat).sort(
         *_SLOT, "updated_at", "line", descending=[False] * len(_SLOT) + [True, True], nulls_last=True
     )
