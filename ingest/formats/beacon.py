@@ -3,8 +3,8 @@
 `Flow` in `Flow_Unit` is the use of the interval that `Flow_Time` ends: stamps are local and stand at its last minute,
 00:59 for the hour from 00:00. Intervals are of an hour, or of 15 minutes where stamps stand at other quarters. `Read`
 in `Read_Unit` is what the register showed at `Read_Time`. The two need not be of one unit: each is a series of its
-own, `flow` and `read`. The meter point is `Location_ID`, or `Account_ID` where a row has none; `Estimated_Flag` is 0
-or 1.
+own, `flow` and `read`. The meter point is `Location_ID`, or `Account_ID` where a row has none; the meter `Meter_SN`,
+or `Meter_ID`. `Estimated_Flag` is 0 or 1.
 """
 
 from __future__ import annotations
@@ -61,10 +61,11 @@ def _rows(fields: Fields) -> pl.DataFrame:
     text = {name: fields.text(names.index(name)) for name in names}
     account, code = text["account_id"], text["estimated_flag"]
     location = text.get("location_id", account)
+    serial = text.get("meter_sn", pl.lit(""))
     rows = fields.rows.select(
         "line",
         pl.when(location == "").then(account).otherwise(location).alias("meter_point"),
-        text.get("meter_sn", pl.lit("")).alias("meter_id"),
+        pl.when(serial == "").then(text.get("meter_id", pl.lit(""))).otherwise(serial).alias("meter_id"),
         code.alias("code"),
         quality_of(code, _QUALITY).alias("quality"),
         *(text[f"{kind}{part}"].alias(f"{kind}{part}") for kind in ("flow", "read") for part in ("", "_time", "_unit")),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -279,3 +281,22 @@ def test_what_a_handheld_writes_is_what_is_read(reading: int, day: date, time: o
 def test_no_text_stops_the_reader(text: str) -> None:
     routes.read(source_of("HDRBILLMILL1NORTH       20260105\n" + text))
     routes.read_route(source_of(text), builtin_layout("autoread"), DAY)
+
+
+def test_the_layout_on_the_page_is_whole() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "routes.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    layout = parse_layout(text, "ours.toml")
+    line = f"{'W1':<12}{'V':<6}{'m3':<5}{'M1':<10}{'17905':>8}202601060930K"
+    records = routes.read_route(source_of(line), layout)
+    assert records.readings.select("value", "read_at").rows() == [("1790.5", datetime(2026, 1, 6, 9, 30))]
+
+
+def test_the_table_on_the_page_is_our_layout() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "routes.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    columns = [row for row in rows if len(row) == 5 and row[0] != "out"]
+    layout = builtin_layout("billmill")
+    for places, cell in ((layout.out, 1), (layout.back, 4)):
+        spans = [f"{place.start}-{place.end}" if place.length > 1 else f"{place.start}" for place in places]
+        assert [row[cell] for row in columns if row[cell]] == spans
