@@ -12,10 +12,12 @@ from ingest.formats.stamps import local_times
 
 HALF_HOURS = (48, 50)  # slots of a row: those of an ordinary day, or those of the day on which the clock goes back
 # What names the meter point, in the order in which it is taken: the point itself before the meter, that before a site.
+SUPPLY_NAMES = (
+    "mpan", "mpan core", "mpancore", "mpan_core", "mprn", "mpr", "mpxn", "mpan/mprn", "mpan / mprn",
+)  # fmt: skip
 POINT_NAMES = (
-    "mpan", "mpan core", "mpancore", "mpan_core", "mprn", "mpr", "mpxn", "mpan/mprn", "mpan / mprn", "meter point",
-    "meter number", "meter serial number", "meter serial", "meterserialnumber", "serial number", "serial", "msn",
-    "meter", "meter id", "id", "site id", "siteref", "site",
+    *SUPPLY_NAMES, "meter point", "meter number", "meter serial number", "meter serial", "meterserialnumber",
+    "serial number", "serial", "msn", "meter", "meter id", "id", "site id", "siteref", "site",
 )  # fmt: skip
 _UNIT_NAMES = ("units", "unit", "uom")
 _CLOCK = re.compile(r"^(?:([a-z]+)[ _])?\[?(\d{1,2}):(\d\d)(?::00)?\]?$")

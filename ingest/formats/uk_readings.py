@@ -18,7 +18,7 @@ from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, Series
 from ingest.formats.stamps import local_times, utc_of_local
-from ingest.formats.uk_columns import point_column, unit_of
+from ingest.formats.uk_columns import SUPPLY_NAMES, unit_of
 from ingest.formats.uk_half_hourly import MINUTES, UK_QUALITY, ZONE
 from model.codes import Quality
 from model.schema import arranged
@@ -76,7 +76,8 @@ def read(source: Source) -> FileRecords:
 
 def _columns(header: Sequence[str]) -> tuple[int, int, int, int | None] | None:
     """Return the places of meter point, time, value and read type; None when it is no such header."""
-    point = point_column(header)
+    # A time and kWh have many files of the world; only the name of the supply point says that this is a British one.
+    point = next((header.index(name) for name in SUPPLY_NAMES if name in header), None)
     time = next((header.index(name) for name in (*_TIME_NAMES, *_UTC_NAMES) if name in header), None)
     values = [place for place, name in enumerate(header) if unit_of(name)]
     if point is None or time is None or len(values) != 1:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from meter_files import shared_file
 
 from ingest.formats.mapped import read_mapped
-from ingest.formats.mapping import FileMapping, parse_mapping
+from ingest.formats.mapping import Coded, Csv, FileMapping, Habits, Stamp, Value, parse_mapping
 from ingest.formats.parsed import Source
 from ingest.formats.precision import carry_fractions
 from ingest.formats.records import FileRecords
@@ -377,6 +377,17 @@ def test_a_mapping_that_does_not_hold_together_is_refused_with_file_and_key(
         mapping(LONG, **changes)
     assert caught.value.message.startswith("mapping `acme.toml`: ")
     assert expected in caught.value.message
+
+
+def test_the_page_lists_every_key() -> None:
+    table = PAGE.read_text(encoding="utf-8").split("## The keys")[1]
+    listed = set(
+        re.findall(r"`([a-z_.]+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+    )
+    parts = {"stamp": Stamp, "value": Value, "quality": Coded, "csv": Csv, "habits": Habits}
+    keys = {name for name in FileMapping.model_fields if name not in parts}
+    keys |= {f"{part}.{name}" for part, model in parts.items() for name in model.model_fields}
+    assert listed - {"key"} == keys
 
 
 def test_a_mapping_that_is_no_toml_is_refused() -> None:

@@ -303,6 +303,19 @@ def test_real_files_of_a_row_per_reading(name: str, count: int, marks: str) -> N
     assert reasons(records) == []
 
 
+@pytest.mark.parametrize("header", ["id,datetime,kWh", "meter,datetime,kWh", "MPAN,kWh", "MPAN,datetime,kWh,kVArh"])
+def test_a_time_and_kwh_alone_are_no_british_file(header: str) -> None:
+    assert not uk_readings.matches(opening_of(source_of(header + "\n")))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(6)))
+def test_the_order_of_the_rows_changes_nothing(order: list[int]) -> None:
+    rows = [(f"{day:02d}/04/2019", [str(day)] * 48) for day in range(1, 7)]
+    found = days_of(read_with(uk_half_hourly, wide(STARTS, *(rows[place] for place in order))))
+    assert sorted(found.items()) == [(date(2019, 4, day), [str(day)] * 48) for day in range(1, 7)]
+
+
 @pytest.mark.parametrize("header", ["meter_point,channel,unit,date,quality," + ",".join(f"v{n}" for n in range(1, 49))])
 def test_the_wide_csv_of_our_own_is_another_format(header: str) -> None:
     assert not uk_half_hourly.matches(opening_of(source_of(header + "\n")))
