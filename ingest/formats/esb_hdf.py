@@ -16,8 +16,8 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.formats.csv_table import named_series, no_data, split_by_reason
+from ingest.formats.decimal_texts import multiplied_texts
 from ingest.formats.fields import read_fields
-from ingest.formats.multiplied import multiplied_texts
 from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
 from ingest.formats.stamps import local_times, utc_of_local

@@ -7,11 +7,11 @@ from decimal import Decimal
 import polars as pl
 
 from ingest.formats.csv_table import named_series, no_data, split_by_reason
+from ingest.formats.decimal_texts import multiplied_texts
 from ingest.formats.mapped_table import MappedTable, read_table, span, stamp_format, text_of
 from ingest.formats.mapped_times import parsed_stamps, with_starts
 from ingest.formats.mapped_wide import day_blocks, melted_days
 from ingest.formats.mapping import FileMapping, Text, Value
-from ingest.formats.multiplied import multiplied_texts
 from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.precision import carry_fractions
 from ingest.formats.quality import quality_of

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from functools import partial
 
 import polars as pl
 
 from ingest.formats.csv_table import split_by_reason
 from ingest.formats.dates import parsed_once, usable_instant
+from ingest.formats.decimal_texts import ONE, decimal_texts, exact
 from ingest.formats.mapping import FIXED_CLOCK, FileMapping
 from ingest.formats.parsed import Source
 from ingest.formats.stamps import utc_of_local
@@ -21,7 +21,6 @@ from model.units import PRINTED_UNITS, printed_unit
 
 SUMMED = "summed"
 NOTHING = r"^-?0*\.?0*$"
-_NINTH_PLACE = Decimal("0.000000001")
 _MIDNIGHT = r"\b24:00(:00)?"
 
 
@@ -103,45 +102,38 @@ def _in_zone(
 def _halved(rows: pl.DataFrame, tz_name: str) -> pl.DataFrame:
     """Share what stands at a time that the clock shows twice: half to each pass, what is left over to the first.
 
-    The shares are substitutes: the file has only their sum.
+    The shares are substitutes: the file has only their sum. What is no number stays as it is, to be refused.
     """
     late = pl.col("local").dt.replace_time_zone(tz_name, ambiguous="latest", non_existent="null")
     second = late.dt.convert_time_zone("UTC")
-    is_sum = (second != pl.col("start_utc")).fill_null(False)
-    sums = rows.filter(is_sum)
+    units = {text: _per(text) for text in rows["unit"].unique().to_list()}
+    step = pl.col("unit").replace_strict(units, return_dtype=pl.Int128).alias("step")
+    whole = rows.with_columns(exact(rows["value"]).alias("exact"), step, second.alias("second_utc"))
+    is_sum = (pl.col("second_utc") != pl.col("start_utc")).fill_null(False) & pl.col("exact").is_not_null()
+    sums = whole.filter(is_sum)
     if sums.is_empty():
         return rows
     halves = _halves(sums)
-    quality = pl.when(halves["first"] == "").then("quality").otherwise(int(Quality.SUBSTITUTED)).cast(pl.UInt8)
-    shared = sums.with_columns(quality.alias("quality"), pl.lit(SUMMED).alias("code"))
-    early = shared.with_columns(halves["first"].alias("value"))
-    later = shared.with_columns(halves["second"].alias("value"), second.alias("start_utc"))
-    return pl.concat([rows.filter(~is_sum), early, later]).sort("line", "start_utc", maintain_order=True)
+    shared = sums.with_columns(
+        pl.lit(int(Quality.SUBSTITUTED), pl.UInt8).alias("quality"), pl.lit(SUMMED).alias("code")
+    )
+    early = shared.with_columns(decimal_texts(halves["first"]).alias("value"))
+    later = shared.with_columns(decimal_texts(halves["second"]).alias("value"), pl.col("second_utc").alias("start_utc"))
+    every = pl.concat([whole.filter(~is_sum), early, later]).sort("line", "start_utc", maintain_order=True)
+    return every.select(rows.columns)
 
 
 def _halves(sums: pl.DataFrame) -> pl.DataFrame:
-    """Return `first` and `second` of each value: whole smallest units where the value is of whole ones."""
-    units = {text: _per(text) for text in sums["unit"].unique().to_list()}
-    exact = pl.col("value").cast(pl.Decimal(38, 9), strict=False).to_physical()
-    step = pl.lit(10**9, pl.Int128) // pl.col("unit").replace_strict(units, return_dtype=pl.Int64).cast(pl.Int128)
-    scaled = sums.select("value", exact.alias("exact"), step.alias("step"))
-    is_whole = pl.col("exact") % pl.col("step") == 0
-    count = pl.col("exact") // pl.col("step")
-    first = pl.when(is_whole).then((count + 1) // 2 * pl.col("step")).otherwise((pl.col("exact") + 1) // 2)
-    told = scaled.with_columns(first.alias("first")).with_columns((pl.col("exact") - pl.col("first")).alias("second"))
-    texts = [
-        pl.when(pl.col(name).is_null())
-        .then("value")
-        .otherwise((pl.col(name).cast(pl.Decimal(38, 0)) * pl.lit(_NINTH_PLACE)).cast(pl.String))
-        .alias(name)
-        for name in ("first", "second")
-    ]
-    return told.select(texts)
+    """Return `first` and `second` of each `exact`: whole smallest units (`step`) where it is made of whole ones."""
+    value, step = pl.col("exact"), pl.col("step")
+    shared = pl.when(value % step == 0).then((value // step + 1) // 2 * step).otherwise((value + 1) // 2)
+    return sums.with_columns(shared.alias("first")).select("first", (value - pl.col("first")).alias("second"))
 
 
 def _per(unit: str) -> int:
+    """Return how many 10^-24 of a unit are one smallest unit; 1 of a unit that is not known, and is refused later."""
     try:
-        return PRINTED_UNITS[printed_unit(unit)][1]
+        return int(ONE // PRINTED_UNITS[printed_unit(unit)][1])
     except InputError:
         return 1
 

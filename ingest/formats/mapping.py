@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ingest.formats.decimal_texts import FACTOR_MAX
 from model.codes import Quality, ReadKind
 from model.errors import BillmillError, InputError
 from model.reads import INTERVAL_LENGTHS
@@ -57,8 +58,8 @@ def _read_encoding(value: object) -> str:
 def _read_factor(value: object) -> Decimal:
     is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
     number = Decimal(value) if is_number else Decimal("NaN")  # type: ignore[arg-type]  # is_number says that it is one
-    if not number.is_finite() or not 0 < number <= 10**6 or number != number.quantize(Decimal("0.000001")):
-        raise _refused("a number above 0, with at most 6 decimals, up to a million", f"`{value}`")
+    if not number.is_finite() or not 0 < number <= FACTOR_MAX or number != number.quantize(Decimal("0.000001")):
+        raise _refused("a number above 0, with at most 6 decimals, up to 1000", f"`{value}`")
     return number
 
 
@@ -208,6 +209,7 @@ def _clashes(mapping: FileMapping) -> list[tuple[bool, str, str]]:
          "no `meter_point`: the columns are named after the meter points", "one"),
         (mapping.kind == "registers" and layout != "long", '`layout = "long"` for registers', f"`{layout}`"),
         (mapping.kind == "registers" and stamp.clock != "local", '`clock = "local"` for registers', f"`{stamp.clock}`"),
+        (mapping.kind == "registers" and mapping.meter is None, "`meter`, the serial number, for registers", "none"),
         (mapping.form == "csv" and stamp.format is None, "`stamp.format`, such as %d/%m/%Y %H:%M", "none"),
         (needs_zone and stamp.tz_name is None,
          "a zone in `stamp.clock` for these habits: they turn on the days its clock changes", f"`{stamp.clock}`"),

@@ -13,23 +13,18 @@ from dataclasses import replace
 
 import polars as pl
 
+from ingest.formats.decimal_texts import ONE, decimal_texts, exact
 from ingest.formats.records import DayBlock, FileRecords, IntervalRecords
 from model.errors import InputError
 from model.schema import arranged
 from model.units import PRINTED_UNITS, printed_unit
-
-SCALE = 18
-_ONE = 10**SCALE
-_DECIMAL = pl.Decimal(38, SCALE)
-# 12 digits before the point and 18 behind: a day of 300 such values stays far below 2^127.
-_PLAIN = rf"^[+-]?\d{{1,12}}(\.\d{{0,{SCALE}}})?$|^[+-]?\.\d{{1,{SCALE}}}$"
 
 
 def carry_fractions(records: FileRecords, tz_name: str | None = None) -> FileRecords:
     """Return the records with every value in whole smallest units of its series.
 
     Days are those of the records: local days, and for instants those of `tz_name`, of UTC where it is None. A series
-    whose unit is not known, and texts that are no plain decimals of at most 18 places, stay as they are: they are
+    whose unit is not known, and texts that are no plain decimals of at most 24 places, stay as they are: they are
     judged where the records are. Notes say how many values were carried.
     """
     steps = _steps(records.series)
@@ -46,14 +41,14 @@ def carry_fractions(records: FileRecords, tz_name: str | None = None) -> FileRec
 
 
 def _steps(series: pl.DataFrame) -> pl.DataFrame:
-    """Return, for each series of a known unit, how many 10^-18 of what it counts are one smallest unit."""
+    """Return, for each series of a known unit, how many 10^-24 of what it counts are one smallest unit."""
     rows = []
     for number, unit, power in series.select("series_no", "unit", "power").iter_rows():
         try:
             per = PRINTED_UNITS[printed_unit(unit)][1]
         except InputError:
             continue
-        step, rest = divmod(_ONE * 10 ** max(-power, 0), per * 10 ** max(power, 0))
+        step, rest = divmod(ONE * 10 ** max(-power, 0), per * 10 ** max(power, 0))
         if not rest:
             rows.append({"series_no": number, "step": step})
     schema = {"series_no": pl.Int32, "step": pl.Int128}
@@ -69,7 +64,9 @@ def _carried_block(block: DayBlock, steps: pl.DataFrame) -> DayBlock:
 
 def _texts(values: pl.Series) -> pl.Series:
     """Return values as text, also those that a reader gives as billionths."""
-    return _decimal_text(values.cast(pl.Int128) * 10**9) if values.dtype == pl.Int64 else values.cast(pl.String)
+    return (
+        decimal_texts(values.cast(pl.Int128) * (ONE // 10**9)) if values.dtype == pl.Int64 else values.cast(pl.String)
+    )
 
 
 def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, tz_name: str | None) -> pl.DataFrame:
@@ -87,28 +84,16 @@ def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, tz_name: st
 
 def _carried(rows: pl.DataFrame, steps: pl.DataFrame, day: list[str]) -> pl.Series:
     """Return the values of the rows (series_no, value, at and the columns of `day`), carried in order of `at`."""
-    plain = pl.when(pl.col("value").str.contains(_PLAIN)).then("value")
-    exact = (
-        rows.join(steps, on="series_no", how="left", validate="m:1", maintain_order="left")
-        .with_columns(plain.cast(_DECIMAL, strict=False).to_physical().alias("exact"))
-        .with_columns(pl.when(pl.col("step").is_not_null()).then("exact").alias("exact"))
+    known = rows.join(steps, on="series_no", how="left", validate="m:1", maintain_order="left").with_columns(
+        exact(rows["value"]).alias("exact")
     )
+    counted = known.with_columns(pl.when(pl.col("step").is_not_null()).then("exact").alias("exact"))
     running = pl.col("exact").fill_null(0).cum_sum().over(day, order_by="at")
-    rounded = exact.with_columns(((running + pl.col("step") // 2) // pl.col("step")).alias("rounded"))
+    rounded = counted.with_columns(((running + pl.col("step") // 2) // pl.col("step")).alias("rounded"))
     before = pl.col("rounded").shift(1).over(day, order_by="at").fill_null(0)
     whole = ((pl.col("rounded") - before) * pl.col("step")).alias("whole")
     told = rounded.with_columns(whole).with_columns(
         pl.when(pl.col("exact").is_not_null() & (pl.col("whole") != pl.col("exact"))).then("whole").alias("changed")
     )
-    text = _decimal_text(told["changed"])
+    text = decimal_texts(told["changed"])
     return told.select(pl.coalesce(text, pl.col("value")).alias("value")).to_series()
-
-
-def _decimal_text(physical: pl.Series) -> pl.Series:
-    """Return 10^-18 as decimal text without needless zeros."""
-    frame = pl.DataFrame({"units": physical})
-    sign = pl.when(pl.col("units") < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    whole = (pl.col("units").abs() // _ONE).cast(pl.String)
-    part = (pl.col("units").abs() % _ONE).cast(pl.String).str.zfill(SCALE).str.strip_chars_end("0")
-    point = pl.when(part == "").then(pl.lit("")).otherwise(pl.lit("."))
-    return frame.select(pl.concat_str(sign, whole, point, part).alias("text")).to_series()

@@ -183,6 +183,14 @@ def test_the_autumn_hour_that_holds_two_is_shared_and_its_energy_kept() -> None:
     assert (shared.height, set(shared["quality"])) == (16, {int(Quality.SUBSTITUTED)})
 
 
+def test_a_sum_that_is_no_number_or_too_fine_is_not_made_up() -> None:
+    summed = mapping(UCI, value='{ first = 2, last = "MT_002" }', habits='{ autumn = "summed" }')
+    text = 'at;MT_001;MT_002\n"2014-10-26 01:15:00";x;0.00000000011\n'
+    records = read(text, summed)
+    assert [value for _, value in starts_of(records, 0)] == ["x"]
+    assert [Decimal(value) for _, value in starts_of(records, 1)] == [Decimal("0.000000000055")] * 2
+
+
 def berlin_labels(first: datetime, count: int, *, shift: int) -> list[str]:
     hours = pl.Series([first + timedelta(hours=n + shift) for n in range(count)])
     local = hours.dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Berlin")
@@ -366,6 +374,7 @@ def test_a_column_that_is_not_there_refuses_the_file_and_names_those_that_are() 
         ({"value": '{ column = "v", factor = 0.0000001 }'}, "key `value.factor`: expected a number above 0"),
         ({"value": '{ first = "a", last = "b" }'}, "expected `value.column` for a value in each row"),
         ({"quality": '{ column = "q", codes = { A = "fine" } }'}, "key `quality.codes.A`: expected `actual`"),
+        ({"kind": '"registers"'}, "expected `meter`, the serial number, for registers, found none"),
         ({"csv": '{ separator = ";;" }'}, "key `csv.separator`: string should have at most 1 character"),
         ({"csv": '{ encoding = "klingon" }'}, "key `csv.encoding`: expected an encoding such as utf-8"),
     ],
@@ -430,6 +439,20 @@ def test_days_are_carried_on_the_clock_that_the_mapping_names() -> None:
     stamp = '{ column = "at", format = "%Y-%m-%d %H:%M", clock = "Australia/Sydney" }'
     records = read(long_file(*rows), mapping(LONG, precision='"carry"', stamp=stamp))
     assert total_of(records) == Decimal("0.010")  # 24 times 0.4 Wh are 9.6 Wh
+
+
+def test_a_real_file_of_six_decimals_keeps_the_total_of_its_day() -> None:
+    wide = mapping(
+        WIDE,
+        minutes="30",
+        precision='"carry"',
+        meter_point='{ column = "Meter Number" }',
+        value='{ first = "00:00", last = "23:30" }',
+        stamp='{ column = "Reading Date", format = "%d/%m/%y" }',
+    )
+    records = read(shared_file("uk_amr_csv/amr_data__row-per-day__valid.csv").read_bytes(), wide)
+    assert total_of(records) == Decimal("901.889")  # the day states 901.889218 kWh
+    assert days_of(records)[date(2018, 11, 12)][:4] == ["9.9", "4.466", "0.0", "3.349"]
 
 
 def test_an_unknown_unit_and_a_text_are_left_to_landing() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from meter_files import shared_file
 
 from ingest.formats import beacon, esb_hdf
-from ingest.formats.multiplied import multiplied_texts
+from ingest.formats.decimal_texts import multiplied_texts
 from model.codes import Quality
 from model.units import PRINTED_UNITS, printed_unit
 
@@ -139,7 +139,7 @@ def test_beacon_flags_places_and_damage() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(st.decimals(-(10**12) + 1, 10**12 - 1, places=12).map(lambda value: f"{value:f}"), max_size=5),
+    st.lists(st.decimals(-(10**10) + 1, 10**10 - 1, places=18).map(lambda value: f"{value:f}"), max_size=5),
     st.decimals("0.000001", 1000, places=6),
 )
 def test_texts_times_a_factor_are_exact(texts: list[str], factor: Decimal) -> None:
@@ -147,17 +147,10 @@ def test_texts_times_a_factor_are_exact(texts: list[str], factor: Decimal) -> No
     assert [Fraction(product) for product in found] == [Fraction(text) * Fraction(factor) for text in texts]
 
 
-def test_what_is_no_decimal_text_is_not_multiplied() -> None:
-    texts = ["", "1e3", "nan", "12,5", ".5", "-0", "1" * 13]
-    assert multiplied_texts(pl.Series(texts), Decimal("0.5")).to_list() == [
-        "",
-        "1e3",
-        "nan",
-        "12,5",
-        "0.25",
-        "0",
-        "1" * 13,
-    ]
+def test_what_cannot_be_multiplied_is_no_number_any_more() -> None:
+    texts = ["", ".5", "-0", "+2.", "0.2500000000000000000000", "1e3", "nan", "12,5", "1" * 11, "0." + "1" * 19]
+    refused = [f"{text} x 0.5" for text in texts[5:]]
+    assert multiplied_texts(pl.Series(texts), Decimal("0.5")).to_list() == ["", "0.25", "0", "1", "0.125", *refused]
 
 
 @settings(max_examples=80, deadline=None)
