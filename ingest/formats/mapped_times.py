@@ -12,7 +12,7 @@ from ingest.formats.dates import parsed_once, usable_instant
 from ingest.formats.decimal_texts import ONE, decimal_texts, exact
 from ingest.formats.mapping import FIXED_CLOCK, FileMapping
 from ingest.formats.parsed import Source
-from ingest.formats.stamps import utc_of_local
+from ingest.formats.stamps import midnights, utc_of_local
 from model.codes import Quality
 from model.errors import InputError
 from model.reads import Rejects
@@ -21,7 +21,6 @@ from model.units import PRINTED_UNITS, printed_unit
 
 SUMMED = "summed"
 NOTHING = r"^-?0*\.?0*$"
-_MIDNIGHT = r"\b24:00(:00)?"
 
 
 def parsed_stamps(text: pl.Series, form: str) -> pl.Series:
@@ -33,16 +32,13 @@ def parsed_stamps(text: pl.Series, form: str) -> pl.Series:
 
 
 def _parsed(text: pl.Series, form: str) -> pl.Series:
-    is_late = text.str.contains(_MIDNIGHT)
-    plain = text.str.replace(_MIDNIGHT, "00:00${1}") if is_late.any() else text
+    plain, extra = midnights(text)
     if "%z" in form or "%:z" in form or "%#z" in form:
         plain = plain.str.replace(r"[Zz]$", "+00:00")
         at = plain.str.to_datetime(form, time_unit="us", strict=False)
     else:
         at = plain.str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone("UTC")
-    frame = pl.DataFrame({"at": at, "is_late": is_late})
-    moved = pl.when("is_late").then(pl.col("at") + pl.duration(days=1)).otherwise("at")
-    return frame.select(usable_instant(moved).alias("at")).to_series()
+    return pl.DataFrame({"at": at + extra}).select(usable_instant(pl.col("at"))).to_series()
 
 
 def with_starts(source: Source, rows: pl.DataFrame, mapping: FileMapping) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -23,18 +23,33 @@ UK_FORMATS = (
 # Spreadsheets count days from here; 60 is a day that they have and the calendar does not, long before any meter file.
 _SPREADSHEET_START = pl.date(1899, 12, 30)
 _SERIAL = r"^[1-9]\d{4}(\.\d+)?$"
+# At the beginning or behind the date: in 12:24:00 it is minutes.
+_MIDNIGHT = r"(^|[ T])24:00(:00)?\b"
 _LOCAL = pl.Datetime("us")
 
 
 def local_times(text: pl.Series, formats: Sequence[str] = UK_FORMATS) -> pl.Series:
     """Return the times on a clock that texts name, in the first format that fits; null where none does.
 
-    Serial numbers of spreadsheets (days and their fractions) are times to the minute.
+    Serial numbers of spreadsheets (days and their fractions) are times to the minute; 24:00 begins the next day.
     """
     return parsed_once(text, partial(_local_times, formats=formats))
 
 
+def midnights(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return texts with 00:00 for 24:00, and how much later they are: a day where it was 24:00, else nothing."""
+    is_late = text.str.contains(_MIDNIGHT)
+    days = pl.DataFrame({"late": is_late}).select(pl.duration(days=pl.col("late").cast(pl.Int64)).alias("late"))
+    plain = text.str.replace(_MIDNIGHT, "${1}00:00${2}") if is_late.any() else text
+    return plain, days.to_series()
+
+
 def _local_times(text: pl.Series, formats: Sequence[str]) -> pl.Series:
+    plain, extra = midnights(text)
+    return _in_first_format(plain, formats) + extra
+
+
+def _in_first_format(text: pl.Series, formats: Sequence[str]) -> pl.Series:
     found = pl.Series("at", [None], dtype=_LOCAL).new_from_index(0, len(text))
     for form in formats:
         frame = pl.DataFrame({"at": found, "text": text})

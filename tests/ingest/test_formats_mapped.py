@@ -128,6 +128,13 @@ def test_midnight_may_be_2400_of_the_day_that_ends() -> None:
     assert starts_of(records) == [(datetime(2026, 2, 28, 23), "1")]
 
 
+@pytest.mark.parametrize("clock", ["12:24:00", "00:24:00", "23:24:00"])
+def test_minutes_of_24_are_no_midnight(clock: str) -> None:
+    stamp = '{ column = "at", format = "%Y-%m-%d %H:%M:%S", clock = "utc" }'
+    records = read(long_file((f"2026-02-28 {clock}", "1")), mapping(LONG, stamp=stamp))
+    assert starts_of(records) == [(datetime.fromisoformat(f"2026-02-28T{clock}"), "1")]
+
+
 # Lisbon, 2014: 23 hours on 30 March (01:00 is skipped), 25 on 26 October (01:00 comes twice).
 def quarters(day: datetime) -> list[str]:
     return [f"{day + timedelta(minutes=15 * n):%Y-%m-%d %H:%M:%S}" for n in range(1, 97)]

@@ -173,6 +173,8 @@ def test_days_of_utc_are_instants() -> None:
         ("2019-12-03T23:30", datetime(2019, 12, 3, 23, 30)),
         ("43802", datetime(2019, 12, 3)),  # 25569 is 1970-01-01, and 18233 days later is this day
         ("43802.0208333333", datetime(2019, 12, 3, 0, 30)),
+        ("31/12/2019 24:00", datetime(2020, 1, 1)),
+        ("31/12/2019 12:24:00", datetime(2019, 12, 31, 12, 24)),
         ("KABOOM", None),
         ("31/02/2019", None),
         ("01/01/0019", None),
