@@ -20,7 +20,7 @@ from ingest.formats.decimal_texts import multiplied_texts
 from ingest.formats.fields import read_fields
 from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
-from ingest.formats.stamps import local_times, utc_of_local
+from ingest.formats.stamps import local_times, utc_of_ends
 from model.codes import Quality, ReadKind
 from model.schema import arranged
 
@@ -98,16 +98,16 @@ def _intervals(source: Source, rows: pl.DataFrame) -> tuple[DataFrame[IntervalRe
     descending = rows.height > 1 and bool(rows["local"][0] > rows["local"][-1])
     is_power = pl.col("stated").is_in(list(_POWERS))
     timed = rows.with_columns(
-        utc_of_local(rows, ZONE, newest_first=descending).alias("end_utc"),
+        utc_of_ends(rows, ZONE, MINUTES, newest_first=descending).alias("start_utc"),
         multiplied_texts(rows["value"], HOURS).alias("energy"),
     )
-    is_skipped = pl.col("end_utc").is_null() & (pl.col("value") != "")
+    is_skipped = pl.col("start_utc").is_null() & (pl.col("value") != "")
     detail = pl.format("expected a time that the clock of {} shows, found `{}`", pl.lit(ZONE), "found")
     placed, skipped = split_by_reason(source, timed, pl.when(is_skipped).then(pl.lit("no_such_time")), detail)
-    intervals = placed.filter(pl.col("end_utc").is_not_null()).select(
+    intervals = placed.filter(pl.col("start_utc").is_not_null()).select(
         "series_no",
         "line",
-        (pl.col("end_utc") - pl.duration(minutes=MINUTES)).alias("start_utc"),
+        "start_utc",
         pl.when(is_power).then("energy").otherwise("value").alias("value"),
         pl.lit("").alias("code"),
         _quality(),

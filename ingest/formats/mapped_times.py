@@ -12,7 +12,7 @@ from ingest.formats.dates import parsed_once, usable_instant
 from ingest.formats.decimal_texts import ONE, decimal_texts, exact
 from ingest.formats.mapping import FIXED_CLOCK, FileMapping
 from ingest.formats.parsed import Source
-from ingest.formats.stamps import midnights, utc_of_local
+from ingest.formats.stamps import midnights, utc_of_ends, utc_of_local
 from model.codes import Quality
 from model.errors import InputError
 from model.reads import Rejects
@@ -80,8 +80,12 @@ def _in_zone(
     label_runs_on = mapping.habits.spring != "absent" or mapping.habits.autumn == SUMMED
     local = pl.col("at").dt.replace_time_zone(None) - (length if label_runs_on else timedelta())
     placed = rows.with_columns(local.alias("local"))
-    instants = utc_of_local(placed, tz_name, newest_first=mapping.stamp.newest_first)
-    timed = placed.with_columns(instants - (timedelta() if label_runs_on else length))
+    backwards = mapping.stamp.newest_first
+    if length and not label_runs_on:
+        instants = utc_of_ends(placed, tz_name, mapping.minutes or 0, newest_first=backwards)
+    else:
+        instants = utc_of_local(placed, tz_name, newest_first=backwards)
+    timed = placed.with_columns(instants)
     is_nothing = pl.col("value") == ""
     if mapping.habits.spring == "zero":
         is_nothing |= pl.col("value").str.contains(NOTHING)

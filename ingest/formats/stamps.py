@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 import polars as pl
@@ -96,3 +97,35 @@ def utc_of_local(rows: pl.DataFrame, tz_name: str, *, key: str = "series_no", ne
     told = passes.join(seconds, on="at", how="left", validate="1:1", maintain_order="left")
     chosen = pl.when(pl.col("is_second").fill_null(False)).then("late").otherwise("early")
     return told.select(chosen.dt.convert_time_zone("UTC").alias("start_utc")).to_series()
+
+
+def utc_of_ends(rows: pl.DataFrame, tz_name: str, minutes: int, *, newest_first: bool = False) -> pl.Series:
+    """Return the instant at which each interval began that ends at `local`; null where the clock skips all of it.
+
+    End labels come in two kinds. Those that a clock shows are instants: when it goes back from 02:00, the labels 01:00
+    and 01:30 come twice. Those that are counted on from the start come as 01:30 and 02:00 twice, and as 01:00, which no
+    clock shows, when it goes forward. Each file has labels of one kind, and where they differ it shows by which.
+
+    Raises:
+        ConfigError: there is no such zone.
+    """
+    length = pl.duration(minutes=minutes)
+    keyed = rows.select("series_no", "local")
+    ends = utc_of_local(keyed, tz_name, newest_first=newest_first)
+    counted = utc_of_local(keyed.with_columns(pl.col("local") - length), tz_name, newest_first=newest_first)
+    told = keyed.with_columns(
+        (ends - timedelta(minutes=minutes)).alias("shown"),
+        counted.alias("counted"),
+        keyed.select(pl.struct("series_no", "local").is_duplicated()).to_series().alias("twice"),
+    )
+    # A label that the file has twice and the clock shows once was counted on, from a start that the clock shows twice.
+    is_once, from_twice = ~_comes_twice(pl.col("local"), tz_name), _comes_twice(pl.col("local") - length, tz_name)
+    is_counted = (pl.col("twice") & is_once & from_twice) | pl.col("shown").is_null()
+    return told.select(pl.when(is_counted).then("counted").otherwise("shown").alias("start_utc")).to_series()
+
+
+def _comes_twice(local: pl.Expr, tz_name: str) -> pl.Expr:
+    """Return whether the clock of a zone shows a time twice."""
+    early = local.dt.replace_time_zone(tz_name, ambiguous="earliest", non_existent="null")
+    late = local.dt.replace_time_zone(tz_name, ambiguous="latest", non_existent="null")
+    return (early != late).fill_null(False)

@@ -17,7 +17,7 @@ from ingest.formats.fields import read_fields
 from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, Series
-from ingest.formats.stamps import local_times, utc_of_local
+from ingest.formats.stamps import local_times, utc_of_ends, utc_of_local
 from ingest.formats.uk_columns import SUPPLY_NAMES, unit_of
 from ingest.formats.uk_half_hourly import MINUTES, UK_QUALITY, ZONE
 from model.codes import Quality
@@ -112,11 +112,13 @@ def _with_starts(rows: pl.DataFrame, is_utc: bool) -> tuple[pl.DataFrame, dict[s
     marks, clear = _marks(rows)
     descending = rows.height > 1 and bool(rows["stamp"][0] > rows["stamp"][-1])
     local = rows.select("series_no", pl.col("stamp").alias("local"))
-    instants = (
-        local["local"].dt.replace_time_zone("UTC") if is_utc else utc_of_local(local, ZONE, newest_first=descending)
-    )
-    shift = pl.duration(minutes=MINUTES if marks == "ends" else 0)
-    timed = rows.with_columns(instants.alias("start_utc")).with_columns(pl.col("start_utc") - shift)
+    if marks == "ends" and not is_utc:
+        instants = utc_of_ends(local, ZONE, MINUTES, newest_first=descending)
+    elif is_utc:
+        instants = local["local"].dt.replace_time_zone("UTC").dt.offset_by(f"-{MINUTES if marks == 'ends' else 0}m")
+    else:
+        instants = utc_of_local(local, ZONE, newest_first=descending)
+    timed = rows.with_columns(instants.alias("start_utc"))
     said = f"{marks} of the half hours" if clear else "ambiguous; taken as starts of the half hours"
     return timed, {"stamps": said}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -47,6 +47,16 @@ def labels(tz_name: str, day: date, minutes: int, form: str, *, ends: bool) -> l
 @pytest.mark.parametrize("ends", [False, True], ids=["starts", "ends"])
 def test_british_readings_fill_their_day(day: date, ends: bool) -> None:
     rows = [f"17,{label},{n}" for n, label in enumerate(labels(LONDON, day, 30, "%d/%m/%Y %H:%M", ends=ends))]
+    parsed = land("\n".join(["MPAN,Datetime,kWh", *rows]) + "\n")
+    assert slots_of(parsed, 30, 1, day) == [n * 1000 for n in range(len(rows))]
+    assert reasons(parsed) == []
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_end_labels_that_are_counted_on_from_the_starts_fill_their_day_as_well(day: date) -> None:
+    starts = labels(LONDON, day, 30, "%Y-%m-%d %H:%M", ends=False)
+    counted = [datetime.fromisoformat(start) + timedelta(minutes=30) for start in starts]
+    rows = [f"17,{label:%d/%m/%Y %H:%M},{n}" for n, label in enumerate(counted)]
     parsed = land("\n".join(["MPAN,Datetime,kWh", *rows]) + "\n")
     assert slots_of(parsed, 30, 1, day) == [n * 1000 for n in range(len(rows))]
     assert reasons(parsed) == []
