@@ -30,6 +30,7 @@ from commands.context import (
 )
 from commands.inspect import reads_inspect
 from commands.routes import route_app
+from commands.rules import rules_app
 from commands.tariff import tariff_app
 from model.errors import BillmillError, ConfigError, ExitCode
 
@@ -71,6 +72,7 @@ accounts_app = _group("accounts", "Customers, accounts, premises, service points
 app.add_typer(tariff_app, name="tariff")
 reads_app = _group("reads", "Meter reads: inspect and land files, validate and estimate.")
 reads_app.add_typer(route_app, name="route")
+reads_app.add_typer(rules_app, name="rules")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
 app.add_typer(bill_app, name="bill")
 run_app = _group("run", "Runs: list, show.")

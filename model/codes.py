@@ -58,11 +58,21 @@ class Method(IntEnum):
 
 
 class Severity(StrEnum):
-    """How much a finding weighs: `fail` means that the value was not used as it came."""
+    """How much a finding weighs: `fail` means that the value was not used as it came, `terminate` that no other rule
+    looked at it."""
 
     INFO = "info"
     WARN = "warn"
     FAIL = "fail"
+    TERMINATE = "terminate"
+
+
+class RuleSource(StrEnum):
+    """Where a value comes from: each source is judged by the rules of its own group."""
+
+    INITIAL = "initial"
+    MANUAL = "manual"
+    ESTIMATE = "estimate"
 
 
 class ReadKind(StrEnum):

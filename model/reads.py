@@ -116,13 +116,14 @@ class Findings(pa.DataFrameModel):
     last_slot: pl.Int16 = column("Last slot concerned", nullable=True)
     rule: str = column(
         "Rule of the rule set: V01 identity, V03 missing, V07 negative, V10 spike, V15 high, V18 rollover, "
-        "V19 decreased, V20 multiplier"
+        "V19 decreased, V20 multiplier and others, H01 and up learned from history: see docs/vee.md"
     )
     reason: str = column(
         "Stable code: missing, missing_day, negative, spike, usage_high, rollover, read_decreased, gap_too_long"
     )
     severity: str = column(
-        "info, warn or fail; fail means that the value was not used", isin=[item.value for item in Severity]
+        "info, warn, fail or terminate; the last two mean that the value was not used",
+        isin=[item.value for item in Severity],
     )
     found: pl.Int64 = column("Value found, smallest unit; null for a gap", nullable=True)
     used: pl.Int64 = column("Value used instead, summed over the slots; null when nothing was replaced", nullable=True)
@@ -134,6 +135,24 @@ class Findings(pa.DataFrameModel):
     class Config:
         strict = True
         metadata = {"grain": ["finding_id"]}
+
+
+class RuleSets(pa.DataFrameModel):
+    """Rule sets of VEE as a meter-data analyst wrote them; the one added last is in force. Grain: rule_set, version."""
+
+    rule_set: str = column("Rule set, for example `standard`", str_length={"min_value": 1})
+    version: pl.Int32 = column("Version: a changed threshold is a new one", ge=1)
+    content_hash: str = column("SHA-256 of the text")
+    file_name: str = column("File as named on the command line")
+    text: str = column("The file's text (TOML)")
+    added_by: str = column("Who added it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["rule_set", "version"]}
+
+
+RULES: dict[str, type[pa.DataFrameModel]] = {"rule_set": RuleSets}
 
 
 class Rejects(pa.DataFrameModel):

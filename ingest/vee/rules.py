@@ -5,6 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from model.codes import RuleSource, Severity
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check with its severity and limits, and what it is for: empty means every source, measure or class.
+
+    Of several rules of one check the first that fits a value judges it, so exceptions stand before the rule.
+    """
+
+    check: str
+    severity: Severity
+    limits: tuple[tuple[str, int], ...] = ()
+    sources: tuple[RuleSource, ...] = (RuleSource.INITIAL,)
+    measures: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    valid_from: date | None = None
+    """First day that it judges."""
+    valid_to: date | None = None
+    """Day after the last."""
+
+    def fits(self, measure: str, revenue_class: str | None, day: date) -> bool:
+        """Return whether the rule is for a channel of this measure and class on a day."""
+        return (
+            (not self.measures or measure in self.measures)
+            and (not self.classes or revenue_class in self.classes)
+            and (self.valid_from is None or self.valid_from <= day)
+            and (self.valid_to is None or day < self.valid_to)
+        )
+
 
 @dataclass(frozen=True)
 class RuleSet:
@@ -15,6 +45,9 @@ class RuleSet:
 
     name: str = "standard"
     version: int = 1
+
+    rules: tuple[Rule, ...] = ()
+    """Checks beside the ones that every run makes (missing, negative, spike; register differences)."""
 
     linear_minutes_max: int = 120
     """E01: longest gap that a straight line fills. Source: California's VEE rules, section 4.1: two hours."""
