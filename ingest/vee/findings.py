@@ -9,6 +9,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.vee.estimate import DayGrid, Estimated, Fault
 from ingest.vee.matrix import MISSING, Ints, Values
+from ingest.vee.refusals import NO_REFUSALS, REFUSED_FROM, Refusals, worded_refusals
 from ingest.vee.rules import RuleSet
 from model.codes import Method, Severity
 from model.ids import content_hash
@@ -28,8 +29,11 @@ _REMEDIES = {
 }
 
 
-def gap_findings(grid: DayGrid, estimated: Estimated) -> pl.DataFrame:
-    """Return a draft finding for each run of faulty slots on the expected days; ids are given by `finish_findings`."""
+def gap_findings(grid: DayGrid, estimated: Estimated, refusals: Refusals = NO_REFUSALS) -> pl.DataFrame:
+    """Return a draft finding for each run of faulty slots on the expected days; ids are given by `finish_findings`.
+
+    `refusals` are those that were marked in the grid: their runs are told of in the words of their checks.
+    """
     rows = np.flatnonzero(grid.keys["is_expected"].to_numpy() & (grid.faults != Fault.NONE).any(axis=1))
     code = grid.faults[rows].astype(np.int16) * 256 + estimated.methods[rows]
     code[grid.faults[rows] == Fault.NONE] = 0
@@ -52,7 +56,22 @@ def gap_findings(grid: DayGrid, estimated: Estimated) -> pl.DataFrame:
     present = (grid.values[rows] != MISSING).sum(axis=1)
     keys = grid.keys.select("channel_no", "day", "n", base_seq="seq")[rows]
     keys = keys.with_columns(pl.Series("is_empty", present == 0))
-    return _worded(pl.concat([keys[place], runs], how="horizontal"))
+    whole = pl.concat([keys[place], runs], how="horizontal")
+    is_refused = pl.col("fault") >= REFUSED_FROM
+    worded = _worded(whole.filter(~is_refused))
+    if refusals.drafts.is_empty():
+        return worded
+    return pl.concat([worded, worded_refusals(_remedied(whole.filter(is_refused)), refusals)], how="vertical_relaxed")
+
+
+def _remedied(runs: pl.DataFrame) -> pl.DataFrame:
+    """Add what was done about runs of slots: method, remedy; `used` stays null where nothing was."""
+    estimate = pl.col("estimate")
+    return runs.with_columns(
+        method=estimate.replace_strict(_by_number(_METHODS), return_dtype=pl.String),
+        remedy=estimate.replace_strict(_by_number(_REMEDIES), return_dtype=pl.String),
+        used=pl.when(estimate != int(Method.NONE)).then(pl.col("used")),
+    )
 
 
 def spike_warnings(days: pl.DataFrame) -> pl.DataFrame:

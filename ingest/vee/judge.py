@@ -22,6 +22,7 @@ from ingest.vee.matrix import (
     value_columns,
     wide_checked,
 )
+from ingest.vee.refusals import NO_REFUSALS, Refusals, refuse_slots
 from ingest.vee.rules import RuleSet
 from ingest.vee.screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
 from model.accounts import ChannelNumbers
@@ -53,12 +54,14 @@ def judge_days(
     *,
     rules: RuleSet,
     active: pl.DataFrame,
+    refusals: Refusals = NO_REFUSALS,
 ) -> Judged:
     """Judge the expected days of channels of one interval length in [from_date, to_date).
 
     `days` holds the current landed row of each channel-day (ReadDays with slots), with the days around the period
     that may serve as neighbours and references. `active` (channel_no, from_date, to_date; half-open) says on which
-    days a channel must have reads. Row order changes nothing.
+    days a channel must have reads. `refusals` are slots of these days that a check of the rule set refused: they are
+    estimated as gaps are. Row order changes nothing.
     """
     assert from_date < to_date, f"the period {from_date} to {to_date} is empty"
     landed = in_order(wide_checked(ReadDays, days, interval_minutes))
@@ -69,15 +72,16 @@ def judge_days(
     judged_days = _place_days(expected, screened, interval_minutes).select(_JUDGED)
     warned = screened.filter(pl.col("is_expected") & pl.col("is_warned"))
     drafts = [spike_warnings(with_highest_slot(warned, landed, interval_minutes))]
-    work = _channels_to_work(judged_days, screened)
+    work = _channels_to_work(judged_days, screened, refusals)
     edited = pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays))
     if work.height:
         keys = _grid_keys(landed, screened, expected, zones, work)
         kinds = day_kinds(keys, interval_minutes)
         keys = keys.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
         grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), interval_minutes)
+        refuse_slots(grid, refusals)
         estimated = estimate_gaps(grid, kinds, interval_minutes, rules)
-        drafts.append(gap_findings(grid, estimated))
+        drafts.append(gap_findings(grid, estimated, refusals))
         edited = _edited_days(grid, estimated, interval_minutes)
     return Judged(wide_checked(VeeDays, edited, interval_minutes), finish_findings(drafts, rules), judged_days)
 
@@ -91,6 +95,7 @@ def survey_days(
     *,
     rules: RuleSet,
     active: pl.DataFrame,
+    refusals: Refusals = NO_REFUSALS,
 ) -> tuple[Judged, pl.Series]:
     """Judge the channels whose days in [from_date, to_date) are all good at first sight; return the others' numbers.
 
@@ -102,7 +107,8 @@ def survey_days(
     expected = expected_days(active, zones, from_date, to_date)
     placed = _place_days(expected, measure_days(landed, interval_minutes), interval_minutes)
     is_short = pl.col("slots_valued") < pl.col("slots")
-    doubtful = placed.filter(is_short | is_doubtful(rules)).select("channel_no").unique().sort("channel_no")
+    bad = placed.filter(is_short | is_doubtful(rules)).select("channel_no")
+    doubtful = pl.concat([bad, refusals.channels]).unique().sort("channel_no")
     good = placed.join(doubtful, how="anti", on="channel_no", maintain_order="left") if doubtful.height else placed
     warned = with_highest_slot(good.filter(stands_out(rules)), landed, interval_minutes)
     findings = finish_findings([spike_warnings(warned)], rules)
@@ -134,12 +140,12 @@ def _place_days(expected: pl.DataFrame, measured: pl.DataFrame, interval_minutes
     return placed.with_columns(pl.coalesce("n", "slots").alias("slots"), *zeros)
 
 
-def _channels_to_work(judged_days: pl.DataFrame, screened: pl.DataFrame) -> pl.DataFrame:
+def _channels_to_work(judged_days: pl.DataFrame, screened: pl.DataFrame, refusals: Refusals) -> pl.DataFrame:
     """Return the channels with a day that is not simply good."""
     is_short = judged_days.filter(pl.col("slots_valued") < pl.col("slots")).select("channel_no")
     is_faulty = pl.col("is_refused") | (pl.col("lowest") < 0) | (pl.col("worst") == int(Quality.MISSING))
     faulty = screened.filter(pl.col("is_expected") & is_faulty).select("channel_no")
-    return pl.concat([is_short, faulty]).unique().sort("channel_no")
+    return pl.concat([is_short, faulty, refusals.channels]).unique().sort("channel_no")
 
 
 def _grid_keys(

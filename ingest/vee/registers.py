@@ -5,9 +5,12 @@ Readings are in the smallest unit, a thousandth of what the register's dials pri
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from ingest.vee.checks_registers import refuse_pairs, register_drafts
 from ingest.vee.findings import finish_findings
 from ingest.vee.rules import RuleSet
 from model.accounts import ChannelNumbers, Meters
@@ -26,27 +29,37 @@ _KIND_ORDER = {kind.value: place for place, kind in enumerate(_KINDS)}
 _HANGING = ["channel_no", "meter_id", "installed_date"]
 
 
+@dataclass(frozen=True)
+class JudgedRegisters:
+    """Successive readings, judged."""
+
+    pairs: pl.DataFrame
+    """channel_no, meter_id, from_date, to_date, earlier, later, use (0 where refused), daily (thousandths of the
+    smallest unit), dials, multiplier, quality, seq, is_rejected; in order of channel and day."""
+    drafts: pl.DataFrame
+    """Of findings."""
+
+
 def usage_between_reads(
     reads: DataFrame[RegisterReads],
     meters: DataFrame[Meters],
     channels: DataFrame[ChannelNumbers],
     rules: RuleSet,
+    *,
+    classes: pl.DataFrame | None = None,
 ) -> tuple[DataFrame[RegisterUsage], DataFrame[Findings]]:
     """Return the use between each two successive readings of a meter, and what was found about them.
 
     `reads` has one row per channel, meter, date and kind (the current ones). Readings chain from install to removal
     of a meter; at an exchange the removed meter's last use ends on the date on which the new meter's first begins.
-    What is refused has quantity 0 and `is_rejected`; nothing is billed from it. Row order changes nothing.
+    What is refused has quantity 0 and `is_rejected`; nothing is billed from it. Row order changes nothing. `classes`
+    (channel_no, revenue_class) tells rules that are for some classes which channels they judge.
 
     Findings: V01 meter_unknown and reads_overlap, V15 usage_high, V18 rollover and reading_above_dials,
-    V19 read_decreased, V20 usage_too_large.
+    V19 read_decreased, V20 usage_too_large; and those of the register checks that the set has.
     """
-    placed, unknown = _place_readings(
-        checked(RegisterReads, reads), checked(Meters, meters), checked(ChannelNumbers, channels)
-    )
-    judged = _judge_usual(_judge_overlap(_judge_pairs(_pair_readings(placed), rules)), rules)
-    drafts = [unknown, _pair_drafts(judged), _high_drafts(judged)]
-    usage = judged.unique(["channel_no", "from_date"], keep="first", maintain_order=True).select(
+    judged = judge_registers(reads, meters, channels, rules, classes=classes)
+    usage = judged.pairs.unique(["channel_no", "from_date"], keep="first", maintain_order=True).select(
         "channel_no",
         "meter_id",
         "from_date",
@@ -56,7 +69,31 @@ def usage_between_reads(
         "is_rejected",
         "seq",
     )
-    return arranged(RegisterUsage, usage.sort("channel_no", "from_date")), finish_findings(drafts, rules)
+    return arranged(RegisterUsage, usage.sort("channel_no", "from_date")), finish_findings([judged.drafts], rules)
+
+
+def judge_registers(
+    reads: DataFrame[RegisterReads],
+    meters: DataFrame[Meters],
+    channels: DataFrame[ChannelNumbers],
+    rules: RuleSet,
+    *,
+    classes: pl.DataFrame | None = None,
+) -> JudgedRegisters:
+    """Return the pairs of successive readings with their verdicts, as `usage_between_reads` says."""
+    placed, unknown = _place_readings(
+        checked(RegisterReads, reads), checked(Meters, meters), checked(ChannelNumbers, channels)
+    )
+    judged = _judge_usual(_judge_overlap(_judge_pairs(_pair_readings(placed), rules)), rules)
+    drafts = [unknown, _pair_drafts(judged), _high_drafts(judged)]
+    named = channels.select("channel_no", "measure")
+    known = (
+        classes if classes is not None else pl.DataFrame(schema={"channel_no": pl.Int32, "revenue_class": pl.String})
+    )
+    named = named.join(known, how="left", on="channel_no", validate="1:1")
+    further = register_drafts(judged, placed, named, rules)
+    judged = refuse_pairs(judged, further)
+    return JudgedRegisters(judged, pl.concat([*drafts, further], how="vertical_relaxed"))
 
 
 def _place_readings(

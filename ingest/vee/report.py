@@ -103,6 +103,19 @@ def block_totals(
     )
 
 
+def added_totals(parts: Sequence[BlockTotals]) -> BlockTotals:
+    """Return the totals of several parts as one."""
+    return BlockTotals(
+        days_judged=sum(part.days_judged for part in parts),
+        days_complete=sum(part.days_complete for part in parts),
+        days_estimated=sum(part.days_estimated for part in parts),
+        days_missing=sum(part.days_missing for part in parts),
+        slots_by_method=_added([part.slots_by_method for part in parts]),
+        quantity_before=_added([part.quantity_before for part in parts]),
+        quantity_after=_added([part.quantity_after for part in parts]),
+    )
+
+
 def count_methods(methods: pl.Series) -> dict[str, int]:
     """Return how many slots each method estimated; `methods` holds one byte a slot."""
     data, _ = flat_bytes(methods)
@@ -119,18 +132,8 @@ def report_of(
 ) -> VeeReport:
     """Return the report of a run: totals of all blocks, and the findings that are new."""
     counted = findings.group_by("reason", "severity").len().sort("reason", "severity")
-    return VeeReport(
-        seq=seq,
-        days_judged=sum(block.days_judged for block in totals),
-        days_complete=sum(block.days_complete for block in totals),
-        days_estimated=sum(block.days_estimated for block in totals),
-        days_missing=sum(block.days_missing for block in totals),
-        slots_by_method=_added([block.slots_by_method for block in totals]),
-        findings={(reason, severity): count for reason, severity, count in counted.rows()},
-        quantity_before=_added([block.quantity_before for block in totals]),
-        quantity_after=_added([block.quantity_after for block in totals]),
-        rows_written=rows_written,
-    )
+    by_reason = {(reason, severity): count for reason, severity, count in counted.rows()}
+    return VeeReport(seq=seq, findings=by_reason, rows_written=rows_written, **vars(added_totals(totals)))
 
 
 def _added(parts: Sequence[dict[str, int]]) -> dict[str, int]:

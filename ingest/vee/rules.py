@@ -49,6 +49,12 @@ class RuleSet:
     rules: tuple[Rule, ...] = ()
     """Checks beside the ones that every run makes (missing, negative, spike; register differences)."""
 
+    history_days: int = 56
+    """Days before the period that say what is usual, read when a rule asks for them. Ours: eight of each weekday."""
+
+    history_days_min: int = 14
+    """Days that the past of a channel must have before anything is learned from it. Ours: two weeks."""
+
     linear_minutes_max: int = 120
     """E01: longest gap that a straight line fills. Source: California's VEE rules, section 4.1: two hours."""
 

@@ -5,21 +5,29 @@ A run that finds nothing new writes nothing and takes no sequence, so it can be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.judge import Judged, judge_days, survey_days
+from ingest.vee.checks import Checks, is_refusing
+from ingest.vee.checks_registers import idle_drafts
+from ingest.vee.checks_siblings import PAIRS
+from ingest.vee.findings import finish_findings
+from ingest.vee.governing import core_groups
+from ingest.vee.judge import Judged, expected_days, judge_days, survey_days
 from ingest.vee.matrix import wide_checked
-from ingest.vee.registers import usage_between_reads
-from ingest.vee.report import BlockTotals, VeeReport, block_totals, report_of
-from ingest.vee.rules import DEFAULT_RULES, RuleSet
-from ingest.versions import current_days, current_registers
+from ingest.vee.places import known_places
+from ingest.vee.refusals import Refusals, refusals_of
+from ingest.vee.registers import judge_registers
+from ingest.vee.report import BlockTotals, VeeReport, added_totals, block_totals, report_of
+from ingest.vee.rule_store import rules_in_force
+from ingest.vee.rules import RuleSet
+from ingest.versions import best_first, current_days, current_registers
 from model.accounts import ChannelNumbers, Meters
-from model.codes import Quality
+from model.codes import Quality, RuleSource
 from model.errors import ConfigError
 from model.ids import content_hash
 from model.progress import SILENT, Progress
@@ -32,7 +40,7 @@ from model.reads import (
     read_days_schema,
     slot_columns,
 )
-from model.schema import arranged, empty, polars_schema
+from model.schema import arranged, polars_schema
 from store.audit import record
 from store.control import Connection, control, query, transaction
 from store.facts import facts
@@ -59,7 +67,7 @@ def run_vee(
     from_date: date,
     to_date: date,
     received_at: datetime,
-    rules: RuleSet = DEFAULT_RULES,
+    rules: RuleSet | None = None,
     channels_per_block: int = CHANNELS_PER_BLOCK,
     progress: Progress = SILENT,
     actor: str = "system",
@@ -67,7 +75,7 @@ def run_vee(
     """Judge the reads of the days in [from_date, to_date) of all channels under an agreement and with a meter.
 
     An estimate that was made stands until its day is landed again: only what it left empty is tried again. Days and
-    findings of the run are registered with its load in one transaction.
+    findings of the run are registered with its load in one transaction. `rules` None means the rule set in force.
 
     Raises:
         ConfigError: the period is empty.
@@ -78,8 +86,11 @@ def run_vee(
             f"the period {from_date} to {to_date} is empty", hint="the day after the last day to judge ends it"
         )
     with control(workspace, purpose="reads vee") as connection:
+        rules = rules_in_force(connection) if rules is None else rules
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         active = active_days(connection, channels, from_date, to_date)
+        checks = Checks(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
+        earlier = active_days(connection, channels, from_date - checks.days_before, from_date)
         blocks: list[tuple[int, _Block]] = []
         progress.begin("vee", active["channel_no"].n_unique(), "channels")
         for minutes in INTERVAL_LENGTHS:
@@ -88,10 +99,10 @@ def run_vee(
             for start in range(0, due.height, channels_per_block):
                 some = arranged(ChannelNumbers, due.slice(start, channels_per_block))
                 lake = _BlockReads(workspace, connection, some, minutes, from_date, to_date)
-                blocks.append((minutes, _judge_block(lake, active, rules)))
+                blocks.append((minutes, _judge_block(lake, active, earlier, checks)))
                 progress.advance("vee", some.height)
         found = [block.findings for _, block in blocks]
-        found.append(_judge_registers(workspace, connection, channels, rules, from_date=from_date, to_date=to_date))
+        found.append(_judge_registers(workspace, connection, channels, checks))
         findings = arranged(Findings, pl.concat(found).sort("channel_no", "day", "first_slot", "rule", "finding_id"))
         new = _unknown_findings(workspace, connection, findings)
         edited = _by_length(blocks)
@@ -157,6 +168,25 @@ class _BlockReads:
             return pl.DataFrame(schema=read_days_schema(minutes))
         return wide_checked(ReadDays, current_days(scan.filter(some), None, minutes), minutes)
 
+    def before(self, distance: timedelta) -> pl.DataFrame:
+        """Return the current landed row of each channel-day up to `distance` before the period."""
+        return self._current(pl.lit(value=True), self.from_date - distance, self.from_date)
+
+    def replaced(self) -> pl.DataFrame:
+        """Return what days that landed again held before: channel_no, day, earlier (total of the version before)."""
+        minutes = self.interval_minutes
+        scan = self._scan(f"reads_day_{minutes}", self.from_date, self.to_date)
+        if scan is None:
+            return pl.DataFrame(schema={"channel_no": pl.Int32, "day": pl.Date, "earlier": pl.Int64})
+        keys = scan.select(*_DAY_KEY, "seq", "worst", "updated_at").collect()
+        again = keys.filter(keys.select(pl.struct(_DAY_KEY).is_duplicated()).to_series())
+        second = best_first(again, _DAY_KEY, quality="worst", latest="seq").filter(
+            pl.int_range(pl.len()).over(_DAY_KEY) == 1
+        )
+        rows = scan.join(second.lazy().select(*_DAY_KEY, "seq"), how="semi", on=[*_DAY_KEY, "seq"]).collect()
+        slots = pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in slot_columns(minutes))
+        return rows.select(*_DAY_KEY, earlier=slots)
+
     def judged_before(self) -> pl.DataFrame:
         """Return the rows that earlier runs wrote for the period: of each channel-day and judged load the latest."""
         minutes = self.interval_minutes
@@ -191,10 +221,55 @@ def overlapping(files: Sequence[LakeFile], low: int, high: int, from_date: date,
     ]
 
 
-def _judge_block(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet) -> _Block:
-    """Judge a block: all channels on the period alone, those in doubt again with the days around it."""
+def _judge_block(lake: _BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks) -> _Block:
+    """Judge a block: first what the rule set asks of its days, then completeness and spikes, by what governs them."""
+    drafts = _check_block(lake, active, earlier, checks)
+    refusals = refusals_of(drafts)
+    told = finish_findings([drafts.filter(~is_refusing())], checks.rules)
+    parts = [_judge_part(part, active, rules, refusals, checks) for part, rules in _parts(lake, checks)]
+    totals = [part.totals for part in parts]
+    return _Block(
+        pl.concat([part.edited for part in parts]),
+        pl.concat([told, *(part.findings for part in parts)]),
+        totals[0] if len(totals) == 1 else added_totals(totals),
+    )
+
+
+def _check_block(lake: _BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks) -> pl.DataFrame:
+    """Return the drafts of the checks of the rule set; a set without rules reads nothing."""
+    if not checks.rules.rules:
+        return checks.nothing
+    since = lake.from_date - checks.days_before
+    zones = lake.channels.select("channel_no", "tz_name")
+    spans = pl.concat([earlier, active])
+    expected = expected_days(spans, zones, since, lake.to_date)
+    replaced = lake.replaced() if checks.wants_replaced else None
+    return checks.judge(lake.landed(), lake.before(checks.days_before), expected, lake.interval_minutes, replaced)
+
+
+def _parts(lake: _BlockReads, checks: Checks) -> Iterator[tuple[_BlockReads, RuleSet]]:
+    """Return the block by what thresholds govern: mostly all of it, by one set."""
+    kinds = checks.places.channels.select("channel_no", "measure", "revenue_class")
+    named = lake.channels.select("channel_no").join(kinds, how="left", on="channel_no", validate="1:1")
+    groups = core_groups(
+        checks.rules, named.select("measure", "revenue_class").unique().rows(), lake.from_date, lake.to_date
+    )
+    for group in groups:
+        wanted = pl.DataFrame(
+            list(group.kinds), schema={"measure": pl.String, "revenue_class": pl.String}, orient="row"
+        )
+        of_group = named.join(wanted, how="semi", on=["measure", "revenue_class"], nulls_equal=True)
+        some = lake.channels.join(of_group, how="semi", on="channel_no", maintain_order="left")
+        yield (
+            replace(lake, channels=arranged(ChannelNumbers, some), from_date=group.from_date, to_date=group.to_date),
+            group.rules,
+        )
+
+
+def _judge_part(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, checks: Checks) -> _Block:
+    """Judge channels under one set of thresholds: all on the period alone, those in doubt again with days around it."""
     minutes = lake.interval_minutes
-    judged = _judge_reads(lake, active, rules)
+    judged = _judge_reads(lake, active, rules, refusals)
     standing = _standing(judged, lake.judged_before())
     closed = standing.filter(pl.col("is_closed")).select(_DAY_KEY)
     proposed = judged.edited.join(closed, how="anti", on=_DAY_KEY, maintain_order="left")
@@ -202,20 +277,23 @@ def _judge_block(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet) -> _Bl
     new = proposed.join(standing, how="anti", on=[*_DAY_KEY, *content], nulls_equal=True, maintain_order="left")
     kept = standing.join(new, how="anti", on=_DAY_KEY).select(new.columns)
     findings = judged.findings.join(closed, how="anti", on=_DAY_KEY, maintain_order="left")
+    again = checks.judge_again(new.drop("seq").rename({"base_seq": "seq"}), minutes, RuleSource.ESTIMATE)
     totals = block_totals(judged.days, pl.concat([new, kept]), lake.channels, minutes)
-    return _Block(new, findings, totals)
+    return _Block(new, pl.concat([findings, finish_findings([again], rules)]), totals)
 
 
-def _judge_reads(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet) -> Judged:
+def _judge_reads(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals) -> Judged:
     period = (lake.interval_minutes, lake.from_date, lake.to_date)
     days = lake.landed()
-    good, doubtful = survey_days(days, lake.channels, *period, rules=rules, active=active)
+    own = refusals.of(lake.channels["channel_no"], lake.from_date, lake.to_date)
+    good, doubtful = survey_days(days, lake.channels, *period, rules=rules, active=active, refusals=own)
     if doubtful.is_empty():
         return good
     some = pl.col("channel_no").is_in(doubtful.implode())
     around = lake.around(doubtful, timedelta(days=rules.like_days_within))
     channels = arranged(ChannelNumbers, lake.channels.filter(some))
-    judged = judge_days(pl.concat([days.filter(some), around]), channels, *period, rules=rules, active=active)
+    both = pl.concat([days.filter(some), around])
+    judged = judge_days(both, channels, *period, rules=rules, active=active, refusals=own)
     findings = arranged(Findings, pl.concat([good.findings, judged.findings]))
     return Judged(judged.edited, findings, pl.concat([good.days, judged.days]))
 
@@ -228,22 +306,23 @@ def _standing(judged: Judged, before: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judge_registers(
-    workspace: Workspace,
-    connection: Connection,
-    channels: DataFrame[ChannelNumbers],
-    rules: RuleSet,
-    *,
-    from_date: date,
-    to_date: date,
+    workspace: Workspace, connection: Connection, channels: DataFrame[ChannelNumbers], checks: Checks
 ) -> pl.DataFrame:
-    """Return the findings about register readings dated in the period or on the day that ends it."""
+    """Return the findings about readings dated in the period or on the day that ends it, and what all blocks leave."""
+    rules = checks.rules
     files = lake_files(connection, "register_reads")
     if not files:
-        return empty(Findings)
+        return finish_findings([checks.finish(pl.DataFrame(schema=PAIRS))], rules)
     landed = scan_lake(workspace, files).select(list(polars_schema(RegisterReads))).collect()
     meters = arranged(Meters, facts(connection, "meters"))
-    _, findings = usage_between_reads(current_registers(landed), meters, channels, rules)
-    return findings.filter(pl.col("day").is_between(from_date, to_date, closed="both"))
+    classes = checks.places.channels.select("channel_no", "revenue_class")
+    judged = judge_registers(current_registers(landed), meters, channels, rules, classes=classes)
+    in_period = pl.col("to_date").is_between(checks.from_date, checks.to_date, closed="both")
+    pairs = judged.pairs.filter(in_period).with_columns(quantity="use")
+    idle = idle_drafts(judged.pairs, checks.places, rules, checks.from_date, checks.to_date)
+    dated = judged.drafts.filter(pl.col("day").is_between(checks.from_date, checks.to_date, closed="both"))
+    drafts = [dated, idle, checks.finish(pairs.select(pl.col(name).cast(dtype) for name, dtype in PAIRS.items()))]
+    return finish_findings(drafts, rules)
 
 
 def _unknown_findings(
