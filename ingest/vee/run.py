@@ -180,9 +180,10 @@ class _BlockReads:
             return pl.DataFrame(schema={"channel_no": pl.Int32, "day": pl.Date, "earlier": pl.Int64})
         keys = scan.select(*_DAY_KEY, "seq", "worst", "updated_at").collect()
         again = keys.filter(keys.select(pl.struct(_DAY_KEY).is_duplicated()).to_series())
-        second = best_first(again, _DAY_KEY, quality="worst", latest="seq").filter(
-            pl.int_range(pl.len()).over(_DAY_KEY) == 1
-        )
+        ordered = best_first(again, _DAY_KEY, quality="worst", latest="seq")
+        place = pl.int_range(pl.len()).over(_DAY_KEY)
+        # A version with empty slots says no total.
+        second = ordered.filter((place == 1) & (pl.col("worst") < int(Quality.MISSING)))
         rows = scan.join(second.lazy().select(*_DAY_KEY, "seq"), how="semi", on=[*_DAY_KEY, "seq"]).collect()
         slots = pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in slot_columns(minutes))
         return rows.select(*_DAY_KEY, earlier=slots)
