@@ -47,7 +47,10 @@ NO_REFUSALS = refusals_of(pl.DataFrame(schema=DRAFT))
 
 
 def refuse_slots(grid: DayGrid, refusals: Refusals) -> None:
-    """Mark refused slots as faulty, in place, where nothing worse is known of them."""
+    """Mark refused slots as faulty, in place; those that are missing or negative already say more.
+
+    What a check refuses by a known limit goes before a spike, which is told by comparison alone.
+    """
     if refusals.drafts.is_empty():
         return
     places = grid.keys.select(_DAY).with_row_index("place")
@@ -61,7 +64,7 @@ def refuse_slots(grid: DayGrid, refusals: Refusals) -> None:
     rows, columns = slots["place"].to_numpy(), slots["slot"].to_numpy().astype(np.int64)
     inside = columns < grid.slots_real[rows]
     rows, columns, faults = rows[inside], columns[inside], slots["fault"].to_numpy()[inside]
-    free = grid.faults[rows, columns] == Fault.NONE
+    free = np.isin(grid.faults[rows, columns], [Fault.NONE, Fault.SPIKE])
     # Written from the last kind to the first, so that the first speaks where two refuse one slot.
     grid.faults[rows[free][::-1], columns[free][::-1]] = faults[free][::-1]
 

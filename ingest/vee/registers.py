@@ -214,7 +214,8 @@ def _judge_usual(judged: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     joined = daily_use.join(usual, how="left", on="channel_no", validate="m:1", maintain_order="left")
     median_twice = pl.col("lower") + pl.col("upper")
     is_high = (median_twice > 0) & (pl.col("daily") * 2 > median_twice * rules.usage_high_ratio)
-    return joined.with_columns(is_high=is_high.fill_null(value=False) & ~pl.col("is_rejected"))
+    judged_high = joined.with_columns(is_high=is_high.fill_null(value=False) & ~pl.col("is_rejected"))
+    return judged_high.drop("lower", "upper")
 
 
 def _pair_drafts(judged: pl.DataFrame) -> pl.DataFrame:
