@@ -182,13 +182,14 @@ _HISTORY = (
     ),
     Check(
         "step_down", "H01", "intervals", _WARN,
-        "use fell on a day and stayed low to the end, while the class did not fall: theft, bypass, a dead phase",
-        {"percent": 60, "days": 7, "spreads": 4, "floor": 2_000},
+        "use fell on a day and stayed low to the end, the night by as much to some points, while the class did not "
+        "fall: theft, bypass, a dead phase",
+        {"percent": 60, "days": 7, "spreads": 4, "floor": 2_000, "night_points": 12},
     ),
     Check(
         "night_flow", "H02", "intervals", _WARN,
         "lowest flow of the night (1 to 5 o'clock) rose above its own past and stayed: a leak",
-        {"percent": 150, "days": 3, "floor": 10},
+        {"percent": 150, "days": 3, "floor": 3},
     ),
     Check(
         "stopped", "H03", "intervals", _WARN,
@@ -202,7 +203,13 @@ _HISTORY = (
     Check(
         "swapped", "H05", "intervals", _WARN,
         "two channels of a branch took over each other's level and shape: meters exchanged in the books",
-        {"per_mille": 150},
+        {"per_mille": 350},
+    ),
+    Check(
+        "clock_shifted", "H06", "intervals", _WARN,
+        "the day's shape lies hours beside the channel's own past, and as near to it again when they are taken off: "
+        "the meter's clock is wrong",
+        {"per_mille": 150, "hours": 3},
     ),
 )  # fmt: skip
 

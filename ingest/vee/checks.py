@@ -18,10 +18,10 @@ from ingest.vee.checks_siblings import DAY_TOTALS, SIBLING_CHECKS, paired_channe
 from ingest.vee.drafts import REFUSING, no_drafts, without_silenced
 from ingest.vee.features import feature_days, is_complete
 from ingest.vee.governing import governing, has_any
-from ingest.vee.history import History, learn, recent_from
-from ingest.vee.history_levels import level_drafts, level_limits
+from ingest.vee.history import TAIL_DAYS, History, learn, recent_from
+from ingest.vee.history_levels import late_moves, level_drafts, level_limits
 from ingest.vee.history_runs import run_drafts
-from ingest.vee.history_shapes import changed_shapes, swapped_pairs
+from ingest.vee.history_shapes import changed_shapes, shifted_clocks, swapped_pairs
 from ingest.vee.places import Places
 from ingest.vee.rules import RuleSet
 from model.codes import RuleSource
@@ -129,15 +129,15 @@ class Checks:
 
 
 def history_drafts(histories: Sequence[History], rules: RuleSet) -> pl.DataFrame:
-    """Return what is learned from the past of all channels: swaps first, which explain level and shape."""
+    """Return what is learned from the past of all channels: first swaps and clocks, which explain shapes."""
     channels = pl.concat([one.channels for one in histories]).sort("channel_no")
     moves = pl.concat([one.moves for one in histories])
-    swaps = swapped_pairs(channels, rules)
+    swaps = swapped_pairs(channels, late_moves(moves, TAIL_DAYS), rules)
     others = channels.join(swaps, how="anti", on="channel_no", maintain_order="left")
+    clocks = shifted_clocks(others, rules)
+    shapes = changed_shapes(others.join(clocks, how="anti", on="channel_no", maintain_order="left"), rules)
     recent = pl.concat([one.recent for one in histories]).join(swaps, how="anti", on="channel_no")
-    return pl.concat(
-        [swaps, changed_shapes(others, rules), level_drafts(recent.sort("channel_no", "day"), moves, rules)]
-    )
+    return pl.concat([swaps, clocks, shapes, level_drafts(recent.sort("channel_no", "day"), moves, rules)])
 
 
 def is_refusing() -> pl.Expr:

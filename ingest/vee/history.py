@@ -28,6 +28,8 @@ RATIO_MAX = 4_000
 """Per mille; a channel that moved farther counts for its class as one that moved so far."""
 BIN = 10
 """Per mille that one bin of the class's moves holds."""
+NIGHT_GROUPS = 2
+"""Parts of the day before 6 o'clock, when homes draw little but what always runs."""
 SHARES = 10_000
 """What the shares of a day's parts add up to."""
 
@@ -43,7 +45,8 @@ class History:
     channels: pl.DataFrame
     """A row for each channel with a past: see `_summary`."""
     recent: pl.DataFrame
-    """Days since `recent_from` of channels whose level moved: channel_no, day, base_seq, total, expected, spread."""
+    """Days since `recent_from` of channels whose level moved: channel_no, day, base_seq, total, expected, spread, and
+    night, night_expected: what was used and expected before 6 o'clock."""
     moves: pl.DataFrame
     """How many channels of a class moved so far on a day: measure, revenue_class, branch_id, day, bin, channels."""
 
@@ -70,10 +73,12 @@ def learn(reads: DayReads, rules: RuleSet, *, moved_low: int, moved_high: int) -
     keep = _moved(recent, moved_low, moved_high)
     keep = pl.concat([keep, _moved(tail, moved_low, moved_high)]).unique()
     kept = recent.join(keep, how="semi", on="channel_no", maintain_order="left")
-    return History(
-        channels, kept.select("channel_no", "day", "base_seq", "total", "expected", "spread", *CLASS_DAY[:3]),
-        _moves(recent),
-    )  # fmt: skip
+    nights = {
+        "night": pl.sum_horizontal(GROUP_COLUMNS[:NIGHT_GROUPS]),
+        "night_expected": pl.sum_horizontal(PAST_COLUMNS[:NIGHT_GROUPS]),
+    }
+    of_day = ["channel_no", "day", "base_seq", "total", "expected", "spread", *CLASS_DAY[:3]]
+    return History(channels, kept.select(*of_day, **nights), _moves(recent))
 
 
 def _known_days(reads: DayReads, rules: RuleSet) -> pl.DataFrame:

@@ -46,6 +46,13 @@ def class_moves(moves: pl.DataFrame) -> pl.DataFrame:
     return both.select(*CLASS_DAY, move=move.clip(low, high))
 
 
+def late_moves(moves: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return by class the mean move of the last days known, per mille: measure, revenue_class, branch_id, move."""
+    of_days = class_moves(moves)
+    last = of_days.filter(pl.col("day") > pl.col("day").max() - pl.duration(days=days))
+    return last.group_by(CLASS_DAY[:3]).agg(move=pl.col("move").sum() // pl.len().cast(pl.Int64))
+
+
 def _median(moves: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     counted = moves.group_by([*key, "bin"]).agg(pl.col("channels").sum()).sort([*key, "bin"], nulls_last=True)
     # A null class is a class: windows over structs keep it.
@@ -84,7 +91,7 @@ def level_drafts(recent: pl.DataFrame, moves: pl.DataFrame, rules: RuleSet) -> p
 def _totals(days: pl.DataFrame) -> pl.DataFrame:
     return days.group_by("channel_no", maintain_order=True).agg(
         pl.col("day", "base_seq", "measure", "revenue_class").first(),
-        pl.col("total", "expected", "adjusted", "spread").sum(),
+        pl.col("total", "expected", "adjusted", "spread", "night", "night_expected").sum(),
         length=pl.len().cast(pl.Int64), last_day=pl.col("day").last(), move=_mean_move(),
     )  # fmt: skip
 
@@ -121,7 +128,10 @@ def _percent() -> pl.Expr:
 
 
 def _step_down(days: pl.DataFrame, rule: Governing | None) -> pl.DataFrame:
-    """Return drafts of channels whose use fell on a day and stayed low to the end."""
+    """Return drafts of channels whose use fell on a day and stayed low to the end, what always runs with the rest.
+
+    People who are away leave the refrigerator on: then the night, when little else runs, falls less than the day.
+    """
     if rule is None:
         return no_drafts()
     # A day half-way between the limit and what is expected still belongs to the fall.
@@ -129,7 +139,13 @@ def _step_down(days: pl.DataFrame, rule: Governing | None) -> pl.DataFrame:
     falling = days.filter(is_low.fill_null(value=False).reverse().cum_min().reverse().over("channel_no"))
     totals = _totals(falling)
     percent = pl.col("total") * 100 < pl.col("adjusted") * rule.limit("percent")
-    fell = totals.filter((pl.col("length") >= rule.limit("days")) & percent & _is_sure(rule) & (pl.col("total") > 0))
+    # Shares of what the past expects, cross-multiplied; in 128 bits.
+    night = pl.col("night").cast(pl.Int128) * pl.col("expected") * 100
+    points = pl.col("night_expected").cast(pl.Int128) * pl.col("expected") * rule.limit("night_points")
+    with_the_night = night <= pl.col("total").cast(pl.Int128) * pl.col("night_expected") * 100 + points
+    fell = totals.filter(
+        (pl.col("length") >= rule.limit("days")) & percent & with_the_night & _is_sure(rule) & (pl.col("total") > 0)
+    )
     before = days.join(fell.select("channel_no", started="day"), how="inner", on="channel_no", validate="m:1")
     before = (
         before.filter(pl.col("day") < pl.col("started"))
@@ -137,14 +153,18 @@ def _step_down(days: pl.DataFrame, rule: Governing | None) -> pl.DataFrame:
         .agg(total_before=pl.col("total").sum(), adjusted_before=pl.col("adjusted").sum())
     )
     told = fell.join(before, how="left", on="channel_no", validate="1:1", maintain_order="left")
+    # Against the days just before as well: who drifts away from the class with the season does not step.
+    now = pl.col("total").cast(pl.Int128) * pl.col("adjusted_before")
+    then = pl.col("total_before").cast(pl.Int128) * pl.col("adjusted")
+    is_drift = (now * 100 >= then * rule.limit("percent")).fill_null(value=False)
     share = (pl.col("total_before") * 100 // pl.col("adjusted_before")).cast(pl.String) + " %"
     return drafted(
-        told, rule, found=pl.col("total"),
+        told.filter(~is_drift), rule, found=pl.col("total"),
         detail=pl.format(
-            "use fell on {} and stayed low for {} days: {} used, {} % of the {} expected (its class stood at {} %); "
-            "before that day: {}",
-            "day", "length", units("total"), _percent(), units("adjusted"), "move",
-            pl.when(pl.col("adjusted_before") > 0).then(share).fill_null("not in these days"),
+            "use fell on {} and stayed low for {} days: {} used, {} % of the {} expected (its class stood at {} %), at "
+            "night {} of {}; before that day: {}",
+            "day", "length", units("total"), _percent(), units("adjusted"), "move", units("night"),
+            units("night_expected"), pl.when(pl.col("adjusted_before") > 0).then(share).fill_null("not in these days"),
         ),
     )  # fmt: skip
 

@@ -14,23 +14,25 @@ from ingest.vee.rules import RuleSet
 
 CANDIDATES_MAX = 1_000
 """Channels of a branch and measure that are compared in pairs; those that moved farthest come first."""
-MOVED_TIMES = 2
-"""How much farther a channel must lie from its own past than from that of the other one."""
+MOVED_PERCENT = 160
+"""How much farther a channel must lie from its own past than from that of the other one. Ours, tuned on drawn reads."""
 _PER_MILLE = 1_000
 
 
-def swapped_pairs(channels: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
+def swapped_pairs(channels: pl.DataFrame, moves: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     """Return drafts of channels that took over each other's level and shape, and no longer have their own.
 
-    `channels` is `History.channels` of all blocks.
+    `channels` is `History.channels` of all blocks; `moves` says how each class moved lately, which is taken out.
     """
     rule = governing(rules, "swapped")
     if rule is None or channels.is_empty():
         return no_drafts()
     limits = channels.with_columns(limit=rule.limit("per_mille")).filter(pl.col("limit").is_not_null())
-    moved = limits.with_columns(moved=_distance(NOW_COLUMNS, PAST_COLUMNS)).filter(
-        pl.col("moved") > pl.col("limit") * MOVED_TIMES
-    )
+    classed = limits.join(
+        moves, how="left", on=["measure", "revenue_class", "branch_id"], validate="m:1", nulls_equal=True,
+        maintain_order="left",
+    ).with_columns(pl.col(PAST_COLUMNS) * pl.col("move").fill_null(_PER_MILLE) // _PER_MILLE)  # fmt: skip
+    moved = classed.with_columns(moved=_distance(NOW_COLUMNS, PAST_COLUMNS)).filter(pl.col("moved") > pl.col("limit"))
     found = [no_drafts()]
     for _, group in moved.group_by("branch_id", "measure", maintain_order=True):
         some = group.sort("moved", "channel_no", descending=[True, False]).head(CANDIDATES_MAX).sort("channel_no")
@@ -77,6 +79,56 @@ def changed_shapes(channels: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def shifted_clocks(channels: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
+    """Return drafts of channels whose shape fits their past again when some hours are taken off the clock.
+
+    Parts of the day are three hours long: a shift between two of them takes the shares of both.
+    """
+    rule = governing(rules, "clock_shifted")
+    if rule is None or channels.is_empty():
+        return no_drafts()
+    moved = channels.with_columns(
+        apart=shape_distance(NOW_COLUMNS, PAST_COLUMNS), limit=rule.limit("per_mille") * SHARES // _PER_MILLE,
+        hours_min=rule.limit("hours"),
+    ).filter(pl.col("apart") > pl.col("limit"))  # fmt: skip
+    found = moved.with_columns(shifted=pl.concat_list(_shifted_distance(hours) for hours in range(24)))
+    nearest = pl.col("shifted").list.arg_min().cast(pl.Int64)
+    off = found.with_columns(
+        hours=pl.when(nearest <= 12).then(nearest).otherwise(nearest - 24), fits=pl.col("shifted").list.min()
+    )
+    wrong = off.filter(
+        (pl.col("fits") <= pl.col("limit"))
+        & (pl.col("fits") * MOVED_PERCENT < pl.col("apart") * 100)
+        & (pl.col("hours").abs() >= pl.col("hours_min"))
+    )
+    return drafted(
+        wrong, rule, found=pl.col("total"),
+        detail=pl.format(
+            "the last {} days lie {} per mille beside the past of {} days, but {} when {} hours are taken off their "
+            "clock; by three hours now {}, before {}",
+            "tail_days", pl.col("apart") * _PER_MILLE // SHARES, "past_days", pl.col("fits") * _PER_MILLE // SHARES,
+            "hours", _listed(NOW_COLUMNS), _listed(PAST_COLUMNS),
+        ),
+    )  # fmt: skip
+
+
+def _shifted_distance(hours: int) -> pl.Expr:
+    """Return the distance of the last days from the past put so many hours later, of `SHARES`."""
+    count = len(PAST_COLUMNS)
+    parts, rest = hours // 3, hours % 3
+    now, past = pl.sum_horizontal(NOW_COLUMNS), pl.sum_horizontal(PAST_COLUMNS) * 3
+    later = [
+        pl.col(PAST_COLUMNS[(place - parts) % count]) * (3 - rest)
+        + pl.col(PAST_COLUMNS[(place - parts - 1) % count]) * rest
+        for place in range(count)
+    ]
+    apart = pl.sum_horizontal(
+        (pl.col(name) * SHARES // now - shifted * SHARES // past).abs()
+        for name, shifted in zip(NOW_COLUMNS, later, strict=True)
+    )
+    return pl.when((now > 0) & (past > 0)).then(apart // 2)
+
+
 def _listed(names: list[str]) -> pl.Expr:
     return pl.concat_str([units(name) for name in names], separator=" ")
 
@@ -95,7 +147,7 @@ def _pairs(some: pl.DataFrame) -> tuple[Ints, Ints, Ints]:
     worse = np.maximum(crossed, crossed.T)
     limit = np.minimum(some["limit"].to_numpy()[:, None], some["limit"].to_numpy()[None, :])
     moved = np.minimum(some["moved"].to_numpy()[:, None], some["moved"].to_numpy()[None, :])
-    near = np.triu((worse <= limit) & (worse * MOVED_TIMES < moved), 1)
+    near = np.triu((worse <= limit) & (worse * MOVED_PERCENT < moved * 100), 1)
     first, second = np.nonzero(near)
     order = np.lexsort((second, first, worse[first, second]))
     free = np.ones(len(now), np.bool_)

@@ -141,7 +141,7 @@ def test_h01_a_step_down_of_a_week_to_the_end(from_day: int, found: int) -> None
     if found:
         assert drafts["detail"].item() == (
             "use fell on 2026-10-25 and stayed low for 7 days: 67,200 used, 40 % of the 168,000 expected (its class "
-            "stood at 100 %); before that day: 100 %"
+            "stood at 100 %), at night 16,800 of 42,000; before that day: 100 %"
         )
 
 
@@ -154,6 +154,26 @@ def test_h01_a_fall_that_ended_is_none() -> None:
 def test_h01_below_the_share_but_not_stopped(total: int, found: int) -> None:
     days = history() | days_of(1, 0, OCTOBER, lambda number: flat(24_000 if number < 20 else total))
     assert learn(days, rule_set("step_down")).height == found
+
+
+def at_night(night: int, by_day: int) -> list[int]:
+    """A day that uses so much in each hour before 6 o'clock, and so much in each after."""
+    return [night] * 6 + [by_day] * 18
+
+
+@pytest.mark.parametrize(("night", "found"), [(560, 1), (561, 0)])
+def test_h01_who_is_away_leaves_the_night_as_it_was(night: int, found: int) -> None:
+    # The night's share of its 6,000 may be 12 points above the day's of its 24,000: 56 % where 10,560 are 44 %.
+    days = history() | days_of(1, 0, OCTOBER, lambda n: flat(24_000) if n < 20 else at_night(night, 400))
+    assert learn(days, rule_set("step_down")).height == found
+
+
+def test_h01_who_drifts_with_the_season_does_not_step() -> None:
+    # 55 % of the past at the end, but 85 % and less just before: 55 / 85 is 65 %, above the limit of 60.
+    days = history() | days_of(1, 0, OCTOBER, lambda n: flat(20_400 if n < 20 else 13_200))
+    assert learn(days, rule_set("step_down")).is_empty()
+    days = history() | days_of(1, 0, OCTOBER, lambda n: flat(24_000 if n < 20 else 13_200))
+    assert learn(days, rule_set("step_down")).height == 1
 
 
 def test_h01_a_step_is_not_told_of_twice() -> None:
@@ -264,6 +284,43 @@ def test_h05_meters_of_two_branches_are_not_exchanged() -> None:
     days, _ = exchanged()
     at = places((1, 2, 3), known={3: {"branch_id": "B2"}})
     assert learn(days, rule_set("swapped"), at).is_empty()
+
+
+def test_h05_the_season_of_the_class_is_taken_out() -> None:
+    days, at = exchanged()
+    for number in range(4, 24):
+        days |= days_of(number, PAST, 56, lambda _: shaped(10_000, 10))
+        days |= days_of(number, 0, OCTOBER, lambda _: shaped(7_000, 10))
+    for key, slots in list(days.items()):
+        if key[0] in (1, 2, 3) and key[1] >= FIRST:
+            days[key] = [value * 7 // 10 for value in slots]
+    at = places(list(range(1, 24)), known={number: {"revenue_class": "public"} for number in range(1, 24)})
+    # Without the class's move 21,350 of 30,000 would lie 288 per mille away; its median bin is that of 70 %.
+    drafts = learn(days, rule_set("swapped", per_mille=50), at)
+    assert drafts["channel_no"].to_list() == [1, 3]
+
+
+# H06
+
+
+def humps(shift: int) -> list[int]:
+    """A day with a hump of nine hours at noon, a smaller one at night, so many hours late."""
+    usual = [600] * 3 + [0] * 6 + [2_000] * 9 + [300] * 6
+    return [usual[(hour - shift) % 24] for hour in range(24)]
+
+
+@pytest.mark.parametrize(("shift", "hours"), [(6, 6), (7, 7), (12, 12), (20, -4), (2, None), (0, None)])
+def test_h06_a_clock_that_is_hours_off(shift: int, hours: int | None) -> None:
+    days = days_of(1, PAST, 56, lambda _: humps(0)) | days_of(1, 0, OCTOBER, lambda _: humps(shift))
+    drafts = learn(days, rule_set("clock_shifted"))
+    assert said(drafts) == ([] if hours is None else [(1, day(24), "clock_shifted", 7 * 21_600)])
+    if hours is not None:
+        assert f"when {hours} hours are taken off their clock" in drafts["detail"].item()
+
+
+def test_h06_a_new_habit_is_no_clock() -> None:
+    days = days_of(1, PAST, 56, lambda _: humps(0)) | days_of(1, 0, OCTOBER, lambda _: [2_000] * 6 + humps(0)[6:])
+    assert learn(days, rule_set("clock_shifted")).is_empty()
 
 
 # Laws
