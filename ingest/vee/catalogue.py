@@ -117,7 +117,7 @@ _REGISTERS = (
     ),
     Check(
         "delta_change", "V16", "registers", _WARN,
-        "use a day against that of the pair of readings before, 100 x |now - before| / now", {"percent": None},
+        "use a day against that of the pair of readings before: their difference as a share of now", {"percent": None},
     ),
     Check(
         "register_zero", "V08", "registers", _WARN,

@@ -77,6 +77,13 @@ def core_rules(rules: RuleSet, measure: str, revenue_class: str | None, day: dat
     return replace(rules, **changed) if changed else rules  # type: ignore[arg-type]  # limits are whole numbers
 
 
+def core_limit(rules: RuleSet, check: str, name: str) -> pl.Expr:
+    """Return a threshold of a check that every run makes: of the first rule that fits a row, else that of the set."""
+    of_set = pl.lit(getattr(rules, CHECKS[check].fields[name]), dtype=pl.Int64)
+    found = governing(rules, check)
+    return of_set if found is None else pl.coalesce(found.limit(name), of_set)
+
+
 @dataclass(frozen=True)
 class CoreGroup:
     """Channels and days that one set of core thresholds judges."""

@@ -12,6 +12,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.vee.checks_registers import refuse_pairs, register_drafts
 from ingest.vee.findings import finish_findings
+from ingest.vee.governing import core_limit
 from ingest.vee.rules import RuleSet
 from model.accounts import ChannelNumbers, Meters
 from model.codes import Quality, ReadKind, Severity
@@ -84,13 +85,15 @@ def judge_registers(
     placed, unknown = _place_readings(
         checked(RegisterReads, reads), checked(Meters, meters), checked(ChannelNumbers, channels)
     )
-    judged = _judge_usual(_judge_overlap(_judge_pairs(_pair_readings(placed), rules)), rules)
-    drafts = [unknown, _pair_drafts(judged), _high_drafts(judged)]
     named = channels.select("channel_no", "measure")
     known = (
         classes if classes is not None else pl.DataFrame(schema={"channel_no": pl.Int32, "revenue_class": pl.String})
     )
     named = named.join(known, how="left", on="channel_no", validate="1:1")
+    pairs = _pair_readings(placed).join(named, how="inner", on="channel_no", validate="m:1")
+    governed = pairs.with_columns(day="to_date")
+    judged = _judge_usual(_judge_overlap(_judge_pairs(governed, rules)), rules).drop("measure", "revenue_class", "day")
+    drafts = [unknown, _pair_drafts(judged), _high_drafts(judged)]
     further = register_drafts(judged, placed, named, rules)
     judged = refuse_pairs(judged, further)
     return JudgedRegisters(judged, pl.concat([*drafts, further], how="vertical_relaxed"))
@@ -158,7 +161,7 @@ def _judge_pairs(pairs: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     is_less = later < earlier
     step = later - earlier + pl.when(is_less).then(full_scale).otherwise(0)
     # Both readings are below full scale where this is used, so the step is at most 10^15 and 100 x it below 2^63.
-    is_rollover = is_less & (step * 100 <= full_scale * rules.rollover_max_percent)
+    is_rollover = is_less & (step * 100 <= full_scale * core_limit(rules, "rollover", "max_percent"))
     use = step.cast(pl.Int128) * pl.col("multiplier").cast(pl.Int128)
     reason = (
         pl.when(pl.max_horizontal(later, earlier) >= full_scale)
@@ -204,18 +207,21 @@ def _judge_usual(judged: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
         daily_use.filter(~pl.col("is_rejected"))
         .group_by("channel_no")
         .agg(others=pl.len().cast(pl.Int64) - 1, ranked=pl.col("daily").sort())
-        .filter(pl.col("others") >= rules.usage_high_others_min)
+        .filter(pl.col("others") > 0)
         .select(
             "channel_no",
+            "others",
             lower=pl.col("ranked").list.get((pl.col("others") - 1) // 2),
             upper=pl.col("ranked").list.get(pl.col("others") // 2),
         )
     )
     joined = daily_use.join(usual, how="left", on="channel_no", validate="m:1", maintain_order="left")
     median_twice = pl.col("lower") + pl.col("upper")
-    is_high = (median_twice > 0) & (pl.col("daily") * 2 > median_twice * rules.usage_high_ratio)
+    ratio = core_limit(rules, "usage_high", "ratio")
+    is_high = (median_twice > 0) & (pl.col("daily") * 2 > median_twice * ratio)
+    is_high = is_high & (pl.col("others") >= core_limit(rules, "usage_high", "others_min"))
     judged_high = joined.with_columns(is_high=is_high.fill_null(value=False) & ~pl.col("is_rejected"))
-    return judged_high.drop("lower", "upper")
+    return judged_high.drop("lower", "upper", "others")
 
 
 def _pair_drafts(judged: pl.DataFrame) -> pl.DataFrame:

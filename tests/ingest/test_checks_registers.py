@@ -140,3 +140,16 @@ def test_v09_a_register_that_moves_while_nobody_is_supplied(use: int, found: int
     rows = idle(every_ten_days(0, use), rule_set("register_inactive"))
     assert rows == [("V09", "vacant_use", after(10), use)][:found]
     assert idle(every_ten_days(0, use), rule_set("register_inactive"), (after(9), None)) == []
+
+
+def test_thresholds_of_rollover_and_high_use_follow_the_rule_set() -> None:
+    # From 99,000,000 over the end to 4,000,001: 5,000,001 of 100,000,000.
+    over = reads(("M1", after(0), "install", 99_000_000), ("M1", after(10), "regular", 4_000_001))
+    assert said(judged(over, rule_set("usage_low"))) == [("V19", "read_decreased", after(10), "fail")]
+    wider = rule_set("rollover", max_percent=6, measures=["import_energy"])
+    assert said(judged(over, wider)) == [("V18", "rollover", after(10), "info")]
+    assert said(judged(over, rule_set("rollover", max_percent=6, measures=["heat_energy"])))[0][1] == "read_decreased"
+    high = every_ten_days(0, 1_000, 2_000, 3_000, 6_001)  # 3,001 after three times 1,000
+    assert said(judged(high, rule_set("usage_low"))) == []
+    assert said(judged(high, rule_set("usage_high", ratio=3))) == [("V15", "usage_high", after(40), "warn")]
+    assert said(judged(high, rule_set("usage_high", ratio=3, others_min=4))) == []
