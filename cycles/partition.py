@@ -19,7 +19,7 @@ from pandera.typing.polars import DataFrame
 from cycles.energy import energy_controls
 from cycles.tasks import Receipt, Task, lake_file_from, write_receipt
 from ingest.vee.registers import usage_between_reads
-from ingest.vee.rules import DEFAULT_RULES
+from ingest.vee.rule_store import rules_of_text
 from ingest.versions import current_days, current_registers
 from ledger.post import post_bills
 from model.accounts import ChannelNumbers, Meters
@@ -120,11 +120,25 @@ def _gather(work: Work) -> None:
             days[minutes] = _days(work, minutes, wanted, first, after)
     book = RateBook(**{table: work.frame(f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
     meters = arranged(Meters, work.frame("meters"))
-    usage, _ = usage_between_reads(_registers(work, numbers), meters, arranged(ChannelNumbers, numbers), DEFAULT_RULES)
+    usage, _ = usage_between_reads(
+        _registers(work, numbers), meters, arranged(ChannelNumbers, numbers), rules_of_text(work.plan.get("rules")),
+        classes=_classes(due, numbers),
+    )  # fmt: skip
     work.rating_input = RatingInput(
         due, checked(DueChannels, channels), days, usage, book,
         checked(DueAttributes, attributes), checked(History, history), checked(BankBalances, banks),
     )  # fmt: skip
+
+
+def _classes(due: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """Return the class of each channel as VEE sees it: that of the agreement which began last."""
+    latest = due.sort("service_point_id", "start_date", "account_id").unique("service_point_id", keep="last")
+    points = latest.select("service_point_id", "revenue_class")
+    return (
+        numbers.select("channel_no", "service_point_id")
+        .join(points, how="left", on="service_point_id", validate="m:1")
+        .drop("service_point_id")
+    )
 
 
 def _rate(work: Work) -> None:

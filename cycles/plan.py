@@ -16,7 +16,7 @@ from accounts.selection import Cycle, select_due
 from cycles.folders import run_folder
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
-from ingest.vee.rules import DEFAULT_RULES
+from ingest.vee.rule_store import rules_of_text, text_in_force
 from model.codes import RunState
 from model.errors import ConfigError, StaleError
 from model.ids import content_hash, run_id
@@ -70,7 +70,8 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         seq_max = last_load(connection)
         gathered = _gather(connection, cycle, request, seq_max)
         frames = {f"{frame_name}.parquet": _parquet(frame) for frame_name, frame in gathered.frames.items()}
-        plan = _content(request, cycle, name, frames, gathered, seq_max)
+        rules = text_in_force(connection, known_at=request.known_at)
+        plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
         plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
         if existing is not None:
             return _same_or_refused(workspace, existing, plan)
@@ -157,11 +158,13 @@ def _content(
     frames: dict[str, bytes],
     gathered: Inputs,
     seq_max: int,
+    rules: str | None,
 ) -> dict[str, Any]:
     files = {file_name: content_hash(data) for file_name, data in sorted(frames.items())}
     listed = gathered.listed()
     shas = sorted(file["sha256"] for found in listed.values() for file in found)
-    fingerprint = content_hash(*files.values(), *shas, DEFAULT_RULES.rule_set_id, code_version())
+    rule_set_id = rules_of_text(rules).rule_set_id
+    fingerprint = content_hash(*files.values(), *shas, rule_set_id, rules or "", code_version())
     due = gathered.frames["due"]
     partitions = due["partition"].unique().sort().to_list()
     return {
@@ -173,7 +176,8 @@ def _content(
         "sequence": request.sequence,
         "known_at": request.known_at.isoformat(),
         "seq_max": seq_max,
-        "rule_set": DEFAULT_RULES.rule_set_id,
+        "rule_set": rule_set_id,
+        "rules": rules,
         "code_version": code_version(),
         "fingerprint": fingerprint,
         "selected": due["agreement_id"].n_unique(),

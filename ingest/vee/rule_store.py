@@ -79,13 +79,20 @@ def stored_rules(connection: Connection, *, known_at: datetime | None = None) ->
     return query(connection, f"SELECT {_COLUMNS} FROM rule_set WHERE recorded_at <= ? {order}", [known_at])
 
 
+def text_in_force(connection: Connection, *, known_at: datetime | None = None) -> str | None:
+    """Return the text of the rule set added last; None when none was: the thresholds in `ingest.vee.rules` hold."""
+    known = stored_rules(connection, known_at=known_at)
+    return None if known.is_empty() else str(known["text"][-1])
+
+
+def rules_of_text(text: str | None) -> RuleSet:
+    """Return the rule set of a text that was added, or the one that holds where none was."""
+    return DEFAULT_RULES if text is None else parse_rules(text, "rule set in force")
+
+
 def rules_in_force(connection: Connection, *, known_at: datetime | None = None) -> RuleSet:
     """Return the rule set that judges: the one added last; without any, the thresholds in `ingest.vee.rules`."""
-    known = stored_rules(connection, known_at=known_at)
-    if known.is_empty():
-        return DEFAULT_RULES
-    row = known.row(-1, named=True)
-    return parse_rules(row["text"], row["file_name"])
+    return rules_of_text(text_in_force(connection, known_at=known_at))
 
 
 def workspace_rules(workspace: Workspace) -> tuple[pl.DataFrame, RuleSet]:
