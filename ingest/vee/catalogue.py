@@ -104,7 +104,7 @@ _INTERVALS = (
     ),
     Check(
         "replaced", "V30", "intervals", _WARN,
-        "a later file says another total of a day by more than a share, or is worth less",
+        "a day that landed again has another total than before, by more than a share",
         {"percent": 50, "floor": 1_000},
     ),
 )  # fmt: skip

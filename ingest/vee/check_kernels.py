@@ -18,10 +18,9 @@ from ingest.vee.matrix import MISSING, Ints, Values
 
 GROUPS = 8
 """Parts of the day that its shape is told by: three hours each, by the clock on the wall."""
-NIGHT_HOURS = (1, 5)
-"""The clock's hours in which next to nothing flows where nothing leaks. Source: minimum night flow of water supply."""
 NO_NIGHT = 2**31 - 1
-"""Night flow of a day without values in these hours."""
+"""Night flow of a day without values between 1 and 5 o'clock, when next to nothing flows where nothing leaks. Source:
+minimum night flow of water supply."""
 
 _EMPTY = np.int32(MISSING)
 _BLOCK = 2_048  # rows whose running values stay in the processor's first cache
@@ -44,53 +43,82 @@ class Features:
 
 
 @_compiled
-def feature_kernel(
-    values: Values,
-    slots_real: Ints,
-    kinds: Ints,
-    clock_of_slot: Ints,
-    clocks: int,
-    out_same: Values,
-    out_night: Values,
-    out_groups: Ints,
-) -> None:
-    """Fill runs of one value, night flow and sums by group of each row in one pass over the columns.
+def run_kernel(values: Values, slots_real: Ints, out_same: Values) -> None:
+    """Fill the longest run of one value that is not zero, and its first slot, in one pass over the columns.
 
-    values: int32 [row, slot], columns contiguous; slots_real, kinds: int64 [row]; clock_of_slot: int64 [kind, slot];
-    clocks: slots of a day of 24 hours; out_same: int32 [2, row], longest run and its first slot; out_night: int32
-    [row]; out_groups: int64 [8, row]. Rows in any order.
+    values: int32 [row, slot], columns contiguous; slots_real: int64 [row]; out_same: int32 [2, row]. Rows in any order.
     """
     rows, slots = values.shape
-    night_from = clocks * 1 // 24
-    night_to = clocks * 5 // 24
+    column = np.empty(_BLOCK, np.int32)
     last = np.empty(_BLOCK, np.int32)
     run = np.empty(_BLOCK, np.int32)
     for start in range(0, rows, _BLOCK):
         end = min(start + _BLOCK, rows)
-        last[:] = _EMPTY
+        real = slots_real[start:end]
+        shortest = real.min()
+        longest, first = out_same[0, start:end], out_same[1, start:end]
+        last[:] = 0
         run[:] = 0
         for slot in range(slots):
-            for row in range(start, end):
-                value = values[row, slot] if slot < slots_real[row] else _EMPTY
-                place = row - start
-                is_use = abs(value) > 0 and value > _EMPTY
-                if is_use and value == last[place]:
-                    run[place] += 1
-                else:
-                    run[place] = 1 if is_use else 0
-                last[place] = value
-                if run[place] > out_same[0, row]:
-                    out_same[0, row] = run[place]
-                    out_same[1, row] = slot - run[place] + 1
-                if value > _EMPTY:
-                    clock = clock_of_slot[kinds[row], slot]
-                    out_groups[clock * 8 // clocks, row] += np.int64(value)
-                    if night_from <= clock < night_to and value < out_night[row]:
-                        out_night[row] = value
+            there = values[start:end, slot]
+            # Short loops without a branch: the processor then takes several rows at a time. An empty slot is a zero.
+            for row in range(end - start):
+                value = there[row] if slot < shortest or slot < real[row] else np.int32(0)
+                column[row] = np.int32(0) if value == _EMPTY else value
+            for row in range(end - start):
+                same = np.int32(column[row] == last[row])
+                run[row] = (run[row] * same + np.int32(1)) * np.int32(column[row] != 0)
+                last[row] = column[row]
+            for row in range(end - start):
+                is_longer = run[row] > longest[row]
+                first[row] = np.int32(slot) - run[row] + np.int32(1) if is_longer else first[row]
+                longest[row] = run[row] if is_longer else longest[row]
+
+
+@_compiled
+def part_kernel(
+    values: Values, slots_real: Ints, clock: Ints, clocks: int, targets: Ints, out_night: Values, out_groups: Ints
+) -> None:
+    """Fill night flow and sums by part of the day of days whose slots show the same clock.
+
+    values: int32 [row, slot], columns contiguous; slots_real: int64 [row]; clock: int64 [slot], -1 beyond the day;
+    clocks: slots of a day of 24 hours; targets: int64, rows in order, or none of them: then all rows; out_night:
+    int32 [row], out_groups: int64 [8, row], both as they are before the first value.
+    """
+    rows, slots = values.shape
+    some = targets.shape[0]
+    for start in range(0, rows if some == 0 else 0, _BLOCK):
+        end = min(start + _BLOCK, rows)
+        real = slots_real[start:end]
+        night = out_night[start:end]
+        for slot in range(slots):
+            if clock[slot] < 0:
+                continue
+            there = values[start:end, slot]
+            sums = out_groups[clock[slot] * 8 // clocks, start:end]
+            for row in range(end - start):
+                is_there = there[row] != _EMPTY and slot < real[row]
+                sums[row] += np.int64(there[row]) if is_there else np.int64(0)
+            if clocks <= clock[slot] * 24 < clocks * 5:
+                for row in range(end - start):
+                    is_there = there[row] != _EMPTY and slot < real[row]
+                    night[row] = min(night[row], there[row]) if is_there else night[row]
+    for place in range(some):
+        row = targets[place]
+        for slot in range(slots_real[row]):
+            value = values[row, slot]
+            if value == _EMPTY or clock[slot] < 0:
+                continue
+            out_groups[clock[slot] * 8 // clocks, row] += np.int64(value)
+            if clocks <= clock[slot] * 24 < clocks * 5:
+                out_night[row] = min(out_night[row], value)
 
 
 def day_features(values: Values, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, clocks: int) -> Features:
-    """Return runs, night flow and group sums of each channel-day. Values beyond a day's real slots do not count."""
+    """Return runs, night flow and group sums of each channel-day. Values beyond a day's real slots do not count.
+
+    Most days show one clock: all rows are first counted by it, column by column, then the days of other kinds anew.
+    """
     _check_matrix(values, slots_real)
     rows = len(slots_real)
     assert kinds.shape == (rows,) and kinds.dtype == np.int64, "one int64 kind a row"
@@ -101,7 +129,18 @@ def day_features(values: Values, slots_real: Ints, kinds: Ints, clock_of_slot: I
     same = np.zeros((2, rows), np.int32)
     night = np.full(rows, NO_NIGHT, np.int32)
     groups = np.zeros((GROUPS, rows), np.int64)
-    feature_kernel(np.asfortranarray(values), slots_real, kinds, clock_of_slot, clocks, same, night, groups)
+    if rows:
+        columns = np.asfortranarray(values)
+        run_kernel(columns, slots_real, same)
+        counts = np.bincount(kinds, minlength=len(clock_of_slot))
+        usual = int(counts.argmax())
+        part_kernel(columns, slots_real, clock_of_slot[usual], clocks, np.zeros(0, np.int64), night, groups)
+        for kind in np.flatnonzero(counts):
+            if kind == usual:
+                continue
+            others = np.flatnonzero(kinds == kind)
+            night[others], groups[:, others] = NO_NIGHT, 0
+            part_kernel(columns, slots_real, clock_of_slot[kind], clocks, others, night, groups)
     return Features(same[0], same[1], night, groups)
 
 

@@ -24,7 +24,7 @@ from ingest.vee.history_runs import run_drafts
 from ingest.vee.history_shapes import changed_shapes, shifted_clocks, swapped_pairs
 from ingest.vee.places import Places
 from ingest.vee.rules import RuleSet
-from model.codes import RuleSource
+from model.codes import RuleSource, Severity
 
 RUN_DAYS = 31
 """Days before the period that checks of runs of days look at when nothing is learned from the past."""
@@ -75,13 +75,13 @@ class Checks:
         """
         if not self.rules.rules:
             return self.nothing
-        every = pl.concat([before, landed]).sort("channel_no", "day")
-        days = feature_days(every, self.places.channels, interval_minutes)
-        days = days.join(
+        # Only what was measured is put together and sorted: the slots stay where they are.
+        parts = [feature_days(rows, self.places.channels, interval_minutes) for rows in (before, landed)]
+        days = pl.concat(parts).sort("channel_no", "day").join(
             expected.select("channel_no", "day", is_expected=pl.lit(value=True)),
             how="left", on=["channel_no", "day"], validate="1:1", maintain_order="left",
         ).with_columns(pl.col("is_expected").fill_null(value=False))  # fmt: skip
-        reads = DayReads(days, every, interval_minutes, self.from_date, self.to_date, self.places, replaced)
+        reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
         drafts = pl.concat([check_days(reads, self.rules), self._learn(reads)])
         self._keep_paired(days)
         return without_silenced(drafts)
@@ -102,7 +102,10 @@ class Checks:
         return without_silenced(pl.concat(drafts))
 
     def judge_again(self, edited: pl.DataFrame, interval_minutes: int, source: RuleSource) -> pl.DataFrame:
-        """Return what the rules of a source say of estimated or entered days (wide rows, `base_seq` not wanted)."""
+        """Return what the rules of a source say of estimated or entered days: wide rows of `ReadDays`.
+
+        The value stays: at most it is warned of, whatever the rule would do to one that was read.
+        """
         if edited.is_empty() or not any(source in rule.sources for rule in self.rules.rules):
             return self.nothing
         rows = edited.sort("channel_no", "day")
@@ -110,7 +113,8 @@ class Checks:
         reads = DayReads(days, rows, interval_minutes, self.from_date, self.to_date, self.places)
         drafts = without_silenced(check_days(reads, self.rules, source))
         words = pl.format("{} value: {}", pl.lit(str(source)), "detail")
-        return drafts.with_columns(subject=pl.lit(str(source)), detail=words)
+        severity = pl.col("severity").replace(dict.fromkeys(REFUSING, Severity.WARN.value))
+        return drafts.with_columns(subject=pl.lit(str(source)), detail=words, severity=severity)
 
     def _learn(self, reads: DayReads) -> pl.DataFrame:
         if not has_any(self.rules, HISTORY_CHECKS):

@@ -30,7 +30,7 @@ class DayReads:
     """What the checks of days look at."""
 
     days: pl.DataFrame
-    landed: pl.DataFrame  # the wide rows that `days.row` counts
+    landed: pl.DataFrame  # the wide rows of the period, which `row` of its days counts
     interval_minutes: int
     from_date: date
     to_date: date

@@ -22,10 +22,12 @@ def feature_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes:
     `channels` has the columns of `Places.channels`.
     """
     zones = channels.select("channel_no", "tz_name")
-    rows = landed.with_row_index("row").join(zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
+    # Joins go over keys alone: the slots are many, and stay where they are.
+    keys = landed.select("channel_no", "day", "n", "worst", "seq").with_row_index("row")
+    rows = keys.join(zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
     kinds = day_kinds(rows, interval_minutes)
     rows = rows.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-    values = value_matrix(rows, interval_minutes)
+    values = value_matrix(landed if rows.height == landed.height else landed[rows["row"]], interval_minutes)
     # Slots beyond the clock's day have no time: another check speaks of them.
     slots_real = real_slots(pl.Series(rows.select(pl.min_horizontal("n", "slots")).to_series()))
     screened = screen_days(values, slots_real)
