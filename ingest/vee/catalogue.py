@@ -107,6 +107,12 @@ _INTERVALS = (
         "a day that landed again has another total than before, by more than a share",
         {"percent": 50, "floor": 1_000},
     ),
+    Check(
+        "reconnected_use", "V32", "intervals", _WARN,
+        "use of a day above a fixed maximum on the first days of an agreement before which nobody was supplied, while "
+        "a meter hung there",
+        {"daily_max": None, "days": 7},
+    ),
 )  # fmt: skip
 
 _REGISTERS = (

@@ -243,6 +243,25 @@ def _replaced(reads: DayReads, rule: Governing) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def _reconnected_use(reads: DayReads, rule: Governing) -> pl.DataFrame:
+    """Look at the first days of agreements that begin where a meter hung the day before, but nobody was supplied."""
+    begun = reads.places.supplied.select("channel_no", began="from_date").unique()
+    eves = begun.with_columns(day=pl.col("began") - pl.duration(days=1)).with_row_index("row")
+    hung, supplied = covered(eves, reads.places.hung), covered(eves, reads.places.supplied)
+    row = pl.col("row")
+    new = eves.filter(row.is_in(hung.implode()) & ~row.is_in(supplied.implode())).select("channel_no", "began")
+    both = reads.judged.join(new, how="inner", on="channel_no", validate="m:m", maintain_order="left")
+    age = (pl.col("day") - pl.col("began")).dt.total_days()
+    first_days = both.filter((age >= 0) & (age < rule.limit("days")))
+    high = first_days.filter(pl.col("total") > rule.limit("daily_max")).with_columns(most=rule.limit("daily_max"))
+    return drafted(
+        high, rule, found=pl.col("total"),
+        detail=pl.format(
+            "{} used on a day, supplied again since {}; at most {}", units("total"), "began", units("most")
+        ),
+    )  # fmt: skip
+
+
 _CHECKS: dict[str, Check] = {
     "slot_count": _slot_count,
     "zero_use": _zero_use,
@@ -256,6 +275,7 @@ _CHECKS: dict[str, Check] = {
     "load_factor": _load_factor,
     "estimated_long": _estimated_long,
     "replaced": _replaced,
+    "reconnected_use": _reconnected_use,
 }
 OF_EVERY_SOURCE = ("stuck_value", "over_capacity", "demand_step")
 """Checks of a day alone: they also judge estimates and what people enter."""

@@ -5,7 +5,7 @@ Slots are hours and days have 24 of them, unless a test says otherwise; the peri
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -234,6 +234,26 @@ def test_v30_a_later_file_that_says_another_total(earlier: int, found: int) -> N
     )
     drafts = judge(steady(1, FIRST, 1, 300), rule_set("replaced"), replaced=replaced)
     assert drafts.height == found
+
+
+# V32
+
+
+@pytest.mark.parametrize(("number", "total", "found"), [(5, 2_401, 1), (5, 2_400, 0), (11, 2_401, 1), (12, 2_401, 0)])
+def test_v32_use_on_the_first_days_after_nobody_was_supplied(number: int, total: int, found: int) -> None:
+    days = {(1, day(number)): [100] * 23 + [total - 2_300]}
+    again = [(1, FIRST - timedelta(days=90), FIRST), (1, day(5), None)]
+    drafts = judge(days, rule_set("reconnected_use", daily_max=2_400), places(supplied=again))
+    assert said(drafts) == [(1, day(number), "reconnected_use", total)][:found]
+
+
+def test_v32_says_nothing_of_a_move_or_a_new_connection() -> None:
+    days, rules = steady(1, day(5), 3, 1_000), rule_set("reconnected_use", daily_max=2_400)
+    moved = [(1, FIRST - timedelta(days=90), day(5)), (1, day(5), None)]
+    assert judge(days, rules, places(supplied=moved)).is_empty()
+    new = places(supplied=[(1, day(5), None)], hung=[(1, day(5), None)])
+    assert judge(days, rules, new).is_empty()
+    assert judge(days, rules, places(supplied=[(1, day(5), None)])).height == 3
 
 
 # Sources, severities

@@ -96,7 +96,7 @@ def test_the_standard_set_can_be_used_and_names_each_check_once() -> None:
     assert len(names) == len(set(names))
     # What is left out has a limit that only the utility can say, or runs anyway.
     left = set(CHECKS) - set(names) - set(CORE_CHECKS)
-    assert left == {"demand_step", "load_factor", "delta_outside", "delta_change"}
+    assert left == {"demand_step", "load_factor", "delta_outside", "delta_change", "reconnected_use"}
 
 
 def test_the_defaults_of_core_checks_are_those_of_the_rule_set() -> None:
