@@ -49,7 +49,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "drip": ("leak",),
 }
 TUNED_ON = 2026
-MEASURED_ON = (31, 41, 59)
+MEASURED_ON = (41, 59, 73)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,24 @@ def score(drawn: Drawn, findings: pl.DataFrame) -> list[Found]:
     return rows
 
 
+def false_alarms(drawn: Drawn, findings: pl.DataFrame) -> pl.DataFrame:
+    """Return how many healthy channels each reason speaks of, by what happens to them: reason, life, channels."""
+    healthy = findings.join(drawn.faults, how="anti", on="channel_no").select("channel_no", "reason").unique()
+    named = healthy.join(drawn.life, how="left", on="channel_no", validate="m:1")
+    return named.group_by("reason", life=pl.col("kind").fill_null("nothing")).agg(channels=pl.len().cast(pl.Int64))
+
+
+def alarm_table(alarms: pl.DataFrame) -> str:
+    """Return the false alarms of all reasons as Markdown, those of most channels first."""
+    kinds = [*LIFE, "nothing"]
+    lines = ["| reason | " + " | ".join(kinds) + " | all |", "|---|" + "--:|" * (len(kinds) + 1)]
+    sums = alarms.group_by("reason").agg(pl.col("channels").sum()).sort("channels", "reason", descending=[True, False])
+    for reason, total in sums.iter_rows():
+        own = dict(alarms.filter(pl.col("reason") == reason).group_by("life").agg(pl.col("channels").sum()).iter_rows())
+        lines.append(f"| `{reason}` | " + " | ".join(str(own.get(kind, 0)) for kind in kinds) + f" | {total} |")
+    return "\n".join(lines)
+
+
 def added(scores: Sequence[list[Found]]) -> list[Found]:
     """Return the counts of several seeds together."""
     return [
@@ -172,6 +190,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = table(tuned, total, sum(run[1] for run in runs))
     intervals = sum(int(run[3].landed["n"].cast(pl.Int64).to_numpy().sum()) for run in runs)
     seconds = sum(run[4] for run in runs)
+    alarms = pl.concat([false_alarms(run[3], run[2]) for run in runs])
+    text += f"\nHealthy channels that each reason speaks of, by what happens to them:\n\n{alarm_table(alarms)}\n"
     text += (
         f"\nOrdinary life among the healthy: {', '.join(LIFE)}. {intervals:,} intervals (history included) in "
         f"{seconds:.1f} CPU seconds: {intervals / seconds / 1e6:.1f} million a CPU second.\n"

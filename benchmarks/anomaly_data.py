@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.anomaly_faults import FAULTS_AND_SWAPS, Life, inject
+from benchmarks.anomaly_faults import FAULTS_AND_SWAPS, LIFE, Life, inject
 from demo.lake import INTERVAL_MINUTES, PERIOD, draw_days, interval_channels
 from demo.roster import REVENUE_CLASS, draw_roster
 from ingest.vee.matrix import MISSING, value_columns, value_matrix
@@ -39,6 +39,8 @@ class Drawn:
     places: Places
     faults: pl.DataFrame
     """channel_no, kind: of each channel with a fault; channels without are healthy."""
+    life: pl.DataFrame
+    """channel_no, kind: of healthy channels to which something ordinary happens."""
 
 
 def draw(seed: int, blocks: int) -> Drawn:
@@ -119,11 +121,14 @@ def _with_faults(
     kinds = inject(generator, life, capacity, drips)
     keys = landed.select(name for name in landed.columns if not name.startswith("v"))
     again = pl.concat([keys, value_columns(life.values, INTERVAL_MINUTES)], how="horizontal").select(landed.columns)
-    faults = pl.DataFrame(
-        [(int(number), kind) for kind in FAULTS_AND_SWAPS for number in sorted(kinds[kind])],
-        schema={"channel_no": pl.Int32, "kind": pl.String}, orient="row",
-    )  # fmt: skip
-    return Drawn(again, _places(channels, capacity, kinds), faults)
+    return Drawn(
+        again, _places(channels, capacity, kinds), _listed(kinds, FAULTS_AND_SWAPS), _listed(kinds, tuple(LIFE))
+    )
+
+
+def _listed(kinds: dict[str, set[int]], names: tuple[str, ...]) -> pl.DataFrame:
+    rows = [(int(number), kind) for kind in names for number in sorted(kinds[kind])]
+    return pl.DataFrame(rows, schema={"channel_no": pl.Int32, "kind": pl.String}, orient="row")
 
 
 def _capacities(channels: pl.DataFrame, life: Life) -> NDArray[np.int64]:
