@@ -28,6 +28,9 @@ from commands.context import (
     talk,
     who_acts,
 )
+from commands.edits import reads_edit
+from commands.estimates import reads_estimate
+from commands.findings import findings_app
 from commands.inspect import reads_inspect
 from commands.routes import route_app
 from commands.rules import rules_app
@@ -70,10 +73,13 @@ def _group(name: str, text: str) -> typer.Typer:
 
 accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
 app.add_typer(tariff_app, name="tariff")
-reads_app = _group("reads", "Meter reads: inspect and land files, validate and estimate.")
+reads_app = _group("reads", "Meter reads: inspect and land files, validate and estimate, edit.")
 reads_app.add_typer(route_app, name="route")
+reads_app.command("edit")(reads_edit)
+reads_app.command("estimate")(reads_estimate)
 reads_app.add_typer(rules_app, name="rules")
 cycle_app = _group("cycle", "A billing cycle: plan, run, review, approve, publish.")
+app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
 run_app = _group("run", "Runs: list, show.")
 
@@ -205,6 +211,27 @@ def reads_vee(
             actor=who_acts(by),
         )
     print_result(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
+
+
+@reads_app.command("report")
+def reads_report(
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    run: Annotated[int | None, typer.Option("--run", help="Run of VEE, by its load.", show_default="the last")] = None,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Write a run of VEE as one page: counts, shares by day, the worst findings with plots, channels with trouble.
+
+    The file loads nothing from outside; it opens in any browser, light or dark, and prints on A4.
+
+    Example: `billmill reads report --out vee.html`
+    """
+    from cycles.vee_report import vee_report
+    from outputs.vee_html import vee_page
+    from store.files import write_bytes_atomic
+
+    page = vee_page(vee_report(open_books(workspace), run, now().date()))
+    write_bytes_atomic(out.resolve(), page.encode())
+    print(out)
 
 
 @cycle_app.command("plan")

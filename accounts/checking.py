@@ -30,6 +30,8 @@ REFERENCES: dict[str, list[tuple[str, str, str]]] = {
     "agreement_attributes": [("agreement_id", "agreements", "agreement_id")],
     "service_point_attributes": [("service_point_id", "service_points", "service_point_id")],
     "history": [("service_point_id", "service_points", "service_point_id")],
+    "outages": [("service_point_id", "service_points", "service_point_id")],
+    "channel_links": [("channel_id", "channels", "channel_id"), ("other_channel_id", "channels", "channel_id")],
 }
 # table -> (first day, day after the last), of which the first must be earlier
 SPANS: dict[str, tuple[str, str]] = {
@@ -40,6 +42,7 @@ SPANS: dict[str, tuple[str, str]] = {
     "agreement_attributes": ("valid_from", "valid_to"),
     "service_point_attributes": ("valid_from", "valid_to"),
     "history": ("period_start_date", "period_end_date"),
+    "outages": ("start_utc", "end_utc"),
 }
 # Clock changes are looked for in these years; rules of a zone repeat, and older reads are not billed any more.
 _CLOCK_YEARS = range(2020, 2038)

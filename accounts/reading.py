@@ -66,7 +66,8 @@ def read_table(path: Path, data: bytes) -> TableFile:
 def _as_text(path: Path, data: bytes) -> pl.DataFrame:
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(io.BytesIO(data)).cast(pl.String)
+            times = pl.selectors.datetime(time_zone="UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            return pl.read_parquet(io.BytesIO(data)).with_columns(times).cast(pl.String)
         return pl.read_csv(io.BytesIO(data), infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         first = str(error).splitlines()[0]
@@ -97,6 +98,8 @@ def _parsed(key: str, dtype: pl.DataType) -> pl.Expr:
         return kept.alias(key)
     if dtype == pl.Date:
         return kept.str.to_date("%Y-%m-%d", strict=False).alias(key)
+    if isinstance(dtype, pl.Datetime):
+        return kept.str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC", strict=False).alias(key)
     if isinstance(dtype, pl.Decimal):  # a cast would round what has more decimals
         exact = kept.str.contains(rf"^-?[0-9]+(\.[0-9]{{1,{dtype.scale}}})?$")
         return pl.when(exact).then(kept).cast(dtype, strict=False).alias(key)
@@ -166,6 +169,8 @@ def _rule(statistics: dict[str, Any]) -> str:
 def _type_name(dtype: pl.DataType) -> str:
     if dtype == pl.Date:
         return "a date like 2026-10-01"
+    if isinstance(dtype, pl.Datetime):
+        return "a time in UTC like 2026-10-01T03:12:00Z"
     if isinstance(dtype, pl.Decimal):
         return f"a number with at most {dtype.scale} decimals"
     return "a whole number" if dtype.is_integer() else "a text"

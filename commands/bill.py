@@ -11,7 +11,7 @@ import typer
 from commands.context import HERE, JsonOption, WorkspaceOption, command_group, now, open_books, print_result
 from model.errors import ConfigError, ExitCode
 
-bill_app = command_group("Bills: show one, explain one, rate one again.")
+bill_app = command_group("Bills: show one, explain one, rate one again; those whose reads changed.")
 
 
 @bill_app.command("show")
@@ -82,6 +82,21 @@ def bill_rerate(
 
     found = rerate_bill(open_books(workspace), bill, _time_of(as_known_at))
     print_result(json, found.as_dict(), lambda: print_rerated(found.as_dict()))
+
+
+@bill_app.command("late")
+def bill_late(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
+    """List published bills whose reads changed since: late actuals in place of estimates, corrections, edits.
+
+    Quantities are in smallest units; what a bill comes to with them: `billmill bill rerate`.
+
+    Example: `billmill bill late`
+    """
+    from cycles.late_reads import rebill_candidates
+    from outputs.console import print_frame
+
+    frame = rebill_candidates(open_books(workspace))
+    print_result(json, frame, lambda: print_frame(frame, nothing="no published bill rests on reads that changed"))
 
 
 def _time_of(text: str | None) -> datetime:

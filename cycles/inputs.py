@@ -83,6 +83,7 @@ def gather_inputs(
         "attributes": attributes,
         "history": history_before(agreements, known["history"], found),
         "banks": opening_banks(connection, agreements, known_at),
+        "gates": known["quality_gates"],
     }
     rated = rated_book(connection, book, agreements, known_at)
     return Inputs(frames | book_frames(rated), _reads(connection, cycle, seq_max))

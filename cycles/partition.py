@@ -25,6 +25,7 @@ from ledger.post import post_bills
 from model.accounts import ChannelNumbers, Meters
 from model.bills import Bills
 from model.codes import ParkReason
+from model.metering import QualityGates
 from model.rating import (
     BankBalances,
     DueAgreements,
@@ -127,6 +128,7 @@ def _gather(work: Work) -> None:
     work.rating_input = RatingInput(
         due, checked(DueChannels, channels), days, usage, book,
         checked(DueAttributes, attributes), checked(History, history), checked(BankBalances, banks),
+        checked(QualityGates, work.frame("gates")),
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "price": ("book_series_days",),
     "read": (),
     "history": ("history", "banks"),
+    "gate": ("gates",),
 }
 _LINE = [
     "line_id", "line_no", "agreement_id", "component_id", "line_text", "period_start_date", "period_end_date",

@@ -19,8 +19,11 @@ import model.accounts
 import model.bills
 import model.control
 import model.controls
+import model.decisions
+import model.edits
 import model.feeds
 import model.ledger
+import model.metering
 import model.rating
 import model.reads
 import model.tariff
@@ -30,6 +33,9 @@ FOLDER = Path(__file__).parent
 SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Parties and places", model.accounts),
     ("Meter data", model.reads),
+    ("Decisions about findings", model.decisions),
+    ("Metering", model.metering),
+    ("Edits of reads", model.edits),
     ("The rate book", model.tariff),
     ("What tariffs take from outside", model.feeds),
     ("Rating", model.rating),

@@ -12,6 +12,7 @@ import pandera.polars as pa
 import polars as pl
 
 from model.codes import Commodity, Measure
+from model.metering import ChannelLinks, Outages, QualityGates
 from model.schema import column
 
 
@@ -236,4 +237,7 @@ IMPORTED: dict[str, type[pa.DataFrameModel]] = {
     "agreement_attributes": AgreementAttributes,
     "service_point_attributes": ServicePointAttributes,
     "history": EarlierQuantities,
+    "outages": Outages,
+    "channel_links": ChannelLinks,
+    "quality_gates": QualityGates,
 }

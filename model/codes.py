@@ -50,11 +50,29 @@ class Quality(IntEnum):
 
 
 class Method(IntEnum):
-    """Method of an estimate, one byte a slot. Codes E01 and E02 of the VEE rules."""
+    """Method of an estimate, one byte a slot: the number is that of the VEE rules, E01 to E16."""
 
     NONE = 0
     LINEAR = 1
     LIKE_DAY = 2
+    MULTI_WEEK = 3
+    PROFILE = 5
+    REGISTER_SCALED = 6
+    FLAT = 7
+    CHECK_CHANNEL = 8
+    CALCULATED = 9
+    INTERVALS = 11
+    SCALAR = 12
+    DAILY_USE = 13
+    EXTRAPOLATED = 14
+    ZERO = 15
+    MANUAL = 16
+    CLASS = 20
+    """E12, the trend of the class: for a meter without a past of its own."""
+    HOLD = 21
+    """E01 with one end only: the value beside the gap is held."""
+    ACCEPTED = 200
+    """No estimate: the value as it landed, which a person accepted."""
 
 
 class Severity(StrEnum):
@@ -73,6 +91,19 @@ class RuleSource(StrEnum):
     INITIAL = "initial"
     MANUAL = "manual"
     ESTIMATE = "estimate"
+
+
+class FindingState(StrEnum):
+    """Where a finding stands."""
+
+    OPEN = "open"
+    PROPOSED = "proposed"
+    """An edit that waits for a second person."""
+    ACCEPTED = "accepted"
+    ESTIMATED = "estimated"
+    EDITED = "edited"
+    OVERTAKEN = "overtaken"
+    """The day was landed again, or judged again with another outcome: nothing is left to decide."""
 
 
 class ReadKind(StrEnum):
@@ -96,6 +127,7 @@ class ParkReason(StrEnum):
     START_READ_MISSING = "start_read_missing"
     END_READ_MISSING = "end_read_missing"
     READ_REJECTED = "read_rejected"
+    QUALITY_LIMIT = "quality_limit"
     CURRENCY_MISMATCH = "currency_mismatch"
     ATTRIBUTE_MISSING = "attribute_missing"
     HISTORY_MISSING = "history_missing"

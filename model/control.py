@@ -12,11 +12,11 @@ from model.schema import column
 
 
 class Loads(pa.DataFrameModel):
-    """The load ledger: one row per landed file and per VEE run; its seq orders what was learned. Grain: seq."""
+    """The load ledger: landed files, VEE runs, edited registers; its seq orders what was learned. Grain: seq."""
 
     seq: pl.Int64 = column("Sequence of the load, from 1", ge=1)
-    kind: str = column("land or vee", isin=["land", "vee"])
-    source_name: str = column("File as named on the command line, or the period of the VEE run")
+    kind: str = column("land, vee or edit", isin=["land", "vee", "edit"])
+    source_name: str = column("File as named on the command line, the period of the VEE run, or the edit")
     sha256: str = column("SHA-256 of the file's bytes; for VEE of what it wrote")
     received_at: Annotated[pl.Datetime, "us", "UTC"] = column("When it was received")
     rows: pl.Int64 = column("Channel-days or register reads taken", ge=0)
@@ -112,7 +112,8 @@ class Audit(pa.DataFrameModel):
     at_utc: Annotated[pl.Datetime, "us", "UTC"] = column("When")
     actor: str = column("Who")
     action: str = column(
-        "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, plan, stage, approve, publish"
+        "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
+        "approve_edit, refuse_edit, decide_finding, assign_finding, plan, stage, approve, publish"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")

@@ -10,6 +10,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
+from model.metering import QualityGates
 from model.schema import column, empty
 from model.tariff import AGGREGATES, RateBook
 
@@ -279,6 +280,8 @@ class RatingInput:
     """Quantities of earlier periods of the service points that are due."""
     banks: DataFrame[BankBalances] = field(default_factory=lambda: empty(BankBalances))
     """What the due agreements carry into this cycle; a bank without a row is empty."""
+    gates: DataFrame[QualityGates] = field(default_factory=lambda: empty(QualityGates))
+    """How much of what is billed may be estimated or edited; no row, no limit."""
 
 
 @dataclass(frozen=True)

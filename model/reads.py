@@ -119,7 +119,8 @@ class Findings(pa.DataFrameModel):
         "V19 decreased, V20 multiplier and others, H01 and up learned from history: see docs/vee.md"
     )
     reason: str = column(
-        "Stable code: missing, missing_day, negative, spike, usage_high, rollover, read_decreased, gap_too_long"
+        "Stable code: missing, missing_day, negative, spike, set_aside, too_much_missing, register_below_intervals, "
+        "usage_high, rollover, read_decreased, gap_too_long"
     )
     severity: str = column(
         "info, warn, fail or terminate; the last two mean that the value was not used",
@@ -127,7 +128,7 @@ class Findings(pa.DataFrameModel):
     )
     found: pl.Int64 = column("Value found, smallest unit; null for a gap", nullable=True)
     used: pl.Int64 = column("Value used instead, summed over the slots; null when nothing was replaced", nullable=True)
-    method: str = column("Method of the estimate: linear, like_day, none")
+    method: str = column("Method of the estimate, by its name in model.codes.Method: linear, like_day, none")
     detail: str = column("One sentence for a person")
     rule_set: str = column("Rule set and version that judged")
     seq: pl.Int64 = column("Sequence of the VEE run that found it")
@@ -135,6 +136,36 @@ class Findings(pa.DataFrameModel):
     class Config:
         strict = True
         metadata = {"grain": ["finding_id"]}
+
+
+class Estimates(pa.DataFrameModel):
+    """How an estimate was made: a row for each run of slots of a day with one method.
+
+    It belongs to the row of VeeDays with the same channel_no, day and seq. Grain: channel_no, day, first_slot, seq.
+    """
+
+    channel_no: pl.Int32 = column("Channel's number", ge=1)
+    day: pl.Date = column("Civil day")
+    base_seq: pl.Int64 = column("The landed row that was judged; 0 when there was none", ge=0)
+    first_slot: pl.Int16 = column("First slot, from 0", ge=0)
+    last_slot: pl.Int16 = column("Last slot", ge=0)
+    method: str = column("Method, by its name in model.codes.Method")
+    shape: str = column("Method that gave the shape before it was scaled to a register; else the same as `method`")
+    quantity: pl.Int64 = column("Sum of the estimates, smallest unit", ge=0)
+    refs: str = column("Days, or the span of register readings, that it rests on; empty when neighbours say it all")
+    low: pl.Int64 = column(
+        "Sum of the same slots on the lowest reference, or at the lower end of the line; null: no spread known",
+        nullable=True,
+    )
+    high: pl.Int64 = column(
+        "Sum of the same slots on the highest reference, or at the higher end of the line; null as `low`",
+        nullable=True,
+    )
+    seq: pl.Int64 = column("Load of the VEE run that made it", ge=0)
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["channel_no", "day", "first_slot", "seq"]}
 
 
 class RuleSets(pa.DataFrameModel):

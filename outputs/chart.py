@@ -61,7 +61,7 @@ def svg_chart(days: Sequence[Day], unit: str, *, chart_id: str) -> str:
     if not days:
         return ""
     bars = _bars(days, 366)
-    top = _round_up(max(1, *(bar.quantity for bar in bars)))
+    top = round_up(max(1, *(bar.quantity for bar in bars)))
     step = (SVG_WIDTH - _LEFT - _RIGHT) / len(bars)
     floor = SVG_HEIGHT - _BOTTOM
     span = floor - _TOP
@@ -108,7 +108,7 @@ def _cell(bar: _Bar, row: int, top: int) -> str:
     return _EIGHTHS[max(0, min(8, filled))]
 
 
-def _round_up(value: int) -> int:
+def round_up(value: int) -> int:
     """Return the top of the axis: the next round number whose half is easy to read too."""
     power = 1
     while power * 10 < value:

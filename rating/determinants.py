@@ -12,6 +12,7 @@ from model.schema import arranged
 from rating.calendar import Calendar
 from rating.costs import added_costs, days_without_series, of_short_prices, rounded_costs, with_price_no
 from rating.coverage import incomplete, of_long_intervals, of_mixed_lengths, uncovered, without_channel, without_split
+from rating.gates import over_gates
 from rating.intervals import USE_SCHEMA, IntervalUse
 from rating.measured import Measuring, measure_intervals, measuring, needed_sources
 from rating.parking import no_parks
@@ -70,6 +71,7 @@ def find_determinants(
         no_parks() if intervals.is_complete else incomplete(channels, calendar, measured, intervals.good),
         uncovered(channels, calendar, parts),
         *register_parks,
+        over_gates(due, channels, given),
         large,
     ]
     return filled(found, due, calendar, given, quantities), parks

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from model.metering import QualityGates
 from model.rating import (
     BankBalances,
     BillLines,
@@ -243,7 +244,8 @@ def rate_profiled(given: RatingInput) -> Rated:
         return replace(work, determinants=found, carried=carried_in(work.due, work.given)), parks
 
     stages = tuple(replace(stage, run=measure) if stage.run is _measure else stage for stage in STAGES)
-    return _run(given, stages)
+    # Added-up days do not say how good their intervals were; whoever compares tariffs asks for amounts, not for parks.
+    return _run(replace(given, gates=empty(QualityGates)), stages)
 
 
 def _without_history(given: RatingInput) -> RatingInput:

@@ -14,7 +14,7 @@ from store.control import Connection, insert, query
 
 @dataclass(frozen=True)
 class Load:
-    """A landed file (`land`) or a VEE run (`vee`). The higher its `seq`, the later it was learned."""
+    """A landed file (`land`), a VEE run (`vee`) an edited register (`edit`). The higher `seq`, the later learned."""
 
     seq: int
     kind: str

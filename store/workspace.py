@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -108,14 +109,36 @@ def open_workspace(root: Path) -> Workspace:
         raise ConfigError(
             f"`{root}` is not a workspace: it has no {CONFIG_NAME}", hint=f"make one: billmill init {root}"
         )
-    try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`{path}` cannot be read: {error}", hint="restore it from a backup") from error
+    config = _config(path)
     layout = config.get("layout")
     if layout != LAYOUT:
         raise ConfigError(f"`{path}`: expected layout {LAYOUT}, found {layout}", hint="use the Billmill that made it")
     return Workspace(root, str(config.get("name", root.name)))
+
+
+def workspace_settings(workspace: Workspace, table: str, known: Collection[str]) -> dict[str, Any]:
+    """Return a table of the workspace's configuration file, empty when it has none.
+
+    Raises:
+        ConfigError: the file cannot be read, or the table has a key that is not `known`.
+    """
+    path = workspace.root / CONFIG_NAME
+    found = _config(path).get(table, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"`{path}`: expected a table [{table}], found `{found}`")
+    unknown = sorted(set(found) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"`{path}`: table [{table}] has the key `{unknown[0]}`", hint=f"it knows {', '.join(sorted(known))}"
+        )
+    return found
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"`{path}` cannot be read: {error}", hint="restore it from a backup") from error
 
 
 def _is_ours(name: str) -> bool:

@@ -18,14 +18,25 @@ from model.schema import arranged
 
 ID_LENGTH = 16  # 64 bits: among a million findings two share an id with a chance of 1 in 37 million
 
-_RULES = {Fault.MISSING: "V03", Fault.NEGATIVE: "V07", Fault.SPIKE: "V10"}
-_REASONS = {Fault.MISSING: "missing", Fault.NEGATIVE: "negative", Fault.SPIKE: "spike"}
-_WORDS = {Fault.MISSING: "missing", Fault.NEGATIVE: "below zero", Fault.SPIKE: "far above every other value"}
-_METHODS = {Method.NONE: "none", Method.LINEAR: "linear", Method.LIKE_DAY: "like_day"}
+_RULES = {Fault.MISSING: "V03", Fault.NEGATIVE: "V07", Fault.SPIKE: "V10", Fault.SET_ASIDE: "E16"}
+_REASONS = {Fault.MISSING: "missing", Fault.NEGATIVE: "negative", Fault.SPIKE: "spike", Fault.SET_ASIDE: "set_aside"}
+_WORDS = {
+    Fault.MISSING: "missing",
+    Fault.NEGATIVE: "below zero",
+    Fault.SPIKE: "far above every other value",
+    Fault.SET_ASIDE: "set aside by a person",
+}
+_METHODS = {method: method.name.lower() for method in Method}
 _REMEDIES = {
     Method.NONE: "no day to estimate from, left empty",
     Method.LINEAR: "estimated by a straight line",
     Method.LIKE_DAY: "estimated from like days",
+    Method.MULTI_WEEK: "estimated from the same weekday of the weeks before",
+    Method.REGISTER_SCALED: "estimated so that the register's difference is met",
+    Method.CHECK_CHANNEL: "taken from the check channel",
+    Method.CALCULATED: "calculated from other flows",
+    Method.ZERO: "zero in a known outage",
+    Method.HOLD: "estimated by the value beside the gap",
 }
 
 

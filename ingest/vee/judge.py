@@ -5,14 +5,15 @@ Pure: frames in, frames out. `ingest.vee.run` reads the lake, calls this block b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.estimate import DayGrid, Estimated, Fault, build_grid, estimate_gaps
+from ingest.vee.confidence import estimates_of
+from ingest.vee.estimate import ACCEPTED, DECIDED, NOTHING, Beside, DayGrid, Estimated, Fault, build_grid
 from ingest.vee.findings import finish_findings, gap_findings, spike_warnings
 from ingest.vee.matrix import (
     MISSING,
@@ -22,14 +23,18 @@ from ingest.vee.matrix import (
     value_columns,
     wide_checked,
 )
+from ingest.vee.methods import estimate_gaps
 from ingest.vee.refusals import NO_REFUSALS, Refusals, refuse_slots
+from ingest.vee.revalidate import judge_estimates
 from ingest.vee.rules import RuleSet
+from ingest.vee.scaling import SCALED_SCHEMA
 from ingest.vee.screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
 from model.accounts import ChannelNumbers
 from model.codes import Method, Quality
-from model.reads import Findings, ReadDays, VeeDays, read_days_schema
-from model.schema import checked
+from model.reads import Estimates, Findings, ReadDays, VeeDays, read_days_schema
+from model.schema import checked, empty
 
+_DAY = {"channel_no": pl.Int32(), "day": pl.Date()}
 _JUDGED = ["channel_no", "day", "base_seq", "slots", "slots_valued", "quantity"]
 
 
@@ -43,6 +48,12 @@ class Judged:
     """Ordered, seq 0."""
     days: pl.DataFrame
     """Each expected channel-day: channel_no, day, base_seq, slots, slots_valued, quantity (as landed)."""
+    estimates: DataFrame[Estimates] = field(default_factory=lambda: empty(Estimates))
+    """How each estimate was made, seq 0."""
+    touched: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_DAY))
+    """Days about which a person decided: channel_no, day."""
+    scaled: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCALED_SCHEMA))
+    """Days whose estimates add up to a register with the rest of its span."""
 
 
 def judge_days(
@@ -55,13 +66,14 @@ def judge_days(
     rules: RuleSet,
     active: pl.DataFrame,
     refusals: Refusals = NO_REFUSALS,
+    beside: Beside = NOTHING,
 ) -> Judged:
     """Judge the expected days of channels of one interval length in [from_date, to_date).
 
     `days` holds the current landed row of each channel-day (ReadDays with slots), with the days around the period
     that may serve as neighbours and references. `active` (channel_no, from_date, to_date; half-open) says on which
     days a channel must have reads. `refusals` are slots of these days that a check of the rule set refused: they are
-    estimated as gaps are. Row order changes nothing.
+    estimated as gaps are; `beside` what else is known of the channels. Row order changes nothing.
     """
     assert from_date < to_date, f"the period {from_date} to {to_date} is empty"
     landed = in_order(wide_checked(ReadDays, days, interval_minutes))
@@ -72,18 +84,26 @@ def judge_days(
     judged_days = _place_days(expected, screened, interval_minutes).select(_JUDGED)
     warned = screened.filter(pl.col("is_expected") & pl.col("is_warned"))
     drafts = [spike_warnings(with_highest_slot(warned, landed, interval_minutes))]
-    work = _channels_to_work(judged_days, screened, refusals)
-    edited = pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays))
+    work = _channels_to_work(judged_days, screened, refusals, beside.edits)
+    judged = Judged(pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays)), empty(Findings), judged_days)
     if work.height:
         keys = _grid_keys(landed, screened, expected, zones, work)
         kinds = day_kinds(keys, interval_minutes)
         keys = keys.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-        grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), interval_minutes)
+        grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), interval_minutes, beside.edits)
         refuse_slots(grid, refusals)
-        estimated = estimate_gaps(grid, kinds, interval_minutes, rules)
-        drafts.append(gap_findings(grid, estimated, refusals))
-        edited = _edited_days(grid, estimated, interval_minutes)
-    return Judged(wide_checked(VeeDays, edited, interval_minutes), finish_findings(drafts, rules), judged_days)
+        estimated = estimate_gaps(grid, kinds, interval_minutes, rules, beside)
+        told = [*estimated.drafts, judge_estimates(grid, estimated, rules)]
+        drafts += [gap_findings(grid, estimated, refusals), *told]
+        judged = Judged(
+            wide_checked(VeeDays, _edited_days(grid, estimated, interval_minutes), interval_minutes),
+            judged.findings,
+            judged_days,
+            estimates_of(grid, kinds, estimated),
+            grid.keys.filter(pl.Series(grid.touched.any(axis=1))).select("channel_no", "day"),
+            estimated.scaled,
+        )
+    return replace(judged, findings=finish_findings(drafts, rules))
 
 
 def survey_days(
@@ -96,11 +116,13 @@ def survey_days(
     rules: RuleSet,
     active: pl.DataFrame,
     refusals: Refusals = NO_REFUSALS,
+    edits: pl.DataFrame | None = None,
 ) -> tuple[Judged, pl.Series]:
     """Judge the channels whose days in [from_date, to_date) are all good at first sight; return the others' numbers.
 
     `days` holds the current landed rows of the period alone: a channel that is good is judged the same without the
-    days around it, so those are read only for the channels returned, which `judge_days` judges.
+    days around it, so those are read only for the channels returned, which `judge_days` judges. Channels with
+    refusals or `edits` are always returned.
     """
     landed = in_order(wide_checked(ReadDays, days, interval_minutes))
     zones = channels.filter(pl.col("interval_minutes") == interval_minutes).select("channel_no", "tz_name")
@@ -108,7 +130,8 @@ def survey_days(
     placed = _place_days(expected, measure_days(landed, interval_minutes), interval_minutes)
     is_short = pl.col("slots_valued") < pl.col("slots")
     bad = placed.filter(is_short | is_doubtful(rules)).select("channel_no")
-    doubtful = pl.concat([bad, refusals.channels]).unique().sort("channel_no")
+    decided = refusals.channels.clear() if edits is None else _judged_too(edits, placed)
+    doubtful = pl.concat([bad, refusals.channels, decided]).unique().sort("channel_no")
     good = placed.join(doubtful, how="anti", on="channel_no", maintain_order="left") if doubtful.height else placed
     warned = with_highest_slot(good.filter(stands_out(rules)), landed, interval_minutes)
     findings = finish_findings([spike_warnings(warned)], rules)
@@ -140,12 +163,20 @@ def _place_days(expected: pl.DataFrame, measured: pl.DataFrame, interval_minutes
     return placed.with_columns(pl.coalesce("n", "slots").alias("slots"), *zeros)
 
 
-def _channels_to_work(judged_days: pl.DataFrame, screened: pl.DataFrame, refusals: Refusals) -> pl.DataFrame:
-    """Return the channels with a day that is not simply good."""
+def _judged_too(edits: pl.DataFrame, judged_days: pl.DataFrame) -> pl.DataFrame:
+    """Return the channels of edits that are judged."""
+    return edits.select("channel_no").join(judged_days, how="semi", on="channel_no")
+
+
+def _channels_to_work(
+    judged_days: pl.DataFrame, screened: pl.DataFrame, refusals: Refusals, edits: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the channels with a day that is not simply good, or about which a person decided."""
     is_short = judged_days.filter(pl.col("slots_valued") < pl.col("slots")).select("channel_no")
     is_faulty = pl.col("is_refused") | (pl.col("lowest") < 0) | (pl.col("worst") == int(Quality.MISSING))
     faulty = screened.filter(pl.col("is_expected") & is_faulty).select("channel_no")
-    return pl.concat([is_short, faulty, refusals.channels]).unique().sort("channel_no")
+    decided = _judged_too(edits, judged_days)
+    return pl.concat([is_short, faulty, refusals.channels, decided]).unique().sort("channel_no")
 
 
 def _grid_keys(
@@ -173,12 +204,14 @@ def _grid_keys(
 def _edited_days(grid: DayGrid, estimated: Estimated, interval_minutes: int) -> pl.DataFrame:
     """Return the days of which a slot was estimated, or emptied because its value was refused."""
     is_changed = (estimated.methods != Method.NONE) | ((grid.values != estimated.values) & (grid.faults != Fault.NONE))
-    rows = np.flatnonzero(is_changed.any(axis=1))
-    methods, values, slots_real = estimated.methods[rows], estimated.values[rows], grid.slots_real[rows]
+    rows = np.flatnonzero((is_changed | (grid.touched > 0)).any(axis=1))
+    methods, values, slots_real = estimated.methods[rows].copy(), estimated.values[rows], grid.slots_real[rows]
     faults = grid.faults[rows]
     qualities = grid.qualities[rows].copy()
     qualities[faults != Fault.NONE] = Quality.MISSING
     qualities[methods != Method.NONE] = Quality.ESTIMATED
+    methods[grid.touched[rows] == DECIDED] = Method.MANUAL
+    methods[grid.touched[rows] == ACCEPTED] = Method.ACCEPTED
     inside = np.arange(values.shape[1])[None, :] < slots_real[:, None]
     worst = np.where(inside, qualities, 0).max(axis=1, initial=0).astype(np.uint8)
     best = np.where(inside, qualities, 255).min(axis=1, initial=255)

@@ -30,6 +30,7 @@ REFERENCES_MAX = 16
 _EMPTY = np.int32(MISSING)
 _LINEAR = int(Method.LINEAR)
 _LIKE_DAY = int(Method.LIKE_DAY)
+_HOLD = int(Method.HOLD)
 _BLOCK = 2_048  # rows whose running values stay in the processor's first cache
 
 Kernel = TypeVar("Kernel", bound=Callable[..., None])
@@ -162,14 +163,72 @@ def fill_linear(
     out_methods: Bytes,
 ) -> None:
     """Fill short pending gaps by a straight line, in place; neighbours must not be negative."""
-    _check_matrix(values, slots_real)
-    assert states.shape == out_values.shape == out_methods.shape == values.shape, "matrices of one shape"
-    assert states.dtype == out_methods.dtype == np.uint8, "states and methods are bytes"
-    assert out_values.dtype == np.int32, "estimates are int32"
-    assert continues.shape == slots_real.shape and continues.dtype == np.bool_, "one continuation a row"
-    assert 0 <= slots_max <= GAP_SLOTS_MAX, f"a line over {slots_max} slots is above {GAP_SLOTS_MAX}"
-    assert not (values[states == NEIGHBOUR] < 0).any(), "a neighbour is negative"
+    _check_gaps(values, states, slots_real, continues, slots_max, out_values, out_methods)
     linear_kernel(values, states, slots_real, continues, slots_max, out_values, out_methods)
+
+
+@_compiled
+def hold_kernel(
+    values: Values,
+    states: Bytes,
+    slots_real: Ints,
+    continues: npt.NDArray[np.bool_],
+    slots_max: int,
+    out_values: Values,
+    out_methods: Bytes,
+) -> None:
+    """Fill pending gaps of at most `slots_max` slots that have one neighbour, not two, with its value.
+
+    Arrays and order as for `linear_kernel`. A gap ends at a slot that is no gap, and where the days do not continue.
+    """
+    rows = values.shape[0]
+    length = 0
+    first_row = 0
+    first_slot = 0
+    left = 0
+    has_left = False
+    for row in range(rows + 1):
+        is_break = row == rows or not continues[row]
+        slots = 0 if row == rows else slots_real[row]
+        for slot in range(-1 if is_break else 0, slots):
+            state = KEPT if slot < 0 else states[row, slot]
+            if state == GAP:
+                if length == 0:
+                    first_row = row
+                    first_slot = slot
+                length += 1
+                continue
+            has_right = state == NEIGHBOUR
+            if 0 < length <= slots_max and has_left != has_right:
+                held = left if has_left else int(values[row, slot])
+                at_row = first_row
+                at_slot = first_slot
+                for _ in range(length):
+                    while at_slot >= slots_real[at_row]:
+                        at_row += 1
+                        at_slot = 0
+                    if out_methods[at_row, at_slot] == PENDING:
+                        out_values[at_row, at_slot] = held
+                        out_methods[at_row, at_slot] = _HOLD
+                    at_slot += 1
+            length = 0
+            has_left = has_right
+            left = int(values[row, slot]) if has_right else 0
+
+
+def hold_values(
+    values: Values,
+    states: Bytes,
+    slots_real: Ints,
+    continues: npt.NDArray[np.bool_],
+    *,
+    slots_max: int,
+    out_values: Values,
+    out_methods: Bytes,
+) -> None:
+    """Fill short pending gaps that have one neighbour with its value, in place."""
+    _check_gaps(values, states, slots_real, continues, slots_max, out_values, out_methods)
+    hold_kernel(values, states, slots_real, continues, slots_max, out_values, out_methods)
 
 
 @_compiled
@@ -291,3 +350,21 @@ def _check_matrix(values: Values, slots_real: Ints) -> None:
     assert values.ndim == 2 and values.dtype == np.int32, f"values are int32 by row and slot, not {values.dtype}"
     assert slots_real.shape == (len(values),) and slots_real.dtype == np.int64, "one int64 count of slots a row"
     assert slots_real.size == 0 or 0 <= slots_real.min() <= slots_real.max() <= values.shape[1], "slots of a day"
+
+
+def _check_gaps(
+    values: Values,
+    states: Bytes,
+    slots_real: Ints,
+    continues: npt.NDArray[np.bool_],
+    slots_max: int,
+    out_values: Values,
+    out_methods: Bytes,
+) -> None:
+    _check_matrix(values, slots_real)
+    assert states.shape == out_values.shape == out_methods.shape == values.shape, "matrices of one shape"
+    assert states.dtype == out_methods.dtype == np.uint8, "states and methods are bytes"
+    assert out_values.dtype == np.int32, "estimates are int32"
+    assert continues.shape == slots_real.shape and continues.dtype == np.bool_, "one continuation a row"
+    assert 0 <= slots_max <= GAP_SLOTS_MAX, f"a line over {slots_max} slots is above {GAP_SLOTS_MAX}"
+    assert not (values[states == NEIGHBOUR] < 0).any(), "a neighbour is negative"

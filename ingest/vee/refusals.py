@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ingest.vee.drafts import DRAFT, REFUSING
-from ingest.vee.estimate import DayGrid, Fault
+from ingest.vee.estimate import DECIDED, DayGrid, Fault
 
 # Faults of refused slots are numbered from here, by rule, reason and severity; they live as long as a judgement.
 REFUSED_FROM = 32
@@ -48,6 +48,7 @@ NO_REFUSALS = refusals_of(pl.DataFrame(schema=DRAFT))
 
 def refuse_slots(grid: DayGrid, refusals: Refusals) -> None:
     """Mark refused slots as faulty, in place; those that are missing or negative already say more.
+    A value that a person gave is not the one that was refused.
 
     What a check refuses by a known limit goes before a spike, which is told by comparison alone.
     """
@@ -64,7 +65,7 @@ def refuse_slots(grid: DayGrid, refusals: Refusals) -> None:
     rows, columns = slots["place"].to_numpy(), slots["slot"].to_numpy().astype(np.int64)
     inside = columns < grid.slots_real[rows]
     rows, columns, faults = rows[inside], columns[inside], slots["fault"].to_numpy()[inside]
-    free = np.isin(grid.faults[rows, columns], [Fault.NONE, Fault.SPIKE])
+    free = np.isin(grid.faults[rows, columns], [Fault.NONE, Fault.SPIKE]) & (grid.touched[rows, columns] != DECIDED)
     # Written from the last kind to the first, so that the first speaks where two refuse one slot.
     grid.faults[rows[free][::-1], columns[free][::-1]] = faults[free][::-1]
 

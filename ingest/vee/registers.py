@@ -25,7 +25,7 @@ USE_MAX = 10**15  # use between two readings, after the multiplier; far below 2^
 
 # Of several readings of one meter on one day the last of these is taken: an estimate never replaces a reading.
 _KINDS = [ReadKind.ESTIMATE, ReadKind.CUSTOMER, ReadKind.INSTALL, ReadKind.REGULAR, ReadKind.REMOVAL]
-_KIND_ORDER = {kind.value: place for place, kind in enumerate(_KINDS)}
+KIND_ORDER = {kind.value: place for place, kind in enumerate(_KINDS)}
 
 _HANGING = ["channel_no", "meter_id", "installed_date"]
 
@@ -60,6 +60,11 @@ def usage_between_reads(
     V19 read_decreased, V20 usage_too_large; and those of the register checks that the set has.
     """
     judged = judge_registers(reads, meters, channels, rules, classes=classes)
+    return usage_of(judged), finish_findings([judged.drafts], rules)
+
+
+def usage_of(judged: JudgedRegisters) -> DataFrame[RegisterUsage]:
+    """Return the use between judged readings: a row for each two of a channel."""
     usage = judged.pairs.unique(["channel_no", "from_date"], keep="first", maintain_order=True).select(
         "channel_no",
         "meter_id",
@@ -70,7 +75,7 @@ def usage_between_reads(
         "is_rejected",
         "seq",
     )
-    return arranged(RegisterUsage, usage.sort("channel_no", "from_date")), finish_findings([judged.drafts], rules)
+    return arranged(RegisterUsage, usage.sort("channel_no", "from_date"))
 
 
 def judge_registers(
@@ -117,7 +122,7 @@ def _place_readings(
     )
     inside = hung.filter(is_inside.fill_null(value=False))
     unknown = known.join(inside, how="anti", on=["channel_no", "meter_id", "read_date", "read_kind"])
-    order = kind.replace_strict(_KIND_ORDER, return_dtype=pl.Int8)
+    order = kind.replace_strict(KIND_ORDER, return_dtype=pl.Int8)
     chosen = inside.with_columns(kind_order=order).sort([*_HANGING, "read_date", "kind_order"])
     chosen = chosen.unique([*_HANGING, "read_date"], keep="last", maintain_order=True)
     detail = pl.format("meter {} does not hang at service point {} on that day", "meter_id", "service_point_id")

@@ -14,7 +14,7 @@ from model.codes import Measure, Method
 from model.reads import Findings, slot_columns
 from model.units import SMALLEST_UNIT
 
-_METHOD_NAMES = {Method.LINEAR: "linear", Method.LIKE_DAY: "like_day"}
+_METHOD_NAMES = {method: method.name.lower() for method in Method if method is not Method.NONE}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class VeeReport:
     days_missing: int = 0
     """A slot is still empty: billing parks these."""
     slots_by_method: dict[str, int] = field(default_factory=dict)
-    """Estimated slots that stand, by method: linear, like_day."""
+    """Estimated slots that stand, by method."""
     findings: dict[tuple[str, str], int] = field(default_factory=dict)
     """By reason and severity: what this run found for the first time."""
     quantity_before: dict[str, int] = field(default_factory=dict)

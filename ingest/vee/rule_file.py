@@ -29,11 +29,12 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ingest.vee.catalogue import CHECKS, Check
-from ingest.vee.rules import Rule, RuleSet
+from ingest.vee.rules import INTERVAL_METHODS, REGISTER_METHODS, Rule, RuleSet
 from model.codes import Measure, RuleSource, Severity
 from model.errors import InputError
 
 STANDARD_FILE = Path(__file__).parent / "standard.toml"
+WEIGHT_MAX = 100_000  # 72 of them stay below the 2^24 up to which a shape is exact
 LIMIT_MAX = 10**12  # times a value of 2^31 a limit stays below Int128, and alone far below 2^63
 
 _TOP = {"rule_set", "version", "title", "source", "holidays", "settings", "rules"}
@@ -156,7 +157,22 @@ def _settings(section: object, problems: _Problems) -> dict[str, Any]:
             settings[key] = value
         elif key in defaults:
             problems.add(f"settings.{key}", f"a value such as {_shown(default)}", value)
+    for key, known in (("methods", INTERVAL_METHODS), ("register_methods", REGISTER_METHODS)):
+        if not set(settings.get(key, ())) <= set(known):
+            problems.add(f"settings.{key}", f"a list of {', '.join(known)}", list(settings[key]))
+    if "load_profile" in settings:
+        settings["load_profile"] = _profile(settings["load_profile"], problems)
     return settings
+
+
+def _profile(days: tuple[object, ...], problems: _Problems) -> tuple[tuple[int, ...], ...]:
+    """Return the weights of the hours of a working day, a Saturday, a Sunday."""
+    rows = [list(day) for day in days if isinstance(day, list)]
+    whole = [row for row in rows if len(row) == 24 and all(_is_whole(one) and 0 <= one <= WEIGHT_MAX for one in row)]
+    if len(days) != 3 or len(whole) != 3:
+        problems.add("settings.load_profile", f"3 lists of 24 whole numbers up to {WEIGHT_MAX}", list(days))
+        return ()
+    return tuple(tuple(row) for row in whole)
 
 
 def _words(where: str, key: str, words: type[StrEnum], found: object, problems: _Problems) -> str | None:

@@ -7,6 +7,12 @@ from datetime import date
 
 from model.codes import RuleSource, Severity
 
+# Methods for gaps in intervals, and for readings of registers: see RuleSet.methods, RuleSet.register_methods.
+INTERVAL_METHODS = (
+    "zero", "check_channel", "calculated", "linear", "like_day", "multi_week", "hold", "profile", "flat",
+)  # fmt: skip
+REGISTER_METHODS = ("linear", "intervals", "scalar", "daily_use", "class")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -63,6 +69,47 @@ class RuleSet:
 
     like_days_within: int = 28
     """E02: how many days away a like day may be. Ours: four weeks hold four days of each weekday."""
+
+    methods: tuple[str, ...] = (
+        "zero", "check_channel", "calculated", "linear", "like_day", "multi_week", "profile", "flat",
+    )  # fmt: skip
+    """Methods for gaps in intervals, the first that can fill a slot does: names of model.codes.Method. `profile` and
+    `flat` give a shape alone, so they fill only what is scaled to a register afterwards. `hold` (one neighbour's value
+    over a short gap) is left out: on a channel without a like day one value says little."""
+
+    multi_weeks: int = 4
+    """E03: how many weeks back the same weekday and clock time is averaged. Ours; systems let users set it."""
+
+    load_profile: tuple[tuple[int, ...], ...] = ()
+    """E05: weights of the 24 hours of a working day, a Saturday, a Sunday or holiday; empty when there is none."""
+
+    scale_to_register: bool = True
+    """E06: estimates between two register readings add up to their difference. Source: Elhub 3.0, "whatever the
+    method"."""
+
+    scale_tolerance_units: int = 1
+    """E06: measured intervals may exceed the register by so many printed units (times its multiplier) before the
+    estimates between the readings are refused. Ours: a register shows whole units, at both ends cut off."""
+
+    missing_day_percent_max: int = 100
+    """A day of which more is missing is not estimated. 100: every day is. Systems let users set it."""
+
+    missing_period_percent_max: int = 100
+    """A channel of whose judged days more is missing is not estimated. 100: every channel is."""
+
+    register_methods: tuple[str, ...] = ("linear", "intervals", "scalar", "daily_use", "class")
+    """Methods for a reading that did not come, the first that can gives it: between two readings by days (E01), the
+    intervals beside it (E11), the same days of last year times the trend (E12), the average daily use (E13), that of
+    the channels of its measure and branch. All but the first are extrapolations (E14)."""
+
+    register_days_max: int = 92
+    """Longest time after a reading that is estimated. Ours; BSCP502 allows one month around the date."""
+
+    register_estimates_max: int = 4
+    """V29: how many estimates may follow each other on a meter. Source: 3 to 6, to be confirmed."""
+
+    daily_use_days: int = 366
+    """E13: how far back the average daily use is taken. Ours: a year holds all seasons."""
 
     holidays: tuple[date, ...] = ()
     """E02: days that are like each other and like no weekday."""

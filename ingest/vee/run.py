@@ -12,16 +12,19 @@ from datetime import date, datetime, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from ingest.vee.beside import approved_edits, linked_values, outage_slots, register_spans
 from ingest.vee.checks import Checks, is_refusing
 from ingest.vee.checks_registers import idle_drafts
 from ingest.vee.checks_siblings import PAIRS
+from ingest.vee.decisions import decided_slots, unsettled, with_decided
+from ingest.vee.estimate import Beside
 from ingest.vee.findings import finish_findings
 from ingest.vee.governing import core_groups
 from ingest.vee.judge import Judged, expected_days, judge_days, survey_days
 from ingest.vee.matrix import wide_checked
 from ingest.vee.places import known_places
 from ingest.vee.refusals import Refusals, refusals_of
-from ingest.vee.registers import judge_registers
+from ingest.vee.registers import JudgedRegisters, judge_registers, usage_of
 from ingest.vee.report import BlockTotals, VeeReport, added_totals, block_totals, report_of
 from ingest.vee.rule_store import rules_in_force
 from ingest.vee.rules import RuleSet
@@ -33,14 +36,16 @@ from model.ids import content_hash
 from model.progress import SILENT, Progress
 from model.reads import (
     INTERVAL_LENGTHS,
+    Estimates,
     Findings,
     ReadDays,
     RegisterReads,
+    RegisterUsage,
     VeeDays,
     read_days_schema,
     slot_columns,
 )
-from model.schema import arranged, polars_schema
+from model.schema import arranged, empty, polars_schema
 from store.audit import record
 from store.control import Connection, control, query, transaction
 from store.facts import facts
@@ -58,7 +63,17 @@ class _Block:
 
     edited: pl.DataFrame
     findings: pl.DataFrame
+    estimates: pl.DataFrame
     totals: BlockTotals
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a run knows beside the days of a block: all channels, register spans, whether it judges all of them."""
+
+    channels: DataFrame[ChannelNumbers]
+    spans: pl.DataFrame
+    is_partial: bool
 
 
 def run_vee(
@@ -71,11 +86,14 @@ def run_vee(
     channels_per_block: int = CHANNELS_PER_BLOCK,
     progress: Progress = SILENT,
     actor: str = "system",
+    only: Sequence[int] | None = None,
 ) -> VeeReport:
     """Judge the reads of the days in [from_date, to_date) of all channels under an agreement and with a meter.
 
-    An estimate that was made stands until its day is landed again: only what it left empty is tried again. Days and
-    findings of the run are registered with its load in one transaction. `rules` None means the rule set in force.
+    An estimate that was made stands until its day is landed again, a person decides about it, or a register reading
+    says how much it must be: otherwise only what it left empty is tried again. Days and findings of the run are
+    registered with its load in one transaction. `rules` None means the rule set in force. `only` names the channels to
+    judge, for example those just edited; what needs other channels is then left to a run over all.
 
     Raises:
         ConfigError: the period is empty.
@@ -89,8 +107,11 @@ def run_vee(
         rules = rules_in_force(connection) if rules is None else rules
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         active = active_days(connection, channels, from_date, to_date)
+        active = active if only is None else active.filter(pl.col("channel_no").is_in(list(only)))
         checks = Checks(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
         earlier = active_days(connection, channels, from_date - checks.days_before, from_date)
+        registers = _read_registers(workspace, connection, channels, checks)
+        known = _Known(channels, _spans(connection, channels, registers, rules), only is not None)
         blocks: list[tuple[int, _Block]] = []
         progress.begin("vee", active["channel_no"].n_unique(), "channels")
         for minutes in INTERVAL_LENGTHS:
@@ -99,16 +120,17 @@ def run_vee(
             for start in range(0, due.height, channels_per_block):
                 some = arranged(ChannelNumbers, due.slice(start, channels_per_block))
                 lake = _BlockReads(workspace, connection, some, minutes, from_date, to_date)
-                blocks.append((minutes, _judge_block(lake, active, earlier, checks)))
+                blocks.append((minutes, _judge_block(lake, active, earlier, checks, known)))
                 progress.advance("vee", some.height)
         found = [block.findings for _, block in blocks]
-        found.append(_judge_registers(workspace, connection, channels, checks))
+        if only is None:
+            found.append(_register_findings(registers, checks))
         findings = arranged(Findings, pl.concat(found).sort("channel_no", "day", "first_slot", "rule", "finding_id"))
         new = _unknown_findings(workspace, connection, findings)
         edited = _by_length(blocks)
-        seq = _write(
-            workspace, connection, edited, new, period=(from_date, to_date), received_at=received_at, actor=actor
-        )
+        made = pl.concat([empty(Estimates), *(block.estimates for _, block in blocks)])
+        written = _Written(edited, new, made.sort("channel_no", "day", "first_slot"))
+        seq = _write(workspace, connection, written, period=(from_date, to_date), received_at=received_at, actor=actor)
         totals = [block.totals for _, block in blocks]
         progress.end("vee", findings=new.height)
         return report_of(totals, new, seq=seq, rows_written=sum(days.height for days in edited.values()))
@@ -188,6 +210,11 @@ class _BlockReads:
         slots = pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in slot_columns(minutes))
         return rows.select(*_DAY_KEY, earlier=slots)
 
+    def of_others(self, others: DataFrame[ChannelNumbers]) -> pl.DataFrame:
+        """Return the current landed rows of other channels in the period."""
+        there = replace(self, channels=others)
+        return there._current(pl.col("channel_no").is_in(others["channel_no"].implode()), self.from_date, self.to_date)
+
     def judged_before(self) -> pl.DataFrame:
         """Return the rows that earlier runs wrote for the period: of each channel-day and judged load the latest."""
         minutes = self.interval_minutes
@@ -222,16 +249,19 @@ def overlapping(files: Sequence[LakeFile], low: int, high: int, from_date: date,
     ]
 
 
-def _judge_block(lake: _BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks) -> _Block:
+def _judge_block(
+    lake: _BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks, known: _Known
+) -> _Block:
     """Judge a block: first what the rule set asks of its days, then completeness and spikes, by what governs them."""
     drafts = _check_block(lake, active, earlier, checks)
     refusals = refusals_of(drafts)
-    told = finish_findings([drafts.filter(~is_refusing())], checks.rules)
-    parts = [_judge_part(part, active, rules, refusals, checks) for part, rules in _parts(lake, checks)]
+    told = finish_findings([drafts.clear() if known.is_partial else drafts.filter(~is_refusing())], checks.rules)
+    parts = [_judge_part(part, active, rules, refusals, checks, known) for part, rules in _parts(lake, checks)]
     totals = [part.totals for part in parts]
     return _Block(
         pl.concat([part.edited for part in parts]),
         pl.concat([told, *(part.findings for part in parts)]),
+        pl.concat([part.estimates for part in parts]),
         totals[0] if len(totals) == 1 else added_totals(totals),
     )
 
@@ -267,57 +297,117 @@ def _parts(lake: _BlockReads, checks: Checks) -> Iterator[tuple[_BlockReads, Rul
         )
 
 
-def _judge_part(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, checks: Checks) -> _Block:
+def _judge_part(
+    lake: _BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, checks: Checks, known: _Known
+) -> _Block:
     """Judge channels under one set of thresholds: all on the period alone, those in doubt again with days around it."""
     minutes = lake.interval_minutes
-    judged = _judge_reads(lake, active, rules, refusals)
+    judged = _judge_reads(lake, active, rules, refusals, known)
     standing = _standing(judged, lake.judged_before())
-    closed = standing.filter(pl.col("is_closed")).select(_DAY_KEY)
+    closed = _closed(judged, standing, minutes)
     proposed = judged.edited.join(closed, how="anti", on=_DAY_KEY, maintain_order="left")
     content = ["base_seq", "worst", "flags", "methods", *slot_columns(minutes)]
     new = proposed.join(standing, how="anti", on=[*_DAY_KEY, *content], nulls_equal=True, maintain_order="left")
     kept = standing.join(new, how="anti", on=_DAY_KEY).select(new.columns)
     findings = judged.findings.join(closed, how="anti", on=_DAY_KEY, maintain_order="left")
-    again = checks.judge_again(new.drop("seq").rename({"base_seq": "seq"}), minutes, RuleSource.ESTIMATE)
+    estimates = judged.estimates.join(new, how="semi", on=_DAY_KEY, maintain_order="left")
+    again = _judge_again(new, judged.touched, checks, minutes)
     totals = block_totals(judged.days, pl.concat([new, kept]), lake.channels, minutes)
-    return _Block(new, pl.concat([findings, finish_findings([again], rules)]), totals)
+    return _Block(new, pl.concat([findings, finish_findings(again, rules)]), estimates, totals)
 
 
-def _judge_reads(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals) -> Judged:
+def _judge_again(new: pl.DataFrame, touched: pl.DataFrame, checks: Checks, minutes: int) -> list[pl.DataFrame]:
+    """Return what the rules for estimates say of new estimates, and those for persons' values of days with such."""
+    rows = new.drop("seq").rename({"base_seq": "seq"})
+    manual = rows.join(touched, how="semi", on=_DAY_KEY, maintain_order="left")
+    others = rows.join(touched, how="anti", on=_DAY_KEY, maintain_order="left")
+    return [
+        checks.judge_again(others, minutes, RuleSource.ESTIMATE), checks.judge_again(manual, minutes, RuleSource.MANUAL)
+    ]  # fmt: skip
+
+
+def _judge_reads(lake: _BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, known: _Known) -> Judged:
     period = (lake.interval_minutes, lake.from_date, lake.to_date)
     days = lake.landed()
     own = refusals.of(lake.channels["channel_no"], lake.from_date, lake.to_date)
-    good, doubtful = survey_days(days, lake.channels, *period, rules=rules, active=active, refusals=own)
+    edits = approved_edits(lake.connection, lake.channels, lake.from_date, lake.to_date)
+    decided = decided_slots(lake.connection, lake.channels, lake.from_date, lake.to_date)
+    edits = with_decided(edits, decided)
+    good, doubtful = survey_days(days, lake.channels, *period, rules=rules, active=active, refusals=own, edits=edits)
     if doubtful.is_empty():
         return good
     some = pl.col("channel_no").is_in(doubtful.implode())
-    around = lake.around(doubtful, timedelta(days=rules.like_days_within))
+    distance = timedelta(days=max(rules.like_days_within, 7 * rules.multi_weeks))
+    both = pl.concat([days.filter(some), lake.around(doubtful, distance)])
     channels = arranged(ChannelNumbers, lake.channels.filter(some))
-    both = pl.concat([days.filter(some), around])
-    judged = judge_days(both, channels, *period, rules=rules, active=active, refusals=own)
+    beside = replace(_beside(lake, channels, known, distance), edits=edits)
+    judged = judge_days(both, channels, *period, rules=rules, active=active, refusals=own, beside=beside)
     findings = arranged(Findings, pl.concat([good.findings, judged.findings]))
-    return Judged(judged.edited, findings, pl.concat([good.days, judged.days]))
+    every_day = pl.concat([good.days, judged.days])
+    return replace(judged, findings=unsettled(findings, every_day, decided), days=every_day)
+
+
+def _beside(lake: _BlockReads, channels: DataFrame[ChannelNumbers], known: _Known, distance: timedelta) -> Beside:
+    """Return what is known beside the days of channels; of outages also around the period."""
+    minutes = lake.interval_minutes
+    checks, flows = linked_values(lake.connection, channels, known.channels, minutes, lake.of_others)
+    return Beside(
+        spans=known.spans.filter(pl.col("channel_no").is_in(channels["channel_no"].implode())),
+        outages=outage_slots(lake.connection, channels, minutes, lake.from_date - distance, lake.to_date + distance),
+        checks=checks,
+        flows=flows,
+    )
 
 
 def _standing(judged: Judged, before: pl.DataFrame) -> pl.DataFrame:
-    """Return the earlier rows of VEE that still stand for the current landed row; `is_closed` when nothing is empty."""
+    """Return the earlier rows of VEE that still stand for the current landed row."""
     current = judged.days.select("channel_no", "day", "base_seq")
-    rows = before.join(current, how="semi", on=[*_DAY_KEY, "base_seq"], maintain_order="left")
-    return rows.with_columns(is_closed=pl.col("worst") < int(Quality.MISSING))
+    return before.join(current, how="semi", on=[*_DAY_KEY, "base_seq"], maintain_order="left")
 
 
-def _judge_registers(
+def _closed(judged: Judged, standing: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Return the days whose earlier rows are not to be made anew: nothing is empty, and nothing new is known."""
+    whole = standing.filter(pl.col("worst") < int(Quality.MISSING)).select(_DAY_KEY)
+    opened = judged.scaled.join(_rescaled(judged, standing, minutes), how="semi", on=["channel_no", "from_date"])
+    return whole.join(pl.concat([judged.touched, opened.select(_DAY_KEY)]), how="anti", on=_DAY_KEY)
+
+
+def _rescaled(judged: Judged, standing: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Return the register spans in which the standing estimates do not add up to what the proposed ones do."""
+    total = pl.sum_horizontal(pl.col(slot_columns(minutes)).cast(pl.Int64))
+    sums = [rows.select(*_DAY_KEY, total.alias(name)) for rows, name in ((judged.edited, "now"), (standing, "before"))]
+    key = ["channel_no", "from_date"]
+    days = judged.scaled.join(sums[0], how="inner", on=_DAY_KEY, validate="m:1")
+    both = days.join(sums[1], how="left", on=_DAY_KEY, validate="m:1")
+    spans = both.group_by(key).agg(pl.col("now", "before").sum(), is_new=pl.col("before").is_null().any())
+    return spans.filter(pl.col("is_new") | (pl.col("now") != pl.col("before")))
+
+
+def _read_registers(
     workspace: Workspace, connection: Connection, channels: DataFrame[ChannelNumbers], checks: Checks
-) -> pl.DataFrame:
-    """Return the findings about readings dated in the period or on the day that ends it, and what all blocks leave."""
-    rules = checks.rules
+) -> JudgedRegisters | None:
+    """Return the readings of all registers, judged; None when none ever landed."""
     files = lake_files(connection, "register_reads")
     if not files:
-        return finish_findings([checks.finish(pl.DataFrame(schema=PAIRS))], rules)
+        return None
     landed = scan_lake(workspace, files).select(list(polars_schema(RegisterReads))).collect()
     meters = arranged(Meters, facts(connection, "meters"))
     classes = checks.places.channels.select("channel_no", "revenue_class")
-    judged = judge_registers(current_registers(landed), meters, channels, rules, classes=classes)
+    return judge_registers(current_registers(landed), meters, channels, checks.rules, classes=classes)
+
+
+def _spans(
+    connection: Connection, channels: DataFrame[ChannelNumbers], registers: JudgedRegisters | None, rules: RuleSet
+) -> pl.DataFrame:
+    usage = empty(RegisterUsage) if registers is None else usage_of(registers)
+    return register_spans(usage, channels, facts(connection, "meters"), rules)
+
+
+def _register_findings(judged: JudgedRegisters | None, checks: Checks) -> pl.DataFrame:
+    """Return the findings about readings dated in the period or on the day that ends it, and what all blocks leave."""
+    rules = checks.rules
+    if judged is None:
+        return finish_findings([checks.finish(pl.DataFrame(schema=PAIRS))], rules)
     in_period = pl.col("to_date").is_between(checks.from_date, checks.to_date, closed="both")
     pairs = judged.pairs.filter(in_period).with_columns(quantity="use")
     idle = idle_drafts(judged.pairs, checks.places, rules, checks.from_date, checks.to_date)
@@ -344,17 +434,26 @@ def _by_length(blocks: Sequence[tuple[int, _Block]]) -> dict[int, pl.DataFrame]:
     return {minutes: days.sort(_DAY_KEY) for minutes, days in joined.items() if days.height}
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What a run adds to the lake."""
+
+    edited: dict[int, pl.DataFrame]
+    findings: DataFrame[Findings]
+    estimates: pl.DataFrame
+
+
 def _write(
     workspace: Workspace,
     connection: Connection,
-    edited: dict[int, pl.DataFrame],
-    findings: DataFrame[Findings],
+    what: _Written,
     *,
     period: tuple[date, date],
     received_at: datetime,
     actor: str,
 ) -> int | None:
     """Write and register what is new; return the sequence taken, None when there was nothing."""
+    edited, findings = what.edited, what.findings
     if not edited and findings.is_empty():
         return None
     rows = sum(days.height for days in edited.values())
@@ -367,6 +466,8 @@ def _write(
         ]
         if findings.height:
             files.append(write_lake_file(workspace, "findings", "findings", findings.with_columns(stamped)))
+        if what.estimates.height:
+            files.append(write_lake_file(workspace, "estimates", "estimates", what.estimates.with_columns(stamped)))
         register_files(connection, files, owner=f"load:{seq}")
         load = Load(
             seq=seq,

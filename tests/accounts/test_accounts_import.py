@@ -317,3 +317,54 @@ def test_a_service_point_with_hourly_channels_cannot_come_to_such_a_zone(workspa
     moved.mkdir()
     (moved / "service_points.csv").write_text(POINTS + "S1,P1,electricity,Australia/Lord_Howe,R1,1\n")
     assert load(workspace, moved).rejects.rows() == [("service_points.csv", 2, "slots_not_whole", UNEVEN)]
+
+
+METERING = {
+    "outages": "service_point_id,start_utc,end_utc,reason\nS1,2022-11-06T05:30:00Z,2022-11-06T09:00:00Z,storm 17\n",
+    "channel_links": "channel_id,other_channel_id,role\nS1/E1,S1/E2,check\n",
+    "quality_gates": "tariff_id,measure,quality,share_percent_max\n*,*,estimated,12.5\n",
+}
+TWO = GOOD["channels"] + "S1/E2,S1,E2,import_energy,15\n"
+
+
+def test_what_is_known_beside_reads_is_imported(workspace: Workspace, tmp_path: Path) -> None:
+    report = load(workspace, write(tmp_path / "in", channels=TWO, **METERING))
+    assert report.rejects.is_empty()
+    with control(workspace, purpose="test") as connection:
+        (outage,) = facts(connection, "outages").rows(named=True)
+    assert (outage["start_utc"], outage["end_utc"]) == (
+        datetime(2022, 11, 6, 5, 30, tzinfo=UTC), datetime(2022, 11, 6, 9, tzinfo=UTC),
+    )  # fmt: skip
+    again = load(workspace, write(tmp_path / "in", channels=TWO, **METERING))
+    assert [again.counts[table].same for table in METERING] == [1, 1, 1]
+
+
+def test_times_of_parquet_are_taken_as_well(workspace: Workspace, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in")
+    outage = {"service_point_id": "S1", "start_utc": datetime(2022, 11, 6, 5, 30, tzinfo=UTC),
+              "end_utc": datetime(2022, 11, 6, 9, tzinfo=UTC), "reason": "storm"}  # fmt: skip
+    pl.DataFrame([outage]).write_parquet(folder / "outages.parquet")
+    assert load(workspace, folder).counts["outages"].new == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "detail"),
+    [
+        ("outages", "S1,2022-11-06 05:30,2022-11-06T09:00:00Z,x",
+         "column start_utc: expected a time in UTC like 2026-10-01T03:12:00Z, found `2022-11-06 05:30`"),
+        ("outages", "S1,2022-11-07T05:30:00Z,2022-11-07T05:30:00Z,x", "is not after start_utc"),
+        ("outages", "S9,2022-11-07T05:30:00Z,2022-11-07T06:30:00Z,x", "service_point_id `S9` is not among"),
+        ("channel_links", "S1/E1,S1/E9,check", "other_channel_id `S1/E9` is not among the channels"),
+        ("channel_links", "S1/E2,S1/E1,twin", "column role: expected one of check, plus, minus, found `twin`"),
+        ("quality_gates", "*,*,missing,0", "column quality: expected one of edited, substituted,"),
+        ("quality_gates", "*,*,edited,100.001", "column share_percent_max: expected at "),
+        ("quality_gates", "*,steam,edited,1", "column measure: expected one of *, import_energy,"),
+    ],
+)  # fmt: skip
+def test_what_is_said_wrongly_beside_reads_is_rejected(
+    workspace: Workspace, tmp_path: Path, table: str, row: str, detail: str
+) -> None:
+    tables = METERING | {table: METERING[table] + row + "\n"}
+    report = load(workspace, write(tmp_path / "in", channels=TWO, **tables))
+    assert report.rejects.select("file", "line").rows() == [(f"{table}.csv", 3)]
+    assert detail in report.rejects["detail"][0]

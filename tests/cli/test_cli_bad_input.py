@@ -164,7 +164,7 @@ NEW_WORKSPACE = [
         "another layout",
         after(lambda p: (p.books / "billmill.toml").write_text('name = "x"\nlayout = 99\n'), "run", "list"),
         2,
-        ("expected layout 2, found 99", "hint"),
+        ("expected layout 3, found 99", "hint"),
     ),
     Wrong(
         "configuration is no TOML",

@@ -33,7 +33,8 @@ RECEIVED = datetime(2026, 11, 3, 22, tzinfo=UTC)
 PLANNED = datetime(2026, 11, 4, 1, tzinfo=UTC)
 TABLES = (
     "branches", "cycles", "customers", "accounts", "premises", "service_points", "meters", "channels", "agreements",
-    "agreement_attributes", "service_point_attributes", "history", "quantity_history", "bank_balance",
+    "agreement_attributes", "service_point_attributes", "history",
+    "outages", "channel_links", "quality_gates", "read_edit", "read_edit_value", "quantity_history", "bank_balance",
     "channel_number", "tariff_file", "tariff_state", "factor", "load", "lake_file", "run", "segment_key",
     "invoice_series", "journal_line", "open_item", "audit",
 )  # fmt: skip

@@ -188,7 +188,7 @@ def test_what_was_left_empty_is_tried_again(workspace: Workspace) -> None:
     assert (again.days_missing, again.rows_written) == (0, 1)
     newest = lake(workspace, "vee_day_60").sort("seq").row(-1, named=True)
     assert (newest["v00"], newest["worst"], newest["base_seq"]) == (40, 4, 1)
-    assert again.findings == {("negative", "fail"): 1}
+    assert again.findings == {("negative", "fail"): 1, ("estimate_spike", "warn"): 1}  # 40 beside hours of 10
     assert run_vee(workspace, from_date=OCTOBER, to_date=after(1), received_at=NOW).seq is None
 
 
