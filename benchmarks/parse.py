@@ -49,9 +49,9 @@ def measure_once(contender: str, layout: str, minutes: int, path: Path, warm: Pa
     work = start(path, minutes, channels_of(minutes, sizes[path]))
     before = resident_bytes()
     wall, cpu = time.perf_counter(), time.process_time()
-    total = work()
+    total_of = work()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return Measured(wall, cpu, peak_bytes() - before), total
+    return Measured(wall, cpu, peak_bytes() - before), total_of()
 
 
 def run(intervals: int, repeat: int, folder: Path, console: Console) -> list[Row]:
