@@ -15,13 +15,13 @@ import polars as pl
 from benchmarks.anomaly_data import FIRST, Drawn, draw
 from benchmarks.anomaly_faults import FAULTS_AND_SWAPS, LIFE
 from demo.lake import INTERVAL_MINUTES, PERIOD
-from ingest.vee.checks import Checks
-from ingest.vee.checks_siblings import PAIRS
+from ingest.checks.checks import Checks
+from ingest.checks.refusals import refusals_of
+from ingest.checks.siblings import PAIRS
+from ingest.rules.rule_store import standard_rules
+from ingest.rules.rules import RuleSet
 from ingest.vee.judge import expected_days, survey_days
 from ingest.vee.judge import judge_days as judge_core
-from ingest.vee.refusals import refusals_of
-from ingest.vee.rule_store import standard_rules
-from ingest.vee.rules import RuleSet
 from model.accounts import ChannelNumbers
 from model.schema import arranged
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from benchmarks.anomaly_faults import FAULTS_AND_SWAPS, LIFE, Life, inject
 from demo.lake import INTERVAL_MINUTES, PERIOD, draw_days, interval_channels
 from demo.roster import REVENUE_CLASS, draw_roster
+from ingest.checks.places import Places
 from ingest.vee.matrix import MISSING, value_columns, value_matrix
-from ingest.vee.places import Places
 from model.reads import read_days_schema
 
 HISTORY_DAYS = 70  # what history_days and the look back of a month ask for

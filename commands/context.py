@@ -75,8 +75,8 @@ def reading_of(mapping: Path | None) -> Reading | None:
         return None
     from functools import partial
 
-    from ingest.formats.mapped import read_mapped
-    from ingest.formats.mapping import parse_mapping
+    from ingest.formats.mapped.mapped import read_mapped
+    from ingest.formats.mapped.mapping import parse_mapping
     from store.files import read_text
 
     return partial(read_mapped, mapping=parse_mapping(read_text(mapping), mapping.name))

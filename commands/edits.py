@@ -50,8 +50,8 @@ def reads_edit(
     elif shown:
         _list(workspace, json=json)
     else:
-        from ingest.vee.edit_rows import EditRow, read_edit_file
-        from ingest.vee.edits import propose_edits
+        from ingest.edits.edits import propose_edits
+        from ingest.edits.rows import EditRow, read_edit_file
         from outputs.edit_screens import print_proposed, proposed_rows
         from store.files import read_bytes
 
@@ -68,7 +68,7 @@ def reads_edit(
 def _decide(
     approve: list[str] | None, refuse: list[str] | None, reason: str, workspace: Path, actor: str, *, json: bool
 ) -> None:
-    from ingest.vee.edit_decisions import approve_edits, refuse_edits
+    from ingest.edits.approvals import approve_edits, refuse_edits
     from outputs.edit_screens import decided_rows, print_decided
 
     books = open_books(workspace)
@@ -82,7 +82,7 @@ def _decide(
 
 
 def _list(workspace: Path, *, json: bool) -> None:
-    from ingest.vee.edit_decisions import listed_edits
+    from ingest.edits.approvals import listed_edits
     from outputs.console import print_frame
 
     frame = listed_edits(open_books(workspace))

@@ -26,7 +26,7 @@ def reads_estimate(
 
     Example: `billmill reads estimate --on 2026-11-01`
     """
-    from ingest.vee.register_estimates import estimate_registers
+    from ingest.estimates.register_estimates import estimate_registers
     from outputs.console import print_frame
 
     report = estimate_registers(open_books(workspace), on=on.date(), at=now(), actor=who_acts(by), is_trial=dry_run)

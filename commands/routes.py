@@ -80,7 +80,7 @@ def reads_route_in(
     from functools import partial
 
     from commands.landing import land_and_tell
-    from ingest.formats.routes import read_route
+    from ingest.formats.tables.routes import read_route
 
     reading = partial(read_route, layout=_layout(layout), route_date=day.date() if day else None)
     land_and_tell(files, open_books(workspace), by=who_acts(by), json=json, reading=reading)

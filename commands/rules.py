@@ -35,8 +35,8 @@ def rules_check(files: FilesArgument = None, standard: StandardOption = False, j
 
     Example: `billmill reads rules check --standard`
     """
-    from ingest.vee.rule_file import parse_rules
-    from ingest.vee.rule_store import rule_text
+    from ingest.rules.rule_file import parse_rules
+    from ingest.rules.rule_store import rule_text
 
     checked: list[dict[str, object]] = []
     for path in _paths(files, standard):
@@ -69,7 +69,7 @@ def rules_add(
     """
     import polars as pl
 
-    from ingest.vee.rule_store import add_rule_sets
+    from ingest.rules.rule_store import add_rule_sets
     from outputs.console import print_frame
 
     added = pl.DataFrame(add_rule_sets(open_books(workspace), _paths(files, standard), at=now(), actor=who_acts(by)))
@@ -85,7 +85,7 @@ def rules_list(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> N
     """
     import polars as pl
 
-    from ingest.vee.rule_store import workspace_rules
+    from ingest.rules.rule_store import workspace_rules
     from outputs.console import print_frame
 
     known, rules = workspace_rules(open_books(workspace))
@@ -109,7 +109,7 @@ def rules_show(
 
     Example: `billmill reads rules show`
     """
-    from ingest.vee.rule_store import rule_set_named
+    from ingest.rules.rule_store import rule_set_named
     from outputs.console import print_frame
     from outputs.rules_screen import rule_rows
 
@@ -119,7 +119,7 @@ def rules_show(
 
 
 def _paths(files: list[Path] | None, standard: bool) -> list[Path]:
-    from ingest.vee.rule_file import STANDARD_FILE
+    from ingest.rules.rule_file import STANDARD_FILE
 
     if bool(files) == standard:
         raise ConfigError("expected files of rule sets, or --standard", hint="see --help")

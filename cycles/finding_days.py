@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ingest.vee.rules import DEFAULT_RULES
+from ingest.rules.rules import DEFAULT_RULES
 from ingest.vee.run import overlapping
 from ingest.versions import current_days
 from model.codes import Quality

@@ -6,8 +6,8 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.replaced import changed_days, use_in_spans
+from ingest.rules.rule_store import rules_in_force
 from ingest.vee.registers import usage_between_reads
-from ingest.vee.rule_store import rules_in_force
 from ingest.versions import current_days, current_registers
 from model.accounts import ChannelNumbers, Meters
 from model.codes import RunState

@@ -18,8 +18,8 @@ from pandera.typing.polars import DataFrame
 
 from cycles.energy import energy_controls
 from cycles.tasks import Receipt, Task, lake_file_from, write_receipt
+from ingest.rules.rule_store import rules_of_text
 from ingest.vee.registers import usage_between_reads
-from ingest.vee.rule_store import rules_of_text
 from ingest.versions import current_days, current_registers
 from ledger.post import post_bills
 from model.accounts import ChannelNumbers, Meters

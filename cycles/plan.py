@@ -16,7 +16,7 @@ from accounts.selection import Cycle, select_due
 from cycles.folders import run_folder
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
-from ingest.vee.rule_store import rules_of_text, text_in_force
+from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunState
 from model.errors import ConfigError, StaleError
 from model.ids import content_hash, run_id

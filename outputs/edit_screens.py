@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import polars as pl
 
-from ingest.vee.edit_decisions import Decided
-from ingest.vee.edits import Proposed
+from ingest.edits.approvals import Decided
+from ingest.edits.edits import Proposed
 from outputs.console import print_frame
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.vee.catalogue import CHECKS
-from ingest.vee.rules import DEFAULT_RULES, RuleSet
+from ingest.rules.catalogue import CHECKS
+from ingest.rules.rules import DEFAULT_RULES, RuleSet
 from model.money import format_minor
 from outputs.chart import readable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from ingest.vee.catalogue import CHECKS, CORE_CHECKS
-from ingest.vee.rules import Rule, RuleSet
+from ingest.rules.catalogue import CHECKS, CORE_CHECKS
+from ingest.rules.rules import Rule, RuleSet
 
 _SCHEMA = {
     "rule": pl.String(), "check": pl.String(), "severity": pl.String(), "limits": pl.String(), "for": pl.String(),

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.formats import csv_long, csv_wide, registers_csv, smt
-from ingest.formats.csv_long import instants
-from ingest.formats.csv_table import header_names, read_columns
 from ingest.formats.parsed import Source
+from ingest.formats.tables import csv_long, csv_wide, registers_csv, smt
+from ingest.formats.tables.csv_long import instants
+from ingest.formats.tables.csv_table import header_names, read_columns
 from ingest.formats.text import read_source
 from model.accounts import ChannelNumbers
 from model.codes import Commodity, Measure

@@ -14,8 +14,8 @@ from ingest.curves.named import NEM_ZONE, named_channels
 from ingest.formats.archive import BadArchive, is_archive, open_members
 from ingest.landing.parsed import ParsedFile
 from ingest.landing.place import parse_file
+from ingest.rules.rules import DEFAULT_RULES
 from ingest.vee.registers import usage_between_reads
-from ingest.vee.rules import DEFAULT_RULES
 from model.accounts import ChannelNumbers, Meters
 from model.codes import Commodity, ReadKind
 from model.errors import InputError

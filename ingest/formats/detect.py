@@ -9,28 +9,24 @@ from typing import Protocol
 
 import polars as pl
 
-from ingest.formats import (
+from ingest.formats.archive import BadArchive, Member, open_members
+from ingest.formats.flows import cmep, d0010, mscons
+from ingest.formats.nem import nem12, nem13
+from ingest.formats.parsed import Source, no_lines
+from ingest.formats.records import FileRecords, Opening, refused
+from ingest.formats.tables import (
     beacon,
-    cmep,
     csv_long,
     csv_wide,
-    d0010,
     esb_hdf,
-    espi,
-    iec61968,
-    mscons,
-    nem12,
-    nem13,
     registers_csv,
     routes,
     smt,
     uk_half_hourly,
     uk_readings,
 )
-from ingest.formats.archive import BadArchive, Member, open_members
-from ingest.formats.parsed import Source, no_lines
-from ingest.formats.records import FileRecords, Opening, refused
 from ingest.formats.text import opening_text, read_source
+from ingest.formats.xml import espi, iec61968
 from model.errors import InputError
 
 Reading = Callable[[Source], FileRecords]

@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from ingest.formats.routes import HEADER, TRAILER
+from ingest.formats.tables.routes import HEADER, TRAILER
 from ingest.routes.layout import DATES, KEYS, NUMBERS, Place, RouteLayout
 
 ASIDE = pl.Schema(

@@ -7,10 +7,10 @@ import numpy.typing as npt
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.estimate import DayGrid, Estimated, Fault
+from ingest.checks.refusals import NO_REFUSALS, REFUSED_FROM, Refusals, worded_refusals
+from ingest.estimates.estimate import DayGrid, Estimated, Fault
+from ingest.rules.rules import RuleSet
 from ingest.vee.matrix import MISSING, Ints, Values
-from ingest.vee.refusals import NO_REFUSALS, REFUSED_FROM, Refusals, worded_refusals
-from ingest.vee.rules import RuleSet
 from model.codes import Method, Severity
 from model.ids import content_hash
 from model.reads import Findings

@@ -12,8 +12,12 @@ import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.confidence import estimates_of
-from ingest.vee.estimate import ACCEPTED, DECIDED, NOTHING, Beside, DayGrid, Estimated, Fault, build_grid
+from ingest.checks.refusals import NO_REFUSALS, Refusals, refuse_slots
+from ingest.estimates.confidence import estimates_of
+from ingest.estimates.estimate import ACCEPTED, DECIDED, NOTHING, Beside, DayGrid, Estimated, Fault, build_grid
+from ingest.estimates.methods import estimate_gaps
+from ingest.estimates.scaling import SCALED_SCHEMA
+from ingest.rules.rules import RuleSet
 from ingest.vee.findings import finish_findings, gap_findings, spike_warnings
 from ingest.vee.matrix import (
     MISSING,
@@ -23,11 +27,7 @@ from ingest.vee.matrix import (
     value_columns,
     wide_checked,
 )
-from ingest.vee.methods import estimate_gaps
-from ingest.vee.refusals import NO_REFUSALS, Refusals, refuse_slots
 from ingest.vee.revalidate import judge_estimates
-from ingest.vee.rules import RuleSet
-from ingest.vee.scaling import SCALED_SCHEMA
 from ingest.vee.screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
 from model.accounts import ChannelNumbers
 from model.codes import Method, Quality

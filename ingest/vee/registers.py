@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.checks_registers import refuse_pairs, register_drafts
+from ingest.checks.registers import refuse_pairs, register_drafts
+from ingest.rules.governing import core_limit
+from ingest.rules.rules import RuleSet
 from ingest.vee.findings import finish_findings
-from ingest.vee.governing import core_limit
-from ingest.vee.rules import RuleSet
 from model.accounts import ChannelNumbers, Meters
 from model.codes import Quality, ReadKind, Severity
 from model.reads import Findings, RegisterReads, RegisterUsage

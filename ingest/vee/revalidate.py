@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from ingest.vee.estimate import DECIDED, DayGrid, Estimated
+from ingest.estimates.estimate import DECIDED, DayGrid, Estimated
+from ingest.rules.rules import RuleSet
 from ingest.vee.kernels import screen_days
 from ingest.vee.matrix import MISSING
-from ingest.vee.rules import RuleSet
 from ingest.vee.screen import stands_out
 from model.codes import Method, Severity
 

@@ -12,22 +12,22 @@ from datetime import date, datetime, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.beside import approved_edits, linked_values, outage_slots, register_spans
-from ingest.vee.checks import Checks, is_refusing
-from ingest.vee.checks_registers import idle_drafts
-from ingest.vee.checks_siblings import PAIRS
-from ingest.vee.decisions import decided_slots, unsettled, with_decided
-from ingest.vee.estimate import Beside
+from ingest.checks.checks import Checks, is_refusing
+from ingest.checks.places import known_places
+from ingest.checks.refusals import Refusals, refusals_of
+from ingest.checks.registers import idle_drafts
+from ingest.checks.siblings import PAIRS
+from ingest.edits.finding_decisions import decided_slots, unsettled, with_decided
+from ingest.estimates.beside import approved_edits, linked_values, outage_slots, register_spans
+from ingest.estimates.estimate import Beside
+from ingest.rules.governing import core_groups
+from ingest.rules.rule_store import rules_in_force
+from ingest.rules.rules import RuleSet
 from ingest.vee.findings import finish_findings
-from ingest.vee.governing import core_groups
 from ingest.vee.judge import Judged, expected_days, judge_days, survey_days
 from ingest.vee.matrix import wide_checked
-from ingest.vee.places import known_places
-from ingest.vee.refusals import Refusals, refusals_of
 from ingest.vee.registers import JudgedRegisters, judge_registers, usage_of
 from ingest.vee.report import BlockTotals, VeeReport, added_totals, block_totals, report_of
-from ingest.vee.rule_store import rules_in_force
-from ingest.vee.rules import RuleSet
 from ingest.versions import best_first, current_days, current_registers
 from model.accounts import ChannelNumbers, Meters
 from model.codes import Quality, RuleSource

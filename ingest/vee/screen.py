@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from ingest.rules.rules import RuleSet
 from ingest.vee.kernels import screen_days
 from ingest.vee.matrix import MISSING, real_slots, value_matrix
-from ingest.vee.rules import RuleSet
 from model.codes import Quality
 
 _DAY_KEY = ["channel_no", "day"]

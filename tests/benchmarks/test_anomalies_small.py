@@ -9,7 +9,7 @@ import polars as pl
 from benchmarks.anomalies import REASONS, findings_of, main, measure, score
 from benchmarks.anomaly_data import draw
 from benchmarks.anomaly_faults import FAULTS_AND_SWAPS
-from ingest.vee.rule_store import standard_rules
+from ingest.rules.rule_store import standard_rules
 
 
 def test_faults_are_found_whatever_the_blocks(tmp_path: Path) -> None:

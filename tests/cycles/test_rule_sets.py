@@ -11,7 +11,7 @@ from cycles.plan import plan_cycle
 from cycles.review import abandon_run
 from cycles.run import run_cycle
 from demo.night import DemoFiles
-from ingest.vee.rule_store import add_rule_sets
+from ingest.rules.rule_store import add_rule_sets
 from model.progress import Silent
 from store.workspace import Workspace
 

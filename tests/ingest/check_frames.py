@@ -8,11 +8,11 @@ from datetime import date, timedelta
 import polars as pl
 from vee_frames import Slots, active, channel_numbers, wide_days
 
-from ingest.vee.checks import Checks
+from ingest.checks.checks import Checks
+from ingest.checks.places import Places
+from ingest.rules.rule_file import parse_rules
+from ingest.rules.rules import RuleSet
 from ingest.vee.judge import expected_days
-from ingest.vee.places import Places
-from ingest.vee.rule_file import parse_rules
-from ingest.vee.rules import RuleSet
 
 FIRST = date(2026, 10, 1)
 AFTER = date(2026, 11, 1)

@@ -9,9 +9,9 @@ from types import ModuleType
 
 import polars as pl
 
-from ingest.formats.csv_table import header_names
 from ingest.formats.parsed import Source
 from ingest.formats.records import FileRecords, Opening
+from ingest.formats.tables.csv_table import header_names
 from ingest.formats.text import read_source
 
 

@@ -9,9 +9,9 @@ from xml.sax.saxutils import escape
 
 from meter_files import SHARED
 
-from ingest.formats import espi
 from ingest.formats.records import FileRecords
 from ingest.formats.text import read_source
+from ingest.formats.xml import espi
 
 ROOT = "/espi/1_1/resource/"
 POINT = "RetailCustomer/7/UsagePoint/1"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from ingest.formats import iec61968
 from ingest.formats.records import FileRecords
 from ingest.formats.text import read_source
+from ingest.formats.xml import iec61968
 
 QUARTER_HOURS = "0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0"  # 15 minutes, delta, forward, electricity, energy, kWh
 EXPORT = "0.0.2.4.19.1.12.0.0.0.0.0.0.0.0.0.72.0"  # the same backward, in Wh

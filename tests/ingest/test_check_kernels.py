@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.vee.check_kernels import NO_NIGHT, STEP_PERCENT_MAX, day_features, slot_runs, steps
+from ingest.checks.kernels import NO_NIGHT, STEP_PERCENT_MAX, day_features, slot_runs, steps
 from ingest.vee.matrix import MISSING
 
 HOURS = 25

@@ -12,7 +12,7 @@ import pytest
 from check_frames import AFTER, FIRST, check_of, day, judge, places, rule_set, said
 from vee_frames import steady, wide_days
 
-from ingest.vee.rule_file import parse_rules
+from ingest.rules.rule_file import parse_rules
 from model.codes import RuleSource
 
 ONE_OFF = [0] * 23 + [1]

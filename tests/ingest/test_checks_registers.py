@@ -10,9 +10,9 @@ from check_frames import places, rule_set
 from pandera.typing.polars import DataFrame
 from test_registers import channels, meter, reads
 
-from ingest.vee.checks_registers import idle_drafts
+from ingest.checks.registers import idle_drafts
+from ingest.rules.rules import RuleSet
 from ingest.vee.registers import JudgedRegisters, judge_registers, usage_between_reads
-from ingest.vee.rules import RuleSet
 from model.accounts import Meters
 from model.reads import RegisterReads
 from model.schema import arranged

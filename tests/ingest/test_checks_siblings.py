@@ -9,9 +9,9 @@ import pytest
 from check_frames import AFTER, FIRST, check_of, day, judge, places, rule_set, said
 from vee_frames import steady
 
-from ingest.vee.checks_siblings import PAIRS, paired_channels
-from ingest.vee.places import Places
-from ingest.vee.rules import RuleSet
+from ingest.checks.places import Places
+from ingest.checks.siblings import PAIRS, paired_channels
+from ingest.rules.rules import RuleSet
 
 Pair = tuple[int, date, date, int, int]  # channel, from, to, quantity, multiplier
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_files import shared_file
 
-from ingest.formats import cmep
+from ingest.formats.flows import cmep
 from ingest.formats.records import Opening
 
 NIGHT = ZoneInfo("America/Los_Angeles")

@@ -8,7 +8,7 @@ from flow_files import read_soundly, readings, reasons
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.formats import d0010
+from ingest.formats.flows import d0010
 from ingest.formats.records import Opening
 
 HEAD = "ZHV|0000900001|D0010002|D|UDMS|X|MRCY|20260602153151||||OPER|"

@@ -22,8 +22,8 @@ from espi_files import (
     usage_point,
 )
 
-from ingest.formats import espi
 from ingest.formats.records import FileRecords, Opening
+from ingest.formats.xml import espi
 from model.codes import Quality
 
 NOON = 1_720_000_800  # 2024-07-03T10:00:00Z

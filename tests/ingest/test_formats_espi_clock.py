@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from ingest.formats.espi_clock import EspiClock, read_clock, read_rule
+from ingest.formats.xml.espi_clock import EspiClock, read_clock, read_rule
 
 NEW_YORK = {"tzOffset": "-18000", "dstOffset": "3600", "dstStartRule": "360E2000", "dstEndRule": "B40E2000"}
 

@@ -13,8 +13,8 @@ from espi_files import expected_facts, real_feeds, records
 from greenbutton_objects import parse as peer
 from meter_files import SHARED, shared_file
 
-from ingest.formats import espi
 from ingest.formats.records import FileRecords, Opening
+from ingest.formats.xml import espi
 
 OPENING_BYTES = 8192
 FACTS = expected_facts()

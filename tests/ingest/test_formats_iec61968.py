@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from iec_files import EXPORT, QUARTER_HOURS, REGISTER, block, interval, message, meter, records, register
 
-from ingest.formats import iec61968
-from ingest.formats.iec61968_types import read_type
 from ingest.formats.records import FileRecords, Opening
+from ingest.formats.xml import iec61968
+from ingest.formats.xml.iec61968_types import read_type
 from model.codes import Quality
 
 

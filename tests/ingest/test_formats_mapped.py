@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_files import shared_file
 
-from ingest.formats.mapped import read_mapped
-from ingest.formats.mapping import Coded, Csv, FileMapping, Habits, Stamp, Value, parse_mapping
+from ingest.formats.mapped.mapped import read_mapped
+from ingest.formats.mapped.mapping import Coded, Csv, FileMapping, Habits, Stamp, Value, parse_mapping
 from ingest.formats.parsed import Source
 from ingest.formats.precision import carry_fractions
 from ingest.formats.records import FileRecords

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_files import shared_file
 
-from ingest.formats import mscons
-from ingest.formats.edifact import cut_segments
+from ingest.formats.flows import mscons
+from ingest.formats.flows.edifact import cut_segments
 from ingest.formats.records import Opening
 from model.errors import InputError
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_files import SHARED, shared_file
 
-from ingest.formats import nem13
+from ingest.formats.nem import nem13
 from ingest.formats.records import Opening
 
 HEAD = "100,NEM13,200401101030,MDA1,Ret1"

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_files import shared_file
 
-from ingest.formats import uk_half_hourly, uk_readings
-from ingest.formats.fields import read_fields
 from ingest.formats.stamps import local_times
+from ingest.formats.tables import uk_half_hourly, uk_readings
+from ingest.formats.tables.quoted_fields import read_fields
 from model.codes import Quality
 from model.zones import day_slots
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meter_files import shared_file
 
-from ingest.formats import beacon, esb_hdf
 from ingest.formats.decimal_texts import multiplied_texts
+from ingest.formats.tables import beacon, esb_hdf
 from model.codes import Quality
 from model.units import PRINTED_UNITS, printed_unit
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.formats import espi, iec61968
 from ingest.formats.records import FileRecords, IntervalRecords, ReadingRecords, Series
 from ingest.formats.text import read_source
-from ingest.formats.xml_elements import read_elements
+from ingest.formats.xml import espi, iec61968
+from ingest.formats.xml.elements import read_elements
 from model.errors import InputError
 from model.reads import Rejects
 from model.schema import checked

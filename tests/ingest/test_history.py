@@ -15,9 +15,9 @@ from check_frames import FIRST, check_of, day, judge, places, rule_set, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.vee.history_levels import class_moves
-from ingest.vee.places import Places
-from ingest.vee.rules import RuleSet
+from ingest.checks.history_levels import class_moves
+from ingest.checks.places import Places
+from ingest.rules.rules import RuleSet
 
 Days = dict[tuple[int, date], list[int]]
 PAST = -56
@@ -45,7 +45,7 @@ def learn(days: Days, rules: RuleSet, at: Places | None = None) -> pl.DataFrame:
 
 
 def no_pairs() -> pl.DataFrame:
-    from ingest.vee.checks_siblings import PAIRS
+    from ingest.checks.siblings import PAIRS
 
     return pl.DataFrame(schema=PAIRS)
 

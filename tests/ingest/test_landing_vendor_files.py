@@ -11,9 +11,9 @@ from csv_sources import source_of
 from meter_files import channel_table, reasons, shared_file, slots_of
 
 from ingest.formats.detect import read_files
-from ingest.formats.mapped import read_mapped
-from ingest.formats.mapping import parse_mapping
-from ingest.formats.routes import read_route
+from ingest.formats.mapped.mapped import read_mapped
+from ingest.formats.mapped.mapping import parse_mapping
+from ingest.formats.tables.routes import read_route
 from ingest.landing.parsed import ParsedFile
 from ingest.landing.place import parse_file, place_records
 from ingest.routes.builtin import builtin_layout

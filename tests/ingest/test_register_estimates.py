@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from test_registers import meter, reads
 from vee_frames import channel_numbers
 
-from ingest.vee.methods_registers import DUE_SCHEMA, before_reading, estimate_readings
+from ingest.estimates.methods_registers import DUE_SCHEMA, before_reading, estimate_readings
+from ingest.rules.rules import DEFAULT_RULES, RuleSet
 from ingest.vee.registers import usage_between_reads
-from ingest.vee.rules import DEFAULT_RULES, RuleSet
 from model.accounts import ChannelNumbers, Meters
 from model.schema import arranged
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pandera.typing.polars import DataFrame
 from vee_frames import channel_numbers
 
+from ingest.rules.rules import DEFAULT_RULES
 from ingest.vee.registers import USE_MAX, usage_between_reads
-from ingest.vee.rules import DEFAULT_RULES
 from model.accounts import ChannelNumbers, Meters
 from model.reads import Findings, RegisterReads, RegisterUsage
 from model.schema import arranged, empty

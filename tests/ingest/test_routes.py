@@ -12,8 +12,8 @@ from csv_sources import named_series, opening_of, reasons, source_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.formats import routes
 from ingest.formats.records import FileRecords
+from ingest.formats.tables import routes
 from ingest.routes.builtin import AUTOREAD, BILLMILL, BUILTIN, builtin_layout
 from ingest.routes.layout import RouteLayout, parse_layout
 from ingest.routes.records import RouteFile, route_file

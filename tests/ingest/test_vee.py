@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vee_frames import Slots, active, channel_numbers, row_of, slots_of, steady, wide_days
 
+from ingest.rules.rules import DEFAULT_RULES, RuleSet
 from ingest.vee.judge import Judged, judge_days
-from ingest.vee.rules import DEFAULT_RULES, RuleSet
 from model.codes import Method, Quality
 from model.reads import slot_columns
 

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from vee_frames import channel_numbers, wide_days
 
-from ingest.vee.decisions import unsettled, with_decided
-from ingest.vee.estimate import EDIT_SCHEMA, Beside
+from ingest.edits.finding_decisions import unsettled, with_decided
+from ingest.estimates.estimate import EDIT_SCHEMA, Beside
+from ingest.rules.rules import DEFAULT_RULES
 from ingest.vee.judge import Judged, judge_days
 from ingest.vee.matrix import flat_bytes
-from ingest.vee.rules import DEFAULT_RULES
 from model.codes import Method, Quality
 from model.decisions import DecidedSlots
 from model.reads import slot_columns

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.vee.catalogue import CHECKS, Check
-from ingest.vee.rule_file import parse_rules
+from ingest.rules.catalogue import CHECKS, Check
+from ingest.rules.rule_file import parse_rules
 
 PAGE = (Path(__file__).parents[2] / "docs" / "vee.md").read_text(encoding="utf-8")
 

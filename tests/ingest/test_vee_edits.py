@@ -13,9 +13,9 @@ import pytest
 from test_vee_run import NOVEMBER, NOW, OCTOBER, after, lake, land, run
 from vee_frames import Slots, channel_numbers, steady
 
-from ingest.vee.edit_decisions import approve_edits, listed_edits, refuse_edits
-from ingest.vee.edit_rows import EditRow, read_edit_file
-from ingest.vee.edits import Proposed, propose_edits
+from ingest.edits.approvals import approve_edits, listed_edits, refuse_edits
+from ingest.edits.edits import Proposed, propose_edits
+from ingest.edits.rows import EditRow, read_edit_file
 from ingest.vee.run import run_vee
 from ingest.versions import current_days, current_registers
 from model.accounts import Agreements, ChannelNumbers, Meters

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vee_frames import Slots, active, channel_numbers, row_of, slots_of, steady, wide_days
 
-from ingest.vee.estimate import EDIT_SCHEMA, FLOW_SCHEMA, NOTHING, OUTAGE_SCHEMA, SPAN_SCHEMA, Beside
+from ingest.estimates.estimate import EDIT_SCHEMA, FLOW_SCHEMA, NOTHING, OUTAGE_SCHEMA, SPAN_SCHEMA, Beside
+from ingest.estimates.scaling import share_exactly
+from ingest.rules.rule_file import parse_rules
+from ingest.rules.rules import DEFAULT_RULES, RuleSet
 from ingest.vee.judge import Judged, judge_days
 from ingest.vee.kernels import GAP, KEPT, NEIGHBOUR, PENDING, hold_values
-from ingest.vee.rule_file import parse_rules
-from ingest.vee.rules import DEFAULT_RULES, RuleSet
-from ingest.vee.scaling import share_exactly
 from model.codes import Method, Quality
 from model.errors import InputError
 from model.zones import day_slots

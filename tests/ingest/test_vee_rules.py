@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from ingest.vee.catalogue import CHECKS, CORE_CHECKS
-from ingest.vee.governing import core_groups, core_rules, governing
-from ingest.vee.rule_file import STANDARD_FILE, parse_rules
-from ingest.vee.rule_store import add_rule_sets, rules_in_force, standard_rules, stored_rules
-from ingest.vee.rules import DEFAULT_RULES, Rule, RuleSet
+from ingest.rules.catalogue import CHECKS, CORE_CHECKS
+from ingest.rules.governing import core_groups, core_rules, governing
+from ingest.rules.rule_file import STANDARD_FILE, parse_rules
+from ingest.rules.rule_store import add_rule_sets, rules_in_force, standard_rules, stored_rules
+from ingest.rules.rules import DEFAULT_RULES, Rule, RuleSet
 from model.codes import RuleSource, Severity
 from model.errors import InputError
 from store.control import control, query

@@ -10,8 +10,8 @@ import test_vee_run
 from test_vee_run import NOW, OCTOBER, after, lake, land, month, run
 from vee_frames import slots_of, steady
 
-from ingest.vee.rule_file import STANDARD_FILE
-from ingest.vee.rule_store import add_rule_sets
+from ingest.rules.rule_file import STANDARD_FILE
+from ingest.rules.rule_store import add_rule_sets
 from model.accounts import Accounts, ServicePointAttributes
 from model.reads import RegisterReads
 from model.schema import arranged

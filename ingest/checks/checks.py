@@ -1,0 +1,149 @@
+"""The checks of a rule set over a run: block by block, then what needs channels of several blocks.
+
+A block leaves drafts, and small tables (a row a channel, days of channels that have siblings, how classes moved) from
+which the rest is found at the end; so the findings are the same however the channels were divided into blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import polars as pl
+
+from ingest.checks.days import DayReads, check_days
+from ingest.checks.drafts import REFUSING, no_drafts, without_silenced
+from ingest.checks.features import feature_days, is_complete
+from ingest.checks.history import TAIL_DAYS, History, learn, recent_from
+from ingest.checks.history_levels import late_moves, level_drafts, level_limits
+from ingest.checks.history_runs import run_drafts
+from ingest.checks.history_shapes import changed_shapes, shifted_clocks, swapped_pairs
+from ingest.checks.places import Places
+from ingest.checks.siblings import DAY_TOTALS, SIBLING_CHECKS, paired_channels, sibling_drafts
+from ingest.rules.catalogue import HISTORY_CHECKS
+from ingest.rules.governing import governing, has_any
+from ingest.rules.rules import RuleSet
+from model.codes import RuleSource, Severity
+
+RUN_DAYS = 31
+"""Days before the period that checks of runs of days look at when nothing is learned from the past."""
+
+
+@dataclass
+class Checks:
+    """The checks of one run of VEE, with what its blocks have left so far."""
+
+    rules: RuleSet
+    places: Places
+    from_date: date
+    to_date: date
+    _histories: list[History] = field(default_factory=list)
+    _paired: list[pl.DataFrame] = field(default_factory=list)
+
+    @property
+    def days_before(self) -> timedelta:
+        """Return how many days before the period the checks want to see."""
+        if not self.rules.rules:
+            return timedelta(0)
+        first = recent_from(self.from_date, self.to_date)
+        learned = timedelta(days=self.rules.history_days) + (self.from_date - first)
+        return max(learned if has_any(self.rules, HISTORY_CHECKS) else timedelta(0), timedelta(days=RUN_DAYS))
+
+    @property
+    def wants_replaced(self) -> bool:
+        """Return whether a check asks for days that landed more than once."""
+        return governing(self.rules, "replaced") is not None
+
+    @property
+    def nothing(self) -> pl.DataFrame:
+        """Return drafts without rows."""
+        return no_drafts().drop("check")
+
+    def judge(
+        self,
+        landed: pl.DataFrame,
+        before: pl.DataFrame,
+        expected: pl.DataFrame,
+        interval_minutes: int,
+        replaced: pl.DataFrame | None,
+    ) -> pl.DataFrame:
+        """Return the drafts of a block's days: those that refuse slots are estimated, the others are told as they are.
+
+        `landed` and `before` are current landed rows of the period and of the days before it, `expected` has
+        channel_no and day of both; `replaced` as in `DayReads`.
+        """
+        if not self.rules.rules:
+            return self.nothing
+        # Only what was measured is put together and sorted: the slots stay where they are.
+        parts = [feature_days(rows, self.places.channels, interval_minutes) for rows in (before, landed)]
+        days = pl.concat(parts).sort("channel_no", "day").join(
+            expected.select("channel_no", "day", is_expected=pl.lit(value=True)),
+            how="left", on=["channel_no", "day"], validate="1:1", maintain_order="left",
+        ).with_columns(pl.col("is_expected").fill_null(value=False))  # fmt: skip
+        reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
+        drafts = pl.concat([check_days(reads, self.rules), self._learn(reads)])
+        self._keep_paired(days)
+        return without_silenced(drafts)
+
+    def finish(self, registers: pl.DataFrame) -> pl.DataFrame:
+        """Return the drafts that need channels of several blocks, once all blocks are judged.
+
+        `registers` has the uses between readings that ended in the period: PAIRS.
+        """
+        drafts = [no_drafts()]
+        if self._histories:
+            drafts.append(history_drafts(self._histories, self.rules))
+        if has_any(self.rules, SIBLING_CHECKS):
+            days = pl.concat(self._paired) if self._paired else pl.DataFrame(schema=DAY_TOTALS)
+            drafts.append(
+                sibling_drafts(days, registers, self.places.channels, self.rules, self.from_date, self.to_date)
+            )
+        return without_silenced(pl.concat(drafts))
+
+    def judge_again(self, edited: pl.DataFrame, interval_minutes: int, source: RuleSource) -> pl.DataFrame:
+        """Return what the rules of a source say of estimated or entered days: wide rows of `ReadDays`.
+
+        The value stays: at most it is warned of, whatever the rule would do to one that was read.
+        """
+        if edited.is_empty() or not any(source in rule.sources for rule in self.rules.rules):
+            return self.nothing
+        rows = edited.sort("channel_no", "day")
+        days = feature_days(rows, self.places.channels, interval_minutes).with_columns(is_expected=pl.lit(value=True))
+        reads = DayReads(days, rows, interval_minutes, self.from_date, self.to_date, self.places)
+        drafts = without_silenced(check_days(reads, self.rules, source))
+        words = pl.format("{} value: {}", pl.lit(str(source)), "detail")
+        severity = pl.col("severity").replace(dict.fromkeys(REFUSING, Severity.WARN.value))
+        return drafts.with_columns(subject=pl.lit(str(source)), detail=words, severity=severity)
+
+    def _learn(self, reads: DayReads) -> pl.DataFrame:
+        if not has_any(self.rules, HISTORY_CHECKS):
+            return no_drafts()
+        low, high = level_limits(self.rules)
+        self._histories.append(learn(reads, self.rules, moved_low=low, moved_high=high))
+        return run_drafts(reads, self.rules)
+
+    def _keep_paired(self, days: pl.DataFrame) -> None:
+        if not has_any(self.rules, SIBLING_CHECKS):
+            return
+        paired = paired_channels(self.places.channels)
+        kept = days.join(paired, how="semi", on="channel_no", maintain_order="left")
+        rows = kept.with_columns(is_complete=is_complete())
+        self._paired.append(rows.select(pl.col(name).cast(dtype) for name, dtype in DAY_TOTALS.items()))
+
+
+def history_drafts(histories: Sequence[History], rules: RuleSet) -> pl.DataFrame:
+    """Return what is learned from the past of all channels: first swaps and clocks, which explain shapes."""
+    channels = pl.concat([one.channels for one in histories]).sort("channel_no")
+    moves = pl.concat([one.moves for one in histories])
+    swaps = swapped_pairs(channels, late_moves(moves, TAIL_DAYS), rules)
+    others = channels.join(swaps, how="anti", on="channel_no", maintain_order="left")
+    clocks = shifted_clocks(others, rules)
+    shapes = changed_shapes(others.join(clocks, how="anti", on="channel_no", maintain_order="left"), rules)
+    recent = pl.concat([one.recent for one in histories]).join(swaps, how="anti", on="channel_no")
+    return pl.concat([swaps, clocks, shapes, level_drafts(recent.sort("channel_no", "day"), moves, rules)])
+
+
+def is_refusing() -> pl.Expr:
+    """Return whether a draft takes its slots away."""
+    return pl.col("severity").is_in(REFUSING) & pl.col("first_slot").is_not_null()

@@ -1,0 +1,100 @@
+"""Findings about the last days that go on to the end: night flow that stays, and channels that stopped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from ingest.checks.days import DayReads, day_runs
+from ingest.checks.drafts import drafted, no_drafts, units
+from ingest.checks.features import is_complete
+from ingest.checks.history import recent_from
+from ingest.rules.governing import Governing, governing
+from ingest.rules.rules import RuleSet
+from model.codes import Quality
+
+
+def run_drafts(reads: DayReads, rules: RuleSet) -> pl.DataFrame:
+    """Return drafts of risen night flow and of channels that stopped."""
+    night, stopped = governing(rules, "night_flow"), governing(rules, "stopped")
+    if night is None and stopped is None:
+        return no_drafts()
+    first = recent_from(reads.from_date, reads.to_date)
+    is_past = (
+        pl.col("is_expected")
+        & is_complete()
+        & (pl.col("worst") <= int(Quality.FINAL_SUBSTITUTED))
+        & pl.col("day").is_between(first - timedelta(days=rules.history_days), first, closed="left")
+    )
+    past = reads.days.filter(is_past).group_by("channel_no").agg(
+        past_days=pl.len().cast(pl.Int64),
+        past_total=pl.col("total").median().floor().cast(pl.Int64),
+        past_night=pl.col("night_low").quantile(0.9, interpolation="lower"),
+    )  # fmt: skip
+    known = past.filter(pl.col("past_days") >= rules.history_days_min)
+    days = reads.days.filter(pl.col("day") >= first).join(
+        known, how="inner", on="channel_no", validate="m:1", maintain_order="left"
+    )
+    found = [no_drafts()]
+    if night is not None:
+        found.append(_night_flow(reads, days, night))
+    if stopped is not None:
+        found.append(_stopped(reads, days, stopped))
+    return pl.concat(found)
+
+
+def _night_flow(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFrame:
+    low, past = pl.col("night_low"), pl.col("past_night")
+    rose = (low * 100 > past * rule.limit("percent")) & (low - past >= rule.limit("floor"))
+    runs = _to_the_end(reads, days, rose.fill_null(value=False), rule)
+    nights = days.join(runs.select("channel_no", "day"), how="semi", on=["channel_no", "day"])
+    told = runs.join(
+        nights.select("channel_no", "past_night", "past_days"), how="left", on="channel_no", validate="m:1",
+        maintain_order="left",
+    )  # fmt: skip
+    return drafted(
+        told, rule, found=pl.col("night_lowest"),
+        detail=pl.format(
+            "between 1 and 5 o'clock never below {} an interval since {} ({} nights); on nine of ten of the {} nights "
+            "before it fell to {} or less",
+            units("night_lowest"), "day", "length", "past_days", units("past_night"),
+        ),
+    )  # fmt: skip
+
+
+def _stopped(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFrame:
+    is_still = is_complete() & (pl.col("total") == 0) & (pl.col("past_total") >= rule.limit("past_floor"))
+    runs = _to_the_end(reads, days, is_still, rule)
+    before = days.select("channel_no", "past_total", "past_days").unique("channel_no")
+    told = runs.join(before, how="left", on="channel_no", validate="m:1", maintain_order="left")
+    return drafted(
+        told, rule, found=pl.lit(0),
+        detail=pl.format(
+            "nothing since {} ({} days); half of the {} days before had {} or more", "day", "length", "past_days",
+            units("past_total"),
+        ),
+    )  # fmt: skip
+
+
+def _to_the_end(reads: DayReads, days: pl.DataFrame, holds: pl.Expr, rule: Governing) -> pl.DataFrame:
+    """Return the runs of such days that go on to the last expected day, with the lowest night flow of each."""
+    known = days.with_columns(holds=holds)
+    runs = day_runs(_with_days(reads, known), pl.col("holds"), rule)
+    last = days.filter(pl.col("is_expected")).group_by("channel_no").agg(end=pl.col("day").max())
+    open_runs = runs.join(last, how="inner", on="channel_no", validate="m:1", maintain_order="left").filter(
+        pl.col("last_day") == pl.col("end")
+    )
+    nights = known.filter(pl.col("holds")).select("channel_no", "night_low", of="day")
+    lowest = (
+        open_runs.select("channel_no", "day", "last_day")
+        .join(nights, how="inner", on="channel_no", validate="m:m")
+        .filter(pl.col("of").is_between("day", "last_day"))
+        .group_by("channel_no")
+        .agg(night_lowest=pl.col("night_low").min())
+    )
+    return open_runs.join(lowest, how="left", on="channel_no", validate="m:1", maintain_order="left")
+
+
+def _with_days(reads: DayReads, days: pl.DataFrame) -> DayReads:
+    return DayReads(days, reads.landed, reads.interval_minutes, reads.from_date, reads.to_date, reads.places)

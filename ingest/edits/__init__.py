@@ -1,0 +1,1 @@
+"""Values of persons: proposed, approved, and decided about findings."""

@@ -1,0 +1,1 @@
+"""Estimates: methods, scaling to registers, what they rest on."""

@@ -1,0 +1,1 @@
+"""Flows of records between companies: MSCONS, CMEP, D0010."""

@@ -1,0 +1,1 @@
+"""Any other CSV or Parquet, as a mapping file says."""

@@ -1,0 +1,1 @@
+"""The Australian market's files: NEM12 intervals, NEM13 readings."""

@@ -1,0 +1,1 @@
+"""XML: Green Button and IEC 61968-9."""
