@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ingest.rules.rules import DEFAULT_RULES
-from ingest.vee.run import overlapping
+from ingest.vee.lake import overlapping
 from ingest.versions import current_days
 from model.codes import Quality
 from model.reads import INTERVAL_LENGTHS, read_days_schema, slot_columns

@@ -11,8 +11,8 @@ import polars as pl
 from cycles.finding_days import day_stories
 from cycles.findings import Asked, work_list_of
 from ingest.vee.judge import expected_days
+from ingest.vee.lake import active_days, overlapping
 from ingest.vee.matrix import day_kinds
-from ingest.vee.run import active_days, overlapping
 from ingest.versions import current_days
 from model.accounts import ChannelNumbers
 from model.codes import Method, Quality

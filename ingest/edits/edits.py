@@ -15,9 +15,9 @@ import polars as pl
 
 from ingest.edits.rows import STATED, EditRow, EditSlot, check_row, day_of, interval_slots, number_of, refused
 from ingest.formats.numbers import READING_MAX
+from ingest.vee.lake import overlapping
 from ingest.vee.matrix import MISSING, value_matrix
 from ingest.vee.registers import SMALLEST_PER_DIAL_UNIT
-from ingest.vee.run import overlapping
 from ingest.versions import current_days, current_registers
 from model.edits import EditKind, EditState, ReadEdits, ReadEditValues
 from model.errors import InputError

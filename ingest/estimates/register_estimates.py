@@ -12,8 +12,8 @@ from ingest.estimates.beside import registers_beside
 from ingest.estimates.methods_registers import DUE_SCHEMA, before_reading, estimate_readings
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
+from ingest.vee.lake import active_days, overlapping
 from ingest.vee.registers import usage_between_reads
-from ingest.vee.run import active_days, overlapping
 from ingest.versions import current_days, current_registers
 from model.accounts import ChannelNumbers, Meters
 from model.codes import Method, Quality, ReadKind

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from vee_frames import Slots, channel_numbers, steady, wide_days
 
+from ingest.vee.lake import overlapping
 from ingest.vee.report import VeeReport
-from ingest.vee.run import overlapping, run_vee
+from ingest.vee.run import run_vee
 from ingest.versions import current_days
 from model.accounts import Agreements, ChannelNumbers, Meters
 from model.errors import ConfigError

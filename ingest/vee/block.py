@@ -1,0 +1,183 @@
+"""One block of channels: what the rules ask of its days, then completeness and spikes, estimates, what stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ingest.checks.checks import Checks, is_refusing
+from ingest.checks.refusals import Refusals, refusals_of
+from ingest.edits.finding_decisions import decided_slots, unsettled, with_decided
+from ingest.estimates.beside import approved_edits, linked_values, outage_slots
+from ingest.estimates.estimate import Beside
+from ingest.rules.governing import core_groups
+from ingest.rules.rules import RuleSet
+from ingest.vee.findings import finish_findings
+from ingest.vee.judge import Judged, expected_days, judge_days, survey_days
+from ingest.vee.lake import BlockReads
+from ingest.vee.report import BlockTotals, added_totals, block_totals
+from ingest.versions import DAY_KEY
+from model.accounts import ChannelNumbers
+from model.codes import Quality, RuleSource
+from model.reads import (
+    Findings,
+    slot_columns,
+)
+from model.schema import arranged
+
+
+@dataclass(frozen=True)
+class JudgedBlock:
+    """What came of some channels: days to write, findings, totals."""
+
+    edited: pl.DataFrame
+    findings: pl.DataFrame
+    estimates: pl.DataFrame
+    totals: BlockTotals
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a run knows beside the days of a block: all channels, register spans, whether it judges all of them."""
+
+    channels: DataFrame[ChannelNumbers]
+    spans: pl.DataFrame
+    is_partial: bool
+
+
+def judge_block(
+    lake: BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks, known: Known
+) -> JudgedBlock:
+    """Judge a block: first what the rule set asks of its days, then completeness and spikes, by what governs them."""
+    drafts = _check_block(lake, active, earlier, checks)
+    refusals = refusals_of(drafts)
+    told = finish_findings([drafts.clear() if known.is_partial else drafts.filter(~is_refusing())], checks.rules)
+    parts = [_judge_part(part, active, rules, refusals, checks, known) for part, rules in _parts(lake, checks)]
+    totals = [part.totals for part in parts]
+    return JudgedBlock(
+        pl.concat([part.edited for part in parts]),
+        pl.concat([told, *(part.findings for part in parts)]),
+        pl.concat([part.estimates for part in parts]),
+        totals[0] if len(totals) == 1 else added_totals(totals),
+    )
+
+
+def _check_block(lake: BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks) -> pl.DataFrame:
+    """Return the drafts of the checks of the rule set; a set without rules reads nothing."""
+    if not checks.rules.rules:
+        return checks.nothing
+    since = lake.from_date - checks.days_before
+    zones = lake.channels.select("channel_no", "tz_name")
+    spans = pl.concat([earlier, active])
+    expected = expected_days(spans, zones, since, lake.to_date)
+    replaced = lake.replaced() if checks.wants_replaced else None
+    return checks.judge(lake.landed(), lake.before(checks.days_before), expected, lake.interval_minutes, replaced)
+
+
+def _parts(lake: BlockReads, checks: Checks) -> Iterator[tuple[BlockReads, RuleSet]]:
+    """Return the block by what thresholds govern: mostly all of it, by one set."""
+    kinds = checks.places.channels.select("channel_no", "measure", "revenue_class")
+    named = lake.channels.select("channel_no").join(kinds, how="left", on="channel_no", validate="1:1")
+    groups = core_groups(
+        checks.rules, named.select("measure", "revenue_class").unique().rows(), lake.from_date, lake.to_date
+    )
+    for group in groups:
+        wanted = pl.DataFrame(
+            list(group.kinds), schema={"measure": pl.String, "revenue_class": pl.String}, orient="row"
+        )
+        of_group = named.join(wanted, how="semi", on=["measure", "revenue_class"], nulls_equal=True)
+        some = lake.channels.join(of_group, how="semi", on="channel_no", maintain_order="left")
+        yield (
+            replace(lake, channels=arranged(ChannelNumbers, some), from_date=group.from_date, to_date=group.to_date),
+            group.rules,
+        )
+
+
+def _judge_part(
+    lake: BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, checks: Checks, known: Known
+) -> JudgedBlock:
+    """Judge channels under one set of thresholds: all on the period alone, those in doubt again with days around it."""
+    minutes = lake.interval_minutes
+    judged = _judge_reads(lake, active, rules, refusals, known)
+    standing = _standing(judged, lake.judged_before())
+    closed = _closed(judged, standing, minutes)
+    proposed = judged.edited.join(closed, how="anti", on=DAY_KEY, maintain_order="left")
+    content = ["base_seq", "worst", "flags", "methods", *slot_columns(minutes)]
+    new = proposed.join(standing, how="anti", on=[*DAY_KEY, *content], nulls_equal=True, maintain_order="left")
+    kept = standing.join(new, how="anti", on=DAY_KEY).select(new.columns)
+    findings = judged.findings.join(closed, how="anti", on=DAY_KEY, maintain_order="left")
+    estimates = judged.estimates.join(new, how="semi", on=DAY_KEY, maintain_order="left")
+    again = _judge_again(new, judged.touched, checks, minutes)
+    totals = block_totals(judged.days, pl.concat([new, kept]), lake.channels, minutes)
+    return JudgedBlock(new, pl.concat([findings, finish_findings(again, rules)]), estimates, totals)
+
+
+def _judge_again(new: pl.DataFrame, touched: pl.DataFrame, checks: Checks, minutes: int) -> list[pl.DataFrame]:
+    """Return what the rules for estimates say of new estimates, and those for persons' values of days with such."""
+    rows = new.drop("seq").rename({"base_seq": "seq"})
+    manual = rows.join(touched, how="semi", on=DAY_KEY, maintain_order="left")
+    others = rows.join(touched, how="anti", on=DAY_KEY, maintain_order="left")
+    return [
+        checks.judge_again(others, minutes, RuleSource.ESTIMATE), checks.judge_again(manual, minutes, RuleSource.MANUAL)
+    ]  # fmt: skip
+
+
+def _judge_reads(lake: BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, known: Known) -> Judged:
+    period = (lake.interval_minutes, lake.from_date, lake.to_date)
+    days = lake.landed()
+    own = refusals.of(lake.channels["channel_no"], lake.from_date, lake.to_date)
+    edits = approved_edits(lake.connection, lake.channels, lake.from_date, lake.to_date)
+    decided = decided_slots(lake.connection, lake.channels, lake.from_date, lake.to_date)
+    edits = with_decided(edits, decided)
+    good, doubtful = survey_days(days, lake.channels, *period, rules=rules, active=active, refusals=own, edits=edits)
+    if doubtful.is_empty():
+        return good
+    some = pl.col("channel_no").is_in(doubtful.implode())
+    distance = timedelta(days=max(rules.like_days_within, 7 * rules.multi_weeks))
+    both = pl.concat([days.filter(some), lake.around(doubtful, distance)])
+    channels = arranged(ChannelNumbers, lake.channels.filter(some))
+    beside = replace(_beside(lake, channels, known, distance), edits=edits)
+    judged = judge_days(both, channels, *period, rules=rules, active=active, refusals=own, beside=beside)
+    findings = arranged(Findings, pl.concat([good.findings, judged.findings]))
+    every_day = pl.concat([good.days, judged.days])
+    return replace(judged, findings=unsettled(findings, every_day, decided), days=every_day)
+
+
+def _beside(lake: BlockReads, channels: DataFrame[ChannelNumbers], known: Known, distance: timedelta) -> Beside:
+    """Return what is known beside the days of channels; of outages also around the period."""
+    minutes = lake.interval_minutes
+    checks, flows = linked_values(lake.connection, channels, known.channels, minutes, lake.of_others)
+    return Beside(
+        spans=known.spans.filter(pl.col("channel_no").is_in(channels["channel_no"].implode())),
+        outages=outage_slots(lake.connection, channels, minutes, lake.from_date - distance, lake.to_date + distance),
+        checks=checks,
+        flows=flows,
+    )
+
+
+def _standing(judged: Judged, before: pl.DataFrame) -> pl.DataFrame:
+    """Return the earlier rows of VEE that still stand for the current landed row."""
+    current = judged.days.select("channel_no", "day", "base_seq")
+    return before.join(current, how="semi", on=[*DAY_KEY, "base_seq"], maintain_order="left")
+
+
+def _closed(judged: Judged, standing: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Return the days whose earlier rows are not to be made anew: nothing is empty, and nothing new is known."""
+    whole = standing.filter(pl.col("worst") < int(Quality.MISSING)).select(DAY_KEY)
+    opened = judged.scaled.join(_rescaled(judged, standing, minutes), how="semi", on=["channel_no", "from_date"])
+    return whole.join(pl.concat([judged.touched, opened.select(DAY_KEY)]), how="anti", on=DAY_KEY)
+
+
+def _rescaled(judged: Judged, standing: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    """Return the register spans in which the standing estimates do not add up to what the proposed ones do."""
+    total = pl.sum_horizontal(pl.col(slot_columns(minutes)).cast(pl.Int64))
+    sums = [rows.select(*DAY_KEY, total.alias(name)) for rows, name in ((judged.edited, "now"), (standing, "before"))]
+    key = ["channel_no", "from_date"]
+    days = judged.scaled.join(sums[0], how="inner", on=DAY_KEY, validate="m:1")
+    both = days.join(sums[1], how="left", on=DAY_KEY, validate="m:1")
+    spans = both.group_by(key).agg(pl.col("now", "before").sum(), is_new=pl.col("before").is_null().any())
+    return spans.filter(pl.col("is_new") | (pl.col("now") != pl.col("before")))

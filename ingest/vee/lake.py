@@ -1,0 +1,138 @@
+"""What VEE reads of the lake: the days of some channels, and which channels have to be read when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from ingest.vee.matrix import wide_checked
+from ingest.versions import DAY_KEY, best_first, current_days
+from model.accounts import ChannelNumbers
+from model.codes import Quality
+from model.reads import (
+    ReadDays,
+    VeeDays,
+    read_days_schema,
+    slot_columns,
+)
+from store.control import Connection
+from store.facts import facts
+from store.lake import LakeFile, lake_files, scan_lake
+from store.workspace import Workspace
+
+
+def active_days(
+    connection: Connection, channels: DataFrame[ChannelNumbers], from_date: date, to_date: date
+) -> pl.DataFrame:
+    """Return when channels must have reads, clipped to the period: channel_no, from_date, to_date (half-open).
+
+    That is while an agreement runs, a meter hangs at the channel's service point, and the channel is read.
+    """
+    agreements = facts(connection, "agreements").select("service_point_id", "start_date", "end_date")
+    meters = facts(connection, "meters").select("service_point_id", "installed_date", "removed_date")
+    both = agreements.join(meters, how="inner", on="service_point_id", validate="m:m")
+    spans = both.select(
+        "service_point_id",
+        from_date=pl.max_horizontal("start_date", "installed_date", pl.lit(from_date)),
+        to_date=pl.min_horizontal("end_date", "removed_date", pl.lit(to_date)),
+    ).filter(pl.col("from_date") < pl.col("to_date"))
+    points = channels.select("channel_no", "service_point_id", "start_date", "end_date")
+    active = (
+        points.join(spans, how="inner", on="service_point_id", validate="m:m")
+        .with_columns(
+            from_date=pl.max_horizontal("from_date", "start_date"), to_date=pl.min_horizontal("to_date", "end_date")
+        )
+        .filter(pl.col("from_date") < pl.col("to_date"))
+    )
+    return active.select("channel_no", "from_date", "to_date").unique().sort("channel_no", "from_date", "to_date")
+
+
+@dataclass(frozen=True)
+class BlockReads:
+    """The reads of some channels of one interval length in the lake."""
+
+    workspace: Workspace
+    connection: Connection
+    channels: DataFrame[ChannelNumbers]
+    interval_minutes: int
+    from_date: date
+    to_date: date
+
+    def landed(self) -> pl.DataFrame:
+        """Return the current landed row of each channel-day of the period."""
+        return self._current(pl.lit(value=True), self.from_date, self.to_date)
+
+    def around(self, numbers: pl.Series, distance: timedelta) -> pl.DataFrame:
+        """Return the current landed rows of some channels on the days up to `distance` before and after the period."""
+        some = pl.col("channel_no").is_in(numbers.implode())
+        before = self._current(some, self.from_date - distance, self.from_date)
+        return pl.concat([before, self._current(some, self.to_date, self.to_date + distance)])
+
+    def _current(self, some: pl.Expr, from_date: date, to_date: date) -> pl.DataFrame:
+        minutes = self.interval_minutes
+        scan = self._scan(f"reads_day_{minutes}", from_date, to_date)
+        if scan is None:
+            return pl.DataFrame(schema=read_days_schema(minutes))
+        return wide_checked(ReadDays, current_days(scan.filter(some), None, minutes), minutes)
+
+    def before(self, distance: timedelta) -> pl.DataFrame:
+        """Return the current landed row of each channel-day up to `distance` before the period."""
+        return self._current(pl.lit(value=True), self.from_date - distance, self.from_date)
+
+    def replaced(self) -> pl.DataFrame:
+        """Return what days that landed again held before: channel_no, day, earlier (total of the version before)."""
+        minutes = self.interval_minutes
+        scan = self._scan(f"reads_day_{minutes}", self.from_date, self.to_date)
+        if scan is None:
+            return pl.DataFrame(schema={"channel_no": pl.Int32, "day": pl.Date, "earlier": pl.Int64})
+        keys = scan.select(*DAY_KEY, "seq", "worst", "updated_at").collect()
+        again = keys.filter(keys.select(pl.struct(DAY_KEY).is_duplicated()).to_series())
+        ordered = best_first(again, DAY_KEY, quality="worst", latest="seq")
+        place = pl.int_range(pl.len()).over(DAY_KEY)
+        # A version with empty slots says no total.
+        second = ordered.filter((place == 1) & (pl.col("worst") < int(Quality.MISSING)))
+        rows = scan.join(second.lazy().select(*DAY_KEY, "seq"), how="semi", on=[*DAY_KEY, "seq"]).collect()
+        slots = pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in slot_columns(minutes))
+        return rows.select(*DAY_KEY, earlier=slots)
+
+    def of_others(self, others: DataFrame[ChannelNumbers]) -> pl.DataFrame:
+        """Return the current landed rows of other channels in the period."""
+        there = replace(self, channels=others)
+        return there._current(pl.col("channel_no").is_in(others["channel_no"].implode()), self.from_date, self.to_date)
+
+    def judged_before(self) -> pl.DataFrame:
+        """Return the rows that earlier runs wrote for the period: of each channel-day and judged load the latest."""
+        minutes = self.interval_minutes
+        scan = self._scan(f"vee_day_{minutes}", self.from_date, self.to_date)
+        if scan is None:
+            return pl.DataFrame(schema=read_days_schema(minutes, VeeDays))
+        rows = scan.collect().sort([*DAY_KEY, "base_seq", "seq"])
+        latest = rows.unique([*DAY_KEY, "base_seq"], keep="last", maintain_order=True)
+        return wide_checked(VeeDays, latest, minutes)
+
+    def _scan(self, table: str, from_date: date, to_date: date) -> pl.LazyFrame | None:
+        numbers = self.channels["channel_no"]
+        low, high = int(numbers[0]), int(numbers[-1])
+        files = overlapping(lake_files(self.connection, table), low, high, from_date, to_date)
+        if not files:
+            return None
+        days = pl.col("day").is_between(from_date, to_date, closed="left")
+        return scan_lake(self.workspace, files).filter(pl.col("channel_no").is_between(low, high) & days)
+
+
+def overlapping(files: Sequence[LakeFile], low: int, high: int, from_date: date, to_date: date) -> list[LakeFile]:
+    """Return the files that may hold channels low..high (both included) on days in [from_date, to_date)."""
+    return [
+        file
+        for file in files
+        if (
+            file.channel_min is None
+            or file.channel_max is None
+            or (file.channel_min <= high and file.channel_max >= low)
+        )
+        and (file.day_min is None or file.day_max is None or (file.day_min < to_date and file.day_max >= from_date))
+    ]
