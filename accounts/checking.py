@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import available_timezones
 
 import polars as pl
 
@@ -14,7 +13,7 @@ from accounts.reading import DETAIL, LINE, REASON
 from model.accounts import IMPORTED
 from model.money import CURRENCY_EXPONENT
 from model.schema import grain
-from model.zones import day_start_utc, zone
+from model.zones import day_begin, day_start_utc, is_zone, zone
 
 # table -> (column, table referred to, its column)
 REFERENCES: dict[str, list[tuple[str, str, str]]] = {
@@ -67,7 +66,9 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
     if table == "accounts":
         found.append(_unknown(rows, "currency", list(CURRENCY_EXPONENT), "a currency of ISO 4217 that Billmill knows"))
     if table == "service_points":
-        found.append(_unknown(rows, "tz_name", sorted(available_timezones()), "an IANA zone like Australia/Sydney"))
+        found.append(
+            _unknown(rows, "tz_name", _zones(rows), "an IANA zone like Australia/Sydney, or Europe/Berlin@06:00")
+        )
         found.append(_uneven_points(rows, known["channels"]))
     if table == "channels":
         found.append(_uneven_channels(rows, known["service_points"]))
@@ -155,9 +156,14 @@ def _uneven_points(rows: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _zones(rows: pl.DataFrame) -> list[str]:
+    """Return the zones among the names of `tz_name`."""
+    return [name for name in rows["tz_name"].unique().sort().to_list() if name is not None and is_zone(name)]
+
+
 def _uneven(zoned: pl.DataFrame) -> pl.DataFrame:
     kinds = zoned.filter(pl.col("interval_minutes") > 0).select("tz_name", "interval_minutes").unique()
-    named = kinds.filter(pl.col("tz_name").is_in(sorted(available_timezones())))
+    named = kinds.filter(pl.col("tz_name").is_in(_zones(kinds)))
     days = [_uneven_day(*kind) for kind in named.iter_rows()]  # a row per zone and length
     uneven = named.with_columns(pl.Series("day", days, dtype=pl.Date)).drop_nulls("day")
     return zoned.join(uneven, on=["tz_name", "interval_minutes"], how="inner", validate="m:1").select(
@@ -176,7 +182,7 @@ def _uneven_day(tz_name: str, interval_minutes: int) -> date | None:
     first, after = date(_CLOCK_YEARS.start, 1, 1), date(_CLOCK_YEARS.stop, 1, 1)
     days = [first + timedelta(days=number) for number in range((after - first).days + 1)]
     # A day differs from 24 hours by how far the clock moves, so days of the usual offset are left out at once.
-    offsets = [zone(tz_name).utcoffset(datetime.combine(day, time())) for day in days]
+    offsets = [zone(tz_name).utcoffset(datetime.combine(day, day_begin(tz_name))) for day in days]
     for day, following, before, behind in zip(days, days[1:], offsets, offsets[1:], strict=False):
         if before == behind:
             continue

@@ -89,7 +89,10 @@ class ServicePoints(pa.DataFrameModel):
     service_point_id: str = column("Service point; NMI, ESIID, MPAN in files", str_length={"min_value": 1})
     premise_id: str = column("Premise that it supplies")
     commodity: str = column("What is supplied", isin=[item.value for item in Commodity])
-    tz_name: str = column("Zone whose civil days its reads and periods follow, for example Australia/Sydney")
+    tz_name: str = column(
+        "Zone whose civil days its reads and periods follow, for example Australia/Sydney; Europe/Berlin@06:00 has gas "
+        "days, from six to six"
+    )
     route: str = column("Reading route")
     route_sequence: pl.Int32 = column("Place on the route", ge=0)
 

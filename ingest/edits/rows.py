@@ -16,6 +16,7 @@ from model.codes import Measure
 from model.edits import EditKind
 from model.errors import InputError
 from model.units import READABLE_UNIT, SMALLEST_UNIT, smallest_per
+from model.zones import day_of as zone_day
 from model.zones import day_slots, day_start_utc, zone
 
 DAYS_MAX = 400  # an edit is looked at by a second person; a year is more than anyone looks at
@@ -131,7 +132,7 @@ def _places(channel: Mapping[str, Any], start: datetime, end: datetime) -> Itera
     """Give day and slot of the intervals that lie wholly in [start, end)."""
     tz_name, minutes = channel["tz_name"], channel["interval_minutes"]
     step = timedelta(minutes=minutes)
-    day = start.astimezone(zone(tz_name)).date()
+    day = zone_day(tz_name, start)
     while day_start_utc(tz_name, day) < end:
         begin = day_start_utc(tz_name, day)
         for slot in range(day_slots(tz_name, day, minutes)):

@@ -12,7 +12,7 @@ from ingest.formats.parsed import Source, reject_rows
 from ingest.landing.days import SlotMatrix, assemble_days
 from ingest.versions import DAY_KEY, best_first
 from model.codes import Quality
-from model.zones import day_start_utc, zone
+from model.zones import day_of, day_start_utc
 
 _DAY = timedelta(days=1)
 _OFFSET = timedelta(hours=10)  # Eastern Standard Time
@@ -120,7 +120,7 @@ def _pieces(tz_name: str, day: date, minutes: int) -> list[tuple[str, date, date
     at = begin
     found: list[tuple[str, date, date, int, int, int, int]] = []
     while at < end:
-        civil = at.astimezone(zone(tz_name)).date()
+        civil = day_of(tz_name, at)
         civil_begin, civil_end = day_start_utc(tz_name, civil), day_start_utc(tz_name, civil + _DAY)
         until = min(end, civil_end)
         slots = (civil_end - civil_begin) // step

@@ -12,7 +12,7 @@ from ingest.formats.records import FileRecords
 from ingest.formats.tables.csv_table import split_by_reason
 from ingest.landing.channels import Resolved, with_day_slots
 from ingest.landing.slots import days_of_slots, with_values
-from model.zones import day_start_utc, slot_clock_minutes
+from model.zones import day_begin, day_start_utc, slot_clock_minutes, zone
 
 # A meter's clock may be this far off before an interval belongs to no slot; of short intervals a fifth at most.
 # (The limit of the Californian validation rules, to be confirmed there.)
@@ -91,7 +91,7 @@ def _drift(seconds: pl.Expr, drift_seconds_max: int) -> pl.Expr:
 def _by_instant(rows: pl.DataFrame, drift_seconds_max: int) -> pl.DataFrame:
     """Add day, n, slot, copy, drift_seconds: the place of the instant in the civil day of the service point's zone."""
     local = [
-        part.with_columns(pl.col("start_utc").dt.convert_time_zone(str(tz_name)).dt.date().alias("day"))
+        part.with_columns(_day_of(_clock_of(pl.col("start_utc"), str(tz_name)), _begin(str(tz_name))).alias("day"))
         for (tz_name,), part in rows.partition_by("tz_name", as_dict=True, maintain_order=True).items()
     ]
     dated = pl.concat(local) if local else rows.with_columns(pl.lit(None, dtype=pl.Date).alias("day"))
@@ -112,6 +112,28 @@ def _by_instant(rows: pl.DataFrame, drift_seconds_max: int) -> pl.DataFrame:
     return with_day_slots(moved.drop("n")).select(placed.columns).drop("day_start_utc")
 
 
+def _clock_of(instant: pl.Expr, tz_name: str) -> pl.Expr:
+    """Return what the clock on the wall shows."""
+    return instant.dt.convert_time_zone(zone(tz_name).key).dt.replace_time_zone(None)
+
+
+def _begin(tz_name: str) -> pl.Expr:
+    begin = day_begin(tz_name)
+    return pl.duration(minutes=begin.hour * 60 + begin.minute)
+
+
+def _begin_of_zone(rows: pl.DataFrame) -> pl.Expr:
+    """Return how long after midnight the days of each row's zone begin."""
+    begins = {name: day_begin(name) for name in rows["tz_name"].unique().to_list()}
+    minutes = {name: begin.hour * 60 + begin.minute for name, begin in begins.items()}
+    return pl.duration(minutes=pl.col("tz_name").replace_strict(minutes, default=0, return_dtype=pl.Int64))
+
+
+def _day_of(clock: pl.Expr, begin: pl.Expr) -> pl.Expr:
+    """Return the day of a time on the clock, whose days begin so long after midnight."""
+    return (clock - begin).dt.date()
+
+
 def _by_clock(source: Source, rows: pl.DataFrame, drift_seconds_max: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Add day, n, slot, copy, drift_seconds: the place of a time on the wall clock among those that it shows that day.
 
@@ -123,7 +145,7 @@ def _by_clock(source: Source, rows: pl.DataFrame, drift_seconds_max: int) -> tup
     moved = rows.with_columns(_drift(since, drift_seconds_max).alias("drift_seconds"))
     clock = pl.col("start_local") - pl.duration(seconds=pl.col("drift_seconds").fill_null(0))
     dated = moved.with_columns(
-        clock.dt.date().alias("day"),
+        _day_of(clock, _begin_of_zone(moved)).alias("day"),
         (clock.dt.hour().cast(pl.Int32) * 60 + clock.dt.minute().cast(pl.Int32)).alias("clock_minute"),
     )
     length = pl.col("interval_minutes")

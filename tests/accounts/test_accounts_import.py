@@ -65,7 +65,7 @@ def load(workspace: Workspace, folder: Path, *, all_or_nothing: bool = False) ->
         ("service_points", "S2,P1,steam,America/Chicago,R1,2", "value_not_allowed",
          "column commodity: expected one of electricity, gas, water, heat, found `steam`"),
         ("service_points", "S2,P1,gas,Texas,R1,2", "value_not_allowed",
-         "column tz_name: expected an IANA zone like Australia/Sydney, found `Texas`"),
+         "column tz_name: expected an IANA zone like Australia/Sydney, or Europe/Berlin@06:00, found `Texas`"),
         ("meters", "M2,S1,01/02/2020,,6,1", "bad_value",
          "column installed_date: expected a date like 2026-10-01, found `01/02/2020`"),
         ("meters", "M2,S1,2020-01-02,2020-01-02,6,1", "dates_reversed",

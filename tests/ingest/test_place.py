@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -263,3 +263,31 @@ def test_a_record_of_two_readings_gives_both_and_the_next_repeats_nothing() -> N
         (date(2026, 3, 1), 170_000, 0, "regular", "A"),  # taken as the day ended
     ]
     assert reasons(parsed) == [(3, "no_reading")]
+
+
+GAS = "Europe/Berlin@06:00"
+
+
+# The clock changes at two on Sunday morning, which belongs to the gas day that began on Saturday at six.
+@pytest.mark.parametrize(
+    ("day", "count"),
+    [(date(2026, 3, 28), 23), (date(2026, 10, 24), 25), (date(2026, 3, 29), 24), (date(2028, 2, 29), 24)],
+)
+@pytest.mark.parametrize("states_instants", [False, True])
+def test_a_gas_day_runs_from_six_to_six_and_keeps_all_of_its_hours(
+    day: date, count: int, states_instants: bool
+) -> None:
+    first = datetime(day.year, day.month, day.day, 6, tzinfo=zone(GAS)).astimezone(UTC)
+    instants = [first + timedelta(hours=hour) for hour in range(-1, count + 1)]
+    clocks = [instant.astimezone(zone(GAS)).replace(tzinfo=None) for instant in instants]
+    key = "start_utc" if states_instants else "start_local"
+    rows = [{key: start, "value": str(number)} for number, start in enumerate(instants if states_instants else clocks)]
+    placed = place(records(60, rows, unit="m3"), GAS, 60, "gas_volume")
+    found = {row["day"]: row for row in placed.days[60].iter_rows(named=True)}
+    before, after = day - timedelta(days=1), day + timedelta(days=1)
+    assert [found[day][name] for name in slot_columns(60)[:count]] == [hour * 1000 for hour in range(1, count + 1)]
+    assert found[day]["n"] == count
+    # The hour before is the last one of the day before, the hour after the first one of the day after.
+    assert found[before][slot_columns(60)[found[before]["n"] - 1]] == 0
+    assert found[after][slot_columns(60)[0]] == (count + 1) * 1000
+    assert placed.rejects.is_empty()
