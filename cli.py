@@ -168,17 +168,24 @@ def reads_land(
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
     mapping: MappingOption = None,
+    carry: Annotated[
+        bool,
+        typer.Option("--carry", help="Carry what is finer than the smallest unit to the next interval of the day."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Land meter files: parse, match to channels, store. Landing a file again changes nothing.
 
     Bad lines go to quarantine with file, line and reason. Exit code 3 when there were any, 2 when no file was usable.
+    A file lands again when it is read otherwise: by another mapping, or with `--carry`.
 
     Example: `billmill reads land reads/*.csv`
     """
     from commands.landing import land_and_tell
 
-    land_and_tell(files, open_books(workspace), by=who_acts(by), json=json, reading=reading_of(mapping))
+    land_and_tell(
+        files, open_books(workspace), by=who_acts(by), json=json, reading=reading_of(mapping), is_carried=carry
+    )
 
 
 reads_app.command("inspect")(reads_inspect)

@@ -75,11 +75,15 @@ def reading_of(mapping: Path | None) -> Reading | None:
         return None
     from functools import partial
 
+    from ingest.formats.detect import Reading
     from ingest.formats.mapped.mapped import read_mapped
     from ingest.formats.mapped.mapping import parse_mapping
+    from model.ids import content_hash
     from store.files import read_text
 
-    return partial(read_mapped, mapping=parse_mapping(read_text(mapping), mapping.name))
+    text = read_text(mapping)
+    parsed = parse_mapping(text, mapping.name)
+    return Reading(f"mapping {content_hash(text)}", partial(read_mapped, mapping=parsed))
 
 
 @contextmanager

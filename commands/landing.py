@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def land_and_tell(
-    files: Sequence[Path], workspace: Workspace, *, by: str, json: bool, reading: Reading | None = None
+    files: Sequence[Path],
+    workspace: Workspace,
+    *,
+    by: str,
+    json: bool,
+    reading: Reading | None = None,
+    is_carried: bool = False,
 ) -> None:
     """Land meter files and say what became of them; exit code 3 when lines were rejected, 2 when no file was usable."""
     from ingest.landing.land import land_files
@@ -26,7 +32,9 @@ def land_and_tell(
     from outputs.screens import landing_next, print_landing, unusable_files
 
     with progress_shown(json) as progress:
-        report = land_files(workspace, files, received_at=now(), progress=progress, actor=by, reading=reading)
+        report = land_files(
+            workspace, files, received_at=now(), progress=progress, actor=by, reading=reading, is_carried=is_carried
+        )
     value = {
         "files": landed_files(report),
         "rejected": rejected_lines(report),

@@ -80,9 +80,15 @@ def reads_route_in(
     from functools import partial
 
     from commands.landing import land_and_tell
+    from ingest.formats.detect import Reading
     from ingest.formats.tables.routes import read_route
+    from model.ids import content_hash
 
-    reading = partial(read_route, layout=_layout(layout), route_date=day.date() if day else None)
+    stated = _layout(layout)
+    dated = day.date() if day else None
+    reading = Reading(
+        f"route {content_hash(stated)} {dated or 'undated'}", partial(read_route, layout=stated, route_date=dated)
+    )
     land_and_tell(files, open_books(workspace), by=who_acts(by), json=json, reading=reading)
 
 

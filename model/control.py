@@ -22,6 +22,9 @@ class Loads(pa.DataFrameModel):
     rows: pl.Int64 = column("Channel-days or register reads taken", ge=0)
     rejected: pl.Int64 = column("Lines not taken", ge=0)
     detail: str = column("Format and totals in a sentence")
+    read_by: str = column(
+        "What told how the file is read beside its content: the mapping or layout with its SHA-256, `carry`; else empty"
+    )
 
     class Config:
         strict = True

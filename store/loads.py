@@ -14,7 +14,10 @@ from store.control import Connection, insert, query
 
 @dataclass(frozen=True)
 class Load:
-    """A landed file (`land`), a VEE run (`vee`) an edited register (`edit`). The higher `seq`, the later learned."""
+    """A landed file (`land`), a VEE run (`vee`) an edited register (`edit`). The higher `seq`, the later learned.
+
+    `read_by` names what told how a file is read, beside its content; empty when nothing did.
+    """
 
     seq: int
     kind: str
@@ -24,6 +27,7 @@ class Load:
     rows: int
     rejected: int
     detail: str
+    read_by: str = ""
 
 
 def next_seq(connection: Connection) -> int:
@@ -31,9 +35,10 @@ def next_seq(connection: Connection) -> int:
     return int(query(connection, "SELECT coalesce(max(seq), 0) + 1 AS seq FROM load").item())
 
 
-def find_loads(connection: Connection, sha256: str) -> list[Load]:
-    """Return the loads that brought exactly these bytes, the first one first."""
-    found = query(connection, "SELECT * FROM load WHERE sha256 = ? AND kind = 'land' ORDER BY seq", [sha256])
+def find_loads(connection: Connection, sha256: str, read_by: str) -> list[Load]:
+    """Return the loads that brought exactly these bytes, read the same way, the first one first."""
+    sql = "SELECT * FROM load WHERE sha256 = ? AND read_by = ? AND kind = 'land' ORDER BY seq"
+    found = query(connection, sql, [sha256, read_by])
     return [Load(**row) for row in found.iter_rows(named=True)]
 
 

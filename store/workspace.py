@@ -19,7 +19,7 @@ from model.schema import create_table_sql
 from store.files import sync_folder, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
-LAYOUT = 3  # raised when the layout on disk changes; a newer one is refused
+LAYOUT = 4  # raised when the layout on disk changes; a newer one is refused
 
 
 @dataclass(frozen=True)

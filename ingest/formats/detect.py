@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import polars as pl
@@ -29,13 +29,22 @@ from ingest.formats.text import opening_text, read_source
 from ingest.formats.xml import espi, iec61968
 from model.errors import InputError
 
-Reading = Callable[[Source], FileRecords]
-
 UNKNOWN = "unknown"
 ARCHIVE = "archive"
 LINE_BYTES_MAX = 10_000_000  # the longest sound one, a NEM12 day of 5-minute values, has some 5,000
 _OPENING_BYTES = 64 * 1024
 _WEB_PAGE_MARKS = (b"<!doctype html", b"<html")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read whatever their content looks like: by a mapping file, or as the routes of a handheld.
+
+    `named` tells it apart from others, for the load ledger: the same bytes read otherwise are another load.
+    """
+
+    named: str
+    read: Callable[[Source], FileRecords]
 
 
 class Reader(Protocol):
@@ -80,7 +89,7 @@ def read_member(
         return refused(member.name, digest, ARCHIVE, "bad_archive", member.message)
     if reading is not None:
         source = _source_of_bytes(member, digest)
-        found = reading(source)
+        found = reading.read(source)
         return found if found.lines.height else replace(found, lines=source.lines)
     return _read_by_content(member, digest)
 

@@ -3,8 +3,8 @@
 Meters and their systems give values of more decimals than a channel keeps: a vendor divides pulses by a factor, power
 is turned into energy. What is left over from one interval is carried into the next: the running total of the day is
 rounded, half up, and an interval gets the difference of two running totals. So each value is less than a unit away
-from its own, and a day is its exact total rounded once. This happens only where a mapping asks for it; otherwise such
-values are refused as `too_precise`.
+from its own, and a day is its exact total rounded once. This happens only where a mapping or `reads land --carry` asks
+for it; otherwise such values are refused as `too_precise`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from model.schema import arranged
 from model.units import PRINTED_UNITS, printed_unit
 
 
-def carry_fractions(records: FileRecords, tz_name: str | None = None) -> FileRecords:
+def carry_fractions(records: FileRecords, zones: pl.Series | None = None) -> FileRecords:
     """Return the records with every value in whole smallest units of its series.
 
-    Days are those of the records: local days, and for instants those of `tz_name`, of UTC where it is None. A series
-    whose unit is not known, and texts that are no plain decimals of at most 24 places, stay as they are: they are
-    judged where the records are. Notes say how many values were carried.
+    Days are those of the records: local days, and for instants those of the zone of their series in `zones` (names of
+    zones by series, from 0), of UTC where there is none. A series whose unit is not known, and texts that are no plain
+    decimals of at most 24 places, stay as they are: they are judged where the records are. Notes say how many values
+    were carried.
     """
     steps = _steps(records.series)
     days = tuple(_carried_block(block, steps) for block in records.days)
-    intervals = _carried_intervals(records.intervals, steps, tz_name)
+    intervals = _carried_intervals(records.intervals, steps, zones)
     changed = sum(
         int((new.values != _texts(old.values).fill_null("")).sum()) for new, old in zip(days, records.days, strict=True)
     )
@@ -69,8 +70,8 @@ def _texts(values: pl.Series) -> pl.Series:
     )
 
 
-def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, tz_name: str | None) -> pl.DataFrame:
-    local = pl.col("start_utc").dt.convert_time_zone(tz_name or "UTC").dt.replace_time_zone(None)
+def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, zones: pl.Series | None) -> pl.DataFrame:
+    local = _by_the_clock(intervals, zones)
     # Text sorts times of the clock before or after each other as it runs: instants go by instants.
     rows = intervals.with_columns(
         pl.coalesce("start_local", pl.col("start_utc").dt.replace_time_zone(None)).alias("order"),
@@ -80,6 +81,18 @@ def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, tz_name: st
         pl.struct("order", pl.col("fold").fill_null(0), "line").rank("ordinal").cast(pl.Int64).alias("at")
     )
     return intervals.with_columns(_carried(order, steps, ["series_no", "day"]).alias("value"))
+
+
+def _by_the_clock(intervals: pl.DataFrame, zones: pl.Series | None) -> pl.Series:
+    """Return what the clock of their series' zone shows at the instants of the intervals; null without an instant."""
+    shown = intervals["start_utc"].dt.replace_time_zone(None)
+    if zones is None:
+        return shown
+    zone_of = zones[intervals["series_no"]]
+    for tz_name in zones.drop_nulls().unique():
+        local = intervals["start_utc"].dt.convert_time_zone(tz_name).dt.replace_time_zone(None)
+        shown = local.zip_with(zone_of == tz_name, shown)
+    return shown
 
 
 def _carried(rows: pl.DataFrame, steps: pl.DataFrame, day: list[str]) -> pl.Series:

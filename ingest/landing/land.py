@@ -65,9 +65,16 @@ class _Call:
     channels: DataFrame[ChannelNumbers]
     seq: int
     reading: Reading | None = None
+    is_carried: bool = False
     landed: dict[str, int] = field(default_factory=dict)
     reports: list[LandedFile] = field(default_factory=list)
     files: list[LakeFile] = field(default_factory=list)
+
+    @property
+    def read_by(self) -> str:
+        """What told how the files are read, beside their content: the same bytes read otherwise are another load."""
+        told = [self.reading.named] if self.reading else []
+        return ", ".join([*told, "carry"] if self.is_carried else told)
 
 
 def land_files(
@@ -78,15 +85,17 @@ def land_files(
     progress: Progress = SILENT,
     actor: str = "system",
     reading: Reading | None = None,
+    is_carried: bool = False,
 ) -> LandReport:
     """Land meter files; members of a packed file are files of their own.
 
     Files are taken in order of name, in groups of bounded bytes, so that memory does not grow with their number. One
-    that landed before (same bytes) is skipped; but when lines of it were rejected and can be taken now, since the
-    channels that they name have become known, these land. One that cannot be used is reported and left out; the good
-    rows of all others land in one transaction, so a kill leaves all of it or nothing.
+    that landed before (same bytes, read the same way) is skipped; but when lines of it were rejected and can be taken
+    now, since the channels that they name have become known, these land. One that cannot be used is reported and left
+    out; the good rows of all others land in one transaction, so a kill leaves all of it or nothing.
     Rejects are also written to the quarantine folder, a CSV per file. `reading` reads the files whatever their content
-    looks like, as `read_member` says.
+    looks like, as `read_member` says. `is_carried` carries what is finer than the smallest unit from interval to
+    interval, as `carry_fractions` says, by the days of each service point.
 
     Raises:
         LockedError: another process works on the workspace.
@@ -96,7 +105,7 @@ def land_files(
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         progress.begin("land", len(paths), "files")
         first = next_seq(connection)
-        call = _Call(workspace, connection, channels, first, reading)
+        call = _Call(workspace, connection, channels, first, reading, is_carried)
         for group, opened_paths in opened_groups(paths):
             _land_group(call, group)
             progress.advance("land", opened_paths)
@@ -105,7 +114,7 @@ def land_files(
             with transaction(connection):
                 for report in call.reports:
                     if report.status == LandStatus.LANDED:
-                        record_load(connection, _load(report, received_at))
+                        record_load(connection, _load(report, received_at, call.read_by))
                 register_files(connection, call.files, owner=f"load:{first}")
                 told = f"{call.seq - first} files, {done.rejected} lines rejected"
                 subject = f"loads {first} to {call.seq - 1}"
@@ -137,14 +146,17 @@ def _take(call: _Call, group: Sequence[Opened]) -> list[_Taken]:
     known = {
         digest: loads
         for digest in set(digests)
-        if digest and digest not in call.landed and (loads := find_loads(call.connection, digest))
+        if digest and digest not in call.landed and (loads := find_loads(call.connection, digest, call.read_by))
     }
 
     def parse(file: Opened, digest: str) -> ParsedFile | None:
         if isinstance(file, ParsedFile):
             return file
         is_done = digest in call.landed or (digest in known and not known[digest][-1].rejected)
-        return None if is_done else place_records(read_member(file, call.reading, digest=digest), call.channels)
+        if is_done:
+            return None
+        records = read_member(file, call.reading, digest=digest)
+        return place_records(records, call.channels, is_carried=call.is_carried)
 
     # Files are parsed beside each other, each by itself; the order in which they count is that of their names.
     with ThreadPoolExecutor(PARSERS_MAX) as pool:
@@ -247,7 +259,9 @@ def _quarantine(workspace: Workspace, sha256: str, rejects: DataFrame[Rejects]) 
     return path
 
 
-def _load(report: LandedFile, received_at: datetime) -> Load:
+def _load(report: LandedFile, received_at: datetime, read_by: str) -> Load:
     assert report.seq is not None, "only usable files are recorded as loads"
     rows = report.days + report.readings
-    return Load(report.seq, "land", report.name, report.sha256, received_at, rows, report.rejected, report.detail)
+    return Load(
+        report.seq, "land", report.name, report.sha256, received_at, rows, report.rejected, report.detail, read_by
+    )

@@ -9,6 +9,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.formats.detect import ARCHIVE, read_files
 from ingest.formats.parsed import Source, gather_rejects, no_lines
+from ingest.formats.precision import carry_fractions
 from ingest.formats.records import FileRecords
 from ingest.landing.channels import resolve_series
 from ingest.landing.days import settle_days
@@ -22,12 +23,18 @@ from model.reads import RegisterReads
 from model.schema import arranged
 
 
-def place_records(records: FileRecords, channels: DataFrame[ChannelNumbers]) -> ParsedFile:
-    """Return what a file says of known channels in the landed layout, and what was not taken."""
+def place_records(records: FileRecords, channels: DataFrame[ChannelNumbers], *, is_carried: bool = False) -> ParsedFile:
+    """Return what a file says of known channels in the landed layout, and what was not taken.
+
+    `is_carried` carries what is finer than the smallest unit from interval to interval, by days of the zone of each
+    channel; otherwise such values are refused.
+    """
     if not records.is_usable:
         return ParsedFile(records.name, records.sha256, records.file_format, records.rejects, notes=records.notes)
     source = Source(records.name, records.sha256, records.lines)
     resolved = resolve_series(source, records, channels)
+    if is_carried:
+        records = carry_fractions(records, resolved.series["tz_name"])
     blocks, block_rejects = place_days(source, records.days, resolved)
     singly = place_intervals(source, records, resolved)
     lengths = sorted({*blocks, *singly.days})

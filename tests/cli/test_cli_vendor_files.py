@@ -101,3 +101,42 @@ def test_a_route_needs_a_route_or_a_cycle_and_a_layout_that_is_there(tmp_path: P
     assert (gone.code, sheet.exists()) == (2, False)
     cycle = command.done("reads", "route", "out", sheet, "--cycle", "2026-07", "--date", "2026-08-01")
     assert cycle.out == f"{sheet}: 2 records\n"
+
+
+def test_a_file_lands_again_by_a_mapping_that_was_mended(tmp_path: Path) -> None:
+    command = CommandLine(tmp_path / "books")
+    june_ready(command, tmp_path)
+    usage = write_file(tmp_path / "usage.csv", USAGE)
+    wrong = write_file(tmp_path / "wrong.toml", MAPPING.replace("decimal_comma", "factor = 2, decimal_comma"))
+    mended = write_file(tmp_path / "acme.toml", MAPPING)
+
+    def landed(mapping: Path) -> tuple[str, int, str]:
+        (file,) = command.done("reads", "land", usage, "--mapping", mapping, "--json").json["files"]
+        return file["status"], file["load"], file["energy"]
+
+    assert landed(wrong)[::2] == ("landed", "2.500 kWh")
+    status, load, energy = landed(mended)
+    assert (status, energy) == ("landed", "1.250 kWh")
+    assert landed(mended) == ("already_landed", load, "")
+
+
+FINE = "Meter Number,Reading Date," + ",".join(f"{n // 2:02}:{n % 2 * 30:02}" for n in range(48))
+
+
+def test_values_finer_than_a_watt_hour_land_when_they_are_carried(tmp_path: Path) -> None:
+    """48 half hours of 1.0004 kWh are 48.0192 kWh: 48.019 when the day is rounded once."""
+    command = CommandLine(tmp_path / "books")
+    june_ready(command, tmp_path)
+    points = {
+        "premises.csv": "premise_id,branch_id,address,city,postcode\nP9,N,9 High Street,London,E1\n",
+        "service_points.csv": "service_point_id,premise_id,commodity,tz_name,route,route_sequence\n"
+        "17,P9,electricity,Europe/London,R9,1\n",
+        "channels.csv": "channel_id,service_point_id,suffix,measure,interval_minutes\n17/kWh,17,kWh,import_energy,30\n",
+    }
+    (tmp_path / "london").mkdir()
+    command.done("accounts", "import", *[write_file(tmp_path / "london" / name, text) for name, text in points.items()])
+    usage = write_file(tmp_path / "usage.csv", "\n".join([FINE, "17,2026-07-01," + ",".join(["1.0004"] * 48), ""]))
+    refused = command("reads", "land", usage, "--json")
+    assert (refused.code, refused.json["rejected"][0]["reason"]) == (3, "too_precise")
+    landed = command.done("reads", "land", usage, "--carry", "--json").json
+    assert (landed["files"][0]["status"], landed["files"][0]["energy"]) == ("landed", "48.019 kWh")

@@ -52,6 +52,18 @@ def test_british_readings_fill_their_day(day: date, ends: bool) -> None:
     assert reasons(parsed) == []
 
 
+def test_instants_are_carried_by_the_days_of_their_service_point() -> None:
+    """Two days of Chicago, each of 24 hours of 1.0005 kWh: 24.012 kWh; by days of UTC it would be 24.013."""
+    rows = [f"P1,E1,kWh,2026-07-0{1 + (n + 5) // 24}T{(n + 5) % 24:02}:00:00Z,1.0005,A" for n in range(48)]
+    data = "\n".join(["meter_point,channel,unit,start,value,quality", *rows, ""]).encode()
+    (records,) = read_files("file.csv", data)
+    parsed = place_records(records, CHANNELS, is_carried=True)
+    for day in (date(2026, 7, 1), date(2026, 7, 2)):
+        assert sum(value or 0 for value in slots_of(parsed, 60, 5, day)) == 24_012
+    assert reasons(parsed) == []
+    assert reasons(place_records(records, CHANNELS))[0] == (2, "too_precise")
+
+
 @pytest.mark.parametrize("day", DAYS, ids=str)
 def test_end_labels_that_are_counted_on_from_the_starts_fill_their_day_as_well(day: date) -> None:
     starts = labels(LONDON, day, 30, "%Y-%m-%d %H:%M", ends=False)

@@ -62,7 +62,10 @@ def _records(table: MappedTable, mapping: FileMapping) -> FileRecords:
         table.source.name, table.source.sha256, FORMAT, series, gather_rejects(rejects), intervals, readings,
         tuple(blocks), lines=table.source.lines,
     )  # fmt: skip
-    return carry_fractions(found, mapping.stamp.tz_name) if mapping.precision == "carry" else found
+    if mapping.precision == "refuse":
+        return found
+    zones = pl.Series([mapping.stamp.tz_name] * series.height, dtype=pl.String)
+    return carry_fractions(found, zones)
 
 
 def _named_rows(table: MappedTable, mapping: FileMapping) -> pl.DataFrame:
