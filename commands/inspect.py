@@ -18,15 +18,18 @@ def reads_inspect(
 ) -> None:
     """Say what meter files hold without landing them: channels, readings, exact totals, days, qualities, bad lines.
 
-    Needs no workspace. Exit code 3 when lines were not taken, 2 when no file was usable.
+    Needs no workspace. Exit code 3 when lines of a file or a file of several are to be looked at, 2 when no file was
+    usable.
 
     Example: `billmill reads inspect reads/*.csv`
     """
     from ingest.describe.files import describe_files
-    from outputs.inspect_report import inspected_file, print_inspected
+    from outputs.inspect_report import inspected_file, inspected_in_all, print_inspected
 
     found = list(describe_files(files, reading_of(mapping)))
     print_result(json, [inspected_file(facts) for facts in found], lambda: print_inspected(found))
+    if not json:
+        talk(inspected_in_all(found))
     usable = sum(facts.is_usable for facts in found)
     if not usable:
         talk("error: no file could be used")

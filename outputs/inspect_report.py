@@ -8,7 +8,8 @@ from dataclasses import asdict
 import polars as pl
 
 from ingest.describe.facts import ChannelFacts, FileFacts
-from outputs.console import print_frame
+from outputs.console import cell_text, print_frame
+from outputs.next_steps import next_step
 
 _REJECTS_SHOWN = 10
 
@@ -29,20 +30,37 @@ def print_inspected(files: Sequence[FileFacts]) -> None:
     for number, facts in enumerate(files):
         if number:
             print()
+        if not facts.is_usable:
+            print(_refusal(facts))
+            continue
         print(_headline(facts))
         if facts.channels:
             print_frame(pl.DataFrame([_channel_row(channel) for channel in facts.channels], infer_schema_length=None))
         if facts.rejects.height:
             rejects = facts.rejects.select("line", "reason", "detail")
-            title = f"\nNot taken: {_counted(rejects.height, 'line')}" if facts.is_usable else None
-            print_frame(rejects, title, limit=_REJECTS_SHOWN)
+            print_frame(rejects, f"\nTo look at: {_counted(rejects.height, 'line')}", limit=_REJECTS_SHOWN)
+        told = "\n".join(facts.rejects["detail"])
         for name, text in facts.notes.items():
-            print(f"{name.replace('_', ' ')}: {text}")
+            if text not in told:
+                print(f"{name.replace('_', ' ')}: {text}")
+
+
+def inspected_in_all(files: Sequence[FileFacts]) -> str | None:
+    """Return what several files come to, in a sentence; None for one file."""
+    if len(files) < 2:
+        return None
+    usable = [facts for facts in files if facts.is_usable]
+    readings = sum(channel.readings for facts in usable for channel in facts.channels)
+    lines = _counted(sum(facts.rejects.height for facts in usable), "line")
+    return f"{len(usable):,} of {len(files):,} files can be used: {_counted(readings, 'reading')}, {lines} to look at"
+
+
+def _refusal(facts: FileFacts) -> str:
+    _, reason, detail = facts.rejects.filter(pl.col("line") == 0).select("line", "reason", "detail").row(0)
+    return f"{facts.name}: cannot be used\n{cell_text(detail)} ({reason})\nhint: {next_step(reason)}"
 
 
 def _headline(facts: FileFacts) -> str:
-    if not facts.is_usable:
-        return f"{facts.name}: cannot be used"
     readings = sum(channel.readings for channel in facts.channels)
     counted = f"{_counted(len(facts.channels), 'channel')}, {_counted(readings, 'reading')}"
     return f"{facts.name}: {facts.file_format}, {counted}"

@@ -17,6 +17,7 @@ from model.codes import Measure
 from model.money import format_minor
 from model.units import READABLE_UNIT, SMALLEST_UNIT
 from outputs.console import ROWS_SHOWN, print_facts, print_frame
+from outputs.next_steps import next_step
 from outputs.reads_report import rejected_lines, vee_findings
 from outputs.summary import RunSummary
 
@@ -70,9 +71,8 @@ def unusable_files(report: LandReport) -> str:
     """Return the error when not one file could be used: the first of them and what was expected of it."""
     first, others = report.files[0], len(report.files) - 1
     more = f"; so with {others} more" if others else ""
-    return (
-        f"error: `{first.name}` cannot be used: {first.message}{more}\nhint: mend it and land it again; nothing landed"
-    )
+    reason = next(iter(first.reasons or {}), "")
+    return f"error: `{first.name}` cannot be used: {first.message}{more}; nothing landed\nhint: {next_step(reason)}"
 
 
 def landing_next(report: LandReport) -> str | None:

@@ -124,9 +124,8 @@ def _read_text(source: Source) -> FileRecords:
     for reader in LINE_READERS:
         if reader.matches(opening):
             return replace(reader.read(source), lines=lines)
-    known = ", ".join(reader.FORMAT for reader in (*LINE_READERS, *TEXT_READERS, *BYTE_READERS))
     first = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in opening.first[:60])
-    detail = f"expected one of the formats {known}, found `{first}` in line {lines['line'][0]}"
+    detail = f"expected a format of docs/formats.md, found `{first}` in line {lines['line'][0]}"
     return refused(name, digest, UNKNOWN, "unknown_format", detail)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from meter_files import nem12, nem12_day
 import cli
 from ingest.describe.facts import FileFacts, describe
 from ingest.formats.detect import read_files
+from outputs.next_steps import NEXT_STEPS
 
 LONG = "meter_point,channel,unit,start,value,quality"
 REGISTERS = "meter_point,channel,meter,unit,read_date,reading,kind,quality"
@@ -94,3 +96,28 @@ def test_the_command_tells_each_file_and_ends_by_what_could_be_used(tmp_path: Pa
     assert "good.gz: nem12, 1 channel, 48 readings" in out
     assert "html_page" in out
     assert command(str(page), str(missing))[0] == 2
+
+
+def test_a_file_that_cannot_be_used_is_told_with_what_was_found_and_what_to_do(tmp_path: Path) -> None:
+    strange, page = tmp_path / "strange.csv", tmp_path / "page.csv"
+    strange.write_text("start,value\n2026-10-01,1\n")
+    page.write_text("<!doctype html><p>Sign in")
+    code, out, err = command(str(strange), str(page))
+    assert (code, out) == (
+        2,
+        f"{strange}: cannot be used\n"
+        "expected a format of docs/formats.md, found `start,value` in line 1 (unknown_format)\n"
+        "hint: say in a mapping file which columns hold what: docs/mapping.md, then add --mapping FILE.toml\n\n"
+        f"{page}: cannot be used\n"
+        "expected meter reads, found a web page: the download was answered with a message or a sign-in form "
+        "(html_page)\n"
+        "hint: fetch it again, signed in; what came is the message of the site\n",
+    )
+    assert err == ("0 of 2 files can be used: 0 readings, 0 lines to look at\nerror: no file could be used\n")
+
+
+def test_each_reason_for_which_a_whole_file_is_refused_has_a_next_step() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    whole = text.split("has one reject, at line 0: ")[1].split("All other rejects")[0]
+    named = set(re.findall(r"`([a-z_]+)`", whole)) - {"bad_xml", "bad_interchange"}  # these speak for themselves
+    assert len(named) >= 7 and named <= set(NEXT_STEPS)

@@ -10,9 +10,14 @@ from pathlib import Path
 import polars as pl
 
 from accounts.importing import import_files
+from cycles.plan import PlanRequest, plan_cycle
+from cycles.publish import publish_run
+from cycles.review import approve_run
+from cycles.run import run_cycle
 from cycles.setup import init_workspace
 from cycles.tariff_check import add_tariffs, approve_tariffs
 from model.codes import Measure
+from model.progress import Silent
 from store.workspace import Workspace
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -45,7 +50,7 @@ def months(first: date, after: date) -> list[tuple[date, date]]:
 
 def make_books(
     root: Path, channels: Sequence[RealChannel], spans: dict[str, tuple[date, date]], *, tariff: str, tz_name: str,
-    currency: str,
+    currency: str, tariffs: Path = TARIFFS,
 ) -> Workspace:  # fmt: skip
     """Make a workspace with an account, premise, meter and agreement per service point, supplied over its span.
 
@@ -58,9 +63,20 @@ def make_books(
         frame.write_csv(folder / f"{table}.csv")
     imported = import_files(workspace, [folder], all_or_nothing=True, recorded_at=AT, actor="ana")
     assert imported.is_recorded, imported.rejects
-    add_tariffs(workspace, [TARIFFS / f"{tariff}.toml"], at=AT, actor="ana")
+    add_tariffs(workspace, [tariffs / f"{tariff}.toml"], at=AT, actor="ana")
     approve_tariffs(workspace, [tariff], at=AT, actor="mira")
     return workspace
+
+
+def bill_months(workspace: Workspace, first: date, after: date) -> None:
+    """Bill each month from `first` on, on the day after it ends."""
+    for start, _ in months(first.replace(day=1), after):
+        end = (start + timedelta(days=32)).replace(day=1)
+        request = PlanRequest(f"{start:%Y-%m}", end, (), 1, None, known_at=AT, actor="ana")
+        run = plan_cycle(workspace, request).run_id
+        run_cycle(workspace, run, workers=1, progress=Silent(), at=AT, actor="ana")
+        approve_run(workspace, run, at=AT, actor="ben")
+        publish_run(workspace, run, at=AT, actor="ana")
 
 
 def _tables(

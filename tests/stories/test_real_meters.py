@@ -11,18 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from real_meters import AT, SHARED, RealChannel, make_books, months
+from real_meters import AT, SHARED, RealChannel, bill_months, make_books, months
 
 from cycles.bills import explain_bill
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
 from ingest.landing.land import land_files
 from ingest.landing.report import LandStatus
 from ingest.vee.run import run_vee
 from model.codes import Measure
-from model.progress import Silent
 from outputs.query import analytics_frame
 from store.workspace import Workspace
 
@@ -37,17 +32,6 @@ NEM_MEASURES = {
     "Q": Measure.REACTIVE_ENERGY,
     "K": Measure.REACTIVE_EXPORT,
 }
-
-
-def bill_months(workspace: Workspace, first: date, after: date) -> None:
-    """Bill each month from `first` on, on the day after it ends."""
-    for start, _ in months(first.replace(day=1), after):
-        end = (start + timedelta(days=32)).replace(day=1)
-        request = PlanRequest(f"{start:%Y-%m}", end, (), 1, None, known_at=AT, actor="ana")
-        run = plan_cycle(workspace, request).run_id
-        run_cycle(workspace, run, workers=1, progress=Silent(), at=AT, actor="ana")
-        approve_run(workspace, run, at=AT, actor="ben")
-        publish_run(workspace, run, at=AT, actor="ana")
 
 
 @pytest.fixture(scope="module")
