@@ -24,6 +24,7 @@ from cycles.tariff_check import add_tariffs, approve_tariffs
 from demo.night import prepare
 from ingest.landing.land import land_files
 from ingest.landing.report import LandReport
+from ingest.rules.rule_store import STANDARD_FILE, add_rule_sets
 from ingest.vee.report import VeeReport
 from ingest.vee.run import run_vee
 from model.errors import ConfigError
@@ -121,6 +122,7 @@ def _load_reference(workspace: Workspace, accounts: Path, tariffs: list[Path], f
     add_factor_file(workspace, factors, at=at, actor=PLANNER)
     add_tariffs(workspace, tariffs, at=at, actor=PLANNER)
     approve_tariffs(workspace, None, at=at, actor=APPROVER)
+    add_rule_sets(workspace, [STANDARD_FILE], at=at, actor=PLANNER)
 
 
 def _period(accounts: Path, cycle_id: str) -> tuple[date, date]:

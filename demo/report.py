@@ -47,6 +47,9 @@ def print_report(report: DemoReport) -> None:
     took = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in report.seconds.items())
     console.print(f"{report.invoices:,} invoices over {total} {CURRENCY} published by run {report.run_id} ({took})")
     console.print(f"billmill bill show {report.bill_id} --workspace {report.workspace} --html bill.html")
+    console.print("What VEE found, as work, and as one page:")
+    console.print(f"  billmill findings list --workspace {report.workspace}", soft_wrap=True)
+    console.print(f"  billmill reads report --out vee.html --workspace {report.workspace}", soft_wrap=True)
     console.print("Ask the analysts' database:")
     for sql in QUERIES:
         console.print(f'  billmill query --workspace {report.workspace} "{escape(sql)}"', soft_wrap=True)
