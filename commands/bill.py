@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from commands.context import HERE, JsonOption, WorkspaceOption, command_group, now, open_books, print_result
+from commands.context import HERE, JsonOption, WorkspaceOption, command_group, now, open_books, print_result, talk
 from model.errors import ConfigError, ExitCode
 
 bill_app = command_group("Bills: show one, explain one, rate one again; those whose reads changed.")
@@ -97,6 +97,8 @@ def bill_late(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> No
 
     frame = rebill_candidates(open_books(workspace))
     print_result(json, frame, lambda: print_frame(frame, nothing="no published bill rests on reads that changed"))
+    if frame.height:
+        talk(f"next: billmill bill rerate {frame['bill_id'][0]}")
 
 
 def _time_of(text: str | None) -> datetime:

@@ -22,7 +22,7 @@ def reads_edit(
     value: Annotated[str, typer.Option("--value", help="Of each interval (kWh, m3); of a register its dials.")] = "",
     total: Annotated[str, typer.Option("--total", help="Of all intervals, shared equally.")] = "",
     meter: Annotated[str, typer.Option("--meter", help="Meter of a reading, where several hang.")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the edit.")] = "",
+    reason: Annotated[str, typer.Option("--reason", "--why", help="Why; kept with the edit.")] = "",
     approve: Annotated[list[str] | None, typer.Option("--approve", help="Approve this edit; may be repeated.")] = None,
     refuse: Annotated[list[str] | None, typer.Option("--refuse", help="Refuse this edit; may be repeated.")] = None,
     shown: Annotated[bool, typer.Option("--list", help="List the edits.")] = False,

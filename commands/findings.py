@@ -178,7 +178,7 @@ def findings_estimate(
     Example: `billmill findings estimate 3fa94c10 --why "register shows no such use"`
     """
     chosen = _Filter(rule, reason, severity, branch, owner, age, from_date, to_date, run)
-    _decide(FindingState.ESTIMATED, "to be estimated", ids, chosen, why, yes, workspace, by, json)
+    _decide(FindingState.ESTIMATED, "set to be estimated", ids, chosen, why, yes, workspace, by, json)
 
 
 @findings_app.command("release")
@@ -293,8 +293,12 @@ def _decide(
 
 def _state_asked(ids: list[str] | None, chosen: _Filter, wanted: str) -> str:
     """Return which states to look among: any for findings that are named, else those that can be wanted."""
-    if bool(ids) == (not chosen.is_empty):
-        raise ConfigError("expected ids of findings, or filters such as --rule", hint="see --help")
+    if ids and not chosen.is_empty:
+        hint = "leave one of them out; --reason is a filter, why you decide goes with --why"
+        raise ConfigError("expected ids of findings, or filters such as --rule, found both", hint=hint)
+    if not ids and chosen.is_empty:
+        hint = "billmill findings list shows ids, --help the filters"
+        raise ConfigError("expected ids of findings, or filters such as --rule, found neither", hint=hint)
     return "all" if ids else wanted
 
 

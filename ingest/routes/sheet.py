@@ -24,6 +24,7 @@ SMALLEST_PER_DIAL_UNIT = 1_000
 LOW_HALVES, HIGH_TIMES = 2, 2
 HISTORY = timedelta(days=400)  # a year and a late reading
 _TABLES = ("service_points", "premises", "meters", "channels", "agreements", "accounts", "customers", "cycles")
+_ROUTES_NAMED = 8  # a message names so many
 _REGISTER = ["service_point_id", "suffix", "meter_id"]
 
 
@@ -33,7 +34,7 @@ def write_route(
     """Return the file of a route, or of what a cycle bills, to be read on a day; both narrow it down together.
 
     Raises:
-        ConfigError: neither is named, or there is no such cycle.
+        ConfigError: neither is named, there is no such route or cycle, or no register to read on that day.
         LockedError: another process works on the workspace.
     """
     if route is None and cycle is None:
@@ -44,6 +45,9 @@ def write_route(
         files = lake_files(connection, REGISTER_TABLE)
         readings = current_registers(scan_lake(workspace, files).collect()) if files else None
     rows = route_rows(known, _of_channels(readings, numbers), day=day, route=route, cycle=cycle)
+    if rows.is_empty():
+        hint = "check the day, and when meters and channels begin and end"
+        raise ConfigError(f"expected registers to read on {day}, found none", hint=hint)
     return route_file(rows, layout, day)
 
 
@@ -56,11 +60,11 @@ def route_rows(
     before the multiplier) and quality.
 
     Raises:
-        ConfigError: there is no such cycle.
+        ConfigError: there is no such route or cycle.
     """
     points = known["service_points"]
     if route is not None:
-        points = points.filter(pl.col("route") == route)
+        points = _of_route(points, route)
     supplied = _supplied(known, day)
     if cycle is not None:
         group = known["cycles"].filter(pl.col("cycle_id") == cycle)
@@ -85,6 +89,18 @@ def route_rows(
         pl.col("account_id").alias("account"), "dials", *_limits(), "previous_date", "address", "city", "name",
         "commodity",
     )  # fmt: skip
+
+
+def _of_route(points: pl.DataFrame, route: str) -> pl.DataFrame:
+    found = points.filter(pl.col("route") == route)
+    if found.is_empty():
+        routes = points["route"].drop_nulls().unique().sort().to_list()
+        more = f" and {len(routes) - _ROUTES_NAMED:,} more" if len(routes) > _ROUTES_NAMED else ""
+        raise ConfigError(
+            f"route `{route}`: expected a route of the service points, found none",
+            hint=f"known are {', '.join(routes[:_ROUTES_NAMED]) or 'none'}{more}",
+        )
+    return found
 
 
 def _supplied(known: Mapping[str, pl.DataFrame], day: date) -> pl.DataFrame:

@@ -140,3 +140,18 @@ def test_values_finer_than_a_watt_hour_land_when_they_are_carried(tmp_path: Path
     assert (refused.code, refused.json["rejected"][0]["reason"]) == (3, "too_precise")
     landed = command.done("reads", "land", usage, "--carry", "--json").json
     assert (landed["files"][0]["status"], landed["files"][0]["energy"]) == ("landed", "48.019 kWh")
+
+
+def test_a_route_that_nobody_walks_is_refused_and_no_file_is_written(tmp_path: Path) -> None:
+    command = CommandLine(tmp_path / "books")
+    june_ready(command, tmp_path)
+    sheet = tmp_path / "r9.txt"
+    ended = command("reads", "route", "out", sheet, "--route", "R9", "--date", "2026-08-01")
+    assert (ended.code, sheet.exists()) == (2, False)
+    assert ended.err == "error: route `R9`: expected a route of the service points, found none\nhint: known are R1\n"
+    early = command("reads", "route", "out", sheet, "--route", "R1", "--date", "2019-01-01")
+    assert (early.code, sheet.exists()) == (2, False)
+    assert early.err == (
+        "error: expected registers to read on 2019-01-01, found none\n"
+        "hint: check the day, and when meters and channels begin and end\n"
+    )
