@@ -24,7 +24,8 @@ from cycles.tariff_check import add_tariffs, approve_tariffs
 from demo.night import prepare
 from ingest.landing.land import land_files
 from ingest.landing.report import LandReport
-from ingest.rules.rule_store import STANDARD_FILE, add_rule_sets
+from ingest.rules.rule_file import STANDARD_FILE
+from ingest.rules.rule_store import add_rule_sets
 from ingest.vee.report import VeeReport
 from ingest.vee.run import run_vee
 from model.errors import ConfigError

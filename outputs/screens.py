@@ -76,12 +76,17 @@ def unusable_files(report: LandReport) -> str:
 
 
 def landing_next(report: LandReport) -> str | None:
-    """Return the command that follows a landing, None when no day of intervals landed."""
+    """Return what follows a landing: channels to be made known first, then VEE; None when nothing does."""
+    unknown = sum((file.reasons or {}).get("unknown_channel", 0) for file in report.files)
+    told = []
+    if unknown:
+        channels = "1 channel of the files is" if unknown == 1 else f"{unknown:,} channels of the files are"
+        told.append(f"{channels} not known: add to channels.csv, billmill accounts import, then land the files again")
     days = [(file.first_day, file.last_day) for file in report.files if file.days and file.first_day and file.last_day]
-    if not days:
-        return None
-    first, last = min(day for day, _ in days), max(day for _, day in days)
-    return f"next: billmill reads vee --from {first} --to {last + timedelta(days=1)}"
+    if days:
+        first, last = min(day for day, _ in days), max(day for _, day in days)
+        told.append(f"next: billmill reads vee --from {first} --to {last + timedelta(days=1)}")
+    return "\n".join(told) or None
 
 
 def print_vee(report: VeeReport) -> None:

@@ -155,3 +155,15 @@ def test_a_route_that_nobody_walks_is_refused_and_no_file_is_written(tmp_path: P
         "error: expected registers to read on 2019-01-01, found none\n"
         "hint: check the day, and when meters and channels begin and end\n"
     )
+
+
+def test_channels_that_nobody_knows_are_counted_with_what_to_do(tmp_path: Path) -> None:
+    command = CommandLine(tmp_path / "books")
+    june_ready(command, tmp_path)
+    strange = write_file(tmp_path / "usage.csv", USAGE.replace("E1;", "X1;"))
+    ended = command("reads", "land", strange, "--mapping", write_file(tmp_path / "acme.toml", MAPPING))
+    assert (ended.code, ended.err) == (
+        3,
+        "1 channel of the files is not known: add to channels.csv, billmill accounts import, "
+        "then land the files again\n",
+    )
