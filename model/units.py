@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from model.codes import Measure
 from model.errors import InputError
 
@@ -111,6 +113,18 @@ def printed_unit(text: str) -> str:
 def smallest_per(unit: str) -> int:
     """Return how many smallest units are in one printed `unit`: kWh -> 1000."""
     return PRINTED_UNITS[unit][1]
+
+
+def readable_amount(quantity: int, smallest: str) -> Decimal:
+    """Return a quantity of smallest units in the unit that a person reads (`READABLE_UNIT`), all its decimals shown.
+
+    >>> str(readable_amount(6_825_100, "Wh")), str(readable_amount(150_000, "Btu"))
+    ('6825.100', '1.50000')
+    """
+    size = smallest_per(READABLE_UNIT[smallest])
+    places = len(str(size)) - 1
+    assert size == 10**places, f"{READABLE_UNIT[smallest]} is {size} {smallest}, no power of ten"
+    return Decimal(quantity).scaleb(-places)
 
 
 def demand_factor(interval_minutes: int) -> int:

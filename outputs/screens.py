@@ -15,13 +15,11 @@ from ingest.landing.report import LandedFile, LandReport, LandStatus
 from ingest.vee.report import VeeReport
 from model.codes import Measure
 from model.money import format_minor
-from model.units import READABLE_UNIT, SMALLEST_UNIT
+from model.units import READABLE_UNIT, SMALLEST_UNIT, readable_amount
 from outputs.console import ROWS_SHOWN, print_facts, print_frame
 from outputs.next_steps import next_step
 from outputs.reads_report import rejected_lines, vee_findings
 from outputs.summary import RunSummary
-
-_THOUSANDTHS = -3  # a readable unit is a thousand of its smallest unit
 
 
 def imported_rows(report: ImportReport) -> pl.DataFrame:
@@ -189,10 +187,11 @@ def _file_row(file: LandedFile, name: str) -> dict[str, object]:
 
 def _quantity_row(report: VeeReport, measure: str) -> dict[str, object]:
     before, after = report.quantity_before[measure], report.quantity_after[measure]
+    unit = SMALLEST_UNIT[Measure(measure)]
     return {
         "measure": measure,
-        "as landed": Decimal(before).scaleb(_THOUSANDTHS),
-        "as used": Decimal(after).scaleb(_THOUSANDTHS),
-        "difference": Decimal(after - before).scaleb(_THOUSANDTHS),
-        "unit": READABLE_UNIT[SMALLEST_UNIT[Measure(measure)]],
+        "as landed": readable_amount(before, unit),
+        "as used": readable_amount(after, unit),
+        "difference": readable_amount(after - before, unit),
+        "unit": READABLE_UNIT[unit],
     }

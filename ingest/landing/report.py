@@ -17,9 +17,7 @@ from model.accounts import ChannelNumbers
 from model.codes import Measure
 from model.reads import slot_columns
 from model.schema import column, empty
-from model.units import READABLE_UNIT, SMALLEST_UNIT
-
-_THOUSANDTHS = -3  # a readable unit (kWh, kvarh, m3, MJ) is a thousand of its smallest unit
+from model.units import READABLE_UNIT, SMALLEST_UNIT, readable_amount
 
 
 class LandStatus(StrEnum):
@@ -115,8 +113,8 @@ class LandReport:
 
 def energy_by_unit(days: Mapping[int, pl.DataFrame], channels: DataFrame[ChannelNumbers]) -> dict[str, str]:
     """Return the sum of all slots per readable unit, as exact decimal text: {"kWh": "6825.137"}."""
-    units = {measure.value: READABLE_UNIT[unit] for measure, unit in SMALLEST_UNIT.items()}
-    assert set(units) == {measure.value for measure in Measure}, "a measure has no readable unit"
+    units = {measure.value: unit for measure, unit in SMALLEST_UNIT.items()}
+    assert set(units) == {measure.value for measure in Measure}, "a measure has no unit"
     named = channels.select("channel_no", pl.col("measure").replace_strict(units).alias("unit"))
     sums = [
         frame.select("channel_no", pl.sum_horizontal(pl.col(slot_columns(minutes)).cast(pl.Int64)).alias("quantity"))
@@ -126,4 +124,5 @@ def energy_by_unit(days: Mapping[int, pl.DataFrame], channels: DataFrame[Channel
         return {}
     joined = pl.concat(sums).join(named, on="channel_no", how="left", validate="m:1")
     totals = joined.group_by("unit").agg(pl.col("quantity").sum()).sort("unit")
-    return {unit: str(Decimal(quantity).scaleb(_THOUSANDTHS)) for unit, quantity in totals.iter_rows()}
+    exact = {READABLE_UNIT[unit]: str(readable_amount(quantity, unit)) for unit, quantity in totals.iter_rows()}
+    return dict(sorted(exact.items()))
