@@ -149,18 +149,34 @@ def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to
         pl.col("from_date").clip(lower_bound=from_date),
         pl.col("to_date").clip(upper_bound=to_date),
     ).filter(pl.col("from_date") < pl.col("to_date"))
-    spans = spans.with_columns(day=pl.date_ranges("from_date", "to_date", closed="left"))
-    found = spans.select("channel_no", "day").explode("day").unique().sort("channel_no", "day")
-    return found.join(zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
+    # Of all channels first those asked for: what follows is a row a day.
+    zoned = spans.join(zones, how="inner", on="channel_no", validate="m:1").sort("channel_no", "from_date", "to_date")
+    # A span begins no earlier than those before it end, so that no day comes twice and none has to be sorted.
+    reached = pl.col("to_date").cum_max().shift().over("channel_no")
+    apart = zoned.with_columns(from_date=pl.max_horizontal("from_date", reached))
+    whole = apart.filter(pl.col("from_date") < pl.col("to_date"))
+    lengths = (whole["to_date"] - whole["from_date"]).dt.total_days().to_numpy()
+    row = np.repeat(np.arange(whole.height), lengths)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    days = whole["from_date"].to_physical().to_numpy()[row] + number
+    return whole[row].select("channel_no", pl.Series("day", days.astype(np.int32)).cast(pl.Date), "tz_name")
 
 
 def _place_days(expected: pl.DataFrame, measured: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     """Return a row for each expected day, with what was measured of it; zeros where nothing landed."""
     kinds = day_kinds(expected, interval_minutes).table
     slots = expected.join(kinds, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-    placed = slots.join(measured, how="left", on=["channel_no", "day"], validate="1:1", maintain_order="left")
+    placed = _with_measured(slots, measured)
     zeros = [pl.col(name).fill_null(0) for name in ("base_seq", "slots_valued", "quantity")]
     return placed.with_columns(pl.coalesce("n", "slots").alias("slots"), *zeros)
+
+
+def _with_measured(days: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
+    """Return the days with what was measured of each; where all landed and nothing else, the columns need no join."""
+    key = ["channel_no", "day"]
+    if days.select(key).equals(measured.select(key)):
+        return pl.concat([days, measured.drop(key)], how="horizontal")
+    return days.join(measured, how="left", on=key, validate="1:1", maintain_order="left")
 
 
 def _judged_too(edits: pl.DataFrame, judged_days: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,8 @@ def wide_checked(table: type[ReadDays], frame: pl.DataFrame, interval_minutes: i
         AssertionError: columns are missing, of another type, or break the table's checks.
     """
     schema = read_days_schema(interval_minutes, table)
-    wrong = {name: frame.schema.get(name) for name in schema if frame.schema.get(name) != schema[name]}
+    found = frame.schema  # asked once: it is made anew each time
+    wrong = {name: found.get(name) for name in schema if found.get(name) != schema[name]}
     assert not wrong, f"table {table.__name__}: columns {wrong} are missing or of another type"
     checked(table, frame)
     return frame.select(list(schema))
@@ -106,8 +106,8 @@ class DayKinds:
 
 def day_kinds(days: pl.DataFrame, interval_minutes: int) -> DayKinds:
     """Return the kinds of the days in `days` (columns tz_name, day)."""
-    pairs: list[tuple[str, date]] = days.select("tz_name", "day").unique().sort("tz_name", "day").rows()
-    clocks = [slot_clock_minutes(tz_name, day, interval_minutes) for tz_name, day in pairs]
+    pairs = days.select("tz_name", "day").unique().sort("tz_name", "day")
+    clocks = [slot_clock_minutes(tz_name, day, interval_minutes) for tz_name, day in pairs.rows()]
     kinds = {clock: kind for kind, clock in enumerate(sorted(set(clocks)))}
     slots = len(slot_columns(interval_minutes))
     clock_of_slot = np.full((len(kinds), slots), -1, np.int64)
@@ -117,8 +117,7 @@ def day_kinds(days: pl.DataFrame, interval_minutes: int) -> DayKinds:
         clock_of_slot[kind, : len(places)] = places
         # Written from the last slot to the first, so that a repeated hour is represented by its first pass.
         slot_of_clock[kind, places[::-1]] = np.arange(len(places))[::-1]
-    table = days.select("tz_name", "day").unique().sort("tz_name", "day")
-    table = table.with_columns(
+    table = pairs.with_columns(
         pl.Series("kind", [kinds[clock] for clock in clocks], dtype=pl.Int64),
         pl.Series("slots", [len(clock) for clock in clocks], dtype=pl.Int16),
     )
