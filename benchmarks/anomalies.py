@@ -87,7 +87,7 @@ def findings_of(drawn: Drawn, rules: RuleSet, channels_per_block: int = 5_000) -
         zones = some.select("channel_no", "tz_name")
         expected = expected_days(spans, zones, FIRST, PERIOD[1])
         now, past = landed.filter(in_period), landed.filter(~in_period)
-        drafts = checks.judge(now, past, expected, INTERVAL_MINUTES, None)
+        drafts = checks.judge(now, [past], expected, INTERVAL_MINUTES, None)
         refusals = refusals_of(drafts)
         found.append(drafts)
         _, doubtful = survey_days(now, some, INTERVAL_MINUTES, *PERIOD, rules=rules, active=spans, refusals=refusals)

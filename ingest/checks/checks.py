@@ -6,7 +6,7 @@ which the rest is found at the end; so the findings are the same however the cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -63,20 +63,20 @@ class Checks:
     def judge(
         self,
         landed: pl.DataFrame,
-        before: pl.DataFrame,
+        before: Iterable[pl.DataFrame],
         expected: pl.DataFrame,
         interval_minutes: int,
         replaced: pl.DataFrame | None,
     ) -> pl.DataFrame:
         """Return the drafts of a block's days: those that refuse slots are estimated, the others are told as they are.
 
-        `landed` and `before` are current landed rows of the period and of the days before it, `expected` has
-        channel_no and day of both; `replaced` as in `DayReads`.
+        `landed` are the current landed rows of the period, `before` those of the days before it, in parts that are
+        looked at one after the other; `expected` has channel_no and day of both; `replaced` as in `DayReads`.
         """
         if not self.rules.rules:
             return self.nothing
         # Only what was measured is put together and sorted: the slots stay where they are.
-        parts = [feature_days(rows, self.places.channels, interval_minutes) for rows in (before, landed)]
+        parts = [feature_days(rows, self.places.channels, interval_minutes) for rows in (*before, landed)]
         days = pl.concat(parts).sort("channel_no", "day").join(
             expected.select("channel_no", "day", is_expected=pl.lit(value=True)),
             how="left", on=["channel_no", "day"], validate="1:1", maintain_order="left",

@@ -181,7 +181,10 @@ def _peak_change(reads: DayReads, rule: Governing) -> pl.DataFrame:
     is_before = pl.col("day").is_between(reads.from_date - length, reads.from_date, closed="left")
     days = reads.days.filter(pl.col("is_expected") & is_complete())
     before = days.filter(is_before).group_by("channel_no").agg(earlier=pl.col("highest").max(), days_before=pl.len())
-    top = days.filter(reads.in_period()).sort("channel_no", "highest", "day", descending=[False, True, False])
+    now = days.filter(reads.in_period())
+    highest = now.group_by("channel_no").agg(pl.col("highest").max())
+    # Days come in order: of equal peaks the first is told of.
+    top = now.join(highest, how="semi", on=["channel_no", "highest"], maintain_order="left")
     peaks = top.unique("channel_no", keep="first", maintain_order=True)
     # A window that is hardly there says nothing of what was usual.
     known = before.filter(pl.col("days_before") * 5 >= length.days * 4)

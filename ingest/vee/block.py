@@ -53,10 +53,14 @@ def judge_block(
     lake: BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks, known: Known
 ) -> JudgedBlock:
     """Judge a block: first what the rule set asks of its days, then completeness and spikes, by what governs them."""
-    drafts = _check_block(lake, active, earlier, checks)
+    landed = lake.landed()
+    drafts = _check_block(lake, landed, active, earlier, checks)
     refusals = refusals_of(drafts)
     told = finish_findings([drafts.clear() if known.is_partial else drafts.filter(~is_refusing())], checks.rules)
-    parts = [_judge_part(part, active, rules, refusals, checks, known) for part, rules in _parts(lake, checks)]
+    parts = [
+        _judge_part(part, _days_of(part, lake, landed), active, rules, refusals, checks, known)
+        for part, rules in _parts(lake, checks)
+    ]
     totals = [part.totals for part in parts]
     return JudgedBlock(
         pl.concat([part.edited for part in parts]),
@@ -66,7 +70,17 @@ def judge_block(
     )
 
 
-def _check_block(lake: BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks) -> pl.DataFrame:
+def _days_of(part: BlockReads, lake: BlockReads, landed: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a block that are a part's: mostly all."""
+    if (part.channels.height, part.from_date, part.to_date) == (lake.channels.height, lake.from_date, lake.to_date):
+        return landed
+    own = landed.filter(pl.col("day").is_between(part.from_date, part.to_date, closed="left"))
+    return own.join(part.channels.select("channel_no"), how="semi", on="channel_no", maintain_order="left")
+
+
+def _check_block(
+    lake: BlockReads, landed: pl.DataFrame, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks
+) -> pl.DataFrame:
     """Return the drafts of the checks of the rule set; a set without rules reads nothing."""
     if not checks.rules.rules:
         return checks.nothing
@@ -75,7 +89,7 @@ def _check_block(lake: BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, 
     spans = pl.concat([earlier, active])
     expected = expected_days(spans, zones, since, lake.to_date)
     replaced = lake.replaced() if checks.wants_replaced else None
-    return checks.judge(lake.landed(), lake.before(checks.days_before), expected, lake.interval_minutes, replaced)
+    return checks.judge(landed, lake.before(checks.days_before), expected, lake.interval_minutes, replaced)
 
 
 def _parts(lake: BlockReads, checks: Checks) -> Iterator[tuple[BlockReads, RuleSet]]:
@@ -98,11 +112,17 @@ def _parts(lake: BlockReads, checks: Checks) -> Iterator[tuple[BlockReads, RuleS
 
 
 def _judge_part(
-    lake: BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, checks: Checks, known: Known
+    lake: BlockReads,
+    days: pl.DataFrame,
+    active: pl.DataFrame,
+    rules: RuleSet,
+    refusals: Refusals,
+    checks: Checks,
+    known: Known,
 ) -> JudgedBlock:
     """Judge channels under one set of thresholds: all on the period alone, those in doubt again with days around it."""
     minutes = lake.interval_minutes
-    judged = _judge_reads(lake, active, rules, refusals, known)
+    judged = _judge_reads(lake, days, active, rules, refusals, known)
     standing = _standing(judged, lake.judged_before())
     closed = _closed(judged, standing, minutes)
     proposed = judged.edited.join(closed, how="anti", on=DAY_KEY, maintain_order="left")
@@ -126,9 +146,10 @@ def _judge_again(new: pl.DataFrame, touched: pl.DataFrame, checks: Checks, minut
     ]  # fmt: skip
 
 
-def _judge_reads(lake: BlockReads, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, known: Known) -> Judged:
+def _judge_reads(
+    lake: BlockReads, days: pl.DataFrame, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, known: Known
+) -> Judged:
     period = (lake.interval_minutes, lake.from_date, lake.to_date)
-    days = lake.landed()
     own = refusals.of(lake.channels["channel_no"], lake.from_date, lake.to_date)
     edits = approved_edits(lake.connection, lake.channels, lake.from_date, lake.to_date)
     decided = decided_slots(lake.connection, lake.channels, lake.from_date, lake.to_date)

@@ -367,4 +367,4 @@ def _check_gaps(
     assert out_values.dtype == np.int32, "estimates are int32"
     assert continues.shape == slots_real.shape and continues.dtype == np.bool_, "one continuation a row"
     assert 0 <= slots_max <= GAP_SLOTS_MAX, f"a line over {slots_max} slots is above {GAP_SLOTS_MAX}"
-    assert not (values[states == NEIGHBOUR] < 0).any(), "a neighbour is negative"
+    assert not ((values < 0) & (states == NEIGHBOUR)).any(), "a neighbour is negative"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -79,9 +79,16 @@ class BlockReads:
             return pl.DataFrame(schema=read_days_schema(minutes))
         return wide_checked(ReadDays, current_days(scan.filter(some), None, minutes), minutes)
 
-    def before(self, distance: timedelta) -> pl.DataFrame:
-        """Return the current landed row of each channel-day up to `distance` before the period."""
-        return self._current(pl.lit(value=True), self.from_date - distance, self.from_date)
+    def before(self, distance: timedelta) -> Iterator[pl.DataFrame]:
+        """Return the current landed row of each channel-day up to `distance` before the period, a month at a time.
+
+        Files hold a month in order, so nothing has to be sorted, and no more than a month is in memory.
+        """
+        first = self.from_date - distance
+        while first < self.from_date:
+            after = min((first.replace(day=1) + timedelta(days=31)).replace(day=1), self.from_date)
+            yield self._current(pl.lit(value=True), first, after)
+            first = after
 
     def replaced(self) -> pl.DataFrame:
         """Return what days that landed again held before: channel_no, day, earlier (total of the version before)."""

@@ -97,7 +97,7 @@ def judge(
     in_period = {key: slots for key, slots in days.items() if from_date <= key[1] < to_date}
     before = {key: slots for key, slots in days.items() if key[1] < from_date}
     return checks.judge(
-        wide_days(in_period, minutes, flags), wide_days(before, minutes, flags), expected, minutes, replaced
+        wide_days(in_period, minutes, flags), [wide_days(before, minutes, flags)], expected, minutes, replaced
     )
 
 
