@@ -1,4 +1,4 @@
-"""Books with landed reads for the benchmark of VEE: October 2026 at 15 minutes and the ten weeks before it."""
+"""Books with landed reads for the benchmark of VEE: October 2026 at 15 minutes and the eight weeks before it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from store.lake import register_files
 from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace, create_workspace
 
-HISTORY_DAYS = 70  # what the standard rule set looks back
+HISTORY_DAYS = 56  # what the standard rule set looks back
 FIRST = PERIOD[0] - timedelta(days=HISTORY_DAYS)
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 _SINCE = date(2020, 1, 1)
@@ -51,7 +51,8 @@ def write_books(folder: Path, channels: int, *, seed: int = 7, faulty_per_mille:
 
 def _some_blocks(blocks: range, seed: int, wanted: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return at most so many channels of some blocks, and their days."""
-    listed, days = [], []
+    listed: list[pl.DataFrame] = []
+    days: list[pl.DataFrame] = []
     for block in blocks:
         some = interval_channels(block, seed).sort("channel_no").head(wanted - sum(part.height for part in listed))
         if some.height:

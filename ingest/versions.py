@@ -44,14 +44,15 @@ def current_days(
     wanted = list(columns) if columns is not None else every
     needed = list(dict.fromkeys([*DAY_KEY, "seq", *(name for name in wanted if name != "methods")]))
     keys = landed.select(*DAY_KEY, "seq", "worst", "updated_at").collect()
-    losers = _losing_keys(keys)
+    in_order = days_rise(keys)
+    losers = keys.select(*DAY_KEY, "seq").clear() if in_order else _losing_keys(keys)
     edited = None if vee is None else _current_vee(vee, keys, losers)
     days = landed.select(needed)
     if losers.height:
         days = days.join(losers.lazy(), on=[*DAY_KEY, "seq"], how="anti", maintain_order="left")
     if edited is None or vee is None or edited.is_empty():
         whole = days.with_columns(pl.lit(None, dtype=pl.Binary).alias("methods")).collect()
-        return _sorted_by_day(whole).select(wanted)
+        return (whole if in_order else _sorted_by_day(whole)).select(wanted)
     unedited = days.join(edited.lazy(), on=DAY_KEY, how="anti", maintain_order="left")
     stand_ins = vee.select(*needed, "methods").join(
         edited.lazy(), on=[*DAY_KEY, "seq"], how="semi", maintain_order="left"
@@ -66,15 +67,21 @@ def current_registers(reads: pl.DataFrame) -> DataFrame[RegisterReads]:
     return arranged(RegisterReads, ordered.unique(READING_KEY, keep="first", maintain_order=True))
 
 
+def days_rise(keys: pl.DataFrame) -> bool:
+    """Return whether rows are in order of channel and day and no day comes twice, as in one file of one landing."""
+    rises: bool = keys.select((_identity().diff().slice(1) > 0).all()).item()
+    return rises
+
+
+def _identity() -> pl.Expr:
+    """Return one integer per channel-day, so that most days, which come once, cost a hash and no more."""
+    # 2^22 days reach past year 9999.
+    return pl.col("channel_no").cast(pl.Int64) * 2**22 + pl.col("day").to_physical().cast(pl.Int64)
+
+
 def _losing_keys(keys: pl.DataFrame) -> pl.DataFrame:
     """Return channel_no, day, seq of the landed rows that another version beats. Only repeated days are sorted."""
-    day_number = pl.col("day").to_physical().cast(pl.Int64)
-    # One integer per day, so that most days, which come once, cost a hash and no more; 2^22 days reach past year 9999.
-    identity = pl.col("channel_no").cast(pl.Int64) * 2**22 + day_number
-    rises = identity.diff().slice(1) > 0
-    if keys.select(rises.all()).item():  # in order, as one file is: then no day comes twice, and nothing is hashed
-        return keys.select(*DAY_KEY, "seq").clear()
-    repeated = keys.filter(keys.select(identity.is_duplicated()).to_series())
+    repeated = keys.filter(keys.select(_identity().is_duplicated()).to_series())
     ordered = best_first(repeated, DAY_KEY, quality="worst", latest="seq")
     return ordered.filter(~pl.struct(DAY_KEY).is_first_distinct()).select(*DAY_KEY, "seq")
 

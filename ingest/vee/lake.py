@@ -10,7 +10,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.vee.matrix import wide_checked
-from ingest.versions import DAY_KEY, best_first, current_days
+from ingest.versions import DAY_KEY, best_first, current_days, days_rise
 from model.accounts import ChannelNumbers
 from model.codes import Quality
 from model.reads import (
@@ -94,9 +94,12 @@ class BlockReads:
         """Return what days that landed again held before: channel_no, day, earlier (total of the version before)."""
         minutes = self.interval_minutes
         scan = self._scan(f"reads_day_{minutes}", self.from_date, self.to_date)
+        empty = pl.DataFrame(schema={"channel_no": pl.Int32, "day": pl.Date, "earlier": pl.Int64})
         if scan is None:
-            return pl.DataFrame(schema={"channel_no": pl.Int32, "day": pl.Date, "earlier": pl.Int64})
+            return empty
         keys = scan.select(*DAY_KEY, "seq", "worst", "updated_at").collect()
+        if days_rise(keys):
+            return empty
         again = keys.filter(keys.select(pl.struct(DAY_KEY).is_duplicated()).to_series())
         ordered = best_first(again, DAY_KEY, quality="worst", latest="seq")
         place = pl.int_range(pl.len()).over(DAY_KEY)
