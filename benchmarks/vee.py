@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
     @property
     def speed(self) -> float:
-        """Intervals of the month per CPU second; the eight weeks before it are read as well where rules ask for them."""
+        """Intervals of the month per CPU second; where rules ask for it, eight weeks before it are read as well."""
         return self.intervals / self.measured.cpu_seconds
 
 

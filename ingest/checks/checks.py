@@ -24,6 +24,7 @@ from ingest.checks.siblings import DAY_TOTALS, SIBLING_CHECKS, paired_channels, 
 from ingest.rules.catalogue import HISTORY_CHECKS
 from ingest.rules.governing import governing, has_any
 from ingest.rules.rules import RuleSet
+from ingest.vee.matrix import in_order
 from model.codes import RuleSource, Severity
 
 RUN_DAYS = 31
@@ -77,10 +78,7 @@ class Checks:
             return self.nothing
         # Only what was measured is put together and sorted: the slots stay where they are.
         parts = [feature_days(rows, self.places.channels, interval_minutes) for rows in (*before, landed)]
-        days = pl.concat(parts).sort("channel_no", "day").join(
-            expected.select("channel_no", "day", is_expected=pl.lit(value=True)),
-            how="left", on=["channel_no", "day"], validate="1:1", maintain_order="left",
-        ).with_columns(pl.col("is_expected").fill_null(value=False))  # fmt: skip
+        days = _with_expected(in_order(pl.concat(parts)), expected)
         reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
         drafts = pl.concat([check_days(reads, self.rules), self._learn(reads)])
         self._keep_paired(days)
@@ -130,6 +128,16 @@ class Checks:
         kept = days.join(paired, how="semi", on="channel_no", maintain_order="left")
         rows = kept.with_columns(is_complete=is_complete())
         self._paired.append(rows.select(pl.col(name).cast(dtype) for name, dtype in DAY_TOTALS.items()))
+
+
+def _with_expected(days: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
+    """Add whether a day must have reads; where just the expected days came, without a join."""
+    key = ["channel_no", "day"]
+    if days.select(key).equals(expected.select(key)):
+        return days.with_columns(is_expected=pl.lit(value=True))
+    marked = expected.select(*key, is_expected=pl.lit(value=True))
+    joined = days.join(marked, how="left", on=key, validate="1:1", maintain_order="left")
+    return joined.with_columns(pl.col("is_expected").fill_null(value=False))
 
 
 def history_drafts(histories: Sequence[History], rules: RuleSet) -> pl.DataFrame:

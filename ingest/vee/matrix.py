@@ -43,7 +43,7 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
     key = pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col("day").cast(pl.Int32)
     rises = key.diff().slice(1) > 0
     if not frame.select(rises.all()).item():
-        frame = frame.sort("channel_no", "day")
+        frame = frame.sort(key)
         assert frame.select(rises.all()).item(), "a channel has two rows for one day"
     return frame
 
