@@ -106,7 +106,13 @@ def arranged(table: type[Table], frame: pl.DataFrame) -> DataFrame[Table]:
 
 def grain(table: type[pa.DataFrameModel]) -> list[str]:
     """Return the columns that identify a row, as the table's `Config.metadata["grain"]` states them."""
-    return list((table.get_metadata() or {})[table.Config.name or table.__name__]["dataframe"]["grain"])
+    return list(_grain(table))
+
+
+@lru_cache(maxsize=256)
+def _grain(table: type[pa.DataFrameModel]) -> tuple[str, ...]:
+    # Pandera collects the fields anew on each call, a millisecond or two: more than to sort a small frame by them.
+    return tuple((table.get_metadata() or {})[table.Config.name or table.__name__]["dataframe"]["grain"])
 
 
 _DUCKDB: Mapping[Any, str] = {

@@ -43,7 +43,10 @@ def refusals_of(drafts: pl.DataFrame) -> Refusals:
     return Refusals(refused, kinds.with_row_index("fault", offset=REFUSED_FROM))
 
 
-NO_REFUSALS = refusals_of(pl.DataFrame(schema=DRAFT))
+# Made without a query: one would start the threads of Polars on import, and a process forked after that hangs.
+NO_REFUSALS = Refusals(
+    pl.DataFrame(schema=DRAFT), pl.DataFrame(schema={"fault": pl.UInt32, **{name: DRAFT[name] for name in _KIND}})
+)
 
 
 def refuse_slots(grid: DayGrid, refusals: Refusals) -> None:

@@ -1,4 +1,7 @@
-"""Kill the night anywhere, run it again: the same files, rows and invoice numbers as a night that was never killed."""
+"""Kill the night anywhere, run it again: the same files, rows and invoice numbers as a night that was never killed.
+
+Each step of the night is killed at random moments; `make soak` does it 50 times.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,9 +28,13 @@ from demo.night import DemoFiles, prepare
 from outputs.query import analytics_frame
 from store.workspace import open_workspace
 
-# Kills by where a night starts: from nothing, or from validated reads. Each hand has a core.
-KILLS = {"books": 12, "read": 38}
+BILLING = ("plan", "run", "approve", "publish")
+# Where a night starts (nothing, or validated reads), its steps, and how often it must die in each. Each start has a core.
+STEPS = {"books": ("init", "accounts", "tariffs", "land", "vee", *BILLING), "read": BILLING}
+SOAK = "BILLMILL_SOAK" in os.environ
+KILLS = {"books": 2, "read": 8} if SOAK else {"books": 1, "read": 3}
 SEED = 7
+LONGEST = 120  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -45,72 +54,93 @@ def nursery(files: DemoFiles, folder: Path) -> Iterator[subprocess.Popen[str]]:
         [sys.executable, str(script), str(pickled)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdin is not None and parent.stdout is not None
-        assert parent.stdout.readline() == "ready\n"
+        assert parent.stdout.readline() == "idle\n"
         yield parent
         parent.stdin.close()
 
 
-def attempt(parent: subprocess.Popen[str], root: Path, kill_after: float | None) -> tuple[bool, float]:
-    """Run the night once; returns whether it came to its end, and how long it took."""
+def attempt(parent: subprocess.Popen[str], root: Path, aim: str = "", after: float = 0) -> tuple[str, dict[str, float]]:
+    """Run the night, and kill it `after` seconds in the step `aim`.
+
+    Returns the step in which it died, empty when it came to its end, and when each step began.
+    """
     assert parent.stdin is not None and parent.stdout is not None
-    began = time.monotonic()
     parent.stdin.write(f"{root}\n")
     parent.stdin.flush()
-    pid = int(parent.stdout.readline())
-    if kill_after is not None:
-        time.sleep(kill_after)
-        with suppress(ProcessLookupError):  # it had ended, or has not become a group of its own yet
+    pid, began = 0, {}
+
+    def kill() -> None:
+        with suppress(ProcessLookupError):  # it had ended
             os.killpg(pid, signal.SIGKILL)
-    status = int(parent.stdout.readline())
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"the night failed by itself: {status}"
-    return not os.WIFSIGNALED(status), time.monotonic() - began
+
+    patience = threading.Timer(LONGEST, kill)  # a night that hangs shall fail
+    patience.start()
+    for line in parent.stdout:
+        match line.split():
+            case ["pid", number]:
+                pid = int(number)
+            case ["ended", number]:
+                patience.cancel()
+                began["end"] = time.monotonic()
+                status = int(number)
+                assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"the night failed by itself: {status}"
+                return list(began)[-2] if os.WIFSIGNALED(status) else "", began
+            case [step]:
+                began[step] = time.monotonic()
+                if step == aim:
+                    time.sleep(after)
+                    kill()
+    raise AssertionError("the nursery is gone")
 
 
-def kill_until(
-    files: DemoFiles, folder: Path, clean: dict[str, str], kills: int, seed: int, *, start: str
-) -> tuple[int, int]:
-    """Kill nights at random moments until `kills` were killed; each is finished and compared with the clean one.
+def kill_until(files: DemoFiles, folder: Path, clean: dict[str, str], start: str) -> tuple[Counter[str], int]:
+    """Kill nights at random moments of each step until enough died there; each is finished and compared with the clean.
 
-    `start` is `books` for a night that begins with nothing, `read` for one that begins with validated reads.
+    Returns the deaths by step, and how many nights were finished.
     """
     folder.mkdir()
-    dice = random.Random(seed)
-    killed = finished = 0
+    dice = random.Random(SEED)
+    deaths: Counter[str] = Counter()
     with nursery(files, folder) as parent:
-        unkilled = folder / f"{start}-unkilled"
-        if start == "read":
-            shutil.copytree(folder.parent / "validated", unkilled)
-        _, took = attempt(parent, unkilled, None)
+        unkilled = new_root(folder, start, 0)
+        _, began = attempt(parent, unkilled)
+        lengths = {step: after - at for (step, at), after in zip(began.items(), [*began.values()][1:], strict=False)}
+        assert tuple(lengths) == STEPS[start]
         assert digest(open_workspace(unkilled)) == clean
-        while killed < kills:
-            root = folder / f"{start}-{finished}"
-            if start == "read":
-                shutil.copytree(folder.parent / "validated", root)
-            done = False
-            while not done:
-                # The last attempts run to their end; the others die at any moment of what a whole night takes.
-                done, _ = attempt(parent, root, dice.uniform(0, took) if killed < kills else None)
-                killed += not done
+        for finished in range(1, 6 * KILLS[start]):
+            root, died = new_root(folder, start, finished), "not yet"
+            for step in STEPS[start]:
+                if died and deaths[step] < KILLS[start]:
+                    died, _ = attempt(parent, root, step, dice.uniform(0, lengths[step]))
+                    deaths.update([died] if died else [])
+            if died:
+                assert attempt(parent, root)[0] == ""
             assert digest(open_workspace(root)) == clean
-            finished += 1
-    return killed, finished
+            if all(deaths[step] >= KILLS[start] for step in STEPS[start]):
+                break
+    return deaths, finished
+
+
+def new_root(folder: Path, start: str, number: int) -> Path:
+    root = folder / f"{start}-{number}"
+    if start == "read":
+        shutil.copytree(folder.parent / "validated", root)
+    return root
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and process groups are POSIX")
-def test_a_night_killed_fifty_times_ends_in_the_same_bytes(files: DemoFiles, tmp_path: Path) -> None:
+def test_a_night_killed_in_any_step_ends_in_the_same_bytes(files: DemoFiles, tmp_path: Path) -> None:
     workspace = prepare_books(tmp_path / "clean", files)
     shutil.copytree(workspace.root, tmp_path / "validated")
     bill_cycle(workspace, files, partitions=2)
     clean = digest(workspace)
-    with ThreadPoolExecutor(2) as pool:
-        results = [
-            pool.submit(kill_until, files, tmp_path / start, clean, kills, SEED, start=start)
-            for start, kills in KILLS.items()
-        ]
-        counts = [result.result() for result in results]
-    killed, finished = (sum(column) for column in zip(*counts, strict=True))
-    print(f"{killed} kills, {finished} nights finished, all equal to the clean one")
-    assert killed >= sum(KILLS.values()) == 50
+    with ThreadPoolExecutor(len(STEPS)) as pool:
+        hands = {start: pool.submit(kill_until, files, tmp_path / start, clean, start) for start in STEPS}
+        results = {start: hand.result() for start, hand in hands.items()}
+    for start, (deaths, finished) in results.items():
+        print(f"{start}: {deaths.total()} kills, {finished} nights finished, all equal to the clean one: {dict(deaths)}")
+        assert all(deaths[step] >= KILLS[start] for step in STEPS[start])
+    assert not SOAK or sum(deaths.total() for deaths, _ in results.values()) >= 50
     counted = "SELECT count(*) AS invoices FROM invoices"
-    survivor = open_workspace(tmp_path / "books" / "books-0")
+    survivor = open_workspace(tmp_path / "books" / "books-1")
     assert analytics_frame(survivor, counted).item() == analytics_frame(workspace, counted).item() > 0

@@ -9,6 +9,7 @@ import hashlib
 import os
 import pickle
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,18 +41,27 @@ TABLES = (
 )  # fmt: skip
 
 
-def prepare_books(root: Path, files: DemoFiles) -> Workspace:
-    """From nothing to validated reads."""
+def unheard(step: str) -> None:
+    """Nobody wants to know where the night is."""
+
+
+def prepare_books(root: Path, files: DemoFiles, *, begin: Callable[[str], None] = unheard) -> Workspace:
+    """From nothing to validated reads; `begin` is told each step."""
+    begin("init")
     if not (root / CONFIG_NAME).exists():
         init_workspace(root, name="night", at=RECEIVED, actor="night")
     workspace = open_workspace(root)
+    begin("accounts")
     import_files(workspace, [files.accounts_dir], all_or_nothing=True, recorded_at=RECEIVED, actor="night")
+    begin("tariffs")
     add_factor_file(workspace, files.factors, at=RECEIVED, actor="night")
     # The examples in the tariffs are proved by tests of their own; here they would only cost time.
     add_tariff_files(workspace, files.tariffs, at=RECEIVED, actor="night", prove=lambda new: [None] * len(new))
     approve_tariffs(workspace, None, at=RECEIVED, actor="mira", prove=lambda new: [None] * len(new))
+    begin("land")
     land_files(workspace, files.reads, received_at=RECEIVED)
     start, end = datetime(2026, 10, 1).date(), datetime(2026, 11, 1).date()
+    begin("vee")
     run_vee(workspace, from_date=start, to_date=end, received_at=RECEIVED)
     return workspace
 
@@ -65,11 +75,18 @@ def request(files: DemoFiles, **changed: Any) -> PlanRequest:
     return PlanRequest(**(values | changed))
 
 
-def bill_cycle(workspace: Workspace, files: DemoFiles, *, workers: int = 1, partitions: int | None = 3) -> str:
-    """From validated reads to published bills; returns the run."""
+def bill_cycle(
+    workspace: Workspace, files: DemoFiles, *, workers: int = 1, partitions: int | None = 3,
+    begin: Callable[[str], None] = unheard,
+) -> str:  # fmt: skip
+    """From validated reads to published bills; `begin` is told each step. Returns the run."""
+    begin("plan")
     run = plan_cycle(workspace, request(files, partitions=partitions)).run_id
+    begin("run")
     run_cycle(workspace, run, workers=workers, progress=Silent(), at=PLANNED, actor="night")
+    begin("approve")
     approve_run(workspace, run, at=PLANNED, actor="mira")
+    begin("publish")
     publish_run(workspace, run, at=PLANNED, actor="night")
     return run
 
@@ -87,21 +104,35 @@ def digest(workspace: Workspace) -> dict[str, str]:
     return found
 
 
+def tell(word: str) -> None:
+    """One write per line: parent and child share the pipe, and the child may die at any moment."""
+    os.write(1, f"{word}\n".encode())
+
+
+def pool_runs() -> bool:
+    """Tell whether Polars has begun to compute in this process (Linux only; elsewhere nobody knows)."""
+    tasks = Path("/proc/self/task")
+    return tasks.is_dir() and any((task / "comm").read_text().startswith("polars-0") for task in tasks.iterdir())
+
+
 def main() -> None:
-    """Fork a child for each line `folder`: it works on that folder; its pid is told, then how it ended."""
+    """Fork a child for each line `folder`: it works on that folder and tells each step that it begins.
+
+    Its pid is told first, and at the end how it ended.
+    """
     files: DemoFiles = pickle.loads(Path(sys.argv[1]).read_bytes())
-    print("ready", flush=True)
+    tell("idle" if not pool_runs() else "an import has started the threads of Polars; a forked child would hang")
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
             os.setsid()
+            tell(f"pid {os.getpid()}")
             root = Path(line.strip())
-            workspace = open_workspace(root) if root.name.startswith("read") else prepare_books(root, files)
-            bill_cycle(workspace, files, partitions=2)
+            workspace = open_workspace(root) if root.name.startswith("read") else prepare_books(root, files, begin=tell)
+            bill_cycle(workspace, files, partitions=2, begin=tell)
             os._exit(0)
-        print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
-        print(status, flush=True)
+        tell(f"ended {status}")
 
 
 if __name__ == "__main__":
