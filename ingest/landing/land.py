@@ -110,14 +110,15 @@ def land_files(
             _land_group(call, group)
             progress.advance("land", opened_paths)
         done = LandReport(tuple(call.reports), touched_bills(workspace, connection, call.files))
-        if call.seq > first:
+        # Files read again for their rejected lines, and left as they were, are no load: nothing is recorded of them.
+        landed = [report for report in call.reports if report.status == LandStatus.LANDED]
+        if landed:
             with transaction(connection):
-                for report in call.reports:
-                    if report.status == LandStatus.LANDED:
-                        record_load(connection, _load(report, received_at, call.read_by))
-                register_files(connection, call.files, owner=f"load:{first}")
-                told = f"{call.seq - first} files, {done.rejected} lines rejected"
-                subject = f"loads {first} to {call.seq - 1}"
+                for report in landed:
+                    record_load(connection, _load(report, received_at, call.read_by))
+                register_files(connection, call.files, owner=f"load:{landed[0].seq}")
+                told = f"{len(landed)} files, {done.rejected} lines rejected"
+                subject = f"loads {landed[0].seq} to {landed[-1].seq}"
                 record(connection, at=received_at, actor=actor, action="land", subject=subject, detail=told)
     progress.end("land", channel_days=done.days, readings=done.readings, rejected=done.rejected)
     return done

@@ -194,6 +194,7 @@ def test_lines_of_a_channel_that_was_unknown_land_when_it_is_known(workspace: Wo
     again = land_files(workspace, [path], received_at=RECEIVED).files[0]
     assert (again.rejected, again.message) == (2, "already landed as load 1; 2 lines are still rejected")
     assert (again.status, loads(workspace)) == (LandStatus.ALREADY_LANDED, [(1, "a.csv", 1, 2)])
+    assert audited(workspace) == [("loads 1 to 1", "1 files, 2 lines rejected")]
     # A correction of the day that landed comes before the channel is known: the old file must not undo it.
     land_files(workspace, [put(inbox, "b.csv", nem12(E1, day(1, "7")))], received_at=RECEIVED)
     known = channel_table(("NEW1", "E1", "import_energy", 30, BRISBANE))
@@ -208,6 +209,11 @@ def test_lines_of_a_channel_that_was_unknown_land_when_it_is_known(workspace: Wo
     assert land_files(workspace, [path], received_at=RECEIVED).files[0].message == (
         "already landed as load 3; 1 line is still rejected"
     )
+
+
+def audited(workspace: Workspace) -> list[tuple[str, str]]:
+    with control(workspace, purpose="test") as connection:
+        return query(connection, "SELECT subject, detail FROM audit WHERE action = 'land' ORDER BY entry_no").rows()
 
 
 def test_no_files_land_nothing(workspace: Workspace) -> None:

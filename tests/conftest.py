@@ -1,0 +1,15 @@
+"""Which tests begin first."""
+
+from __future__ import annotations
+
+import pytest
+
+# Files with few but long tests. A worker takes a file at a time, so one of these begun last would keep all others waiting.
+LONG = (
+    "tests/stories/test_real_meters.py", "tests/cycles/test_killed_runs.py", "tests/rating/test_rating_bills.py",
+    "tests/cycles/test_demo_twin.py", "tests/test_packaging.py", "tests/test_readme.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.location[0].replace("\\", "/") not in LONG)
