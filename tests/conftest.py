@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-# Files with few but long tests. A worker takes a file at a time, so one of these begun last would keep all others waiting.
+# Files with few but long tests. A worker takes a file at a time: one of these begun last would keep the others waiting.
 LONG = (
     "tests/stories/test_real_meters.py", "tests/cycles/test_killed_runs.py", "tests/rating/test_rating_bills.py",
     "tests/cycles/test_demo_twin.py", "tests/test_packaging.py", "tests/test_readme.py",

@@ -16,12 +16,17 @@ from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 import cli
+
+# Typer lays out all commands anew on each call, which takes longer than most of them; their text does not change.
+_laid_out = cache(typer.main.get_command)
 
 ACCOUNTS = {
     "branches.csv": "branch_id,name\nN,North\n",
@@ -117,6 +122,7 @@ class CommandLine:
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setenv("BILLMILL_WORKSPACE", str(self.workspace))
             patch.setenv("COLUMNS", "200")
+            patch.setattr(typer.main, "get_command", _laid_out)
             patch.setattr(sys, "argv", ["billmill", *map(str, words)])
             with pytest.raises(SystemExit) as ended:
                 cli.main()

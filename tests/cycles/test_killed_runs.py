@@ -29,7 +29,7 @@ from outputs.query import analytics_frame
 from store.workspace import open_workspace
 
 BILLING = ("plan", "run", "approve", "publish")
-# Where a night starts (nothing, or validated reads), its steps, and how often it must die in each. Each start has a core.
+# Where a night starts (nothing, or validated reads), its steps, and how often it must die in each.
 STEPS = {"books": ("init", "accounts", "tariffs", "land", "vee", *BILLING), "read": BILLING}
 SOAK = "BILLMILL_SOAK" in os.environ
 KILLS = {"books": 2, "read": 8} if SOAK else {"books": 1, "read": 2}
