@@ -42,6 +42,8 @@ def place_days(
                 continue
             slots, sound, bad = _whole_slots(source, block, fit, count, int(str(exponent)))
             rejects.append(bad)
+            if sound.is_empty():
+                continue
             if block.clock == Clock.NEM:
                 slots = _within_life(sound, slots)
             if is_civil:

@@ -124,7 +124,8 @@ def _columns(fields: Fields) -> pl.DataFrame:
 def _parquet(source: Source) -> MappedTable:
     try:
         frame = pl.read_parquet(io.BytesIO(source.data))
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        # Of some damaged files the reader does not say what is wrong but gives up: a PanicException.
         first = str(error).splitlines()[0] if str(error) else "it is damaged"
         raise InputError(f"expected Parquet, found: {first}", hint="export the file again") from error
     header = tuple(frame.columns)

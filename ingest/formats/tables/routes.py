@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from ingest.formats.dates import FIRST_DAY, LAST_DAY
 from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import KIND_QUALITY, quality_of
 from ingest.formats.records import FileRecords, Opening, ReadingRecords, refused
@@ -47,6 +48,7 @@ def read_route(source: Source, layout: RouteLayout, route_date: date | None = No
     bad_time, bad_read_code, not_read, wrong_count.
     """
     day = _date_of(source, route_date) if layout.framed else route_date
+    day = day if day is not None and FIRST_DAY <= day <= LAST_DAY else None
     place: dict[str, Place] = {place.field: place for place in layout.back}
     if day is None and "%y" not in place["read_date"].format.lower():
         detail = "expected the date of the route, from which the year of its readings follows; found none"
