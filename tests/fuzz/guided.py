@@ -72,7 +72,7 @@ def fuzz(name: str, seconds: int, folder: Path) -> None:
                     atheris._trace_branch(counters[zlib.crc32(str(reason).encode()) % _BUCKETS])
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001  # a panic of a library is none of Exception
+        except BaseException as error:  # a panic of a library is none of Exception
             run.keep(data, error)
         run.count(time.perf_counter() - began)
 

@@ -173,12 +173,14 @@ def _check_facts(found: FileRecords) -> pl.DataFrame:
     """Describe and place the records; sums are those of plain Python. Return the rejects of placing."""
     facts = describe(found)
     numbers, bad = _numbers(found)
-    told = [channel for channel in facts.channels]
+    told = facts.channels
     assert all(re.fullmatch(r"-?\d+(\.\d+)?", channel.total) for channel in told), "totals are decimal numbers"
     checked(Rejects, facts.rejects)
     if not bad:
         assert facts.rejects.equals(found.rejects), f"described with other rejects: {facts.rejects.rows()[-1:]}"
-        assert sum(Fraction(channel.raw_total) for channel in told) == sum(numbers), "another total than the values have"
+        assert sum(Fraction(channel.raw_total) for channel in told) == sum(numbers), (
+            "another total than the values have"
+        )
     else:
         assert facts.rejects.height > found.rejects.height or not found.is_usable, "what is no number is rejected"
     turn = int(found.sha256[:8], 16)

@@ -166,9 +166,7 @@ def _interchange() -> str:
 def _feed() -> str:
     hours = [green.reading(NOON + 3600 * at, at, qualities=["8"], cost="7") for at in range(5)]
     total = green.total("overallConsumptionLastPeriod", 10)
-    return green.house(
-        green.reading_type(), green.block(hours), green.summary(total, period=(NOON, 3600 * 5))
-    )
+    return green.house(green.reading_type(), green.block(hours), green.summary(total, period=(NOON, 3600 * 5)))
 
 
 def _message() -> str:
@@ -235,7 +233,7 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "esb_hdf": (
         _table("MPRN,Meter Serial Number,Read Value,Read Type,Read Date and End Time",
                [f"10000000001,31415926,0.51{hour},Active Import Interval (kW{'h' * (hour % 2)}),29-10-2023 0{hour}:30"
-                for hour in range(4)] + ["10000000001,31415926,4711,24 Hr Active Import Register (kWh),29-10-2023 00:00"]),
+                for hour in range(4)] + ["10000000001,3141,4711,24 Hr Active Import Register (kWh),29-10-2023 00:00"]),
     ),
     "route": (
         _lines("HDRBILLMILL1NORTH       20260105", f"{_RECORD}{'1790':>12}01050930K  ", f"{_RECORD}{'':>12}0105     02",
@@ -246,7 +244,8 @@ _TEXTS: dict[str, tuple[str, ...]] = {
                [f"2200,27 Oct 2019 0{hour}:{half}:00,{hour}.5,A" for hour in range(3) for half in ("00", "30")]),
     ),
     "uk_half_hourly": (
-        _table("MPAN,Date," + ",".join(HALF_HOURS), [f"2200,2{day}/10/2019,{','.join(_ones(48))}" for day in (6, 7, 8)]),
+        _table("MPAN,Date," + ",".join(HALF_HOURS),
+               [f"2200,2{day}/10/2019,{','.join(_ones(48))}" for day in (6, 7, 8)]),
         _table("MPAN,Date," + ",".join(ENDS), [f"2200,31/03/2019,{','.join(_ones(46))},,"]),
         _table("MPAN,Date (UTC)," + ",".join(HALF_HOURS), [f"2200,2019-03-31,{','.join(_ones(48))}"]),
         "2200,S123,01/04/17," + ",".join(["1.5"] * 48) + "\n",

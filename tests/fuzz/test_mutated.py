@@ -1,0 +1,85 @@
+"""A short run of the fuzzer's mutations with fixed seeds, and what longer runs have found."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from random import Random
+
+import mutations
+import oracle
+import polars as pl
+import pytest
+import seeds
+from meter_files import SYDNEY, channel_table, nem12, parse
+
+from ingest.formats.detect import BYTE_READERS, LINE_READERS, TEXT_READERS, read_files
+
+INPUTS = 40
+DEEP_EVERY = 10  # describing and placing take several times as long as reading
+SECONDS_MAX = 10
+TARGETS = seeds.targets()
+
+
+def test_every_reader_is_fuzzed() -> None:
+    assert {reader.FORMAT for reader in (*BYTE_READERS, *TEXT_READERS, *LINE_READERS)} <= set(TARGETS)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_sound_is_read_and_what_is_damaged_is_read_or_refused(name: str) -> None:
+    target = TARGETS[name]
+    for data in target.seeds:
+        for found in target.records(data):
+            assert oracle.check(found).readings, "a seed that says nothing tests nothing"
+    draw = Random(f"fuzz {name}")
+    for turn in range(INPUTS):
+        data = mutations.mutated(draw.choice(target.seeds), draw, target.seeds)
+        began = time.perf_counter()
+        for found in target.records(data):
+            oracle.check(found, deep=turn % DEEP_EVERY == 0)
+        assert time.perf_counter() - began < SECONDS_MAX
+
+
+def test_days_of_another_zone_none_of_whose_values_fit_are_rejected() -> None:
+    # A hundredth of a watt-hour, in a zone whose days have to be cut out of those of the NEM.
+    text = nem12("200,N,E1,1,E1,N1,M,Wh,60,", "300,20241101," + ",".join(["0.01"] * 24) + ",A,,,,")
+    parsed = parse(text, table=channel_table(("N", "E1", "import_energy", 60, SYDNEY)))
+    assert (parsed.days, parsed.rejects["reason"].to_list()) == ({}, ["too_precise"])
+
+
+@pytest.mark.parametrize("day", ["99991231", "00010101", "20263101"])
+def test_a_route_of_a_day_that_is_none_is_refused(day: str) -> None:
+    text = f"HDRBILLMILL1{'NORTH':<12}{day}\r\nRDG\r\nTRL000001\r\n"
+    (found,) = read_files("file", text.encode())
+    assert found.rejects["reason"].to_list() == ["no_route_date"]
+
+
+def test_a_parquet_file_damaged_anywhere_is_read_or_refused() -> None:
+    target = TARGETS["mapped_parquet"]
+    (data,) = target.seeds
+    for at in range(4, len(data), 7):
+        for found in target.records(data[:at] + bytes([data[at] ^ 0x51]) + data[at + 1 :]):
+            oracle.check(found, deep=False)
+
+
+@pytest.mark.parametrize("name", ["smt", "long", "nem13", "d0010", "uk_readings", "registers"])
+def test_a_reading_that_is_lost_or_changed_is_seen(name: str) -> None:
+    (found,) = TARGETS[name].records(TARGETS[name].seeds[0])
+    table = "intervals" if found.intervals.height else "readings"
+    rows = getattr(found, table)
+    with pytest.raises(AssertionError, match="neither read nor rejected"):
+        oracle.check(replace(found, **{table: rows.slice(1)}), deep=False)
+    changed = rows.with_columns(pl.lit("77.125").alias("value"))
+    with pytest.raises(AssertionError, match="read `77"):
+        oracle.check(replace(found, **{table: changed}), deep=False)
+
+
+@pytest.mark.parametrize("name", ["nem12", "wide"])
+def test_a_day_that_is_lost_or_changed_is_seen(name: str) -> None:
+    (found,) = TARGETS[name].records(TARGETS[name].seeds[0])
+    (block,) = found.days
+    less = replace(block, rows=block.rows.slice(1), values=block.values.slice(block.count), quality=block.quality[1:])
+    with pytest.raises(AssertionError, match="neither read nor rejected"):
+        oracle.check(replace(found, days=(less,)), deep=False)
+    with pytest.raises(AssertionError, match="other values than the line has"):
+        oracle.check(replace(found, days=(replace(block, values=block.values.reverse()),)), deep=False)
