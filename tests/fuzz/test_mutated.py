@@ -83,3 +83,32 @@ def test_a_day_that_is_lost_or_changed_is_seen(name: str) -> None:
         oracle.check(replace(found, days=(less,)), deep=False)
     with pytest.raises(AssertionError, match="other values than the line has"):
         oracle.check(replace(found, days=(replace(block, values=block.values.reverse()),)), deep=False)
+
+
+HEADERS = {
+    "beacon": "Account_ID,Estimated_Flag,Flow,Flow_Time,Flow_Unit,Read,Read_Time,Read_Unit",
+    "esb_hdf": "MPRN,Meter Serial Number,Read Value,Read Type,Read Date and End Time",
+    "uk_readings": "MPRN,ReadDatetime,kWh",
+    "uk_half_hourly": "MPAN,Date," + ",".join(seeds.HALF_HOURS),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("damage", ["behind a quote", "comma in quotes", "blanks in quotes"])
+def test_a_header_with_broken_quotes_is_refused_and_no_row_taken_for_it(name: str, damage: str) -> None:
+    names = HEADERS[name].split(",")
+    first = {
+        "behind a quote": [*names[:-1], f'"{names[-1]}"x', f'"{names[-1]}"'],
+        "comma in quotes": [f'"{names[0]}', f'{names[1]}"', *names[2:]],
+        "blanks in quotes": [names[0], f'" {names[1]} "', *names[2:]],
+    }[damage]
+    (found,) = read_files("file", "\n".join([",".join(first), HEADERS[name], HEADERS[name], ""]).encode())
+    # A blank in quotes is none of the name for who reads strictly; for the others the header is sound.
+    sound = damage == "blanks in quotes" and found.rejects["line"].to_list() == [2, 3]
+    assert sound or found.rejects["reason"].to_list() in (["bad_header"], ["unknown_format"])
+
+
+def test_a_mapping_takes_no_row_for_a_broken_header() -> None:
+    text = '"point"x,at,value\npoint,at,value\nP1,2026-01-12 00:00,1\n'
+    (found,) = TARGETS["mapped_long"].records(text.encode())
+    assert found.rejects["reason"].to_list() == ["bad_mapping"]

@@ -16,7 +16,7 @@ from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
 from ingest.formats.stamps import local_times
-from ingest.formats.tables.csv_table import named_series, no_data, split_by_reason
+from ingest.formats.tables.csv_table import bad_header, named_series, no_data, split_by_reason
 from ingest.formats.tables.quoted_fields import Fields, read_fields
 from model.codes import Quality, ReadKind
 from model.schema import arranged
@@ -36,11 +36,14 @@ def matches(opening: Opening) -> bool:
 def read(source: Source) -> FileRecords:
     """Return the intervals and readings of an export.
 
-    Rejects lines as wrong_field_count, bad_quotes, no_meter_point, bad_time, bad_quality.
+    Refused as a whole: no_data, bad_header. Rejects lines as wrong_field_count, bad_quotes, no_meter_point,
+    bad_time, bad_quality.
     """
     fields = read_fields(source)
     if source.lines.height <= 1:
         return no_data(source, FORMAT)
+    if not set(REQUIRED) <= {name.lower() for name in fields.header}:
+        return bad_header(source, FORMAT, REQUIRED)
     rows, bad = split_by_reason(source, _rows(fields), _reason(), _detail())
     flows = _of(rows, "flow").filter(pl.col("at").is_not_null())
     lengths = flows.group_by(_POINT).agg(_minutes().alias("file_minutes"))

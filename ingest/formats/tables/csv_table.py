@@ -90,3 +90,10 @@ def split_by_reason(
 def no_data(source: Source, file_format: str) -> FileRecords:
     """Return the refusal of a file that ends with its header."""
     return refused(source.name, source.sha256, file_format, "no_data", "expected reads below the header, found none")
+
+
+def bad_header(source: Source, file_format: str, names: Sequence[str]) -> FileRecords:
+    """Return the refusal of a file whose first line, quotes and all, does not name the columns that it seemed to."""
+    found = source.lines["text"][0][:200]
+    detail = f"expected the columns {', '.join(names)} in the first line, found `{found}`"
+    return refused(source.name, source.sha256, file_format, "bad_header", detail)

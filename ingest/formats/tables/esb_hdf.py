@@ -19,7 +19,7 @@ from ingest.formats.decimal_texts import multiplied_texts
 from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
 from ingest.formats.stamps import local_times, utc_of_ends
-from ingest.formats.tables.csv_table import named_series, no_data, split_by_reason
+from ingest.formats.tables.csv_table import bad_header, named_series, no_data, split_by_reason
 from ingest.formats.tables.quoted_fields import read_fields
 from model.codes import Quality, ReadKind
 from model.schema import arranged
@@ -41,13 +41,15 @@ def matches(opening: Opening) -> bool:
 def read(source: Source) -> FileRecords:
     """Return the half hours and readings of a file; a series per meter point and read type.
 
-    Rejects lines as wrong_field_count, bad_quotes, no_meter_point, bad_time, bad_read_type (it names no unit),
-    no_such_time (a value at a time that the clock skips).
+    Refused as a whole: no_data, bad_header. Rejects lines as wrong_field_count, bad_quotes, no_meter_point,
+    bad_time, bad_read_type (it names no unit), no_such_time (a value at a time that the clock skips).
     """
     fields = read_fields(source)
     if source.lines.height <= 1:
         return no_data(source, FORMAT)
     names = [name.lower() for name in fields.header]
+    if not set(HEADER) <= set(names):
+        return bad_header(source, FORMAT, HEADER)
     point, serial, value, kind, time = (fields.text(names.index(name)) for name in HEADER)
     is_interval = kind.str.to_lowercase().str.contains("interval", literal=True)
     stated = kind.str.extract(r"\(([^()]+)\)\s*$")

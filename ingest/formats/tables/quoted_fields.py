@@ -51,8 +51,9 @@ def read_fields(source: Source, separator: str = ",", *, has_header: bool = True
     broken = split.filter(pl.col("fields").is_null())
     whole = split.filter(pl.col("fields").is_not_null()) if broken.height else split
     rejects = [reject_rows(source, broken, "bad_quotes", "expected a separator behind a closing quote, found text")]
-    if whole.is_empty():
-        return Fields((), whole, tuple(rejects))
+    if whole.is_empty() or (has_header and split["fields"].is_null()[0]):
+        # Without its names nobody knows what the columns are; the next line must not be taken for them.
+        return Fields((), whole.clear(), tuple(rejects))
     first = [str(name).strip(BLANKS) for name in whole["fields"][0].to_list()]
     header = first if has_header else [f"column_{place}" for place in range(1, len(first) + 1)]
     rows = whole.slice(1) if has_header else whole

@@ -16,7 +16,7 @@ from ingest.formats.parsed import Source, gather_rejects
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, Series
 from ingest.formats.stamps import local_times, utc_of_ends, utc_of_local
-from ingest.formats.tables.csv_table import named_series, no_data, split_by_reason
+from ingest.formats.tables.csv_table import bad_header, named_series, no_data, split_by_reason
 from ingest.formats.tables.quoted_fields import read_fields
 from ingest.formats.tables.uk_columns import SUPPLY_NAMES, unit_of
 from ingest.formats.tables.uk_half_hourly import MINUTES, UK_QUALITY, ZONE
@@ -38,14 +38,15 @@ def matches(opening: Opening) -> bool:
 def read(source: Source) -> FileRecords:
     """Return the readings of a file.
 
-    Rejects lines as wrong_field_count, bad_quotes, no_meter_point, bad_time, no_such_time (a value at a time that the
-    clock skips), bad_quality.
+    Refused as a whole: no_data, bad_header. Rejects lines as wrong_field_count, bad_quotes, no_meter_point,
+    bad_time, no_such_time (a value at a time that the clock skips), bad_quality.
     """
     fields = read_fields(source)
     if source.lines.height <= 1:
         return no_data(source, FORMAT)
     columns = _columns([name.lower() for name in fields.header])
-    assert columns is not None, "only files that match are read"
+    if columns is None:
+        return bad_header(source, FORMAT, ["meter point", "time", "kWh"])
     point, time, value, code = columns
     codes = pl.lit("") if code is None else fields.text(code)
     unit = unit_of(fields.header[value].lower())
