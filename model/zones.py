@@ -90,6 +90,18 @@ def day_slots(tz_name: str, day: date, interval_minutes: int) -> int:
 
 
 @lru_cache(maxsize=4_096)
+def fits_civil_days(tz_name: str, interval_minutes: int) -> bool:
+    """Return whether each civil day of the zone has a whole number of intervals, by its rules of 2024.
+
+    >>> fits_civil_days("Australia/Lord_Howe", 60)  # it moves its clock by half an hour
+    False
+    """
+    midnights = [day_start_utc(tz_name, date(2024, 1, 1) + timedelta(days=number)) for number in range(367)]
+    step = timedelta(minutes=interval_minutes)
+    return all((midnight - midnights[0]) % step == timedelta() for midnight in midnights)
+
+
+@lru_cache(maxsize=4_096)
 def slot_clock_minutes(tz_name: str, day: date, interval_minutes: int) -> tuple[int, ...]:
     """Return, for each slot of a civil day, the minute of the day that the clock on the wall shows at its start.
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from ingest.formats.dates import parsed_once, usable_instant
+from ingest.formats.dates import of_full_width, parsed_once, usable_instant
 from model.zones import zone
 
 # The day comes before the month, as British and Irish systems write it. Where a year of four digits is looked for, one
@@ -54,7 +54,7 @@ def _in_first_format(text: pl.Series, formats: Sequence[str]) -> pl.Series:
     found = pl.Series("at", [None], dtype=_LOCAL).new_from_index(0, len(text))
     for form in formats:
         frame = pl.DataFrame({"at": found, "text": text})
-        parsed = pl.col("text").str.to_datetime(form, time_unit="us", strict=False)
+        parsed = of_full_width(pl.col("text"), form).str.to_datetime(form, time_unit="us", strict=False)
         found = frame.select(pl.col("at").fill_null(_usable(parsed))).to_series()
         if not found.null_count():
             return found

@@ -14,7 +14,7 @@ from model.accounts import ChannelNumbers
 from model.codes import Measure
 from model.errors import InputError
 from model.units import PRINTED_UNITS, SMALLEST_UNIT, printed_unit
-from model.zones import day_slots
+from model.zones import day_slots, fits_civil_days
 
 _KEY = ["meter_point", "suffix", "unit", "power", "file_minutes"]
 
@@ -39,7 +39,8 @@ def resolve_series(source: Source, records: FileRecords, channels: DataFrame[Cha
     """Look up the channel of each series that has records.
 
     A channel that does not fit is rejected once, at its first record, with the number of records: `unknown_channel`,
-    `unknown_unit`, `unit_mismatch`, `interval_mismatch`, `ambiguous_channel`, `zone_not_nem_time`.
+    `unknown_unit`, `unit_mismatch`, `interval_mismatch`, `ambiguous_channel`, `zone_not_nem_time`,
+    `zone_splits_intervals`.
     """
     series = records.series
     assert (series["series_no"] == pl.int_range(series.height, eager=True)).all(), "series are numbered from 0"
@@ -52,7 +53,7 @@ def resolve_series(source: Source, records: FileRecords, channels: DataFrame[Cha
     judged = (
         _looked_up(asked, channels)
         .join(_units(asked), on="unit", how="left", validate="m:1", nulls_equal=True)
-        .with_columns(_smallest_of_measure(), _fits_nem(channels))
+        .with_columns(_smallest_of_measure(), _fits_nem(channels), _fits_days(channels))
         .with_columns(_reason().alias("reason"))
     )
     bad = judged.filter(pl.col("reason").is_not_null())
@@ -138,9 +139,17 @@ def _smallest_of_measure() -> pl.Expr:
     return pl.col("measure").replace_strict(units, default=None, return_dtype=pl.String).alias("channel_smallest")
 
 
+def _fits_days(channels: DataFrame[ChannelNumbers]) -> pl.Expr:
+    misfits = [f"{name} {minutes}" for name, minutes in _zone_lengths(channels) if not fits_civil_days(name, minutes)]
+    return ~pl.format("{} {}", "tz_name", "interval_minutes").is_in(misfits).alias("fits_days")
+
+
+def _zone_lengths(channels: DataFrame[ChannelNumbers]) -> list[tuple[str, int]]:
+    return channels.filter(pl.col("interval_minutes") > 0).select("tz_name", "interval_minutes").unique().rows()
+
+
 def _fits_nem(channels: DataFrame[ChannelNumbers]) -> pl.Expr:
-    pairs = channels.filter(pl.col("interval_minutes") > 0).select("tz_name", "interval_minutes").unique()
-    misfits = [f"{tz_name} {minutes}" for tz_name, minutes in pairs.iter_rows() if not fits_nem_days(tz_name, minutes)]
+    misfits = [f"{name} {minutes}" for name, minutes in _zone_lengths(channels) if not fits_nem_days(name, minutes)]
     return ~pl.format("{} {}", "tz_name", "interval_minutes").is_in(misfits).alias("fits_nem")
 
 
@@ -161,6 +170,8 @@ def _reason() -> pl.Expr:
         .then(pl.lit("interval_mismatch"))
         .when("is_nem", ~pl.col("fits_nem"))
         .then(pl.lit("zone_not_nem_time"))
+        .when(~pl.col("fits_days"))
+        .then(pl.lit("zone_splits_intervals"))
     )
 
 
@@ -184,6 +195,14 @@ def _detail() -> pl.Expr:
         )
         .when(pl.col("reason") == "ambiguous_channel")
         .then(pl.lit("expected one interval channel of this name, found several of other lengths"))
+        .when(pl.col("reason") == "zone_splits_intervals")
+        .then(
+            pl.format(
+                "expected intervals of which each civil day has a whole number, found {} minutes in {}",
+                "interval_minutes",
+                "tz_name",
+            )
+        )
         .otherwise(
             pl.format(
                 "expected intervals of the NEM, at UTC+10, that are intervals of a civil day, found {} minutes in {}",

@@ -11,8 +11,9 @@ import oracle
 import polars as pl
 import pytest
 import seeds
-from meter_files import SYDNEY, channel_table, nem12, parse
+from meter_files import SYDNEY, channel_table, nem12, nem12_day, parse
 
+from ingest.formats.dates import of_full_width
 from ingest.formats.detect import BYTE_READERS, LINE_READERS, TEXT_READERS, read_files
 
 INPUTS = 40
@@ -112,3 +113,40 @@ def test_a_mapping_takes_no_row_for_a_broken_header() -> None:
     text = '"point"x,at,value\npoint,at,value\nP1,2026-01-12 00:00,1\n'
     (found,) = TARGETS["mapped_long"].records(text.encode())
     assert found.rejects["reason"].to_list() == ["bad_mapping"]
+
+
+@pytest.mark.parametrize("text", ["2024101", "2024 101", "+20241001", "020241001", "202410011"])
+def test_a_day_of_nem12_that_lacks_a_digit_is_no_other_day(text: str) -> None:
+    (found,) = read_files("file", nem12("200,N,E1,1,E1,N1,M,kWh,30,", nem12_day(text)).encode())
+    assert found.rejects.select("line", "reason").rows() == [(3, "bad_date")]
+
+
+def test_a_day_of_a_route_without_its_zero_is_no_other_day() -> None:
+    # 105 is 5 January with a blank for its zero; it must not become 5 October.
+    (found,) = TARGETS["route"].records(TARGETS["route"].seeds[0].replace(b"01050930K", b" 1050930K"))
+    assert (2, "bad_time") in found.rejects.select("line", "reason").rows()
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "is_whole"),
+    [
+        ("%Y%m%d", "20241001", True),
+        ("%Y%m%d", "2024101", False),
+        ("%Y%m%d %H%M", "20241001 0930", True),
+        ("%Y%m%d %H%M", "20241001 930", False),
+        ("%d.%m. %H%M%S", "1.10. 093000", True),
+        ("%d.%m. %H%M%S", "1.10. 93000", False),
+        ("%Y-%m-%d", "2024-1-1", True),
+    ],
+)
+def test_fields_of_digits_side_by_side_are_written_in_full(form: str, text: str, is_whole: bool) -> None:
+    found = pl.DataFrame({"text": [text]}).select(of_full_width(pl.col("text"), form)).item()
+    assert found == (text if is_whole else None)
+
+
+def test_intervals_that_the_days_of_a_zone_split_are_refused_by_channel() -> None:
+    text = "meter_point,channel,unit,start,value,quality\nN,E1,kWh,2026-10-04T00:00:00+10:30,1,A\n"
+    island = "Australia/Lord_Howe"
+    for minutes, expected in ((60, ["zone_splits_intervals"]), (30, [])):
+        parsed = parse(text, table=channel_table(("N", "E1", "import_energy", minutes, island)))
+        assert parsed.rejects["reason"].to_list() == expected

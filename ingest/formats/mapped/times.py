@@ -7,7 +7,7 @@ from functools import partial
 
 import polars as pl
 
-from ingest.formats.dates import parsed_once, usable_instant
+from ingest.formats.dates import of_full_width, parsed_once, usable_instant
 from ingest.formats.decimal_texts import ONE, decimal_texts, exact
 from ingest.formats.mapped.mapping import FIXED_CLOCK, FileMapping
 from ingest.formats.parsed import Source
@@ -33,6 +33,7 @@ def parsed_stamps(text: pl.Series, form: str) -> pl.Series:
 
 def _parsed(text: pl.Series, form: str) -> pl.Series:
     plain, extra = midnights(text)
+    plain = pl.DataFrame({"text": plain}).select(of_full_width(pl.col("text"), form)).to_series()
     if "%z" in form or "%:z" in form or "%#z" in form:
         plain = plain.str.replace(r"[Zz]$", "+00:00")
         at = plain.str.to_datetime(form, time_unit="us", strict=False)

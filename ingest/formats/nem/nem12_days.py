@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ingest.formats.dates import parsed_once, usable_day
+from ingest.formats.dates import of_full_width, parsed_once, usable_day
 from ingest.formats.kernels import decimal_fields
 from ingest.formats.nem.nem12_ranges import Ranges, nem12_quality, qualities_of
 from ingest.formats.parsed import Source, reject_rows
@@ -14,6 +14,7 @@ from ingest.formats.records import Clock, DayBlock
 from ingest.formats.value_rows import billionths_of, reject_bad_values
 
 _DAY_MINUTES = 24 * 60
+_DAY, _TIME = "%Y%m%d", "%Y%m%d%H%M%S"
 _HEAD = 2  # fields of a 300 record before its values: indicator, date
 _TAIL_MIN, _TAIL_MAX = 1, 5  # quality; reason code, reason text, update time, MSATS load time may be left out
 
@@ -86,8 +87,8 @@ def _with_other_fields(rows: pl.DataFrame, count: int) -> pl.DataFrame:
 
 
 def _days_of(text: pl.Series) -> pl.Series:
-    days = text.str.strip_chars().str.to_date("%Y%m%d", strict=False)
-    return pl.DataFrame({"day": days}).select(usable_day(pl.col("day"))).to_series()
+    whole = of_full_width(pl.col("day").str.strip_chars(), _DAY)
+    return pl.DataFrame({"day": text}).select(usable_day(whole.str.to_date(_DAY, strict=False))).to_series()
 
 
 def _tail_fields(tail: pl.Series) -> list[pl.Series]:
@@ -108,7 +109,7 @@ def _tail_fields(tail: pl.Series) -> list[pl.Series]:
 
 
 def _time_of(text: pl.Expr) -> pl.Expr:
-    return text.str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False)
+    return of_full_width(text, _TIME).str.to_datetime(_TIME, time_unit="us", strict=False)
 
 
 def _day_reason() -> pl.Expr:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ingest.formats.dates import FIRST_DAY, LAST_DAY
+from ingest.formats.dates import FIRST_DAY, LAST_DAY, of_full_width
 from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import KIND_QUALITY, quality_of
 from ingest.formats.records import FileRecords, Opening, ReadingRecords, refused
@@ -28,6 +28,7 @@ FORMAT = "route"
 HEADER = "HDRBILLMILL1"
 TRAILER = "TRL"
 _HALF_YEAR = 183
+_DAY = "%Y%m%d"
 
 
 def matches(opening: Opening) -> bool:
@@ -69,7 +70,7 @@ def read_route(source: Source, layout: RouteLayout, route_date: date | None = No
 def _date_of(source: Source, stated: date | None) -> date | None:
     first = pl.DataFrame({"text": [source.lines["text"][0] if source.lines.height else ""]})
     text = pl.col("text").str.slice(len(HEADER) + 12, 8)
-    found = first.select(text.str.to_date("%Y%m%d", strict=False)).to_series()[0]
+    found = first.select(of_full_width(text, _DAY).str.to_date(_DAY, strict=False)).to_series()[0]
     return found if isinstance(found, date) else stated
 
 
@@ -98,8 +99,8 @@ def _fields(records: pl.DataFrame, place: dict[str, Place], day: date | None) ->
     def text(name: str) -> pl.Expr:
         return _slice(place[name]) if name in place else pl.lit("")
 
-    time = pl.concat_str(pl.lit("19700101 "), text("read_time"))
     form = place["read_time"].format if "read_time" in place else "%H%M"
+    time = pl.concat_str(pl.lit("19700101 "), of_full_width(text("read_time"), form))
     since = time.str.to_datetime(f"%Y%m%d {form}", time_unit="us", strict=False) - pl.datetime(1970, 1, 1)
     rows = records.select(
         "line",
@@ -129,12 +130,13 @@ def _decimal(text: pl.Expr, decimals: int) -> pl.Expr:
 def _dated(text: pl.Series, form: str, day: date | None) -> pl.Series:
     """Return the dates; without a year, the one that lies nearest to the date of the route."""
     frame = pl.DataFrame({"text": text})
+    whole = of_full_width(pl.col("text"), form)
     if "%y" in form.lower():
-        return frame.select(pl.col("text").str.to_date(form, strict=False)).to_series()
+        return frame.select(whole.str.to_date(form, strict=False)).to_series()
     assert day is not None, "a date without year was refused before"
     low, high = day - timedelta(days=_HALF_YEAR), day + timedelta(days=_HALF_YEAR)
     tries = [
-        pl.concat_str(pl.lit(f"{year}|"), "text").str.to_date(f"%Y|{form}", strict=False)
+        pl.concat_str(pl.lit(f"{year}|"), whole).str.to_date(f"%Y|{form}", strict=False)
         for year in sorted({low.year, day.year, high.year})
     ]
     near = [pl.when(candidate.is_between(low, high)).then(candidate) for candidate in tries]
