@@ -39,6 +39,8 @@ DATA_LINES = {
 TABLES = ("smt", "registers", "wide", "long", "beacon", "esb_hdf", "uk_readings", "mapped")
 # Formats whose values stand in the line as they are.
 PLAIN = ("nem13", "d0010", "smt", "registers", "long", "beacon", "route", "uk_readings", "uk_half_hourly")
+# Formats that write a day as eight digits: the day that is read stands so in its line.
+DIGIT_DAYS = ("nem12", "nem13", "d0010")
 _EXACT = Context(prec=400)
 _MEASURES = {unit: measure for measure, unit in reversed(SMALLEST_UNIT.items())}
 _RECORD_START = re.compile(r"^(100|200|300|400|500|900)(,|$)")
@@ -120,6 +122,10 @@ def _check_values(found: FileRecords) -> None:
     if found.file_format in PLAIN:
         for line, value in _stated(found):
             assert value in texts[line], f"line {line}: read `{value}`, the line is `{texts[line][:200]}`"
+    if found.file_format in DIGIT_DAYS:
+        days = [*found.readings.select("line", pl.col("read_at").dt.date()).rows()]
+        days += [row for block in found.days for row in block.rows.select("line", "day").rows()]
+        assert all(f"{day:%Y%m%d}" in texts[line] for line, day in days), "another day than the line has"
     for block in found.days:
         if block.values.dtype == pl.Int64:
             _check_block(found, block, texts)
