@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
 
-.PHONY: demo test soak check format bench lock docs clean
+.PHONY: demo test soak fuzz check format bench lock docs clean
 .DEFAULT_GOAL := demo
 
 $(LOCKED): requirements-dev.lock
@@ -32,6 +32,12 @@ BILLS ?= 1000000
 soak: $(READY)
 	@BILLMILL_SOAK=1 $(BIN)/python -m pytest -n0 -s tests/cycles/test_killed_runs.py
 	@PYTHONPATH=.:tests/rating $(BIN)/python -m soak --bills $(BILLS)
+
+# Every reader of meter files fed with damaged ones, guided by coverage, so many seconds for each format (Linux only).
+SECONDS ?= 60
+fuzz: $(READY)
+	@$(BIN)/python -c 'import atheris' || { echo "make fuzz needs atheris: $(BIN)/pip install --editable '.[fuzz]'"; exit 2; }
+	@PYTHONPATH=.:tests/ingest:tests/fuzz $(BIN)/python -m guided --seconds $(SECONDS)
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
