@@ -45,7 +45,7 @@ def read_fields(source: Source, separator: str = ",", *, has_header: bool = True
     """Return the rows of a delimited file.
 
     Rejects lines as `bad_quotes` (text behind a closing quote) and `wrong_field_count`; empty fields behind the last
-    column of the header are no error, spreadsheets leave them.
+    column of the header are no error, spreadsheets leave them. A header with broken quotes names nothing: no rows.
     """
     split = _split(source.lines, separator)
     broken = split.filter(pl.col("fields").is_null())
