@@ -15,9 +15,9 @@ from pandera.typing.polars import DataFrame
 
 from ingest.curves.named import measure_of, shortest_step
 from ingest.formats.numbers import SLOT_MAX
-from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.parsed import Source, gather_rejects, split_by_reason
 from ingest.formats.tables.csv_long import instants
-from ingest.formats.tables.csv_table import header_names, read_columns, split_by_reason
+from ingest.formats.tables.csv_table import header_names, read_columns
 from ingest.formats.text import read_source
 from ingest.landing.days import settle_days
 from ingest.landing.parsed import ParsedFile

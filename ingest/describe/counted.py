@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ingest.formats.numbers import has_lost_places, scaled
-from ingest.formats.parsed import Source
+from ingest.formats.parsed import Source, split_by_reason
 from ingest.formats.records import FileRecords
-from ingest.formats.tables.csv_table import split_by_reason
 from model.codes import Quality
 
 PLACES = 15  # decimals that are read of a value

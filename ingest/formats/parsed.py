@@ -60,3 +60,13 @@ def gather_rejects(frames: Iterable[pl.DataFrame]) -> DataFrame[Rejects]:
         return empty(Rejects)
     rejects = pl.concat(found, how="vertical_relaxed").sort("file_name", "file_sha256", "line", "reason", "detail")
     return checked(Rejects, rejects.unique(["file_sha256", "line", "reason"], keep="first", maintain_order=True))
+
+
+def split_by_reason(
+    source: Source, rows: pl.DataFrame, reason: pl.Expr, detail: pl.Expr
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows for which `reason` is null, and rejects of the others."""
+    judged = rows.with_columns(reason.alias("reason"))
+    bad = judged.filter(pl.col("reason").is_not_null())
+    good = judged.filter(pl.col("reason").is_null()).drop("reason")
+    return good, reject_rows(source, bad, pl.col("reason"), detail)

@@ -7,9 +7,8 @@ from datetime import date
 
 import polars as pl
 
-from ingest.formats.parsed import Source, reject_rows
+from ingest.formats.parsed import Source, reject_rows, split_by_reason
 from ingest.formats.records import FileRecords
-from ingest.formats.tables.csv_table import split_by_reason
 from ingest.landing.channels import Resolved, with_day_slots
 from ingest.landing.slots import days_of_slots, with_values
 from model.zones import day_begin, day_start_utc, slot_clock_minutes, zone

@@ -7,9 +7,8 @@ from datetime import time
 import polars as pl
 
 from ingest.formats.numbers import READING_MAX, exact_integers
-from ingest.formats.parsed import Source, reject_rows
+from ingest.formats.parsed import Source, reject_rows, split_by_reason
 from ingest.formats.records import FileRecords
-from ingest.formats.tables.csv_table import split_by_reason
 from ingest.landing.channels import Resolved
 from ingest.versions import READING_KEY, best_first
 from model.codes import Quality, ReadKind

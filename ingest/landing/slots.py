@@ -5,8 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.numbers import SLOT_MAX, exact_integers
-from ingest.formats.parsed import Source, reject_rows
-from ingest.formats.tables.csv_table import split_by_reason
+from ingest.formats.parsed import Source, reject_rows, split_by_reason
 from ingest.landing.days import fold_slots
 from model.codes import Quality
 

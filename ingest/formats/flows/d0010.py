@@ -12,11 +12,10 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.flows.fields import cut_fields, field_at, stamp
-from ingest.formats.parsed import Source, gather_rejects, reject_rows
+from ingest.formats.parsed import Source, gather_rejects, reject_rows, split_by_reason
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, Opening, ReadingRecords, refused
-from ingest.formats.series_numbers import number_series
-from ingest.formats.tables.csv_table import split_by_reason
+from ingest.formats.series import number_series
 from model.codes import Quality, ReadKind
 from model.schema import arranged
 

@@ -13,11 +13,10 @@ import polars as pl
 from ingest.formats.flows.edifact import Interchange, check_envelope, cut_segments
 from ingest.formats.flows.mscons_codes import CANCELLATION, MISSING, MSCONS_QUALITY, SUMS, kind_of, unit_of
 from ingest.formats.flows.mscons_segments import Segments, read_segments
-from ingest.formats.parsed import Source, gather_rejects, reject_rows
+from ingest.formats.parsed import Source, gather_rejects, reject_rows, split_by_reason
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords, Series, refused
-from ingest.formats.series_numbers import number_series
-from ingest.formats.tables.csv_table import split_by_reason
+from ingest.formats.series import number_series
 from model.errors import InputError
 from model.schema import arranged, empty
 

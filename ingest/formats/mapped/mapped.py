@@ -11,11 +11,12 @@ from ingest.formats.mapped.mapping import FileMapping, Text, Value
 from ingest.formats.mapped.table import MappedTable, read_table, span, stamp_format, text_of
 from ingest.formats.mapped.times import parsed_stamps, with_starts
 from ingest.formats.mapped.wide import day_blocks, melted_days
-from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.parsed import Source, gather_rejects, split_by_reason
 from ingest.formats.precision import carry_fractions
 from ingest.formats.quality import quality_of
 from ingest.formats.records import DayBlock, FileRecords, IntervalRecords, ReadingRecords, refused
-from ingest.formats.tables.csv_table import named_series, no_data, split_by_reason
+from ingest.formats.series import named_series
+from ingest.formats.tables.csv_table import no_data
 from model.codes import Quality
 from model.errors import InputError
 from model.schema import arranged, empty

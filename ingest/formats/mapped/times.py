@@ -10,9 +10,8 @@ import polars as pl
 from ingest.formats.dates import of_full_width, parsed_once, usable_instant
 from ingest.formats.decimal_texts import ONE, decimal_texts, exact
 from ingest.formats.mapped.mapping import FIXED_CLOCK, FileMapping
-from ingest.formats.parsed import Source
+from ingest.formats.parsed import Source, split_by_reason
 from ingest.formats.stamps import midnights, utc_of_ends, utc_of_local
-from ingest.formats.tables.csv_table import split_by_reason
 from model.codes import Quality
 from model.errors import InputError
 from model.reads import Rejects

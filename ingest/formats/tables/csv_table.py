@@ -6,11 +6,9 @@ import io
 from collections.abc import Sequence
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from ingest.formats.parsed import Source, reject_rows
-from ingest.formats.records import FileRecords, Series, refused
-from model.schema import arranged
+from ingest.formats.records import FileRecords, refused
 
 
 def header_names(source: Source) -> list[str]:
@@ -51,23 +49,6 @@ def _fields(lines: pl.Series, places: Sequence[int]) -> list[pl.Series]:
     return [table.to_series(place).fill_null("") for place in places]
 
 
-def series_of(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the series of rows, numbered in order of their first line, and the rows with their `series_no`."""
-    numbered = rows.group_by(key).agg(pl.col("line").min()).sort("line", *key).with_row_index("series_no")
-    series = numbered.with_columns(pl.col("series_no").cast(pl.Int32))
-    placed = rows.join(
-        series.drop("line"), on=list(key), how="left", validate="m:1", nulls_equal=True, maintain_order="left"
-    )
-    return series, placed
-
-
-def named_series(rows: pl.DataFrame) -> tuple[pl.DataFrame, DataFrame[Series]]:
-    """Return rows with `series_no`, and the series that they name: meter_point, suffix, unit, file_minutes."""
-    key = ["meter_point", "suffix", "unit", "power", "file_minutes"]
-    series, placed = series_of(rows.with_columns(pl.lit(0, pl.Int8).alias("power")), key)
-    return placed, arranged(Series, series)
-
-
 def update_time(has_column: bool) -> pl.Expr:
     """Return `updated_at`: ISO date and time as the provider wrote it, an offset is dropped; null when empty."""
     if not has_column:
@@ -75,16 +56,6 @@ def update_time(has_column: bool) -> pl.Expr:
     plain = pl.col("updated_at").str.replace(r"(Z|[+-]\d\d:?\d\d)$", "").str.replace("T", " ", literal=True)
     with_seconds = plain.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     return with_seconds.fill_null(plain.str.to_datetime("%Y-%m-%d %H:%M", time_unit="us", strict=False))
-
-
-def split_by_reason(
-    source: Source, rows: pl.DataFrame, reason: pl.Expr, detail: pl.Expr
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows for which `reason` is null, and rejects of the others."""
-    judged = rows.with_columns(reason.alias("reason"))
-    bad = judged.filter(pl.col("reason").is_not_null())
-    good = judged.filter(pl.col("reason").is_null()).drop("reason")
-    return good, reject_rows(source, bad, pl.col("reason"), detail)
 
 
 def no_data(source: Source, file_format: str) -> FileRecords:

@@ -11,10 +11,11 @@ import polars as pl
 
 from ingest.formats.dates import usable_day
 from ingest.formats.kernels import decimal_fields
-from ingest.formats.parsed import Source, gather_rejects, reject_rows
+from ingest.formats.parsed import Source, gather_rejects, reject_rows, split_by_reason
 from ingest.formats.quality import CSV_QUALITY, quality_of
 from ingest.formats.records import DayBlock, FileRecords, Opening, Series, refused
-from ingest.formats.tables.csv_table import header_names, no_data, series_of, split_by_reason, update_time
+from ingest.formats.series import series_of
+from ingest.formats.tables.csv_table import header_names, no_data, update_time
 from ingest.formats.value_rows import billionths_of, reject_bad_values
 from model.schema import arranged
 

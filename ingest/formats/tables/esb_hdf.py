@@ -16,10 +16,11 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.formats.decimal_texts import multiplied_texts
-from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.parsed import Source, gather_rejects, split_by_reason
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, ReadingRecords
+from ingest.formats.series import named_series
 from ingest.formats.stamps import local_times, utc_of_ends
-from ingest.formats.tables.csv_table import bad_header, named_series, no_data, split_by_reason
+from ingest.formats.tables.csv_table import bad_header, no_data
 from ingest.formats.tables.quoted_fields import read_fields
 from model.codes import Quality, ReadKind
 from model.schema import arranged

@@ -9,10 +9,11 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.dates import usable_day
-from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.parsed import Source, gather_rejects, split_by_reason
 from ingest.formats.quality import CSV_QUALITY, KIND_QUALITY, quality_of
 from ingest.formats.records import FileRecords, Opening, ReadingRecords, Series
-from ingest.formats.tables.csv_table import header_names, no_data, read_columns, series_of, split_by_reason, update_time
+from ingest.formats.series import series_of
+from ingest.formats.tables.csv_table import header_names, no_data, read_columns, update_time
 from model.codes import ReadKind
 from model.schema import arranged
 

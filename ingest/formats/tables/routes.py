@@ -15,10 +15,10 @@ from datetime import date, timedelta
 import polars as pl
 
 from ingest.formats.dates import FIRST_DAY, LAST_DAY, of_full_width
-from ingest.formats.parsed import Source, gather_rejects, reject_rows
+from ingest.formats.parsed import Source, gather_rejects, reject_rows, split_by_reason
 from ingest.formats.quality import KIND_QUALITY, quality_of
 from ingest.formats.records import FileRecords, Opening, ReadingRecords, refused
-from ingest.formats.tables.csv_table import named_series, split_by_reason
+from ingest.formats.series import named_series
 from ingest.routes.builtin import builtin_layout
 from ingest.routes.layout import Place, RouteLayout
 from model.codes import ReadKind

@@ -10,10 +10,11 @@ from __future__ import annotations
 import polars as pl
 
 from ingest.formats.dates import usable_day
-from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.parsed import Source, gather_rejects, split_by_reason
 from ingest.formats.quality import SMT_QUALITY, quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, Series
-from ingest.formats.tables.csv_table import no_data, read_columns, series_of, split_by_reason
+from ingest.formats.series import series_of
+from ingest.formats.tables.csv_table import no_data, read_columns
 from model.schema import arranged
 
 FORMAT = "smt"

@@ -23,8 +23,9 @@ from ingest.formats.dates import usable_day
 from ingest.formats.parsed import Source, gather_rejects, reject_rows
 from ingest.formats.quality import CSV_QUALITY, quality_of
 from ingest.formats.records import DayBlock, FileRecords, IntervalRecords, Opening, Series, refused
+from ingest.formats.series import named_series
 from ingest.formats.stamps import local_times
-from ingest.formats.tables.csv_table import named_series, no_data
+from ingest.formats.tables.csv_table import no_data
 from ingest.formats.tables.quoted_fields import Fields, read_fields
 from ingest.formats.tables.uk_columns import DayColumns, SlotColumns, bare_columns, day_columns
 from model.codes import Quality

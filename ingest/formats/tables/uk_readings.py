@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ingest.formats.parsed import Source, gather_rejects
+from ingest.formats.parsed import Source, gather_rejects, split_by_reason
 from ingest.formats.quality import quality_of
 from ingest.formats.records import FileRecords, IntervalRecords, Opening, Series
+from ingest.formats.series import named_series
 from ingest.formats.stamps import local_times, utc_of_ends, utc_of_local
-from ingest.formats.tables.csv_table import bad_header, named_series, no_data, split_by_reason
+from ingest.formats.tables.csv_table import bad_header, no_data
 from ingest.formats.tables.quoted_fields import read_fields
 from ingest.formats.tables.uk_columns import SUPPLY_NAMES, unit_of
 from ingest.formats.tables.uk_half_hourly import MINUTES, UK_QUALITY, ZONE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 from pandera.typing.polars import DataFrame
 
@@ -9,6 +11,23 @@ from ingest.formats.records import Series
 from model.schema import arranged
 
 _KEY = ["meter_point", "suffix", "unit", "power", "is_register"]
+
+
+def series_of(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the series of rows, numbered in order of their first line, and the rows with their `series_no`."""
+    numbered = rows.group_by(key).agg(pl.col("line").min()).sort("line", *key).with_row_index("series_no")
+    series = numbered.with_columns(pl.col("series_no").cast(pl.Int32))
+    placed = rows.join(
+        series.drop("line"), on=list(key), how="left", validate="m:1", nulls_equal=True, maintain_order="left"
+    )
+    return series, placed
+
+
+def named_series(rows: pl.DataFrame) -> tuple[pl.DataFrame, DataFrame[Series]]:
+    """Return rows with `series_no`, and the series that they name: meter_point, suffix, unit, file_minutes."""
+    key = ["meter_point", "suffix", "unit", "power", "file_minutes"]
+    series, placed = series_of(rows.with_columns(pl.lit(0, pl.Int8).alias("power")), key)
+    return placed, arranged(Series, series)
 
 
 def number_series(rows: pl.DataFrame) -> tuple[DataFrame[Series], pl.DataFrame]:
