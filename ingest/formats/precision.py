@@ -18,15 +18,16 @@ from ingest.formats.records import DayBlock, FileRecords, IntervalRecords
 from model.errors import InputError
 from model.schema import arranged
 from model.units import PRINTED_UNITS, printed_unit
+from model.zones import day_begin, zone
 
 
 def carry_fractions(records: FileRecords, zones: pl.Series | None = None) -> FileRecords:
     """Return the records with every value in whole smallest units of its series.
 
     Days are those of the records: local days, and for instants those of the zone of their series in `zones` (names of
-    zones by series, from 0), of UTC where there is none. A series whose unit is not known, and texts that are no plain
-    decimals of at most 24 places, stay as they are: they are judged where the records are. Notes say how many values
-    were carried.
+    zones by series, from 0), of UTC where there is none; a zone may begin its days at another hour. A series whose unit
+    is not known, and texts that are no plain decimals of at most 24 places, stay as they are: they are judged where the
+    records are. Notes say how many values were carried.
     """
     steps = _steps(records.series)
     days = tuple(_carried_block(block, steps) for block in records.days)
@@ -71,11 +72,10 @@ def _texts(values: pl.Series) -> pl.Series:
 
 
 def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, zones: pl.Series | None) -> pl.DataFrame:
-    local = _by_the_clock(intervals, zones)
     # Text sorts times of the clock before or after each other as it runs: instants go by instants.
     rows = intervals.with_columns(
         pl.coalesce("start_local", pl.col("start_utc").dt.replace_time_zone(None)).alias("order"),
-        pl.coalesce("start_local", local).dt.date().alias("day"),
+        _days(intervals, zones).alias("day"),
     )
     order = rows.with_columns(
         pl.struct("order", pl.col("fold").fill_null(0), "line").rank("ordinal").cast(pl.Int64).alias("at")
@@ -83,16 +83,21 @@ def _carried_intervals(intervals: pl.DataFrame, steps: pl.DataFrame, zones: pl.S
     return intervals.with_columns(_carried(order, steps, ["series_no", "day"]).alias("value"))
 
 
-def _by_the_clock(intervals: pl.DataFrame, zones: pl.Series | None) -> pl.Series:
-    """Return what the clock of their series' zone shows at the instants of the intervals; null without an instant."""
-    shown = intervals["start_utc"].dt.replace_time_zone(None)
+def _days(intervals: pl.DataFrame, zones: pl.Series | None) -> pl.Series:
+    """Return the day of each interval: as the clock of its series' zone shows it, from the hour at which days begin."""
+    instants = intervals["start_utc"]
+    clock = pl.DataFrame([intervals["start_local"], instants.dt.replace_time_zone(None).alias("utc")])
+    days = clock.select(pl.coalesce("start_local", "utc").dt.date()).to_series()
     if zones is None:
-        return shown
+        return days
     zone_of = zones[intervals["series_no"]]
     for tz_name in zones.drop_nulls().unique():
-        local = intervals["start_utc"].dt.convert_time_zone(tz_name).dt.replace_time_zone(None)
-        shown = local.zip_with(zone_of == tz_name, shown)
-    return shown
+        begin = day_begin(tz_name)
+        local = instants.dt.convert_time_zone(zone(tz_name).key).dt.replace_time_zone(None).alias("local")
+        late = pl.coalesce("start_local", "local") - pl.duration(hours=begin.hour, minutes=begin.minute)
+        shown = clock.with_columns(local).select(late.dt.date()).to_series()
+        days = shown.zip_with((zone_of == tz_name).fill_null(False), days)
+    return days
 
 
 def _carried(rows: pl.DataFrame, steps: pl.DataFrame, day: list[str]) -> pl.Series:

@@ -28,6 +28,7 @@ CHANNELS = channel_table(
     ("303022", "read", "water_cubic_feet", 0, CHICAGO),  # 4
     ("P1", "E1", "import_energy", 60, CHICAGO),  # 5
     ("W1", "V", "water_volume", 0, LONDON),  # 6
+    ("G1", "V", "gas_volume", 60, "Europe/Berlin@06:00"),  # 7
 )
 
 
@@ -62,6 +63,17 @@ def test_instants_are_carried_by_the_days_of_their_service_point() -> None:
         assert sum(value or 0 for value in slots_of(parsed, 60, 5, day)) == 24_012
     assert reasons(parsed) == []
     assert reasons(place_records(records, CHANNELS))[0] == (2, "too_precise")
+
+
+def test_gas_is_carried_by_its_gas_days() -> None:
+    """Gas days of Berlin begin at six, in July at 04:00 UTC: each of 24 hours of 1.0005 m3 is 24.012 m3."""
+    rows = [f"G1,V,m3,2026-07-0{1 + (n + 4) // 24}T{(n + 4) % 24:02}:00:00Z,1.0005,A" for n in range(48)]
+    data = "\n".join(["meter_point,channel,unit,start,value,quality", *rows, ""]).encode()
+    (records,) = read_files("file.csv", data)
+    parsed = place_records(records, CHANNELS, is_carried=True)
+    for day in (date(2026, 7, 1), date(2026, 7, 2)):
+        assert sum(value or 0 for value in slots_of(parsed, 60, 7, day)) == 24_012
+    assert reasons(parsed) == []
 
 
 @pytest.mark.parametrize("day", DAYS, ids=str)
