@@ -50,7 +50,7 @@ def targets() -> dict[str, Target]:
         Target("mapped_meters", (_MAPPED_METERS.encode(),), _mapped(_METERS)),
         Target("mapped_registers", (_MAPPED_REGISTERS.encode(),), _mapped(_REGISTERS)),
         Target("mapped_parquet", (_parquet(),), _mapped(_LONG.replace("minutes", 'form = "parquet"\nminutes'))),
-        Target("route_autoread", (_AUTOREAD.encode(),), _autoread),
+        Target("route_autoread", (_AUTOREAD.encode(),), Reading("autoread", _autoread)),
     ]
     return {target.name: target for target in found}
 
@@ -66,7 +66,7 @@ def real_files(target: Target) -> list[bytes]:
 
 def _mapped(toml: str) -> Reading:
     mapping: FileMapping = parse_mapping(toml, "fuzz.toml")
-    return lambda source: read_mapped(source, mapping)
+    return Reading("fuzz", lambda source: read_mapped(source, mapping))
 
 
 def _autoread(source: Source) -> FileRecords:

@@ -53,7 +53,7 @@ class Layout:
     def reading(self) -> Reading | None:
         """The mapping by which it is read, where its content does not say what it is."""
         mapped = self.mapped
-        return None if mapped is None else lambda source: read_mapped(source, mapped)
+        return None if mapped is None else Reading("order", lambda source: read_mapped(source, mapped))
 
 
 def hours(value: str) -> str:
