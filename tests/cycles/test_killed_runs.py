@@ -50,9 +50,12 @@ def nursery(files: DemoFiles, folder: Path) -> Iterator[subprocess.Popen[str]]:
     pickled = folder / "files.pickle"
     pickled.write_bytes(pickle.dumps(files))
     script = Path(__file__).with_name("whole_night.py")
+    # The night is that of this source tree, also where another one is installed.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
-        [sys.executable, str(script), str(pickled)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as parent:
+        [sys.executable, str(script), str(pickled)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=environment,
+    ) as parent:  # fmt: skip
         assert parent.stdin is not None and parent.stdout is not None
         assert parent.stdout.readline() == "idle\n"
         yield parent
