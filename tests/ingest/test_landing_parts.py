@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from meter_files import channels, nem12, nem12_day
 from test_landing import E1, RECEIVED, day, landed_days, loads, put
 
-from ingest.formats.detect import read_files
+from ingest.formats.detect import Reading, read_files
 from ingest.landing.land import land_files
 from ingest.landing.merge import merged_days
 from ingest.landing.report import LandStatus
@@ -194,7 +194,6 @@ def test_a_file_of_no_known_format_lands_by_the_reading_that_is_given(workspace:
     path = put(inbox, "a.txt", "NMI2;2026-07-01;1\n")
     assert land_files(workspace, [path], received_at=RECEIVED).count(LandStatus.UNUSABLE) == 1
     text = hours(0, 24, "1").encode()
-    report = land_files(
-        workspace, [path], received_at=RECEIVED, reading=lambda source: next(read_files(source.name, text))
-    )
+    reading = Reading("by hand", lambda source: next(read_files(source.name, text)))
+    report = land_files(workspace, [path], received_at=RECEIVED, reading=reading)
     assert (report.days, wh(workspace)) == (1, [1000] * 24)
