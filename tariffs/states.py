@@ -22,6 +22,10 @@ from tariffs.texts import all_texts, tariff_texts
 
 _DECIDED = "tariff_id, valid_from, content_hash, state, end_date, approved_by, approved_at, reason"
 
+# Ids of versions as a text states them. They follow from the text alone, and to find one the text is compiled.
+_IDS: dict[tuple[str, str, date], str] = {}
+_IDS_MAX = 100_000
+
 
 @dataclass(frozen=True)
 class VersionState:
@@ -155,6 +159,17 @@ def _ended_where_the_next_begins(found: Sequence[VersionState]) -> list[VersionS
 
 def _with_ids(found: Sequence[VersionState]) -> list[VersionState]:
     """Return versions with their ids: at most one of each tariff and first day."""
+    _compile_ids([one for one in found if _key(one) not in _IDS])
+    named = [replace(one, version_id=_IDS[_key(one)]) for one in found]
+    if len(_IDS) > _IDS_MAX:
+        _IDS.clear()
+    return named
+
+
+def _compile_ids(found: Sequence[VersionState]) -> None:
+    """Find the ids of versions by compiling their files, and keep them."""
+    if not found:
+        return
     files = {(one.tariff_id, one.content_hash): one.file for one in found}
     wanted: dict[tuple[str, str], list[Version]] = {}
     for one in found:
@@ -168,7 +183,11 @@ def _with_ids(found: Sequence[VersionState]) -> list[VersionState]:
             "tariff_id", "valid_from", "version_id"
         ).iter_rows()
     }
-    return [replace(one, version_id=ids[one.tariff_id, one.valid_from]) for one in found]
+    _IDS.update({_key(one): ids[one.tariff_id, one.valid_from] for one in found})
+
+
+def _key(one: VersionState) -> tuple[str, str, date]:
+    return one.tariff_id, one.content_hash, one.valid_from
 
 
 def _decisions(connection: Connection, known_at: datetime | None) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from books_by_hand import FLAT, LONG_HEADER, REGISTER_HEADER, WATER_LATE, Comman
 
 from store.control import control, query
 from store.lock import hold
-from store.workspace import open_workspace
+from store.workspace import LAYOUT, open_workspace
 
 PUBLISHED, PLANNED = "bill-2026-06-20260702-1", "bill-2026-06-20260705-1"
 TABLES = (
@@ -164,7 +164,7 @@ NEW_WORKSPACE = [
         "another layout",
         after(lambda p: (p.books / "billmill.toml").write_text('name = "x"\nlayout = 99\n'), "run", "list"),
         2,
-        ("expected layout 3, found 99", "hint"),
+        (f"expected layout {LAYOUT}, found 99", "hint"),
     ),
     Wrong(
         "configuration is no TOML",

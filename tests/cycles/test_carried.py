@@ -132,7 +132,7 @@ def test_what_days_began_with_is_found_though_the_bank_has_moved_on(workspace: W
 def test_loads_known_at_a_time_are_those_before_the_first_that_came_later(workspace: Workspace) -> None:
     def received(seq: int, minutes: int) -> str:
         at = PLANNED + timedelta(minutes=minutes)
-        return f"({seq}, 'land', 'x', 'x', '{at.isoformat()}', 0, 0, '')"
+        return f"({seq}, 'land', 'x', 'x', '{at.isoformat()}', 0, 0, '', '')"
 
     # The third command waited for the lock: its time is before that of the second.
     rows = [received(1, -20), received(2, -5), received(3, -10), received(4, 10), received(5, 5), received(6, 30)]
