@@ -97,10 +97,11 @@ def with_exact_amount(priced: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cut_toward_zero() -> list[pl.Expr]:
-    """Return `amount_e15` and whether it was cut, from floor_e15 and what is left of it, `rest` of `rest_whole`."""
+    """Return `amount_e15` and `amount_cut`, from floor_e15 and what is left of it, `rest` of `rest_whole`."""
     was_cut = pl.col("rest") > 0
     amount = pl.col("floor_e15") + (was_cut & (pl.col("floor_e15") < 0)).cast(pl.Int128)
-    return [amount.alias("amount_e15"), was_cut.alias("amount_is_cut")]
+    side = pl.when(~was_cut).then(0).when(pl.col("floor_e15") < 0).then(-1).otherwise(1)
+    return [amount.alias("amount_e15"), side.cast(pl.Int8).alias("amount_cut")]
 
 
 def _rounded_once(ruled: pl.DataFrame) -> pl.DataFrame:

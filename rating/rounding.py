@@ -48,9 +48,10 @@ def divide_toward_zero(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     return numerator.sign() * (numerator.abs() // denominator)
 
 
-def is_cut(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """Return whether `divide_toward_zero` leaves a remainder: the true value lies further from zero."""
-    return (numerator % denominator) != 0
+def cut_of(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """Return on which side of `divide_toward_zero` the true value lies: -1 below, 1 above, 0 where nothing is left."""
+    left = (numerator % denominator) != 0
+    return pl.when(left).then(numerator.sign()).otherwise(int128(0)).cast(pl.Int8)
 
 
 def rounded_to_step(value: pl.Expr, step: pl.Expr, mode: pl.Expr) -> pl.Expr:
@@ -80,13 +81,14 @@ def step_e15() -> pl.Expr:
 def rounded_minor() -> pl.Expr:
     """Return `amount_e15` rounded to minor units by `round_mode` and `round_step_minor`, once.
 
-    `amount_is_cut` says that the true amount is further from zero than `amount_e15` by less than 10^-15: it then is
-    no tie, and no whole step. Bounds: `amount_is_too_large` must have been asked before.
+    `amount_cut` says where the true amount is further from zero than `amount_e15` by less than 10^-15: below (-1) or
+    above (1), also where what is kept is zero; it then is no tie, and no whole step.
+    Bounds: `amount_is_too_large` must have been asked before.
     """
     step = step_e15()
     size = wide("amount_e15").abs()
     whole, rest = size // step, size % step
-    cut = pl.col("amount_is_cut")
+    cut = pl.col("amount_cut") != 0
     above = (rest * 2 > step) | ((rest * 2 == step) & cut)
     tie = (rest * 2 == step) & ~cut
     goes_up = (
@@ -99,7 +101,8 @@ def rounded_minor() -> pl.Expr:
         .otherwise(pl.lit(False))
     )
     steps = whole + goes_up.cast(pl.Int128)
-    return (wide("amount_e15").sign() * steps * wide("round_step_minor")).cast(pl.Int64)
+    sign = pl.when(pl.col("amount_e15") == 0).then(wide("amount_cut")).otherwise(wide("amount_e15").sign())
+    return (sign * steps * wide("round_step_minor")).cast(pl.Int64)
 
 
 def amount_is_too_large() -> pl.Expr:

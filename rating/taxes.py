@@ -14,7 +14,7 @@ from rating.amounts import CORE_SCHEMA, rounded
 from rating.bases import GROUP, counted_lines, group_values, grouped
 from rating.groups import idle_keys
 from rating.parking import park
-from rating.rounding import divide_toward_zero, int128, is_cut, rounded_to_step, wide
+from rating.rounding import cut_of, divide_toward_zero, int128, rounded_to_step, wide
 from rating.values import Known
 
 _HUNDRED_E9 = 100 * 10**9
@@ -97,7 +97,7 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
     numerator, denominator = base * wide("price_e9"), _whole_e9()
     return percent.with_columns(
         divide_toward_zero(numerator, denominator).alias("amount_e15"),
-        is_cut(numerator, denominator).alias("amount_is_cut"),
+        cut_of(numerator, denominator).alias("amount_cut"),
         pl.lit("%").alias("unit"),
         pl.lit(None, pl.Int64).alias("share_part"),
         pl.lit(None, pl.Int64).alias("share_whole"),
@@ -123,7 +123,7 @@ def _limits(groups: pl.DataFrame) -> pl.DataFrame:
         .filter(applies)
         .with_columns(
             divide_toward_zero(limit - base, whole).alias("amount_e15"),
-            is_cut(limit - base, whole).alias("amount_is_cut"),
+            cut_of(limit - base, whole).alias("amount_cut"),
             pl.when(by_day).then(pl.lit("day")).otherwise(pl.lit("cycle")).alias("unit"),
             pl.when(~by_day).then("share_part").alias("share_part"),
             pl.when(~by_day).then("share_whole").alias("share_whole"),
@@ -135,7 +135,7 @@ def _by_formula(groups: pl.DataFrame) -> pl.DataFrame:
     """Return amounts by formula."""
     return groups.filter(pl.col("kind") == "amount").with_columns(
         (pl.col("value") * 1000).alias("amount_e15"),
-        pl.lit(False).alias("amount_is_cut"),
+        pl.lit(0, pl.Int8).alias("amount_cut"),
         pl.lit("amount").alias("unit"),
         pl.lit(1, pl.Int64).alias("quantity"),
         pl.lit(0, pl.Int64).alias("price_e9"),
@@ -153,7 +153,7 @@ def _roundings(groups: pl.DataFrame) -> pl.DataFrame:
         rows.with_columns(
             change.cast(pl.Int64).alias("amount_minor"),
             (change * _minor_e15()).alias("amount_e15"),
-            pl.lit(False).alias("amount_is_cut"),
+            pl.lit(0, pl.Int8).alias("amount_cut"),
             pl.lit("total").alias("determinant"),
             pl.lit("amount").alias("unit"),
             pl.lit(0, pl.Int64).alias("price_e9"),
@@ -175,7 +175,7 @@ def _as_lines(priced: pl.DataFrame) -> pl.DataFrame:
         pl.lit("none").alias("split_method"),
     )
     kept = [name for name in CORE_SCHEMA if name != "amount_minor" or name in lines.columns]
-    return lines.select(*kept, "amount_is_cut")
+    return lines.select(*kept, "amount_cut")
 
 
 def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:

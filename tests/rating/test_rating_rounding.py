@@ -13,9 +13,9 @@ from rating.rounding import divide_half_up, divide_toward_zero, exact_decimal, i
 CENT_E15 = 10**13
 
 
-def round_e15(amounts: list[int], mode: str, step_minor: int = 1, exponent: int = 2, is_cut: bool = False) -> list[int]:
+def round_e15(amounts: list[int], mode: str, step_minor: int = 1, exponent: int = 2, cut: int = 0) -> list[int]:
     frame = pl.DataFrame({"amount_e15": pl.Series(amounts, dtype=pl.Int128)}).with_columns(
-        amount_is_cut=pl.lit(is_cut), round_mode=pl.lit(mode), round_step_minor=pl.lit(step_minor, pl.Int64),
+        amount_cut=pl.lit(cut, pl.Int8), round_mode=pl.lit(mode), round_step_minor=pl.lit(step_minor, pl.Int64),
         currency_exponent=pl.lit(exponent, pl.Int8),
     )  # fmt: skip
     return frame.select(rounded_minor().alias("minor"))["minor"].to_list()
@@ -56,12 +56,18 @@ def test_a_line_is_rounded_to_the_step_of_its_tariff(
 
 @pytest.mark.parametrize(("mode", "expected"), [("half_up", 1), ("half_even", 1), ("down", 0), ("up", 1)])
 def test_an_amount_that_was_cut_at_a_tie_is_above_the_tie(mode: str, expected: int) -> None:
-    assert round_e15([CENT_E15 // 2], mode, is_cut=True) == [expected]
-    assert round_e15([-CENT_E15 // 2], mode, is_cut=True) == [-expected]
+    assert round_e15([CENT_E15 // 2], mode, cut=1) == [expected]
+    assert round_e15([-CENT_E15 // 2], mode, cut=-1) == [-expected]
 
 
 def test_an_amount_that_was_cut_at_a_whole_cent_is_above_it_only_when_rounding_up() -> None:
-    assert [round_e15([CENT_E15], mode.value, is_cut=True)[0] for mode in RoundMode] == [1, 1, 1, 2]
+    assert [round_e15([CENT_E15], mode.value, cut=1)[0] for mode in RoundMode] == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("cut", [-1, 0, 1])
+def test_an_amount_cut_to_nothing_is_a_step_only_when_rounding_up(cut: int) -> None:
+    # 0.0005 percent of 10^-10 dollars is 5.6 x 10^-16: not one of the 15 decimals, but not nothing.
+    assert [round_e15([0], mode.value, cut=cut)[0] for mode in RoundMode] == [0, 0, 0, cut]
 
 
 @given(
