@@ -26,11 +26,9 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest
 
-# What `make test` does in small: 50 killed nights; random bills beside the slow twin until so many are 0 cents apart (a
-# failure tells its seed).
+# Random bills beside the slow twin until so many are 0 cents apart; a failure tells its seed.
 BILLS ?= 1000000
 soak: $(READY)
-	@BILLMILL_SOAK=1 $(BIN)/python -m pytest -n0 -s tests/cycles/test_killed_runs.py
 	@PYTHONPATH=.:tests/rating $(BIN)/python -m soak --bills $(BILLS)
 
 # Every reader of meter files fed with damaged ones, guided by coverage, so many seconds for each format (Linux only).
