@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,11 @@ def who_acts(by: str | None) -> str:
     import getpass
 
     return by or getpass.getuser()
+
+
+def workers_asked(asked: int | None) -> int:
+    """Return how many processes to use: as many as asked for, otherwise the machine's cores."""
+    return asked or os.cpu_count() or 1
 
 
 def open_books(root: Path) -> Workspace:

@@ -9,13 +9,12 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.bills import Bills
-from model.ledger import JournalLines, OpenItems
+from model.ledger import JournalKind, JournalLines, OpenItems
 from model.rating import BillLines
 from model.schema import arranged
 
 # Customer accounts receivable. Source: Uniform System of Accounts, 18 CFR part 101, account 142.
 GL_RECEIVABLE = "142"
-KIND_BILL = "bill"
 
 _LEG_ORDER = ["journal_id", "side", "gl_account", "commodity", "tax_code", "currency"]
 
@@ -45,7 +44,7 @@ def post_bills(bills: DataFrame[Bills], lines: DataFrame[BillLines], booked_date
         legs.join(booked, how="left", on="bill_id", validate="m:1")
         .with_columns(
             journal_id=pl.col("bill_id") + "/J",
-            kind=pl.lit(KIND_BILL),
+            kind=pl.lit(JournalKind.BILL.value),
             booked_date=pl.lit(booked_date),
         )
         .sort(_LEG_ORDER, nulls_last=False)

@@ -29,6 +29,10 @@ class Bills(pa.DataFrameModel):
     is_estimated: pl.Boolean = column("True when any line rests on an estimate")
     issue_date: pl.Date = column("Business date of the run")
     due_date: pl.Date = column("Issue date and the account's payment days")
+    reverses_id: str = column(
+        "Bill that this one takes back, line by line; its document is a credit note", nullable=True
+    )
+    replaces_id: str = column("Bill, taken back in the same run, whose days this one bills again", nullable=True)
 
     class Config:
         strict = True
@@ -51,6 +55,7 @@ class Invoices(pa.DataFrameModel):
     net_minor: pl.Int64 = column("Sum of the charges", unit="minor")
     tax_minor: pl.Int64 = column("Sum of the taxes", unit="minor")
     total_minor: pl.Int64 = column("Amount due", unit="minor")
+    reverses_id: str = column("Bill that this document takes back: it is a credit note", nullable=True)
 
     class Config:
         strict = True

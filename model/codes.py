@@ -137,6 +137,16 @@ class ParkReason(StrEnum):
     SIBLING_PARKED = "sibling_parked"
 
 
+class RunKind(StrEnum):
+    """What a run does; the word its id begins with."""
+
+    BILL = "bill"
+    REBILL = "rebill"
+    """Takes bills back and bills their days again."""
+    CANCEL = "cancel"
+    """Takes bills back."""
+
+
 class RunState(StrEnum):
     """States of a run, in order; `abandoned` only before `published`."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
-from model.codes import RunState, TariffState
+from model.codes import RunKind, RunState, TariffState
 from model.schema import column
 
 
@@ -55,8 +55,8 @@ class Runs(pa.DataFrameModel):
     """Runs and how far they are. Grain: run_id."""
 
     run_id: str = column("Run: kind, cycle, business date, sequence")
-    kind: str = column("bill")
-    cycle_id: str = column("Cycle")
+    kind: str = column("bill, rebill or cancel", isin=[kind.value for kind in RunKind])
+    cycle_id: str = column("Cycle; empty for a run over bills of several")
     branches: str = column("Branches, comma-joined; empty for all")
     business_date: pl.Date = column("Business date, an argument and never the clock")
     sequence: pl.Int32 = column("Sequence of the run on that date", ge=1)
@@ -83,7 +83,10 @@ class Runs(pa.DataFrameModel):
 
 
 class SegmentKeys(pa.DataFrameModel):
-    """What has been billed: no agreement's day is billed twice. Grain: agreement_id, period_start_date, revision."""
+    """What has been billed. Grain: agreement_id, period_start_date, revision.
+
+    Those whose bill is not in `reversed_bill` stand: no day of an agreement stands twice.
+    """
 
     agreement_id: str = column("Service agreement")
     period_start_date: pl.Date = column("First day billed")
@@ -95,6 +98,19 @@ class SegmentKeys(pa.DataFrameModel):
     class Config:
         strict = True
         metadata = {"grain": ["agreement_id", "period_start_date", "revision"]}
+
+
+class ReversedBills(pa.DataFrameModel):
+    """Bills that were taken back; they no longer stand. Grain: bill_id."""
+
+    bill_id: str = column("Bill that was taken back")
+    reversal_id: str = column("Bill that negates it, line by line")
+    run_id: str = column("Run that published the reversal")
+    reason: str = column("Why, in the words of who asked for it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["bill_id"]}
 
 
 class InvoiceSeries(pa.DataFrameModel):
@@ -155,6 +171,7 @@ CONTROL: dict[str, type[pa.DataFrameModel]] = {
     "lake_file": LakeFiles,
     "run": Runs,
     "segment_key": SegmentKeys,
+    "reversed_bill": ReversedBills,
     "invoice_series": InvoiceSeries,
     "audit": Audit,
 }

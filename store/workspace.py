@@ -14,12 +14,12 @@ from model.accounts import ChannelNumbers
 from model.control import CONTROL
 from model.errors import ConfigError
 from model.facts import FACTS, fact_table_sql
-from model.ledger import JournalLines, OpenItems
+from model.ledger import Allocations, JournalLines, OpenItems
 from model.schema import create_table_sql
 from store.files import sync_folder, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
-LAYOUT = 4  # raised when the layout on disk changes; a newer one is refused
+LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
 
 
 @dataclass(frozen=True)
@@ -172,5 +172,6 @@ def _create_control(workspace: Workspace, ddl: Sequence[str]) -> None:
 def _control_ddl() -> list[str]:
     facts = [fact_table_sql(name) for name in FACTS]
     plain = [create_table_sql(table, name) for name, table in CONTROL.items()]
-    books = [create_table_sql(JournalLines, "journal_line"), create_table_sql(OpenItems, "open_item")]
-    return [*facts, create_table_sql(ChannelNumbers, "channel_number"), *plain, *books]
+    books = {"journal_line": JournalLines, "open_item": OpenItems, "allocation": Allocations}
+    kept = [create_table_sql(table, name) for name, table in books.items()]
+    return [*facts, create_table_sql(ChannelNumbers, "channel_number"), *plain, *kept]

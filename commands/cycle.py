@@ -1,0 +1,173 @@
+"""`cycle`: plan, run, status, approve, publish, abandon."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from commands.context import (
+    HERE,
+    ByOption,
+    JsonOption,
+    WorkspaceOption,
+    command_group,
+    now,
+    open_books,
+    print_result,
+    progress_shown,
+    talk,
+    who_acts,
+    workers_asked,
+)
+from model.errors import ExitCode
+
+cycle_app = command_group("A billing cycle: plan, run, review, approve, publish.")
+
+
+@cycle_app.command("plan")
+def cycle_plan(
+    cycle: Annotated[str, typer.Argument(help="Cycle of the calendar, for example 2026-10.")],
+    business_date: Annotated[datetime, typer.Option("--business-date", formats=["%Y-%m-%d"], help="Date of the run.")],
+    branch: Annotated[list[str] | None, typer.Option("--branch", help="Only this branch; may be repeated.")] = None,
+    sequence: Annotated[int, typer.Option("--sequence", min=1, help="Number of the run on that date.")] = 1,
+    partitions: Annotated[
+        int | None, typer.Option("--partitions", min=1, show_default="by cost", help="Parts computed one by one.")
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Plan a billing run: what is due, from which reads and tariffs, in which partitions. Shows; changes no bill.
+
+    Example: `billmill cycle plan 2026-10 --business-date 2026-11-04`
+    """
+    from cycles.plan import PlanRequest, plan_cycle
+    from outputs.console import print_facts
+    from outputs.screens import describe_plan
+
+    request = PlanRequest(
+        cycle, business_date.date(), tuple(branch or ()), sequence, partitions, known_at=now(), actor=who_acts(by)
+    )
+    planned = plan_cycle(open_books(workspace), request)
+    shown = {
+        key: planned.content[key] for key in ("run_id", "selected", "accounts", "partitions", "seq_max", "fingerprint")
+    }
+    print_result(json, shown | {"new": planned.is_new}, lambda: print_facts(describe_plan(planned.content)))
+    talk(
+        f"next: billmill cycle run {planned.run_id}"
+        if planned.is_new
+        else f"planned before; see: billmill cycle status {planned.run_id}"
+    )
+
+
+@cycle_app.command("run")
+def cycle_run(
+    run: Annotated[str, typer.Argument(help="Run, as `cycle plan` named it.")],
+    workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Processes.")] = None,
+    parked_limit: Annotated[
+        float, typer.Option("--parked-limit", help="Exit code 3 when more than this percentage is parked.")
+    ] = 2.0,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compute a planned run and check its controls. Killed and run again, it goes on where it was.
+
+    Example: `billmill cycle run bill-2026-10-20261104-1`
+    """
+    from cycles.run import run_cycle
+    from cycles.status import next_step, run_currency
+    from outputs.console import print_facts
+    from outputs.screens import describe_result
+
+    opened = open_books(workspace)
+    with progress_shown(json) as progress:
+        result = run_cycle(opened, run, workers=workers_asked(workers), progress=progress, at=now(), actor=who_acts(by))
+    state, totals = result.state.value, result.totals
+    facts = describe_result(run, state, totals, run_currency(opened, run), result.computed)
+    print_result(
+        json, {"run_id": run, "state": state, "computed": result.computed, **totals}, lambda: print_facts(facts)
+    )
+    following = next_step(run, result.state)
+    talk(following and f"next: {following}")
+    selected, parked = totals["selected"], totals["parked"]
+    if parked * 100 > parked_limit * selected:
+        talk(f"{parked} of {selected} agreements are parked, more than {parked_limit} %: billmill run show {run}")
+        raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
+
+
+@cycle_app.command("status")
+def cycle_status(
+    run: Annotated[str | None, typer.Argument(help="Run; all open ones when left out.")] = None,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Say where runs stand: state, partitions, billed, parked, next step.
+
+    Example: `billmill cycle status`
+    """
+    from cycles.status import run_status
+    from outputs.console import print_frame
+
+    frame = run_status(open_books(workspace), run)
+    print_result(json, frame, lambda: print_frame(frame, nothing="no run is open; all of them: billmill run list"))
+
+
+@cycle_app.command("approve")
+def cycle_approve(
+    run: Annotated[str, typer.Argument(help="Validated run.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+) -> None:
+    """Approve a validated run. Whoever planned it cannot.
+
+    Example: `billmill cycle approve bill-2026-10-20261104-1 --by mira`
+    """
+    from cycles.review import approve_run
+
+    is_new = approve_run(open_books(workspace), run, at=now(), actor=who_acts(by))
+    print(f"{run} approved by {who_acts(by)}" + ("" if is_new else " before"))
+    talk(f"next: billmill cycle publish {run}")
+
+
+@cycle_app.command("publish")
+def cycle_publish(
+    run: Annotated[str, typer.Argument(help="Approved run.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Publish an approved run in one transaction: bills, journals, invoice numbers, the analysts' database.
+
+    Example: `billmill cycle publish bill-2026-10-20261104-1`
+    """
+    from cycles.publish import publish_run
+    from cycles.status import run_currency
+    from outputs.console import print_facts
+    from outputs.screens import money_text
+
+    opened = open_books(workspace)
+    done = publish_run(opened, run, at=now(), actor=who_acts(by))
+    total = money_text(done.total_minor, run_currency(opened, run))
+    published = "now" if done.is_new else "before; nothing changed"
+    facts = {"run": run, "published": published, "invoices": done.invoices, "total": total}
+    value = {"run_id": run, "invoices": done.invoices, "total_minor": done.total_minor, "new": done.is_new}
+    print_result(json, value, lambda: print_facts(facts))
+
+
+@cycle_app.command("abandon")
+def cycle_abandon(
+    run: Annotated[str, typer.Argument(help="Run that is not published.")],
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+) -> None:
+    """Give up a run that is not published; its accounts are due again.
+
+    Example: `billmill cycle abandon bill-2026-10-20261104-1`
+    """
+    from cycles.review import abandon_run
+
+    abandon_run(open_books(workspace), run, at=now(), actor=who_acts(by))
+    print(f"{run} abandoned")
