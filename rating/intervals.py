@@ -70,14 +70,14 @@ def interval_use(
     # One integer per channel and day; 2^22 days reach past year 9999.
     identity = pl.col("channel_no").cast(pl.Int64) * 2**22 + pl.col("day").to_physical().cast(pl.Int64)
     assert keys.select(identity.n_unique()).item() == len(keys), "days must hold one row per channel and day"
+    # The rows keep the order of the days, so that none has to be sorted and each mask reads them from top to bottom.
     keyed = (
-        keys.join(channels, on="channel_no", how="inner", validate="m:m")
-        .join(masked_days, on=["cal_no", "day"], how="inner", validate="m:1")
+        keys.join(channels, on="channel_no", how="inner", validate="m:m", maintain_order="left_right")
+        .join(masked_days, on=["cal_no", "day"], how="inner", validate="m:1", maintain_order="left")
         .filter((pl.col("n") == pl.col("mask_n")) & (pl.col("worst") != Quality.MISSING))
         .filter(
             (pl.col("day") >= pl.col("from_date")).fill_null(True), (pl.col("day") < pl.col("to_date")).fill_null(True)
         )
-        .sort("mask_no", "row", "due_no")
     )
     uses, powers, costs, goods = [], [], [], []
     for _, of_length in keyed.partition_by("mask_n", as_dict=True, maintain_order=True).items():
