@@ -49,7 +49,7 @@ format: $(READY)
 
 # Determinants of a month beside DuckDB and plain Polars, on the same files; bills over thousands of tariffs beside SQL.
 bench: $(READY)
-	@$(BIN)/python -m benchmarks.month
+	@$(BIN)/python -m benchmarks.determinants
 	@$(BIN)/python -m benchmarks.tariffs
 
 # docs/tables.md from model/, docs/commands.md from the help of each command.

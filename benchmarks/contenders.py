@@ -1,6 +1,6 @@
 """Energy of each channel by part of the month and time-of-use period, computed by Billmill and by the obvious others.
 
-A contender gets the folder of `month_data`, reads what is small (not measured), and returns the work that is measured:
+A contender gets the folder of `determinants_data`, reads what is small (not measured), and returns the work that is measured:
 from the files of intervals to channel_no, segment_no, tou, quantity in Wh.
 """
 
@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from benchmarks.month_data import START, TARIFF, rate_book, wide_files
+from benchmarks.determinants_data import START, TARIFF, rate_book, wide_files
 from demo.lake import INTERVAL_MINUTES
 from ingest.versions import current_days
 from model.codes import Measure

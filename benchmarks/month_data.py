@@ -1,139 +1,116 @@
-"""A month of drawn 15-minute reads on disk: as landed wide days, and the same as one row per interval.
+"""Books of a whole utility with a month of landed reads, drawn from a seed, at any size: nothing is measured here.
 
-The folder holds `lake/reads_day_15/` (what landing leaves), `long/` (zone_no, channel_no, start_utc, wh),
-`channels.parquet`, and `calendar.parquet`: for each zone and quarter hour the part of the month and the period.
+Reads lie as months of landing leave them: files of some ten thousand neighbouring channels, sorted by channel and day.
 """
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
-from demo.lake import INTERVAL_MINUTES, PERIOD, draw_days, interval_channels
+from accounts.importing import import_files
+from accounts.numbering import channel_numbers
+from cycles.setup import init_workspace
+from cycles.tariff_check import add_tariffs, approve_tariffs
+from demo.draws import BLOCK_POINTS, block_count
+from demo.lake import INTERVAL_MINUTES, PERIOD, draw_days, draw_registers
 from demo.night import tariffs_folder
-from demo.places import BRANCHES
-from ingest.landing.write import days_table, write_days
-from model.reads import slot_columns
-from model.tariff import RateBook
-from model.zones import day_start_utc, slot_clock_minutes
-from store.lake import ROW_GROUP_ROWS
+from demo.utility import draw_utility
+from ingest.landing.write import REGISTER_TABLE, write_days
+from model.accounts import ChannelNumbers
+from model.schema import arranged
+from store.control import Connection, control, insert, transaction
+from store.lake import register_files, write_lake_file
+from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace
-from tariffs.compile import compile_tariff
-from tariffs.file import parse_tariff
+from tariffs.library import add_factor_file
 
-TARIFF = "res-tou"  # three periods, weekends, holidays, and a price change in the middle of the month
-BLOCKS_PER_FILE = 16  # about 10,000 channels: 30 million intervals a month
-START = PERIOD[0]
-_HOLIDAY = 8
-
-
-def rate_book() -> RateBook:
-    """Return the compiled tariff of the benchmark."""
-    return compile_tariff(parse_tariff((tariffs_folder() / f"{TARIFF}.toml").read_text(), f"{TARIFF}.toml"))
+DRAWN_AT = datetime(2026, 11, 2, tzinfo=UTC)
+BUSINESS_DATE = date(2026, 11, 4)
+CHANNELS_PER_FILE = 10_000  # some 30 million intervals of a month
+_CHANNELS_PER_BLOCK = 620  # interval channels that a block of points has, about
+_ACTOR = "benchmark"
 
 
-def write_month(folder: Path, channels: int, days: int, seed: int) -> int:
-    """Draw reads without defects into `folder`; return how many intervals there are."""
-    workspace = Workspace(folder, "benchmark")
-    (folder / "long").mkdir(parents=True)
-    after = START + timedelta(days=days)
-    taken: list[pl.DataFrame] = []
-    intervals, blocks = 0, 0
-    while sum(part.height for part in taken) < channels:
-        group = [interval_channels(block, seed) for block in range(blocks, blocks + BLOCKS_PER_FILE)]
-        listed = pl.concat(group).sort("channel_no").head(channels - sum(part.height for part in taken))
-        drawn = [
-            draw_days(block, seed, from_date=START, to_date=after, has_defects=False)
-            for block, part in enumerate(group, blocks)
-            if part["channel_no"].is_in(listed["channel_no"].implode()).any()
-        ]
-        wide = (
-            pl.concat(drawn).join(listed, on="channel_no", how="semi", maintain_order="left").sort("channel_no", "day")
-        )
-        write_days(workspace, {INTERVAL_MINUTES: wide})
-        long = _long_rows(wide, listed)
-        long.write_parquet(
-            folder / "long" / f"{blocks:06d}.parquet", compression="lz4", row_group_size=ROW_GROUP_ROWS * 10
-        )
-        intervals += long.height
-        taken.append(listed)
-        blocks += BLOCKS_PER_FILE
-    every = _with_zone_no(pl.concat(taken).select("channel_no", "tz_name"))
-    every.write_parquet(folder / "channels.parquet")
-    month_calendar(rate_book(), days).write_parquet(folder / "calendar.parquet")
-    return intervals
+@dataclass(frozen=True)
+class DrawnBooks:
+    """What was drawn: books with reads, and how much of everything they hold."""
+
+    root: Path
+    cycle_id: str
+    agreements: int
+    interval_channels: int
+    registers: int
+    intervals: int
+    lake_bytes: int
 
 
-def wide_files(folder: Path) -> list[Path]:
-    """Return the files of landed days."""
-    return sorted((folder / "lake" / days_table(INTERVAL_MINUTES)).rglob("*.parquet"))
-
-
-def month_calendar(book: RateBook, days: int) -> pl.DataFrame:
-    """Return zone_no, day, slot, start_utc, segment_no, tou for each quarter hour of each zone.
-
-    Written from the tariff's windows alone, apart from the calendar of rating, so that equal results say something.
-    """
-    windows = {
-        (version, int(day_class), minute): tou
-        for version, day_class, first, after, tou in book.tou_windows.select(
-            "version_id", "day_class", "from_minute", "to_minute", "tou"
-        ).iter_rows()
-        for minute in range(first, after, INTERVAL_MINUTES)
-    }
-    versions = book.versions.sort("valid_from").select("version_id", "valid_from").rows()
-    holidays = set(book.holidays.rows())
-    rows = []
-    for zone_no, tz_name in enumerate(_zones()):
-        for day in (START + timedelta(days=number) for number in range(days)):
-            segment_no, version = _version_on(versions, day)
-            day_class = _HOLIDAY if (version, day) in holidays else day.isoweekday()
-            for slot, minute in enumerate(slot_clock_minutes(tz_name, day, INTERVAL_MINUTES)):
-                start = day_start_utc(tz_name, day) + timedelta(minutes=slot * INTERVAL_MINUTES)
-                rows.append((zone_no, day, slot, start, segment_no, windows[version, day_class, minute]))
-    schema: dict[str, pl.DataType] = {
-        "zone_no": pl.Int8(), "day": pl.Date(), "slot": pl.Int16(), "start_utc": pl.Datetime("us", "UTC"),
-        "segment_no": pl.Int32(), "tou": pl.String(),
-    }  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _version_on(versions: list[tuple[str, date]], day: date) -> tuple[int, str]:
-    """Return the part of the month that a day is in, from 1, and the tariff version that holds."""
-    holding = [version for version, valid_from in versions if valid_from <= day]
-    before = sum(valid_from <= START for _, valid_from in versions)
-    return len(holding) - before + 1, holding[-1]
-
-
-def _zones() -> list[str]:
-    """Return the zones of the demo utility's branches; a zone's number is its place."""
-    return sorted({branch.tz_name for branch in BRANCHES})
-
-
-def _with_zone_no(frame: pl.DataFrame) -> pl.DataFrame:
-    numbers = {tz_name: number for number, tz_name in enumerate(_zones())}
-    return frame.with_columns(pl.col("tz_name").replace_strict(numbers, return_dtype=pl.Int8).alias("zone_no"))
-
-
-def _long_rows(wide: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per interval, in order of channel and time."""
-    zoned = _with_zone_no(channels.select("channel_no", "tz_name"))
-    days = zoned.select("tz_name").unique().join(wide.select("day").unique(), how="cross").sort("tz_name", "day")
-    starts = [day_start_utc(*key) for key in days.iter_rows()]
-    began = days.with_columns(pl.Series("day_start", starts, dtype=pl.Datetime("us", "UTC")))
-    names = slot_columns(INTERVAL_MINUTES)
-    return (
-        wide.select("channel_no", "day", "n", *names)
-        .join(zoned, on="channel_no", how="left", validate="m:1", maintain_order="left")
-        .join(began, on=["tz_name", "day"], how="left", validate="m:1", maintain_order="left")
-        .select("zone_no", "channel_no", "n", "day_start", pl.concat_list(names).alias("wh"))
-        .with_columns(pl.int_ranges(0, len(names)).alias("slot"))
-        .explode("wh", "slot")
-        .filter(pl.col("slot") < pl.col("n"))
-        .select(
-            "zone_no", "channel_no",
-            (pl.col("day_start") + pl.duration(minutes=pl.col("slot") * INTERVAL_MINUTES)).alias("start_utc"), "wh",
-        )
+def draw_books(folder: Path, meters: int, *, days: int, seed: int) -> DrawnBooks:
+    """Draw a utility with about so many 15-minute channels, and its water, gas and heat registers, into new books."""
+    points = -(-meters // _CHANNELS_PER_BLOCK) * BLOCK_POINTS
+    utility = draw_utility(points, seed)
+    tables = folder / "tables"
+    tables.mkdir(parents=True)
+    for name, frame in utility.frames().items():
+        frame.write_parquet(tables / f"{name}.parquet")
+    workspace = init_workspace(folder / "books", name="benchmark", at=DRAWN_AT, actor=_ACTOR)
+    import_files(workspace, [tables], all_or_nothing=True, recorded_at=DRAWN_AT, actor=_ACTOR)
+    _tariffs(workspace, utility.agreements["tariff_id"].unique().sort().to_list())
+    with control(workspace, purpose="benchmark") as connection:
+        numbers = arranged(ChannelNumbers, channel_numbers(connection))
+        intervals = _land(workspace, connection, numbers, points, seed, date(PERIOD[0].year, PERIOD[0].month, days))
+    shutil.rmtree(tables)
+    is_interval = numbers["interval_minutes"] > 0
+    held = sum(path.stat().st_size for path in workspace.lake.rglob("*.parquet"))
+    return DrawnBooks(
+        workspace.root, utility.cycle_id, utility.agreements.height, int(is_interval.sum()), int((~is_interval).sum()),
+        intervals, held,
     )  # fmt: skip
+
+
+def _tariffs(workspace: Workspace, used: list[str]) -> None:
+    folder = tariffs_folder()
+    add_factor_file(workspace, folder / "factors.csv", at=DRAWN_AT, actor=_ACTOR)
+    add_tariffs(workspace, [folder / f"{tariff_id}.toml" for tariff_id in used], at=DRAWN_AT, actor=_ACTOR)
+    approve_tariffs(workspace, None, at=DRAWN_AT, actor="second")
+
+
+def _land(
+    workspace: Workspace,
+    connection: Connection,
+    numbers: DataFrame[ChannelNumbers],
+    points: int,
+    seed: int,
+    last: date,
+) -> int:
+    """Write and register the reads as one load; return how many intervals there are."""
+    aside = workspace.root / ".drawn"
+    seq = next_seq(connection)
+    registers = []
+    for block in range(block_count(points)):
+        drawn = draw_days(block, seed, numbers=numbers, seq=seq).filter(pl.col("day") <= last)
+        of_file = drawn.with_columns((pl.col("channel_no") // CHANNELS_PER_FILE).alias("file"))
+        for (file,), part in of_file.partition_by("file", as_dict=True, include_key=False).items():
+            target = aside / f"{file:05d}" / f"{block:05d}.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.write_parquet(target, compression="uncompressed")
+        registers.append(draw_registers(block, seed, numbers=numbers, seq=seq))
+    files, intervals = [], 0
+    for folder in sorted(aside.iterdir()):
+        days = pl.read_parquet(folder / "*.parquet").sort("channel_no", "day")
+        intervals += int(days["n"].sum())
+        files += write_days(workspace, {INTERVAL_MINUTES: days})
+        shutil.rmtree(folder)
+    aside.rmdir()
+    reads = pl.concat(registers).sort("channel_no", "read_date", "meter_id", "read_kind")
+    files.append(write_lake_file(workspace, REGISTER_TABLE, REGISTER_TABLE, reads))
+    with transaction(connection):
+        register_files(connection, files, owner=f"load:{seq}")
+        received = datetime.combine(PERIOD[1], time(6), tzinfo=UTC)
+        record_load(connection, Load(seq, "land", "drawn", "0" * 64, received, intervals, 0, ""))
+    return intervals

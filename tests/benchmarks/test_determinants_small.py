@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.contenders import CONTENDERS, OURS, settled
 from benchmarks.measure import Measured, check_equal, medians
-from benchmarks.month_data import month_calendar, rate_book, write_month
+from benchmarks.determinants_data import month_calendar, rate_book, write_month
 
 CHANNELS, DAYS = 50, 31
 
