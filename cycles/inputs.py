@@ -26,8 +26,9 @@ from store.facts import facts
 from store.lake import LakeFile, lake_files
 from tariffs.feeds import with_feeds
 
-# A partition of this many intervals takes a worker one or two seconds and some hundred megabytes.
-INTERVALS_PER_PARTITION = 4_000_000
+# Rating some agreements at all takes a third of a second, however few: a partition of this many intervals takes a
+# worker one or two seconds and half a gigabyte.
+INTERVALS_PER_PARTITION = 20_000_000
 
 
 @dataclass(frozen=True)
