@@ -1,7 +1,7 @@
 """Energy of each channel by part of the month and time-of-use period, computed by Billmill and by the obvious others.
 
-A contender gets the folder of `determinants_data`, reads what is small (not measured), and returns the work that is measured:
-from the files of intervals to channel_no, segment_no, tou, quantity in Wh.
+A contender gets the folder of `determinants_data`, reads what is small (not measured), and returns the work that is
+measured: from the files of intervals to channel_no, segment_no, tou, quantity in Wh.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.determinants`: a month of 15-minute reads to time-of-use energy, beside the obvious alternatives."""
+"""`python -m benchmarks.determinants`: a month of reads to time-of-use energy, beside the obvious alternatives."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import CONTENDERS, OURS
-from benchmarks.measure import Measured, check_equal, measure, medians
 from benchmarks.determinants_data import write_month
+from benchmarks.measure import Measured, check_equal, measure, medians
 
 LIBRARIES = ("polars", "duckdb", "pyarrow", "numpy")
 

@@ -24,7 +24,7 @@ from demo.utility import draw_utility
 from ingest.landing.write import REGISTER_TABLE, write_days
 from model.accounts import ChannelNumbers
 from model.schema import arranged
-from store.control import Connection, control, insert, transaction
+from store.control import Connection, control, transaction
 from store.lake import register_files, write_lake_file
 from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from benchmarks.contenders import CONTENDERS, OURS, settled
-from benchmarks.measure import Measured, check_equal, medians
 from benchmarks.determinants_data import month_calendar, rate_book, write_month
+from benchmarks.measure import Measured, check_equal, medians
 
 CHANNELS, DAYS = 50, 31
 
