@@ -10,6 +10,8 @@ import polars as pl
 
 from cycles.tasks import lake_file_from
 from model.errors import ControlError
+from model.ids import content_hash
+from store.files import read_bytes
 from store.lake import LakeFile, scan_lake
 from store.workspace import Workspace
 
@@ -30,6 +32,26 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ControlError(f"manifest `{path}` cannot be read: {error}", hint="restore it from a backup") from error
+    return manifest
+
+
+def manifest_sha256(folder: Path) -> str:
+    """Return the hash of a staged run's manifest, as the run's row and the audit name it."""
+    return content_hash(read_bytes(folder / "manifest.json"))
+
+
+def checked_manifest(folder: Path, expected_sha256: str) -> dict[str, Any]:
+    """Return the manifest of a staged run, once it is sure to be what the run's controls were checked on.
+
+    Raises:
+        ControlError: it was changed since.
+    """
+    manifest = read_manifest(folder)
+    if manifest_sha256(folder) != expected_sha256:
+        raise ControlError(
+            f"manifest `{folder / 'manifest.json'}` is not the one that was staged",
+            hint="restore it from a backup (billmill restore), or abandon the run and plan again",
+        )
     return manifest
 
 

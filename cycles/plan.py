@@ -20,11 +20,11 @@ from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunState
 from model.errors import ConfigError, StaleError
 from model.ids import content_hash, run_id
-from store.audit import record
+from store.audit import audit_head, record
 from store.code import code_version
 from store.control import Connection, control, query, transaction
 from store.facts import facts
-from store.files import write_bytes_atomic
+from store.files import SEALED, write_bytes_atomic
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 from tariffs.lifecycle import waiting_notes
@@ -72,18 +72,19 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         frames = {f"{frame_name}.parquet": _parquet(frame) for frame_name, frame in gathered.frames.items()}
         rules = text_in_force(connection, known_at=request.known_at)
         plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
+        plan["audit_head"] = dict(zip(("entry_no", "entry_hash"), audit_head(connection), strict=True))
         plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
         if existing is not None:
             return _same_or_refused(workspace, existing, plan)
         folder = run_folder(workspace, name)
         for file_name, data in frames.items():
-            write_bytes_atomic(folder / "plan" / file_name, data)
+            write_bytes_atomic(folder / "plan" / file_name, data, mode=SEALED)
         text = json.dumps(plan, indent=1, sort_keys=True).encode()
-        write_bytes_atomic(folder / "plan" / "plan.json", text)
+        write_bytes_atomic(folder / "plan" / "plan.json", text, mode=SEALED)
         sha256 = content_hash(text)
         with transaction(connection):
             add_run(connection, _row(request, plan, sha256))
-            detail = f"{plan['selected']} agreements in {plan['partitions']} partitions"
+            detail = f"{plan['selected']} agreements in {plan['partitions']} partitions, plan {sha256}"
             record(connection, at=request.known_at, actor=request.actor, action="plan", subject=name, detail=detail)
     return Planned(name, folder, sha256, plan, is_new=True)
 
@@ -94,9 +95,24 @@ def read_plan(workspace: Workspace, row: dict[str, Any]) -> Planned:
     Raises:
         StaleError: a file of the plan was changed, or the code is another than at planning.
     """
+    again = "abandon the run and plan it again with a higher --sequence"
+    planned = read_planned(workspace, row, again)
+    if planned.content["code_version"] != code_version():
+        raise StaleError(
+            f"run `{row['run_id']}` was planned by another version of Billmill",
+            hint="run it with that version, or " + again,
+        )
+    return planned
+
+
+def read_planned(workspace: Workspace, row: dict[str, Any], again: str) -> Planned:
+    """Read the plan of a run and make sure that it is what was planned; `again` is the next step when it is not.
+
+    Raises:
+        StaleError: a file of the plan was changed or is gone.
+    """
     folder = run_folder(workspace, row["run_id"])
     path = folder / "plan" / "plan.json"
-    again = "abandon the run and plan it again with a higher --sequence"
     if not path.is_file() or content_hash(path.read_bytes()) != row["plan_sha256"]:
         raise StaleError(f"plan of run `{row['run_id']}` is not the one that was planned", hint=again)
     plan = json.loads(path.read_bytes())
@@ -106,11 +122,6 @@ def read_plan(workspace: Workspace, row: dict[str, Any]) -> Planned:
             raise StaleError(
                 f"file `{file_name}` of the plan of run `{row['run_id']}` was changed or is gone", hint=again
             )
-    if plan["code_version"] != code_version():
-        raise StaleError(
-            f"run `{row['run_id']}` was planned by another version of Billmill",
-            hint="run it with that version, or " + again,
-        )
     return Planned(row["run_id"], folder, row["plan_sha256"], plan, is_new=False)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from cycles.carried import refuse_moved_banks
-from cycles.folders import manifest_files, read_manifest, run_folder, run_table
+from cycles.folders import checked_manifest, manifest_files, run_folder, run_table
 from cycles.partition import plan_frame
+from cycles.plan import read_planned
+from cycles.published import DERIVED_ROWS, keep_published
 from cycles.records import change_state, refused_state, the_run
 from cycles.run import new_segment_keys
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
@@ -22,6 +25,7 @@ from outputs.analytics import build_analytics
 from outputs.invoices import Numbered, number_invoices
 from store.audit import record
 from store.backup import keep_backup
+from store.books import keep_books
 from store.control import Connection, control, insert, query, transaction
 from store.facts import record_facts
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
@@ -55,21 +59,27 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
             raise refused_state(run_id, state, RunState.PUBLISHED)
         is_new = state == RunState.APPROVED
         if is_new:
-            _publish(workspace, connection, folder, run_id, at, actor)
+            _publish(workspace, connection, folder, row, at, actor)
         count, total = query(
             connection,
             "SELECT coalesce(sum(row_count), 0), (SELECT total_minor FROM run WHERE run_id = ?) "
             "FROM lake_file WHERE owner = ? AND table_name = 'invoices'",
             [run_id, run_id],
         ).row(0)
+        keep_published(workspace, connection, run_id)
         connection.execute("CHECKPOINT")
         build_analytics(workspace, connection)
+        keep_books(workspace.books, connection, DERIVED_ROWS)
     keep_backup(workspace, run_id)
     return Published(run_id, int(count), int(total or 0), is_new)
 
 
-def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id: str, at: datetime, actor: str) -> None:
-    manifest = read_manifest(folder)
+def _publish(
+    workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], at: datetime, actor: str
+) -> None:
+    run_id = row["run_id"]
+    read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
+    manifest = checked_manifest(folder, row["manifest_sha256"])
     tables = sorted({item["table"] for item in manifest["files"]})
     files = [file for table in tables for file in manifest_files(manifest, table)]
     for file in files:
@@ -95,7 +105,7 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
             record_facts(connection, table, frame, recorded_at=at)
         _keep_numbers(connection, numbered.next_numbers)
         change_state(connection, run_id, RunState.PUBLISHED, published_at=at)
-        detail = f"{numbered.invoices.height} invoices, digest {manifest['digest'][:16]}"
+        detail = f"{numbered.invoices.height} invoices, manifest {row['manifest_sha256']}, digest {manifest['digest']}"
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
 
 

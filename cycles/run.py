@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from cycles.folders import read_manifest, run_folder, run_table
+from cycles.folders import manifest_sha256, read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
 from cycles.records import change_state, refused_state, the_run
@@ -27,6 +27,7 @@ from model.ids import content_hash
 from model.progress import Progress
 from store.audit import record
 from store.control import control, query, transaction
+from store.csv_text import csv_for_people
 from store.files import create_only, sweep_temporaries, write_bytes_atomic
 from store.lake import verify_file
 from store.lock import hold
@@ -81,8 +82,12 @@ def run_cycle(
                     connection, run_id, RunState.VALIDATED,
                     billed=totals["billed"], parked=totals["parked"], net_minor=totals["net_minor"],
                     tax_minor=totals["tax_minor"], total_minor=totals["bills_minor"],
+                    manifest_sha256=manifest_sha256(folder),
                 )  # fmt: skip
-                detail = f"{totals['billed']} billed, {totals['parked']} parked, total {totals['bills_minor']} minor"
+                detail = (
+                    f"{totals['billed']} billed, {totals['parked']} parked, total {totals['bills_minor']} minor, "
+                    f"manifest {manifest_sha256(folder)}, digest {manifest['digest']}"
+                )
                 record(connection, at=at, actor=actor, action="stage", subject=run_id, detail=detail)
     return RunResult(run_id, RunState.VALIDATED, manifest["totals"], computed)
 
@@ -166,7 +171,7 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
     offenders = check_all(books)
     if offenders.height:
         path = folder / "controls.csv"
-        write_bytes_atomic(path, offenders.write_csv().encode())
+        write_bytes_atomic(path, csv_for_people(offenders).encode())
         first = offenders.row(0, named=True)
         raise ControlError(
             f"run `{manifest['run_id']}`: {offenders.height} controls do not meet; first: {first['invariant']} of "

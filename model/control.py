@@ -62,6 +62,7 @@ class Runs(pa.DataFrameModel):
     sequence: pl.Int32 = column("Sequence of the run on that date", ge=1)
     fingerprint: str = column("Hash of reads, tariffs, accounts, rules and code that the run uses")
     plan_sha256: str = column("Hash of the plan file")
+    manifest_sha256: str = column("Hash of the manifest, once the run is staged", nullable=True)
     state: str = column("planned, staged, validated, approved, published, abandoned", isin=[s.value for s in RunState])
     known_at: Annotated[pl.Datetime, "us", "UTC"] = column("Facts as known at this time are used")
     seq_max: pl.Int64 = column("Reads up to this load sequence are used", ge=0)

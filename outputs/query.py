@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 
 from model.errors import ConfigError
+from store.csv_text import csv_for_people
 from store.workspace import Workspace
 
 Format = Literal["table", "csv", "json", "parquet"]
@@ -101,7 +102,7 @@ def _refuse_when_moved(workspace: Workspace, connection: duckdb.DuckDBPyConnecti
 
 def _written(frame: pl.DataFrame, format: str) -> str | bytes:
     if format == "csv":
-        return frame.write_csv()
+        return csv_for_people(frame)
     if format == "json":
         return frame.write_json() + "\n"
     if format == "parquet":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 
@@ -16,8 +17,7 @@ GENESIS = "0" * 64
 
 def record(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> None:
     """Add an entry. Call it inside the transaction that does what it tells of."""
-    last = query(connection, "SELECT entry_no, entry_hash FROM audit ORDER BY entry_no DESC LIMIT 1")
-    number, before = (0, GENESIS) if last.is_empty() else last.row(0)
+    number, before = audit_head(connection)
     entry = {
         "entry_no": number + 1,
         "at_utc": at,
@@ -28,6 +28,37 @@ def record(connection: Connection, *, at: datetime, actor: str, action: str, sub
         "entry_hash": entry_hash(before, number + 1, at, actor, action, subject, detail),
     }
     insert(connection, "audit", arranged(Audit, pl.DataFrame([entry])))
+
+
+def audit_head(connection: Connection) -> tuple[int, str]:
+    """Return the number and the hash of the last entry; what names them proves that the audit had come so far."""
+    last = query(connection, "SELECT entry_no, entry_hash FROM audit ORDER BY entry_no DESC LIMIT 1")
+    return (0, GENESIS) if last.is_empty() else (int(last.item(0, 0)), str(last.item(0, 1)))
+
+
+def list_entries(
+    connection: Connection, *, actor: str | None, action: str | None, since: date | None, subject: str | None
+) -> pl.DataFrame:
+    """Return the entries of an actor, of an action, since a day (UTC, included), whose subject holds a text."""
+    return query(
+        connection,
+        """SELECT entry_no, at_utc, actor, action, subject, detail FROM audit
+           WHERE (?::VARCHAR IS NULL OR actor = ?) AND (?::VARCHAR IS NULL OR action = ?)
+           AND (?::DATE IS NULL OR at_utc >= ?::DATE) AND (?::VARCHAR IS NULL OR contains(subject, ?))
+           ORDER BY entry_no DESC""",
+        [actor, actor, action, action, since, since, subject, subject],
+    )
+
+
+def find_entry(connection: Connection, number: int) -> dict[str, Any] | None:
+    """Return an entry with its hash and the one before it; None when there is none of that number."""
+    found = query(
+        connection,
+        """SELECT a.*, coalesce(b.entry_hash, ?) AS hash_before FROM audit AS a
+           LEFT JOIN audit AS b ON b.entry_no = a.entry_no - 1 WHERE a.entry_no = ?""",
+        [GENESIS, number],
+    )
+    return None if found.is_empty() else found.row(0, named=True)
 
 
 def entry_hash(before: str, number: int, at: datetime, *texts: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from model.errors import ControlError
-from store.files import file_sha256, written_aside
+from store.files import PRIVATE, PRIVATE_FOLDER, file_sha256, written_aside
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -22,6 +22,7 @@ def keep_backup(workspace: Workspace, label: str) -> Path:
         ControlError: the copy cannot be opened or differs.
     """
     folder = workspace.root / "backups"
+    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     target = folder / f"control-{label}.duckdb"
     with hold(workspace.root / ".lock", purpose="backup"):
         connection = duckdb.connect(str(workspace.control_path))
@@ -29,12 +30,11 @@ def keep_backup(workspace: Workspace, label: str) -> Path:
             connection.execute("CHECKPOINT")  # afterwards everything is in the one file, nothing in its .wal
         finally:
             connection.close()
-        with written_aside(target) as aside:
+        with written_aside(target, mode=PRIVATE) as aside:
             shutil.copyfile(workspace.control_path, aside)
             if file_sha256(aside) != file_sha256(workspace.control_path):
                 raise ControlError(f"backup `{target}` differs from the control database", hint="check the disk")
             _check_opens(aside)
-        target.chmod(0o600)
     for old in sorted(folder.glob("control-*.duckdb"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         old.unlink()
     return target

@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 
 from model.errors import ControlError
+from store.audit_log import follow_audit
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -33,11 +34,13 @@ def control(workspace: Workspace, *, purpose: str) -> Iterator[Connection]:
         except duckdb.Error as error:
             raise ControlError(
                 f"control database `{workspace.control_path}` cannot be opened: {error}",
-                hint="restore the last backup; never delete its .wal",
+                hint="billmill repair works on a copy and loses nothing; never delete the .wal",
             ) from error
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            follow_audit(workspace.root, connection)  # a kill may have come between a commit and its line
             yield connection
+            follow_audit(workspace.root, connection)
         finally:
             connection.close()
 

@@ -12,6 +12,12 @@ from model.errors import InputError
 
 _CHUNK = 1 << 20
 
+SEALED = 0o444
+"""Files that never change: whoever would write into one by mistake is refused by the system."""
+PRIVATE = 0o600
+"""Files with personal data or settings: for whoever runs Billmill, and nobody else."""
+PRIVATE_FOLDER = 0o700
+
 
 def read_bytes(path: Path) -> bytes:
     """Return the bytes of a file.
@@ -50,8 +56,11 @@ def file_sha256(path: Path) -> str:
 
 def sync_file(path: Path) -> None:
     """Force a written file to the disk."""
-    with path.open("rb+") as written:
-        os.fsync(written.fileno())
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
@@ -66,9 +75,10 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def written_aside(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Give a temporary name beside `path`; when the block ends well it is synced and renamed to `path`.
 
+    The file gets the rights `mode`, those that the system gives when None.
     A kill leaves at most a file ending in `.tmp`, which counts for nothing and is swept by `sweep_temporaries`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,15 +86,17 @@ def written_aside(path: Path) -> Iterator[Path]:
     try:
         yield aside
         sync_file(aside)
+        if mode is not None:
+            aside.chmod(mode)
         aside.replace(path)
         sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def write_bytes_atomic(path: Path, data: bytes) -> None:
+def write_bytes_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Write a file whole: aside, synced, renamed. Writing the same again changes nothing."""
-    with written_aside(path) as aside:
+    with written_aside(path, mode=mode) as aside:
         aside.write_bytes(data)
 
 
@@ -98,6 +110,7 @@ def create_only(path: Path, data: bytes) -> bool:
     try:
         aside.write_bytes(data)
         sync_file(aside)
+        aside.chmod(SEALED)
         try:
             os.link(aside, path)
         except FileExistsError:

@@ -14,7 +14,7 @@ from model.control import LakeFiles
 from model.errors import ControlError
 from model.schema import arranged, polars_schema
 from store.control import Connection, insert, query
-from store.files import file_sha256, sync_file, sync_folder
+from store.files import SEALED, file_sha256, sync_file, sync_folder
 from store.workspace import Workspace
 
 # 32 k to 65 k channel-days a row group read fastest, whole and by ranges of channels.
@@ -50,6 +50,7 @@ def write_lake_file(workspace: Workspace, table: str, folder: str, frame: pl.Dat
         sync_file(aside)
         digest, size = file_sha256(aside), aside.stat().st_size
         final = target / f"{table}-{digest[:16]}.parquet"
+        aside.chmod(SEALED)
         aside.replace(final)
         sync_folder(target)
     finally:
@@ -79,6 +80,20 @@ def lake_files(connection: Connection, table: str, *, seq_max: int | None = None
         "SELECT * FROM lake_file WHERE table_name = ? AND (? IS NULL OR seq_max <= ?) ORDER BY path",
         [table, seq_max, seq_max],
     )
+    return _listed(rows)
+
+
+def owned_files(connection: Connection, owner: str) -> list[LakeFile]:
+    """Return the registered files that a load or a run wrote, in order of path."""
+    return _listed(query(connection, "SELECT * FROM lake_file WHERE owner = ? ORDER BY path", [owner]))
+
+
+def all_files(connection: Connection) -> list[LakeFile]:
+    """Return all registered files, in order of path."""
+    return _listed(query(connection, "SELECT * FROM lake_file ORDER BY path"))
+
+
+def _listed(rows: pl.DataFrame) -> list[LakeFile]:
     return [
         LakeFile(
             row["table_name"], row["path"], row["sha256"], row["row_count"], row["byte_count"],

@@ -16,7 +16,8 @@ from model.errors import ConfigError
 from model.facts import FACTS, fact_table_sql
 from model.ledger import Allocations, JournalLines, OpenItems
 from model.schema import create_table_sql
-from store.files import sync_folder, write_bytes_atomic
+from store.audit_log import log_path
+from store.files import PRIVATE, PRIVATE_FOLDER, sync_folder, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
 LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
@@ -48,6 +49,16 @@ class Workspace:
     def runs(self) -> Path:
         """Plans, receipts and results of runs."""
         return self.lake / "runs"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the control database, kept after each publish."""
+        return self.root / "backups"
+
+    @property
+    def books(self) -> Path:
+        """The control tables as Parquet, kept after each publish: what `rebuild` begins with."""
+        return self.backups / "books"
 
     @property
     def quarantine(self) -> Path:
@@ -87,6 +98,7 @@ def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Work
     workspace = Workspace(root, name)
     for folder in (workspace.lake, workspace.runs, workspace.quarantine):
         folder.mkdir(parents=True, exist_ok=True)
+    workspace.quarantine.chmod(PRIVATE_FOLDER)  # rejected lines are as personal as what they were to be
     _create_control(workspace, ddl)
     return workspace
 
@@ -94,7 +106,7 @@ def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Work
 def seal_workspace(workspace: Workspace) -> None:
     """Write the configuration file: from now on the folder is a workspace."""
     config = f'# A Billmill workspace.\nname = "{_toml_text(workspace.name)}"\nlayout = {LAYOUT}\n'
-    write_bytes_atomic(workspace.root / CONFIG_NAME, config.encode())
+    write_bytes_atomic(workspace.root / CONFIG_NAME, config.encode(), mode=PRIVATE)
 
 
 def open_workspace(root: Path) -> Workspace:
@@ -142,7 +154,7 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def _is_ours(name: str) -> bool:
-    ours = {"lake", "quarantine", "control.duckdb", "control.duckdb.wal", "analytics.duckdb"}
+    ours = {"lake", "quarantine", "control.duckdb", "control.duckdb.wal", "analytics.duckdb", "audit.log"}
     return name in ours or name.startswith(".")
 
 
@@ -157,16 +169,22 @@ def _create_control(workspace: Workspace, ddl: Sequence[str]) -> None:
     for path in (aside, workspace.control_path):
         path.unlink(missing_ok=True)
         path.with_name(path.name + ".wal").unlink(missing_ok=True)
-    connection = duckdb.connect(str(aside))
+    log_path(workspace.root).unlink(missing_ok=True)
+    create_control_file(aside, ddl)
+    aside.replace(workspace.control_path)
+    sync_folder(workspace.root)
+
+
+def create_control_file(path: Path, ddl: Sequence[str]) -> None:
+    """Make a control database without rows at `path`, where nothing is; `ddl` adds the tables of other folders."""
+    connection = duckdb.connect(str(path))
     try:
         for statement in (*_control_ddl(), *ddl):
             connection.execute(statement)
         connection.execute("CHECKPOINT")
     finally:
         connection.close()
-    aside.replace(workspace.control_path)
-    workspace.control_path.chmod(0o600)
-    sync_folder(workspace.root)
+    path.chmod(PRIVATE)
 
 
 def _control_ddl() -> list[str]:

@@ -26,7 +26,8 @@ from model.reads import Rejects
 from model.schema import arranged
 from store.audit import record
 from store.control import Connection, control, query, transaction
-from store.files import write_bytes_atomic
+from store.csv_text import csv_for_people
+from store.files import PRIVATE, write_bytes_atomic
 from store.lake import LakeFile, register_files
 from store.loads import Load, find_loads, next_seq, record_load
 from store.workspace import Workspace
@@ -256,7 +257,7 @@ def _quarantine(workspace: Workspace, sha256: str, rejects: DataFrame[Rejects]) 
     if rejects.is_empty() or not sha256:
         path.unlink(missing_ok=True)  # what was rejected earlier has been taken now
         return None
-    write_bytes_atomic(path, rejects.write_csv().encode())
+    write_bytes_atomic(path, csv_for_people(rejects).encode(), mode=PRIVATE)
     return path
 
 
