@@ -10,8 +10,7 @@ import polars as pl
 
 from cycles.tasks import lake_file_from
 from model.errors import ControlError
-from model.ids import content_hash
-from store.files import read_bytes
+from store.files import file_sha256
 from store.lake import LakeFile, scan_lake
 from store.workspace import Workspace
 
@@ -37,7 +36,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def manifest_sha256(folder: Path) -> str:
     """Return the hash of a staged run's manifest, as the run's row and the audit name it."""
-    return content_hash(read_bytes(folder / "manifest.json"))
+    return file_sha256(folder / "manifest.json")
 
 
 def checked_manifest(folder: Path, expected_sha256: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import polars as pl
 
-from model.ids import content_hash
 from store.audit import audit_head
 from store.control import Connection, query
 from store.files import PRIVATE_FOLDER, create_only, file_sha256, read_bytes, sync_file, sync_folder
@@ -49,7 +48,7 @@ def keep_books(folder: Path, connection: Connection, derived: dict[str, str]) ->
     files = {table: _keep_table(folder, connection, table, derived.get(table)) for table in table_names(connection)}
     content = {
         "audit": {"entry_no": number, "entry_hash": entry_hash},
-        "before": content_hash(kept[-1].path.read_bytes()) if kept else "",
+        "before": file_sha256(kept[-1].path) if kept else "",
         "files": files,
     }
     path = folder / f"books-{number:08d}.json"

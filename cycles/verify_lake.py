@@ -1,0 +1,102 @@
+"""Files in the lake that nothing names, and the analysts' database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cycles.verify_runs import RunsFound
+from model.codes import RunState
+from model.problems import ProblemKind
+from store.control import Connection, query
+from store.files import file_sha256
+from store.named_files import Problem
+from store.workspace import Workspace
+
+# What the folder of a run holds before the run is recorded.
+_OF_A_RUN = re.compile(r"lake/runs/[^/]+/plan/(plan\.json|[a-z_0-9]+\.parquet)")
+_BY_CONTENT = re.compile(r"-([0-9a-f]{16})\.parquet$")
+
+
+@dataclass(frozen=True)
+class Orphans:
+    """Files that nothing names: what a killed or abandoned command left, and what never was Billmill's."""
+
+    harmless: tuple[str, ...]
+    foreign: tuple[Problem, ...]
+
+
+def strange_files(workspace: Workspace, named: set[str], runs: RunsFound) -> Orphans:
+    """Sort the files of the lake that are not `named`: a file whose name is its content's hash was written here."""
+    harmless, foreign = [], []
+    for path in _files(workspace.lake):
+        name = path.relative_to(workspace.root).as_posix()
+        if name in named or name in runs.own:
+            continue
+        by_content = _BY_CONTENT.search(path.name)
+        if (
+            path.name.endswith(".tmp")
+            or _is_unrecorded(name, runs)
+            or (by_content and file_sha256(path).startswith(by_content[1]))
+        ):
+            harmless.append(name)
+        else:
+            foreign.append(
+                Problem(
+                    ProblemKind.EXTRA, name, "only files that Billmill wrote",
+                    f"{path.lstat().st_size:,} bytes that nothing names",
+                    "nothing reads it; find out who put it there, and take it away",
+                )
+            )  # fmt: skip
+    return Orphans(tuple(harmless), tuple(foreign))
+
+
+def _is_unrecorded(name: str, runs: RunsFound) -> bool:
+    """Tell whether a file is of a plan that was killed before the run had a row."""
+    return bool(_OF_A_RUN.fullmatch(name)) and name.split("/")[2] not in runs.known
+
+
+def analytics_problems(workspace: Workspace, connection: Connection) -> Iterator[Problem]:
+    """Return in what the analysts' database is not that of what is published."""
+    path = workspace.analytics_path
+    last = query(
+        connection,
+        "SELECT run_id FROM run WHERE state = ? ORDER BY published_at DESC LIMIT 1",
+        [RunState.PUBLISHED.value],
+    )
+    hint = f"billmill cycle publish {last.item()} builds it again" if last.height else "it is built at the next publish"
+    expected = dict(
+        query(
+            connection,
+            "SELECT f.path, f.owner FROM lake_file AS f JOIN run AS r ON r.run_id = f.owner WHERE r.state = ?",
+            [RunState.PUBLISHED.value],
+        ).iter_rows()
+    )
+    if not path.is_file():
+        yield Problem(ProblemKind.MISSING, path.name, "the analysts' database", "nothing", hint)
+        return
+    try:
+        analytics = duckdb.connect(str(path), read_only=True)
+        try:
+            rows = analytics.execute("SELECT file_name, owner FROM lake.files").fetchall()
+        finally:
+            analytics.close()
+    except duckdb.Error as error:
+        yield Problem(ProblemKind.ALTERED, path.name, "a database that opens", str(error).partition("\n")[0], hint)
+        return
+    root = f"{workspace.root.as_posix()}/"
+    found = {str(name).removeprefix(root): owner for name, owner in rows}
+    for name in sorted(set(found.items()) ^ set(expected.items())):
+        is_known = name in expected.items()
+        yield Problem(
+            ProblemKind.LINK, f"{path.name}: {name[0]}", "named" if is_known else "not named",
+            "not named" if is_known else "named", hint,
+        )  # fmt: skip
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() or path.is_symlink())
