@@ -46,7 +46,7 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
     runs, named = RunsFound(), list[NamedFile]()
     counts = {"files": 0, "bytes": 0, "runs": 0, "audit_entries": 0}
     try:
-        with control(workspace, purpose="verify") as connection:
+        with control(workspace, purpose="verify", though_behind=True) as connection:
             named += _registered(connection)
             runs = find_runs(workspace, connection)
             found, counts["audit_entries"] = audit_problems(workspace, connection, runs)
@@ -60,7 +60,7 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
     counts |= {"files": len(named), "runs": len(runs.published)}
     touched = {problem.subject for problem in damaged}
     if not any(problem.subject == workspace.control_path.name for problem in problems):
-        with control(workspace, purpose="verify") as connection:
+        with control(workspace, purpose="verify", though_behind=True) as connection:
             problems += book_problems(workspace, connection, runs, touched)
             problems += kept_problems(workspace, connection, touched)
             problems += analytics_problems(workspace, connection)

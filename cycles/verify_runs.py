@@ -63,8 +63,8 @@ def find_runs(workspace: Workspace, connection: Connection | None) -> RunsFound:
         if connection is not None:
             found.problems.append(
                 Problem(
-                    ProblemKind.ROW, f"run {folder.name}", "a row of the run that its folder holds as published", "no row",
-                    "the control database is older than the lake: billmill rebuild",
+                    ProblemKind.ROW, f"run {folder.name}", "a row of the run, which its folder holds as published",
+                    "no row", "the control database is older than the lake: billmill rebuild",
                 )
             )  # fmt: skip
         found.own |= set(_own_names(folder, 0))

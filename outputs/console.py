@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any
 
 import polars as pl
@@ -73,7 +74,7 @@ def plain(value: object) -> Any:
             return [plain(item) for item in value]
         case datetime() | date():
             return value.isoformat()
-        case Decimal():
+        case Decimal() | PurePath():
             return str(value)
         case _:
             return value

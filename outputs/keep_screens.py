@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -29,6 +30,24 @@ def print_verified(problems: pl.DataFrame, counts: Mapping[str, int], orphans: S
     )
 
 
-def print_rows(frame: pl.DataFrame, nothing: str) -> None:
-    """Print a table whole."""
-    print_frame(frame, limit=frame.height or 1, nothing=nothing)
+def print_rebuilt(compared: pl.DataFrame, runs: int, kept: str, gone: Sequence[str]) -> None:
+    """Print each table beside the control database's, what it was made from, and what could not be made."""
+    print_frame(compared.rename({"table_name": "table"}), limit=compared.height or 1, nothing="no tables")
+    sys.stdout.write(
+        f"made from {runs} published runs and {f'the books kept as {kept}' if kept else 'the lake alone'}\n"
+    )
+    for thing in gone:
+        sys.stdout.write(f"not in the books: {cell_text(thing)}\n")
+
+
+def print_repaired(kept: Path | None, cut_at: int | None, bytes_cut: int, lost: Sequence[Mapping[str, object]]) -> None:
+    """Print what was cut and which acts are gone."""
+    if kept is None:
+        sys.stdout.write("the control database opens and has all that its audit log tells of; nothing was changed\n")
+        return
+    if cut_at is not None:
+        sys.stdout.write(f"write-ahead log cut at byte {cut_at:,}: {bytes_cut:,} bytes could not be replayed\n")
+    sys.stdout.write(f"originals kept in {kept}\n")
+    for entry in lost:
+        what = f"{entry['action']} of {entry['subject']} by {entry['actor']} at {entry['at_utc']}"
+        sys.stdout.write(f"gone: entry {entry['entry_no']}, {cell_text(what)}\n")

@@ -31,6 +31,21 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return [_entry(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
+def lost_entries(root: Path, connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the entries of the log after the last one of the database: acts that were told as done and are gone."""
+    last = _last(log_path(root))
+    head = connection.execute("SELECT coalesce(max(entry_no), 0) FROM audit").fetchone()
+    assert head is not None
+    if last is None or last["entry_no"] <= head[0]:
+        return []
+    return [entry for entry in read_log(log_path(root)) if entry["entry_no"] > head[0]]
+
+
+def told(entry: dict[str, Any]) -> str:
+    """Return an entry of the log in words."""
+    return f"{entry['action']} of {entry['subject']} by {entry['actor']}"
+
+
 def follow_audit(root: Path, connection: duckdb.DuckDBPyConnection) -> None:
     """Add the entries that the log does not have yet. Call it with the workspace's lock held.
 

@@ -82,7 +82,10 @@ def whole_books(folder: Path) -> KeptBooks | None:
 
 def table_names(connection: Connection) -> list[str]:
     """Return the tables of a control database."""
-    rows = query(connection, "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
+    rows = query(
+        connection,
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() ORDER BY table_name",
+    )
     return [str(name) for name in rows["table_name"]]
 
 

@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from model.errors import ControlError
-from store.audit_log import follow_audit
+from store.audit_log import follow_audit, lost_entries, told
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -17,17 +17,19 @@ Connection = duckdb.DuckDBPyConnection
 
 
 @contextmanager
-def control(workspace: Workspace, *, purpose: str) -> Iterator[Connection]:
+def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) -> Iterator[Connection]:
     """Open the control database for as long as the block lasts.
 
     Raises:
         LockedError: another process is using it.
-        ControlError: the file cannot be opened, for example after damage to the disk.
+        ControlError: the file cannot be opened, for example after damage to the disk; or, unless `though_behind`, it
+            has lost the last acts that its log tells of (a torn write-ahead log opens without a word).
     """
     with hold(workspace.root / ".lock", purpose=purpose):
         if not workspace.control_path.is_file():  # DuckDB would make an empty one
             raise ControlError(
-                f"control database `{workspace.control_path}` is not there", hint="restore the last backup"
+                f"control database `{workspace.control_path}` is not there",
+                hint="billmill restore BACKUP, or billmill rebuild --replace",
             )
         try:
             connection = duckdb.connect(str(workspace.control_path), config={"threads": 2})
@@ -38,11 +40,23 @@ def control(workspace: Workspace, *, purpose: str) -> Iterator[Connection]:
             ) from error
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            if not though_behind:
+                _refuse_behind(workspace, connection)
             follow_audit(workspace.root, connection)  # a kill may have come between a commit and its line
             yield connection
             follow_audit(workspace.root, connection)
         finally:
             connection.close()
+
+
+def _refuse_behind(workspace: Workspace, connection: Connection) -> None:
+    lost = lost_entries(workspace.root, connection)
+    if lost:
+        raise ControlError(
+            f"control database `{workspace.control_path}` ends before entry {lost[0]['entry_no']} of its audit; "
+            f"gone: {len(lost)} acts, first: {told(lost[0])}",
+            hint="billmill rebuild --replace makes published runs again from the lake; billmill repair goes on without",
+        )
 
 
 @contextmanager

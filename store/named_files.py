@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from model.problems import ProblemKind
 from model.progress import Progress
+from store.copies import object_path
 from store.damage import where_damaged
 from store.files import file_sha256
 
@@ -65,7 +66,7 @@ def _check(root: Path, file: NamedFile, against: Path | None) -> tuple[list[Prob
         return [Problem(ProblemKind.MISSING, file.path, expected, "nothing", _put_back(file))], 0
     size, sha256 = path.stat().st_size, file_sha256(path)
     if sha256 != file.sha256:
-        copy = against / file.path if against is not None else None
+        copy = object_path(against, file.sha256) if against is not None else None
         good = copy if copy is not None and copy.is_file() else None
         expected = f"SHA-256 {file.sha256[:16]}" + (f", {file.bytes:,} bytes" if file.bytes is not None else "")
         found = f"SHA-256 {sha256[:16]}: {where_damaged(path, file.sha256, file.bytes, good)}"

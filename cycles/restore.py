@@ -1,0 +1,103 @@
+"""`restore`: a workspace from a backup, or what is missing and damaged in one put back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.errors import ConfigError, ControlError
+from model.progress import Progress
+from outputs.analytics import build_analytics
+from store.audit_log import NAME as LOG_NAME
+from store.control import control
+from store.copies import Backup, CopiedFile, find_backups, put_back
+from store.files import PRIVATE_FOLDER, file_sha256
+from store.lock import hold
+from store.repair import keep_aside, wal_path
+from store.workspace import CONFIG_NAME, Workspace, open_workspace
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore did. `kept` is the folder that holds what was damaged; None when nothing was replaced."""
+
+    root: Path
+    backup: Path
+    put_back: tuple[str, ...]
+    kept: Path | None
+
+
+def restore(source: Path, root: Path, *, progress: Progress) -> Restored:
+    """Restore the newest backup in `source` to `root`.
+
+    A folder that is empty or not there becomes a workspace. In a workspace the files that are missing or damaged are
+    put back; the control database only when it is missing or does not open. What is replaced is kept.
+
+    Raises:
+        ConfigError: `source` holds no backup, or `root` holds other files.
+        ControlError: the backup is damaged.
+    """
+    backup, root = find_backups(source)[-1], root.resolve()
+    if (root / CONFIG_NAME).is_file() or (root / "lake").is_dir():
+        return _mend(source, backup, Workspace(root, backup.name), progress)
+    if root.exists() and any(root.iterdir()):
+        raise ConfigError(f"folder `{root}` is not empty and no workspace", hint="choose an empty folder")
+    files = [file for file in backup.files if file.path != CONFIG_NAME]
+    _put_back(source, root, files, progress)
+    workspace = Workspace(root, backup.name)
+    workspace.quarantine.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    workspace.runs.mkdir(parents=True, exist_ok=True)
+    _build(workspace)
+    # The configuration comes last: a kill before it leaves no workspace that only seems whole.
+    _put_back(source, root, [file for file in backup.files if file.path == CONFIG_NAME], progress)
+    open_workspace(root)
+    return Restored(root, backup.path, tuple(file.path for file in backup.files), None)
+
+
+def _mend(source: Path, backup: Backup, workspace: Workspace, progress: Progress) -> Restored:
+    with hold(workspace.root / ".lock", purpose="restore"):
+        needs_control = not _opens(workspace)
+        wanted = [file for file in backup.files if _is_wanted(workspace, file, needs_control)]
+        damaged = [workspace.root / file.path for file in wanted if (workspace.root / file.path).is_file()]
+        damaged += [wal_path(workspace)] if needs_control and wal_path(workspace).is_file() else []
+        kept = keep_aside(workspace, f"replaced-{backup.entry_no:08d}", damaged) if damaged else None
+        if needs_control:
+            wal_path(workspace).unlink(missing_ok=True)  # it is kept, and does not fit the database that comes
+        _put_back(source, workspace.root, wanted, progress)
+        if wanted:
+            _build(workspace)
+    return Restored(workspace.root, backup.path, tuple(file.path for file in wanted), kept)
+
+
+def _is_wanted(workspace: Workspace, file: CopiedFile, needs_control: bool) -> bool:
+    path = workspace.root / file.path
+    if file.path == workspace.control_path.name:
+        return needs_control
+    if file.path in {CONFIG_NAME, LOG_NAME} or not path.is_file():
+        return not path.is_file()  # both may have changed since, rightly
+    return file_sha256(path) != file.sha256 and not file.path.startswith("quarantine/")
+
+
+def _opens(workspace: Workspace) -> bool:
+    try:
+        with control(workspace, purpose="restore", though_behind=True):
+            return True
+    except ControlError:
+        return False
+
+
+def _put_back(source: Path, root: Path, files: Sequence[CopiedFile], progress: Progress) -> None:
+    progress.begin("restore", len(files), "files")
+    for file in files:
+        target = (root / file.path).resolve()
+        if not target.is_relative_to(root):
+            raise ControlError(f"backup `{source}` names `{file.path}`, outside of the workspace", hint="use another")
+        put_back(source, file, target)
+        progress.advance("restore")
+    progress.end("restore")
+
+
+def _build(workspace: Workspace) -> None:
+    with control(workspace, purpose="restore", though_behind=True) as connection:
+        build_analytics(workspace, connection)
