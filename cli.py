@@ -187,6 +187,12 @@ def _leave_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _database_errors() -> tuple[type[Exception], ...]:
+    """Return what DuckDB raises; nothing where no command has loaded it, for it is slow to load."""
+    duckdb = sys.modules.get("duckdb")
+    return (duckdb.Error,) if duckdb is not None else ()
+
+
 def main() -> NoReturn:
     """Run the command line; errors that a user can mend are printed without a traceback."""
     code: object = ExitCode.DONE
@@ -197,6 +203,14 @@ def main() -> NoReturn:
     except BillmillError as error:
         talk(f"error: {error}")
         code = error.exit_code
+    except _database_errors() as error:  # a full disk, memory that does not suffice, a damaged file
+        told = str(error).partition("\n")[0]
+        talk(
+            f"error: the database could not go on: {told}\n"
+            "hint: what was not told as done does not count; make room or mend the disk, run the same command again, "
+            "then `billmill verify`"
+        )
+        code = ExitCode.REFUSED
     except OSError as error:  # a full disk, a folder that may not be written
         talk(f"error: {error.strerror}: `{error.filename}`\nhint: mend this and run the same command again")
         code = ExitCode.REFUSED

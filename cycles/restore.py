@@ -12,7 +12,7 @@ from outputs.analytics import build_analytics
 from store.audit_log import NAME as LOG_NAME
 from store.control import control
 from store.copies import Backup, CopiedFile, find_backups, put_back
-from store.files import PRIVATE_FOLDER, file_sha256
+from store.files import file_sha256, private_folder
 from store.lock import hold
 from store.repair import keep_aside, wal_path
 from store.workspace import CONFIG_NAME, Workspace, open_workspace
@@ -46,7 +46,8 @@ def restore(source: Path, root: Path, *, progress: Progress) -> Restored:
     files = [file for file in backup.files if file.path != CONFIG_NAME]
     _put_back(source, root, files, progress)
     workspace = Workspace(root, backup.name)
-    workspace.quarantine.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    for folder in (workspace.quarantine, workspace.backups, workspace.books):
+        private_folder(folder)
     workspace.runs.mkdir(parents=True, exist_ok=True)
     _build(workspace)
     # The configuration comes last: a kill before it leaves no workspace that only seems whole.

@@ -59,14 +59,15 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
     problems += damaged
     counts |= {"files": len(named), "runs": len(runs.published)}
     touched = {problem.subject for problem in damaged}
+    orphans = Orphans((), ())  # without the control database nobody can tell which files are strange
     if not any(problem.subject == workspace.control_path.name for problem in problems):
         with control(workspace, purpose="verify", though_behind=True) as connection:
             problems += book_problems(workspace, connection, runs, touched)
             problems += kept_problems(workspace, connection, touched)
             problems += analytics_problems(workspace, connection)
+        orphans = strange_files(workspace, {file.path for file in named}, runs)
     if deep:
         problems += recomputed_problems(workspace, runs, touched, progress)
-    orphans: Orphans = strange_files(workspace, {file.path for file in named}, runs)
     return Verified(_table([*problems, *orphans.foreign]), counts, orphans.harmless)
 
 

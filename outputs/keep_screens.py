@@ -32,7 +32,9 @@ def print_verified(problems: pl.DataFrame, counts: Mapping[str, int], orphans: S
 
 def print_rebuilt(compared: pl.DataFrame, runs: int, kept: str, gone: Sequence[str]) -> None:
     """Print each table beside the control database's, what it was made from, and what could not be made."""
-    print_frame(compared.rename({"table_name": "table"}), limit=compared.height or 1, nothing="no tables")
+    shown = compared.filter((pl.col("rebuilt") > 0) | ~pl.col("is_same").fill_null(True))
+    print_frame(shown.rename({"table_name": "table"}), limit=compared.height, nothing="no table has rows")
+    sys.stdout.write(f"{compared.height - shown.height} more tables have no rows\n")
     sys.stdout.write(
         f"made from {runs} published runs and {f'the books kept as {kept}' if kept else 'the lake alone'}\n"
     )

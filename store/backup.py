@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from model.errors import ControlError
-from store.files import PRIVATE, PRIVATE_FOLDER, file_sha256, written_aside
+from store.files import PRIVATE, file_sha256, private_folder, written_aside
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -22,7 +22,7 @@ def keep_backup(workspace: Workspace, label: str) -> Path:
         ControlError: the copy cannot be opened or differs.
     """
     folder = workspace.root / "backups"
-    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    private_folder(folder)
     target = folder / f"control-{label}.duckdb"
     with hold(workspace.root / ".lock", purpose="backup"):
         connection = duckdb.connect(str(workspace.control_path))

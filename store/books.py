@@ -16,7 +16,7 @@ import polars as pl
 
 from store.audit import audit_head
 from store.control import Connection, query
-from store.files import PRIVATE_FOLDER, create_only, file_sha256, read_bytes, sync_file, sync_folder
+from store.files import create_only, file_sha256, private_folder, read_bytes, sync_file, sync_folder
 from store.lake import ROW_GROUP_ROWS
 
 KEPT = 3
@@ -40,7 +40,7 @@ def keep_books(folder: Path, connection: Connection, derived: dict[str, str]) ->
     Of a table in `derived` the rows that this condition (SQL of ours) names stay out: the lake holds them. The last
     three manifests keep their files; older manifests stay, their files go.
     """
-    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    private_folder(folder)
     number, entry_hash = audit_head(connection)
     kept = kept_books(folder)
     if kept and kept[-1].entry_no == number:

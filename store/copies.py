@@ -21,10 +21,10 @@ from store.audit_log import NAME as LOG_NAME
 from store.control import control
 from store.files import (
     PRIVATE,
-    PRIVATE_FOLDER,
     SEALED,
     create_only,
     file_sha256,
+    private_folder,
     read_bytes,
     sync_folder,
     written_aside,
@@ -70,7 +70,7 @@ def make_backup(workspace: Workspace, folder: Path, *, progress: Progress) -> Ba
     folder = folder.resolve()
     if folder.is_relative_to(workspace.root):
         raise ConfigError(f"`{folder}` is inside the workspace", hint="choose a folder beside it, better another disk")
-    (folder / "objects").mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    private_folder(private_folder(folder) / "objects")
     with control(workspace, purpose="backup") as connection:
         connection.execute("CHECKPOINT")  # afterwards everything is in the one file
         number, _ = audit_head(connection)
@@ -166,7 +166,7 @@ def _copy(workspace: Workspace, folder: Path, name: str, registered: LakeFile | 
         if is_new:
             if file_sha256(aside) != sha256:
                 raise ControlError(f"the copy of `{name}` differs from it", hint=f"check the disk of {folder}")
-            final.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            final.parent.mkdir(exist_ok=True)
             aside.chmod(0o400)
             aside.replace(final)
             sync_folder(final.parent)

@@ -16,7 +16,6 @@ SEALED = 0o444
 """Files that never change: whoever would write into one by mistake is refused by the system."""
 PRIVATE = 0o600
 """Files with personal data or settings: for whoever runs Billmill, and nobody else."""
-PRIVATE_FOLDER = 0o700
 
 
 def read_bytes(path: Path) -> bytes:
@@ -52,6 +51,13 @@ def file_sha256(path: Path) -> str:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that nobody else can look into, or make one so; return it."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
 
 
 def sync_file(path: Path) -> None:

@@ -16,7 +16,7 @@ from model.errors import ControlError
 from store.audit import broken_entries, record
 from store.audit_log import log_path, lost_entries, told
 from store.control import Connection, control, transaction
-from store.files import PRIVATE, PRIVATE_FOLDER, file_sha256, sync_file, sync_folder, written_aside
+from store.files import PRIVATE, file_sha256, private_folder, sync_file, sync_folder, written_aside
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -122,9 +122,7 @@ def _keep_originals(workspace: Workspace) -> Path:
 
 def keep_aside(workspace: Workspace, name: str, files: list[Path]) -> Path:
     """Copy those of the files that are there to a folder below `backups/`; return it."""
-    kept = workspace.backups / name
-    workspace.backups.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    kept.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    kept = private_folder(private_folder(workspace.backups) / name)
     for file in files:
         if file.is_file():
             shutil.copyfile(file, kept / file.name)

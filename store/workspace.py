@@ -17,7 +17,7 @@ from model.facts import FACTS, fact_table_sql
 from model.ledger import Allocations, JournalLines, OpenItems
 from model.schema import create_table_sql
 from store.audit_log import log_path
-from store.files import PRIVATE, PRIVATE_FOLDER, sync_folder, write_bytes_atomic
+from store.files import PRIVATE, private_folder, sync_folder, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
 LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
@@ -98,7 +98,7 @@ def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Work
     workspace = Workspace(root, name)
     for folder in (workspace.lake, workspace.runs, workspace.quarantine):
         folder.mkdir(parents=True, exist_ok=True)
-    workspace.quarantine.chmod(PRIVATE_FOLDER)  # rejected lines are as personal as what they were to be
+    private_folder(workspace.quarantine)  # rejected lines are as personal as what they were to be
     _create_control(workspace, ddl)
     return workspace
 
