@@ -58,13 +58,16 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
     damaged, counts["bytes"] = check_files(workspace.root, named, against=against, progress=progress)
     problems += damaged
     counts |= {"files": len(named), "runs": len(runs.published)}
-    touched = {problem.subject for problem in damaged}
+    touched = {problem.subject for problem in [*damaged, *runs.problems]}
     orphans = Orphans((), ())  # without the control database nobody can tell which files are strange
     if not any(problem.subject == workspace.control_path.name for problem in problems):
-        with control(workspace, purpose="verify", though_behind=True) as connection:
-            problems += book_problems(workspace, connection, runs, touched)
-            problems += kept_problems(workspace, connection, touched)
-            problems += analytics_problems(workspace, connection)
+        try:
+            with control(workspace, purpose="verify", though_behind=True) as connection:
+                problems += book_problems(workspace, connection, runs, touched)
+                problems += kept_problems(workspace, connection, touched)
+                problems += analytics_problems(workspace, connection)
+        except ControlError as error:
+            problems.append(_unopened(workspace, error))
         orphans = strange_files(workspace, {file.path for file in named}, runs)
     if deep:
         problems += recomputed_problems(workspace, runs, touched, progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -95,10 +94,9 @@ def _against_heads(workspace: Workspace, entries: dict[int, dict[str, Any]], run
 def _heads(workspace: Workspace, runs: RunsFound) -> Iterator[tuple[str, int, str]]:
     for run, content in runs.published.items():
         yield f"lake/runs/{run}/{NAME}", content["audit"]["entry_no"], content["audit"]["entry_hash"]
-        plan = workspace.runs / run / "plan" / "plan.json"
-        if plan.is_file():
-            head = json.loads(plan.read_bytes()).get("audit_head", {"entry_no": 0, "entry_hash": GENESIS})
-            yield plan.relative_to(workspace.root).as_posix(), head["entry_no"], head["entry_hash"]
+        head = runs.plans.get(run, {}).get("audit_head")
+        if head is not None:
+            yield f"lake/runs/{run}/plan/plan.json", head["entry_no"], head["entry_hash"]
     for kept in kept_books(workspace.books):
         yield f"backups/books/{kept.path.name}", kept.entry_no, kept.entry_hash
 

@@ -16,7 +16,7 @@ from cycles.partition import STEPS, work_on
 from cycles.published import NAME, read_published
 from cycles.records import list_runs
 from cycles.tasks import read_receipt
-from model.codes import RunState
+from model.codes import RunKind, RunState
 from model.control import Runs
 from model.errors import BillmillError, ControlError
 from model.ids import content_hash
@@ -40,6 +40,8 @@ class RunsFound:
 
     published: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By run: its `published.json`."""
+    plans: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By run: its plan, where that is the one which the run's row names."""
     known: set[str] = field(default_factory=set)
     """Runs that have a row."""
     own: set[str] = field(default_factory=set)
@@ -114,7 +116,8 @@ def _name_plan(folder: Path, base: str, row: dict[str, Any], found: RunsFound) -
             _changed(kind, f"{base}/plan/plan.json", f"the plan {row['plan_sha256']} of the run's row", sha256)
         )
         return
-    for name, expected in json.loads(path.read_bytes())["files"].items():
+    found.plans[row["run_id"]] = json.loads(path.read_bytes())
+    for name, expected in found.plans[row["run_id"]]["files"].items():
         file = folder / "plan" / name
         sha256 = content_hash(file.read_bytes()) if file.is_file() else None
         if sha256 != expected:
@@ -191,9 +194,8 @@ def recomputed_problems(workspace: Workspace, runs: RunsFound, touched: set[str]
     problems: list[Problem] = []
     progress.begin("recompute", len(runs.published), "runs")
     for run, content in runs.published.items():
-        folder = run_folder(workspace, run)
-        plan = json.loads((folder / "plan" / "plan.json").read_bytes())
-        if plan["code_version"] == code_version() and plan["kind"] == "bill":
+        plan = runs.plans.get(run)
+        if plan is not None and plan["code_version"] == code_version() and plan["kind"] == RunKind.BILL:
             for number in range(int(content["run"]["partitions"])):
                 problems += _recomputed(workspace, run, number, touched)
         progress.advance("recompute", 1, problems=len(problems))

@@ -14,6 +14,9 @@ from store.lock import hold
 from store.workspace import Workspace
 
 Connection = duckdb.DuckDBPyConnection
+# A full disk, a file that was cut or changed below DuckDB (a checksum that fails is an Error and nothing more).
+# What SQL is to blame for is a programmer's mistake.
+_DISK_ERRORS = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
 
 @contextmanager
@@ -22,8 +25,9 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
 
     Raises:
         LockedError: another process is using it.
-        ControlError: the file cannot be opened, for example after damage to the disk; or, unless `though_behind`, it
-            has lost the last acts that its log tells of (a torn write-ahead log opens without a word).
+        ControlError: the file cannot be opened, read or written, for example after damage to the disk; or, unless
+            `though_behind`, it has lost the last acts that its log tells of (a torn write-ahead log opens without a
+            word).
     """
     with hold(workspace.root / ".lock", purpose=purpose):
         if not workspace.control_path.is_file():  # DuckDB would make an empty one
@@ -40,18 +44,37 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
             ) from error
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            _refuse_strange(workspace, connection)
             if not though_behind:
                 _refuse_behind(workspace, connection)
             follow_audit(workspace.root, connection)  # a kill may have come between a commit and its line
             yield connection
             follow_audit(workspace.root, connection)
+        except duckdb.Error as error:
+            if not isinstance(error, _DISK_ERRORS) and type(error) is not duckdb.Error:
+                raise
+            told = str(error).partition("\n")[0]
+            raise ControlError(
+                f"control database `{workspace.control_path}` could not go on: {told}",
+                hint="nothing of this command counts; make room or mend the disk, then billmill verify",
+            ) from error
         finally:
             connection.close()
+
+
+def _refuse_strange(workspace: Workspace, connection: Connection) -> None:
+    if query(connection, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'audit'").is_empty():
+        raise ControlError(
+            f"control database `{workspace.control_path}` is another database: it has no audit",
+            hint="billmill restore BACKUP, or billmill rebuild --replace; what is there now is kept",
+        )
 
 
 def _refuse_behind(workspace: Workspace, connection: Connection) -> None:
     lost = lost_entries(workspace.root, connection)
     if lost:
+        # Closing would write what could be read of the log into the file and drop the rest; repair keeps it whole.
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
         raise ControlError(
             f"control database `{workspace.control_path}` ends before entry {lost[0]['entry_no']} of its audit; "
             f"gone: {len(lost)} acts, first: {told(lost[0])}",
