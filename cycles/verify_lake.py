@@ -89,13 +89,18 @@ def analytics_problems(workspace: Workspace, connection: Connection) -> Iterator
         yield Problem(ProblemKind.ALTERED, path.name, "a database that opens", str(error).partition("\n")[0], hint)
         return
     root = f"{workspace.root.as_posix()}/"
+    moved = next((str(name).partition("/lake/runs/")[0] for name, _ in rows if not str(name).startswith(root)), None)
+    if moved is not None:
+        yield Problem(ProblemKind.LINK, path.name, f"views of {workspace.root}", f"views of {moved}", hint)
+        return
     found = {str(name).removeprefix(root): owner for name, owner in rows}
-    for name in sorted(set(found.items()) ^ set(expected.items())):
-        is_known = name in expected.items()
-        yield Problem(
-            ProblemKind.LINK, f"{path.name}: {name[0]}", "named" if is_known else "not named",
-            "not named" if is_known else "named", hint,
-        )  # fmt: skip
+    differing = sorted(found.items() ^ expected.items())
+    if differing:
+        first, is_known = differing[0][0], differing[0] in expected.items()
+        told = f"{'without' if is_known else 'with'} {first}" + (
+            f", and {len(differing) - 1} more" * (len(differing) > 1)
+        )
+        yield Problem(ProblemKind.LINK, path.name, "the files of the published runs", told, hint)
 
 
 def _files(folder: Path) -> Iterator[Path]:

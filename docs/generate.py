@@ -24,6 +24,7 @@ import model.edits
 import model.feeds
 import model.ledger
 import model.metering
+import model.problems
 import model.rating
 import model.reads
 import model.tariff
@@ -43,6 +44,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("The ledger", model.ledger),
     ("Controls", model.controls),
     ("Control database", model.control),
+    ("What verify finds", model.problems),
 )
 HELP_WIDTH = "100"
 

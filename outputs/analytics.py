@@ -37,7 +37,7 @@ from outputs.views import (
 )
 from store.control import Connection, query, transaction
 from store.facts import facts
-from store.files import written_aside
+from store.files import SEALED, written_aside
 from store.lake import LakeFile, lake_files
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
@@ -67,7 +67,7 @@ def build_analytics(workspace: Workspace, connection: Connection) -> None:
     """
     for left in workspace.root.glob(f".{workspace.analytics_path.name}.*.tmp*"):
         left.unlink(missing_ok=True)  # of a build that was killed; nobody else builds while we hold the lock
-    with written_aside(workspace.analytics_path) as aside:
+    with written_aside(workspace.analytics_path, mode=SEALED) as aside:
         analytics = duckdb.connect(str(aside), config={"threads": 2, "storage_compatibility_version": READABLE_SINCE})
         try:
             analytics.execute("SET TimeZone = 'UTC'")

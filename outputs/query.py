@@ -70,6 +70,7 @@ def _open(workspace: Workspace) -> duckdb.DuckDBPyConnection:
         raise ConfigError(f"`{path}` is not there yet", hint="it is made by `billmill init` and after each publish")
     try:
         connection = duckdb.connect(str(path), read_only=True)
+        connection.execute("SELECT file_name FROM lake.files LIMIT 0")
     except duckdb.Error as error:
         raise ConfigError(f"`{path}` cannot be opened: {error}", hint="publish again: it is rebuilt") from error
     lake = str(workspace.lake).replace("'", "''")

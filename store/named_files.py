@@ -17,6 +17,8 @@ from store.copies import object_path
 from store.damage import where_damaged
 from store.files import file_sha256
 
+_PUT_BACK = "billmill restore BACKUP puts the file back; nothing that rests on it can be trusted before"
+
 
 @dataclass(frozen=True)
 class NamedFile:
@@ -63,14 +65,14 @@ def _check(root: Path, file: NamedFile, against: Path | None) -> tuple[list[Prob
     path = root / file.path
     if not path.is_file():
         expected = f"the file that {file.named_by} names"
-        return [Problem(ProblemKind.MISSING, file.path, expected, "nothing", _put_back(file))], 0
+        return [Problem(ProblemKind.MISSING, file.path, expected, "nothing", _PUT_BACK)], 0
     size, sha256 = path.stat().st_size, file_sha256(path)
     if sha256 != file.sha256:
         copy = object_path(against, file.sha256) if against is not None else None
         good = copy if copy is not None and copy.is_file() else None
         expected = f"SHA-256 {file.sha256[:16]}" + (f", {file.bytes:,} bytes" if file.bytes is not None else "")
         found = f"SHA-256 {sha256[:16]}: {where_damaged(path, file.sha256, file.bytes, good)}"
-        return [Problem(ProblemKind.ALTERED, file.path, expected, found, _put_back(file))], size
+        return [Problem(ProblemKind.ALTERED, file.path, expected, found, _PUT_BACK)], size
     return _figures(file, path, size), size
 
 
@@ -92,7 +94,3 @@ def _rows(path: Path) -> int:
         return int(pq.read_metadata(path).num_rows)
     except (pa.ArrowException, OSError):
         return -1
-
-
-def _put_back(file: NamedFile) -> str:
-    return f"billmill restore BACKUP puts the file back; nothing that rests on {file.path} can be trusted before"

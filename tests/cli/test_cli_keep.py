@@ -59,7 +59,7 @@ def test_a_control_database_that_does_not_open_says_what_to_do(command: CommandL
 
 def test_a_name_of_a_spreadsheets_formula_stays_a_name(command: CommandLine, tmp_path: Path) -> None:
     header = "branch_id,name\n"
-    text = header + "N,North\nX,=HYPERLINK(\"http://evil\")\nY,-1\nZ,@sum\n"
+    text = header + 'N,North\nX,=HYPERLINK("http://evil")\nY,-1\nZ,@sum\n'
     command.done("accounts", "import", write_file(tmp_path / "branches.csv", text))
     from outputs.analytics import build_analytics
     from store.control import control

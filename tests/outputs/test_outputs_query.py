@@ -80,6 +80,11 @@ def test_what_is_not_one_query_is_refused(workspace: Workspace, sql: str) -> Non
         "SELECT * FROM read_blob('{root}/control.duckdb')",
         "SELECT * FROM read_text('{root}/billmill.toml')",
         "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM read_text('{root}/lake/../billmill.toml')",
+        "SELECT * FROM read_text('{root}/audit.log')",
+        "SELECT * FROM parquet_scan('{root}/backups/books/*.parquet')",
+        "SELECT * FROM 'https://example.com/x.parquet'",
+        "SELECT getenv('HOME')",
     ],
 )
 def test_files_outside_the_lake_cannot_be_read(workspace: Workspace, sql: str) -> None:
