@@ -8,6 +8,7 @@ from cycles.finding_effects import KEPT
 from cycles.folders import read_manifest, run_folder, run_table
 from model.codes import FindingState, ParkReason
 from store.control import Connection, query
+from store.standing import standing_keys
 from store.workspace import Workspace
 
 # What a finding can be the cause of; a missing reading leaves no finding.
@@ -20,7 +21,7 @@ def with_parks(workspace: Workspace, connection: Connection, findings: pl.DataFr
     A finding would park when it leaves something empty or rejected, nothing was decided, and its day is not billed.
     """
     parked = _parked_days(workspace, connection)
-    keys = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
+    keys = standing_keys(connection).select("agreement_id", "period_start_date", "period_end_date")
     day = pl.col("lived_day")
     own = findings.select("finding_id", "agreement_id", "lived_day").drop_nulls()
     is_parked = own.join(parked, how="inner", on="agreement_id", validate="m:m").filter(

@@ -10,25 +10,19 @@ from ingest.rules.rule_store import rules_in_force
 from ingest.vee.registers import usage_between_reads
 from ingest.versions import current_days, current_registers
 from model.accounts import ChannelNumbers, Meters
-from model.codes import RunState
 from model.reads import INTERVAL_LENGTHS, RegisterReads, read_days_schema
 from model.schema import arranged, polars_schema
 from model.units import SMALLEST_UNIT
 from store.control import Connection, control, query
 from store.facts import facts
 from store.lake import LakeFile, lake_files, scan_lake
+from store.standing import known_loads_of, standing_keys
 from store.workspace import Workspace
 
 _PIECES = {
     "span_no": pl.Int64, "channel_no": pl.Int32, "days": pl.Int64, "estimated_days": pl.Int64, "before": pl.Int64,
     "after": pl.Int64,
 }  # fmt: skip
-# Of several bills for the same days the last counts; what it rests on was known when its run was planned.
-_BILLED = """
-    SELECT s.agreement_id, s.period_start_date AS start_date, s.period_end_date AS end_date, s.bill_id, r.seq_max
-    FROM segment_key AS s JOIN run AS r USING (run_id) WHERE r.state = ?
-    QUALIFY row_number() OVER (PARTITION BY s.agreement_id, s.period_start_date ORDER BY s.revision DESC) = 1
-"""
 
 
 def rebill_candidates(workspace: Workspace) -> pl.DataFrame:
@@ -39,7 +33,13 @@ def rebill_candidates(workspace: Workspace) -> pl.DataFrame:
     not judged yet count as they landed.
     """
     with control(workspace, purpose="bill late") as connection:
-        billed = query(connection, _BILLED, [RunState.PUBLISHED.value])
+        # What a bill rests on was known when its run was planned.
+        billed = (
+            standing_keys(connection)
+            .join(known_loads_of(connection), on="run_id", how="inner", validate="m:1")
+            .rename({"period_start_date": "start_date", "period_end_date": "end_date"})
+            .select("agreement_id", "start_date", "end_date", "bill_id", "seq_max")
+        )
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         agreements = facts(connection, "agreements").select("agreement_id", "account_id", "service_point_id")
         spans = (

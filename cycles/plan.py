@@ -22,9 +22,10 @@ from model.errors import ConfigError, StaleError
 from model.ids import content_hash, run_id
 from store.audit import record
 from store.code import code_version
-from store.control import Connection, control, query, transaction
+from store.control import Connection, control, transaction
 from store.facts import facts
 from store.files import write_bytes_atomic
+from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 from tariffs.lifecycle import waiting_notes
@@ -137,8 +138,7 @@ def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
 def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max: int) -> Inputs:
     """Return what the plan pins. Facts are those known at the time of asking, whatever was learned since."""
     known = known_facts(connection, request.known_at)
-    billed = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
-    due = select_due(cycle, known, billed, request.branches)
+    due = select_due(cycle, known, standing_keys(connection), request.branches, made=bills_made(connection))
     if due.is_empty():
         raise ConfigError(
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",

@@ -25,6 +25,7 @@ from store.backup import keep_backup
 from store.control import Connection, control, insert, query, transaction
 from store.facts import record_facts
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
+from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
 
 
@@ -100,7 +101,7 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
 
 
 def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame) -> None:
-    stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
+    stands = standing_keys(connection)
     twice = (
         keys.join(stands, on="agreement_id", how="inner", suffix="_stands", validate="m:m")
         .filter(
@@ -117,7 +118,12 @@ def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame
             hint=f"billmill cycle abandon {run_id}, then plan again: what is billed is left out",
         )
     # Agreements may have been written anew under other ids; an account still gets each bill once.
-    same = keys.join(stands, on="bill_id", how="semi").select("bill_id").unique().sort("bill_id")
+    same = (
+        keys.filter(pl.col("bill_id").is_in(bills_made(connection).implode()))
+        .select("bill_id")
+        .unique()
+        .sort("bill_id")
+    )
     if same.height:
         raise ControlError(
             f"run `{run_id}`: {same.height} of its bills have been published since it was planned; first: "

@@ -26,10 +26,11 @@ from model.errors import ControlError
 from model.ids import content_hash
 from model.progress import Progress
 from store.audit import record
-from store.control import control, query, transaction
+from store.control import control, transaction
 from store.files import create_only, sweep_temporaries, write_bytes_atomic
 from store.lake import verify_file
 from store.lock import hold
+from store.standing import standing_keys
 from store.workspace import Workspace
 
 RUN_TABLES = ("bill_lines", "bills", "determinants", "energy_controls", "journal_lines", "open_items", "parked")
@@ -73,7 +74,7 @@ def run_cycle(
             if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
                 with transaction(connection):
                     change_state(connection, run_id, RunState.STAGED)
-            stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
+            stands = standing_keys(connection).select("agreement_id", "period_start_date", "period_end_date")
             _validate(workspace, folder, manifest, stands)
             with transaction(connection):
                 totals = manifest["totals"]
