@@ -46,7 +46,8 @@ def _parked_days(workspace: Workspace, connection: Connection) -> pl.DataFrame:
     """Return the agreements that the last run which got so far parked for their reads: with the days due."""
     rows = query(
         connection,
-        "SELECT run_id FROM run WHERE state NOT IN ('planned', 'abandoned') ORDER BY planned_at DESC, run_id DESC",
+        "SELECT run_id FROM run WHERE kind = 'bill' AND state NOT IN ('planned', 'abandoned') "
+        "ORDER BY planned_at DESC, run_id DESC",
     )
     for run in rows["run_id"]:
         folder = run_folder(workspace, run)

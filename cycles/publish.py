@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -12,7 +13,8 @@ from cycles.carried import refuse_moved_banks
 from cycles.folders import manifest_files, read_manifest, run_folder, run_table
 from cycles.partition import plan_frame
 from cycles.records import change_state, refused_state, the_run
-from cycles.run import new_segment_keys
+from cycles.run import new_segment_keys, taken_back
+from cycles.taking_back import record_carried, record_taken_back, take_back, write_taken_back
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.codes import RunState
 from model.control import SegmentKeys
@@ -23,7 +25,6 @@ from outputs.invoices import Numbered, number_invoices
 from store.audit import record
 from store.backup import keep_backup
 from store.control import Connection, control, insert, query, transaction
-from store.facts import record_facts
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -56,7 +57,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
             raise refused_state(run_id, state, RunState.PUBLISHED)
         is_new = state == RunState.APPROVED
         if is_new:
-            _publish(workspace, connection, folder, run_id, at, actor)
+            _publish(workspace, connection, folder, row, at, actor)
         count, total = query(
             connection,
             "SELECT coalesce(sum(row_count), 0), (SELECT total_minor FROM run WHERE run_id = ?) "
@@ -69,7 +70,10 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
     return Published(run_id, int(count), int(total or 0), is_new)
 
 
-def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id: str, at: datetime, actor: str) -> None:
+def _publish(
+    workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], at: datetime, actor: str
+) -> None:
+    run_id, booked_date = row["run_id"], row["business_date"]
     manifest = read_manifest(folder)
     tables = sorted({item["table"] for item in manifest["files"]})
     files = [file for table in tables for file in manifest_files(manifest, table)]
@@ -78,30 +82,35 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
     bills = run_table(workspace, manifest, "bills").collect()
     lines = run_table(workspace, manifest, "bill_lines").collect()
     parked = run_table(workspace, manifest, "parked").collect()
-    keys = new_segment_keys(pl.read_parquet(folder / "plan" / "due.parquet", glob=False), parked)
-    _refuse_billed_twice(connection, run_id, keys)
-    carried = {"quantity_history": "history", "bank_balance": "banks"}  # table of the books -> table of the run
-    left = {table: run_table(workspace, manifest, name).collect() for table, name in carried.items()}
-    refuse_moved_banks(connection, run_id, plan_frame(folder, "banks"), left["bank_balance"])
+    open_items = run_table(workspace, manifest, "open_items").collect()
+    keys = new_segment_keys(plan_frame(folder, "due"), parked)
+    taken = taken_back(folder)
+    _refuse_billed_twice(connection, run_id, keys, taken)
+    back = take_back(connection, run_id, taken, open_items, booked_date) if taken.height else None
+    history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
+    opening = plan_frame(folder, "banks")
+    refuse_moved_banks(connection, run_id, opening, banks if back is None else pl.concat([opening, banks]))
     first_numbers = _next_numbers(connection)
     numbered = number_invoices(bills, lines, first_numbers)  # type: ignore[arg-type]  # read back from checked files
     _check_numbers(run_id, numbered, bills, first_numbers)
     files += _write_invoices(workspace, run_id, numbered)
+    files += [] if back is None else write_taken_back(workspace, run_id, back)
     with transaction(connection):
         insert(connection, "segment_key", arranged(SegmentKeys, keys.with_columns(run_id=pl.lit(run_id))))
         register_files(connection, files, owner=run_id)
         insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
-        insert(connection, "open_item", run_table(workspace, manifest, "open_items").collect())
-        for table, frame in left.items():
-            record_facts(connection, table, frame, recorded_at=at)
+        insert(connection, "open_item", open_items)
+        if back is not None:
+            record_taken_back(connection, back)
+        record_carried(connection, folder, history, banks, at)
         _keep_numbers(connection, numbered.next_numbers)
         change_state(connection, run_id, RunState.PUBLISHED, published_at=at)
         detail = f"{numbered.invoices.height} invoices, digest {manifest['digest'][:16]}"
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
 
 
-def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame) -> None:
-    stands = standing_keys(connection)
+def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame, taken: pl.DataFrame) -> None:
+    stands = standing_keys(connection).join(taken, on="bill_id", how="anti")
     twice = (
         keys.join(stands, on="agreement_id", how="inner", suffix="_stands", validate="m:m")
         .filter(

@@ -13,18 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
+from cycles.correction import compute_cancel, reversals_apart
 from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
 from cycles.records import change_state, refused_state, the_run
-from cycles.runner import run_locally
+from cycles.runner import Compute, run_locally
 from cycles.tasks import Receipt, Task, read_receipt
-from ledger.invariants import Books, check_all
-from model.codes import RunState
+from ledger.invariants import Books, Violations, check_all
+from model.codes import RunKind, RunState
+from model.corrections import Reversals
 from model.errors import ControlError
 from model.ids import content_hash
 from model.progress import Progress
+from model.schema import arranged, empty
 from store.audit import record
 from store.control import control, transaction
 from store.files import create_only, sweep_temporaries, write_bytes_atomic
@@ -33,6 +37,7 @@ from store.lock import hold
 from store.standing import standing_keys
 from store.workspace import Workspace
 
+COMPUTE: dict[RunKind, Compute] = {RunKind.BILL: compute_partition, RunKind.CANCEL: compute_cancel}
 RUN_TABLES = ("bill_lines", "bills", "determinants", "energy_controls", "journal_lines", "open_items", "parked")
 
 
@@ -74,8 +79,7 @@ def run_cycle(
             if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
                 with transaction(connection):
                     change_state(connection, run_id, RunState.STAGED)
-            stands = standing_keys(connection).select("agreement_id", "period_start_date", "period_end_date")
-            _validate(workspace, folder, manifest, stands)
+            _validate(workspace, folder, manifest, standing_keys(connection))
             with transaction(connection):
                 totals = manifest["totals"]
                 change_state(
@@ -98,7 +102,8 @@ def _compute(workspace: Workspace, plan: Planned, workers: int, progress: Progre
     progress.begin("rate", partitions, "partitions")
     progress.advance("rate", partitions - len(tasks))
     totals = {"bills": 0, "parked": 0}
-    for receipt in run_locally(compute_partition, tasks, workers=workers):
+    compute = COMPUTE[RunKind(plan.content["kind"])]
+    for receipt in run_locally(compute, tasks, workers=workers):
         totals = {name: totals[name] + receipt.counts[name] for name in totals}
         progress.advance("rate", 1, **totals)
     progress.end("rate", **totals)
@@ -146,12 +151,15 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
         ControlError: something does not; the offenders are written to controls.csv in the run's folder.
     """
     due = pl.read_parquet(folder / "plan" / "due.parquet", glob=False)
+    taken = taken_back(folder)
     frames = {table: run_table(workspace, manifest, table).collect() for table in RUN_TABLES}
     energy = frames["energy_controls"]
     sums = {
         name: energy.select("branch_id", "measure", pl.col(name).alias("quantity"))
         for name in ("read", "billed", "parked", "unpriced")
     }
+    keys = new_segment_keys(due, frames["parked"])
+    stays = stands.join(taken, on="bill_id", how="anti").select(keys.columns)
     books = Books(
         due=due,
         lines=frames["bill_lines"],
@@ -159,12 +167,12 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
         bills=frames["bills"],
         journal_lines=frames["journal_lines"],
         open_items=frames["open_items"],
-        segment_keys=pl.concat([stands, new_segment_keys(due, frames["parked"]).select(stands.columns)]),
+        segment_keys=pl.concat([stays, keys]),
         energy_read=sums["read"],
         energy_billed=pl.concat([sums["billed"], sums["unpriced"]]),
         energy_parked=sums["parked"],
     )
-    offenders = check_all(books)
+    offenders = pl.concat([check_all(books), _not_negated(workspace, taken, frames["journal_lines"])])
     if offenders.height:
         path = folder / "controls.csv"
         write_bytes_atomic(path, offenders.write_csv().encode())
@@ -174,6 +182,22 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
             f"`{first['subject_id']}`: expected {first['expected']}, found {first['found']}",
             hint=f"all of them are in {path}; nothing can be published from this run",
         )
+
+
+def taken_back(folder: Path) -> pl.DataFrame:
+    """Return the bills that a run takes back (model.corrections.Reversals); none when it takes none."""
+    path = folder / "plan" / "reversals.parquet"
+    return pl.read_parquet(path, glob=False) if path.is_file() else empty(Reversals)
+
+
+def _not_negated(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.DataFrame) -> DataFrame[Violations]:
+    """A journal that takes another back negates it leg by leg."""
+    found = reversals_apart(workspace, taken, journal_lines).select(
+        pl.lit("reversal_negates_its_journal").alias("invariant"),
+        pl.col("reverses_id").alias("subject_id"),
+        pl.col("expected", "found").cast(pl.String).fill_null("nothing"),
+    )
+    return arranged(Violations, found)
 
 
 def new_segment_keys(due: pl.DataFrame, parked: pl.DataFrame) -> pl.DataFrame:

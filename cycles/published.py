@@ -1,0 +1,61 @@
+"""What published runs hold of some bills: their rows in the lake, and the plan that they were made by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from cycles.folders import read_manifest, run_folder, run_table
+from model.bills import Bills
+from model.schema import polars_schema
+from store.control import Connection
+from store.lake import lake_files, scan_lake
+from store.standing import standing_bills
+from store.workspace import Workspace
+
+
+def published_rows(workspace: Workspace, bills: pl.DataFrame, table: str) -> pl.DataFrame:
+    """Return the rows of a run's table that belong to published bills (bill_id, run_id), in order of run and file."""
+    found = []
+    for (run,), some in sorted(bills.partition_by("run_id", as_dict=True).items()):
+        rows = run_table(workspace, read_manifest(run_folder(workspace, str(run))), table)
+        found.append(rows.join(some.lazy().select("bill_id"), on="bill_id", how="semi").collect())
+    assert found, "rows of no bill are asked for"
+    return pl.concat(found)
+
+
+def standing_rows(workspace: Workspace, connection: Connection, chosen: pl.Expr) -> pl.DataFrame:
+    """Return the bills that stand (model.bills.Bills, and run_id) for which `chosen` is true, sorted by bill."""
+    files = lake_files(connection, "bills")
+    stands = standing_bills(connection)
+    if not files:
+        return pl.DataFrame(schema=polars_schema(Bills) | {"run_id": pl.String()})
+    rows = scan_lake(workspace, files).filter(chosen).collect()
+    return rows.join(stands, on="bill_id", how="inner", validate="1:1").sort("bill_id")
+
+
+def planned_due(workspace: Workspace, bills: pl.DataFrame) -> pl.DataFrame:
+    """Return the due agreements (model.rating.DueAgreements) of which published bills (bill_id, run_id) were made.
+
+    `run_id` stands beside them.
+    """
+    found = []
+    for (run,), some in sorted(bills.partition_by("run_id", as_dict=True).items()):
+        due = pl.read_parquet(run_folder(workspace, str(run)) / "plan" / "due.parquet", glob=False)
+        found.append(due.join(some, on="bill_id", how="inner", validate="m:1"))
+    assert found, "agreements of no bill are asked for"
+    return pl.concat(found)
+
+
+def frame_of_cycle(folder: Path, cycle_id: str, name: str) -> pl.DataFrame:
+    """Return a frame of a run's plan for one cycle: a run that bills again keeps them cycle by cycle."""
+    of_cycle = folder / "plan" / cycle_id / f"{name}.parquet"
+    path = of_cycle if of_cycle.is_file() else folder / "plan" / f"{name}.parquet"
+    return pl.read_parquet(path, glob=False)
+
+
+def bill_runs(bills: pl.DataFrame) -> Sequence[str]:
+    """Return the runs of bills (run_id), sorted."""
+    return bills["run_id"].unique().sort().to_list()
