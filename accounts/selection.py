@@ -91,9 +91,9 @@ def _without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame) -> pl.Dat
 
 
 def revisions(made: pl.Series) -> pl.DataFrame:
-    """Return how many bills were made of each account and cycle: stem (`A1.2026-06`), revision (the next one's)."""
-    stems = made.unique().to_frame("bill_id").select(pl.col("bill_id").str.extract(r"^(.*)\.r\d+$", 1).alias("stem"))
-    return stems.group_by("stem").agg(pl.len().cast(pl.Int64).alias("revision"))
+    """Return the revision that the next bill of an account and cycle has: stem (`A1.2026-06`), revision."""
+    parts = made.unique().str.extract_groups(r"^(?<stem>.*)\.r(?<revision>\d+)$").struct.unnest()
+    return parts.group_by("stem").agg((pl.col("revision").cast(pl.Int64).max() + 1).alias("revision"))
 
 
 def _with_bill_ids(due: pl.DataFrame, cycle: Cycle, made: pl.Series) -> pl.DataFrame:

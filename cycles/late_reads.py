@@ -34,28 +34,35 @@ def rebill_candidates(workspace: Workspace) -> pl.DataFrame:
     """
     with control(workspace, purpose="bill late") as connection:
         # What a bill rests on was known when its run was planned.
-        billed = (
-            standing_keys(connection)
-            .join(known_loads_of(connection), on="run_id", how="inner", validate="m:1")
-            .rename({"period_start_date": "start_date", "period_end_date": "end_date"})
-            .select("agreement_id", "start_date", "end_date", "bill_id", "seq_max")
+        billed = standing_keys(connection).join(known_loads_of(connection), on="run_id", how="inner", validate="m:1")
+        return changed_reads(workspace, connection, billed)
+
+
+def changed_reads(workspace: Workspace, connection: Connection, billed: pl.DataFrame) -> pl.DataFrame:
+    """Return what `rebill_candidates` does, for periods that were billed on the loads up to a sequence.
+
+    `billed`: bill_id, agreement_id, period_start_date, period_end_date, seq_max.
+    """
+    channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
+    agreements = facts(connection, "agreements").select("agreement_id", "account_id", "service_point_id")
+    spans = (
+        billed.select(
+            "agreement_id", pl.col("period_start_date").alias("start_date"),
+            pl.col("period_end_date").alias("end_date"), "bill_id", "seq_max",
         )
-        channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
-        agreements = facts(connection, "agreements").select("agreement_id", "account_id", "service_point_id")
-        spans = (
-            billed.join(agreements, how="inner", on="agreement_id", validate="m:1")
-            .join(channels, how="inner", on="service_point_id", validate="m:m", suffix="_channel")
-            .sort("bill_id", "agreement_id", "channel_no", "start_date")
-            .with_row_index("span_no")
-            .with_columns(pl.col("span_no").cast(pl.Int64))
-        )
-        pieces = [pl.DataFrame(schema=_PIECES)]
-        for (seq_max,), some in spans.partition_by("seq_max", as_dict=True, maintain_order=True).items():
-            for minutes in INTERVAL_LENGTHS:
-                own = some.filter(pl.col("interval_minutes") == minutes)
-                pieces.append(_interval_changes(workspace, connection, own, minutes, int(seq_max)))
-            registers = some.filter(pl.col("interval_minutes") == 0)
-            pieces.append(_register_changes(workspace, connection, registers, channels, int(seq_max)))
+        .join(agreements, how="inner", on="agreement_id", validate="m:1")
+        .join(channels, how="inner", on="service_point_id", validate="m:m", suffix="_channel")
+        .sort("bill_id", "agreement_id", "channel_no", "start_date")
+        .with_row_index("span_no")
+        .with_columns(pl.col("span_no").cast(pl.Int64))
+    )  # fmt: skip
+    pieces = [pl.DataFrame(schema=_PIECES)]
+    for (seq_max,), some in spans.partition_by("seq_max", as_dict=True, maintain_order=True).items():
+        for minutes in INTERVAL_LENGTHS:
+            own = some.filter(pl.col("interval_minutes") == minutes)
+            pieces.append(_interval_changes(workspace, connection, own, minutes, int(seq_max)))
+        registers = some.filter(pl.col("interval_minutes") == 0)
+        pieces.append(_register_changes(workspace, connection, registers, channels, int(seq_max)))
     units = {measure.value: unit for measure, unit in SMALLEST_UNIT.items()}
     found = spans.join(pl.concat(pieces).drop("channel_no"), how="inner", on="span_no", validate="1:1")
     return found.select(

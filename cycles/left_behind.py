@@ -12,7 +12,7 @@ import polars as pl
 
 from cycles.carried import banks_before
 from cycles.folders import read_manifest, run_folder, run_table
-from cycles.published import bill_runs, frame_of_cycle, planned_due
+from cycles.published import bill_runs, frame_of_pass, planned_due
 from model.corrections import LeftBanks, LeftHistory
 from model.errors import ControlError
 from model.rating import BankBalances, History
@@ -115,12 +115,12 @@ def _after_history(workspace: Workspace, connection: Connection, stays: pl.DataF
     )  # fmt: skip
     if later.is_empty():
         return pl.DataFrame(schema=_FOLLOWERS)
-    cycles = planned_due(workspace, later.select(pl.col("follower_id").alias("bill_id"), "run_id").unique())
-    of_bill = cycles.select(pl.col("bill_id").alias("follower_id"), "cycle_id").unique()
+    planned = planned_due(workspace, later.select(pl.col("follower_id").alias("bill_id"), "run_id").unique())
+    of_bill = planned.select(pl.col("bill_id").alias("follower_id"), "pass_name").unique()
     placed = later.join(of_bill, on="follower_id", how="inner", validate="m:1")
     counted = []
-    for (run, cycle), some in sorted(placed.partition_by("run_id", "cycle_id", as_dict=True).items()):
-        reach = _reach(frame_of_cycle(run_folder(workspace, str(run)), str(cycle), "book_quantities"))
+    for (run, name), some in sorted(placed.partition_by("run_id", "pass_name", as_dict=True).items()):
+        reach = _reach(frame_of_pass(run_folder(workspace, str(run)), str(name), "book_quantities"))
         reached = some.join(reach, on="quantity_id", how="inner", validate="m:1")
         oldest = pl.col("follows_from") - pl.duration(days=pl.col("history_back") * 31 + 31)
         counted.append(reached.filter(pl.col("period_start_date") >= oldest))

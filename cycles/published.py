@@ -15,6 +15,9 @@ from store.lake import lake_files, scan_lake
 from store.standing import standing_bills
 from store.workspace import Workspace
 
+PASSES = "passes.parquet"
+"""Which pass of a plan makes a bill: bill_id, pass_name"""
+
 
 def published_rows(workspace: Workspace, bills: pl.DataFrame, table: str) -> pl.DataFrame:
     """Return the rows of a run's table that belong to published bills (bill_id, run_id), in order of run and file."""
@@ -39,21 +42,26 @@ def standing_rows(workspace: Workspace, connection: Connection, chosen: pl.Expr)
 def planned_due(workspace: Workspace, bills: pl.DataFrame) -> pl.DataFrame:
     """Return the due agreements (model.rating.DueAgreements) of which published bills (bill_id, run_id) were made.
 
-    `run_id` stands beside them.
+    `run_id`, and `pass_name` (see `frame_of_pass`), stand beside them.
     """
     found = []
     for (run,), some in sorted(bills.partition_by("run_id", as_dict=True).items()):
-        due = pl.read_parquet(run_folder(workspace, str(run)) / "plan" / "due.parquet", glob=False)
-        found.append(due.join(some, on="bill_id", how="inner", validate="m:1"))
+        folder = run_folder(workspace, str(run)) / "plan"
+        due = pl.read_parquet(folder / "due.parquet", glob=False)
+        mine = due.join(some.select("bill_id", "run_id"), on="bill_id", how="inner", validate="m:1")
+        if (folder / PASSES).is_file():
+            names = pl.read_parquet(folder / PASSES, glob=False)
+            mine = mine.join(names, on="bill_id", how="left", validate="m:1")
+        else:
+            mine = mine.with_columns(pl.lit("").alias("pass_name"))
+        found.append(mine)
     assert found, "agreements of no bill are asked for"
     return pl.concat(found)
 
 
-def frame_of_cycle(folder: Path, cycle_id: str, name: str) -> pl.DataFrame:
-    """Return a frame of a run's plan for one cycle: a run that bills again keeps them cycle by cycle."""
-    of_cycle = folder / "plan" / cycle_id / f"{name}.parquet"
-    path = of_cycle if of_cycle.is_file() else folder / "plan" / f"{name}.parquet"
-    return pl.read_parquet(path, glob=False)
+def frame_of_pass(folder: Path, pass_name: str, name: str) -> pl.DataFrame:
+    """Return a frame of a run's plan: a run that bills again keeps its frames by pass, others have one without name."""
+    return pl.read_parquet(folder / "plan" / pass_name / f"{name}.parquet", glob=False)
 
 
 def bill_runs(bills: pl.DataFrame) -> Sequence[str]:

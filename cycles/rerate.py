@@ -17,29 +17,17 @@ from accounts.numbering import channel_numbers_of
 from accounts.selection import Cycle, select_again
 from cycles.bills import BillPlace, find_bill
 from cycles.carried import banks_before
+from cycles.causes import CAUSES, with_class
 from cycles.folders import run_folder
 from cycles.inputs import Inputs, book_frames, gather_inputs, known_facts, rated_book
 from cycles.partition import STEPS, Work, plan_frame, work_on
 from cycles.tasks import lake_file_from
 from model.errors import ConfigError
 from model.rating import Rated
-from model.tariff import RATE_BOOK_TABLES
 from store.control import Connection, control, query
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
-_FROM_OUTSIDE = ("factors", "events", "series_days")
-# What a bill rests on, by who keeps it: the frames of each class; reads are files.
-CAUSES: dict[str, tuple[str, ...]] = {
-    "agreement": ("due", "channels", "numbers", "meters", "attributes"),
-    "tariff": tuple(f"book_{table}" for table in RATE_BOOK_TABLES if table not in _FROM_OUTSIDE),
-    "factor": ("book_factors",),
-    "event": ("book_events",),
-    "price": ("book_series_days",),
-    "read": (),
-    "history": ("history", "banks"),
-    "gate": ("gates",),
-}
 _LINE = [
     "line_id", "line_no", "agreement_id", "component_id", "line_text", "period_start_date", "period_end_date",
     "tou", "tier", "amount_minor",
@@ -103,7 +91,7 @@ def rerate_bill(workspace: Workspace, bill_id: str, known_at: datetime) -> Rerat
     again, found = _rated(work, then), _rated(work, now)
     reproduced = _same_lines(again, place.lines)
     compared = _compared(place.lines, found.lines)
-    causes = {name: _rated(work, _with_class(then, now, name)).lines for name in differing} if reproduced else {}
+    causes = {name: _rated(work, with_class(then, now, name)).lines for name in differing} if reproduced else {}
     return Rerated(
         bill_id=place.bill["bill_id"],
         currency=place.bill["currency"],
@@ -195,12 +183,6 @@ def _equal(then: Inputs, now: Inputs, cause: str) -> bool:
 def _rows(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
     """Return the rows in an order of their own: a class is the same however its rows lie."""
     return sorted(frame.rows(), key=repr)  # of one bill: a few hundred
-
-
-def _with_class(then: Inputs, now: Inputs, cause: str) -> Inputs:
-    """Return the inputs of then with one class as it is now."""
-    frames = then.frames | {name: now.frames[name] for name in CAUSES[cause]}
-    return Inputs(frames, now.files if cause == "read" else then.files)
 
 
 def _same_lines(rated: Rated, lines: pl.DataFrame) -> bool:
