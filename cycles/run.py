@@ -19,6 +19,7 @@ from cycles.correction import compute_cancel, reversals_apart
 from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
+from cycles.rebill_partition import compute_rebill
 from cycles.records import change_state, refused_state, the_run
 from cycles.runner import Compute, run_locally
 from cycles.tasks import Receipt, Task, read_receipt
@@ -37,7 +38,9 @@ from store.lock import hold
 from store.standing import standing_keys
 from store.workspace import Workspace
 
-COMPUTE: dict[RunKind, Compute] = {RunKind.BILL: compute_partition, RunKind.CANCEL: compute_cancel}
+COMPUTE: dict[RunKind, Compute] = {
+    RunKind.BILL: compute_partition, RunKind.CANCEL: compute_cancel, RunKind.REBILL: compute_rebill,
+}  # fmt: skip
 RUN_TABLES = ("bill_lines", "bills", "determinants", "energy_controls", "journal_lines", "open_items", "parked")
 
 
@@ -172,7 +175,10 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
         energy_billed=pl.concat([sums["billed"], sums["unpriced"]]),
         energy_parked=sums["parked"],
     )
-    offenders = pl.concat([check_all(books), _not_negated(workspace, taken, frames["journal_lines"])])
+    offenders = pl.concat([
+        check_all(books), _not_negated(workspace, taken, frames["journal_lines"]),
+        _not_as_shown(folder, frames["bills"]),
+    ])  # fmt: skip
     if offenders.height:
         path = folder / "controls.csv"
         write_bytes_atomic(path, offenders.write_csv().encode())
@@ -196,6 +202,24 @@ def _not_negated(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.Da
         pl.lit("reversal_negates_its_journal").alias("invariant"),
         pl.col("reverses_id").alias("subject_id"),
         pl.col("expected", "found").cast(pl.String).fill_null("nothing"),
+    )
+    return arranged(Violations, found)
+
+
+def _not_as_shown(folder: Path, bills: pl.DataFrame) -> DataFrame[Violations]:
+    """A bill that is made anew comes to what its plan showed."""
+    path = folder / "plan" / "changes.parquet"
+    if not path.is_file():
+        return empty(Violations)
+    shown = pl.read_parquet(path, glob=False).filter(pl.col("outcome") == "changed", pl.col("after_lines") > 0)
+    made = bills.filter(pl.col("reverses_id").is_null()).select(pl.col("bill_id").alias("new_id"), "total_minor")
+    both = shown.select("new_id", "after_minor").join(made, on="new_id", how="full", coalesce=True, validate="1:1")
+    apart = both.filter(pl.col("after_minor").ne_missing(pl.col("total_minor")))
+    found = apart.select(
+        pl.lit("bill_is_as_planned").alias("invariant"),
+        pl.col("new_id").alias("subject_id"),
+        pl.col("after_minor").cast(pl.String).fill_null("nothing").alias("expected"),
+        pl.col("total_minor").cast(pl.String).fill_null("nothing").alias("found"),
     )
     return arranged(Violations, found)
 

@@ -90,6 +90,13 @@ def record_carried(
     if restored.is_file():
         record_facts(connection, "bank_balance", pl.read_parquet(restored, glob=False), recorded_at=at)
     key = grain(BankBalances)
+    # A later bill that stays has left a balance of a later day: it is what is held true in the end.
+    newest = banks.group_by(key).agg(pl.col("as_of_date").max().alias("newest_date"))
+    opening = pl.read_parquet(planned / "banks.parquet", glob=False)
+    stays = opening.join(newest, on=key, how="inner", validate="1:1").filter(
+        pl.col("as_of_date") > pl.col("newest_date")
+    )
+    banks = pl.concat([banks, stays.select(banks.columns)])
     placed = banks.sort(*key, "as_of_date").with_columns(pl.int_range(pl.len()).over(key).alias("place"))
     for _, step in sorted(placed.partition_by("place", as_dict=True).items()):
         record_facts(connection, "bank_balance", step.drop("place"), recorded_at=at)
