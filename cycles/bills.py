@@ -12,9 +12,11 @@ from cycles.bill_work import bill_work
 from cycles.correction import reversed_rows
 from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import STEPS, Work
+from cycles.rebill_compare import BACK_BILLING
 from cycles.records import the_run
 from model.codes import Measure, Quality, RunState
 from model.errors import ConfigError
+from model.money import format_minor
 from model.rating import BillLines
 from model.reads import slot_columns
 from model.schema import arranged
@@ -116,11 +118,25 @@ def explain_bill(workspace: Workspace, bill_id: str, run_id: str | None = None) 
     again = _lines_again(workspace, place, work)
     is_same = again.equals(place.lines.select(again.columns))
     text = [*_heading(place), ""]
+    of_tariff = pl.col("component_id") != BACK_BILLING
+    text += [_limit_text(line) for line in place.lines.filter(~of_tariff).to_dicts()]  # of one bill: a few
     text += explain_lines(
-        arranged(BillLines, place.lines), work.rated.determinants, work.rating_input.book, work.rated.slices
+        arranged(BillLines, place.lines.filter(of_tariff)),
+        work.rated.determinants,
+        work.rating_input.book,
+        work.rated.slices,
     )
     text += ["", "Reads by day:", *_reads_by_day(work), "", _verdict(place, is_same, work)]
     return Explanation(text, is_same)
+
+
+def _limit_text(line: dict[str, Any]) -> str:
+    """Return the working of a line that takes off what may not be billed any more."""
+    amount = format_minor(line["amount_minor"], line["currency"])
+    return (
+        f"{line['line_no']}. {line['line_text']}: {amount} {line['currency']}, the rise of service point "
+        f"{line['service_point_id']} for {line['share_part']} of {line['share_whole']} days"
+    )
 
 
 def _lines_again(workspace: Workspace, place: BillPlace, work: Work) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -14,7 +14,7 @@ from cycles.back_billing import BackBilling, with_limit
 from cycles.correction import nothing_billed, reversal_tables
 from cycles.partition import STEPS, Work, leave_receipt, plan_frame, work_on
 from cycles.published import frame_of_pass, published_rows
-from cycles.rebill_waves import rate_passes
+from cycles.rebill_waves import NOTHING_NARROWED, rate_passes
 from cycles.tasks import Receipt, Task
 from model.bills import Bills
 from model.rating import BillLines
@@ -36,13 +36,16 @@ def compute_rebill(task: Task) -> Receipt:
     return leave_receipt(workspace, task, tables, due=due)
 
 
-def rebilled(base: Work) -> Iterator[tuple[str, Work]]:
-    """Do the passes of a planned rebill for a part of its accounts: all steps of each."""
+def rebilled(base: Work, narrowed: Mapping[str, pl.Expr] = NOTHING_NARROWED) -> Iterator[tuple[str, Work]]:
+    """Do the passes of a planned rebill for a part of its accounts: all steps of each.
+
+    `narrowed`: passes of which only a smaller part is done.
+    """
     frame_of = partial(frame_of_pass, base.folder)
     taken = plan_frame(base.folder, "reversals")
     limit = base.plan.get("back_billing")
     rule = None if limit is None else BackBilling(**(limit | {"first_date": date.fromisoformat(limit["first_date"])}))
-    for name, work in rate_passes(base, base.plan["passes"], frame_of, base.keep):
+    for name, work in rate_passes(base, base.plan["passes"], frame_of, base.keep, narrowed):
         finish(work, taken, rule)
         yield name, work
 

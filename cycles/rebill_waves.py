@@ -13,6 +13,7 @@ from cycles.partition import STEPS, Work
 from model.rating import BankBalances, History
 from model.schema import arranged, empty, grain
 
+NOTHING_NARROWED: Mapping[str, pl.Expr] = {}
 _SPAN = {"service_point_id": pl.String, "start_date": pl.Date, "end_date": pl.Date}
 
 
@@ -69,19 +70,25 @@ def _one_of(laid: Mapping[str, pl.DataFrame], frame: Callable[[str], pl.DataFram
 
 
 def rate_passes(
-    base: Work, passes: Sequence[Mapping[str, Any]], frame_of: Callable[[str, str], pl.DataFrame], keep: pl.Expr
+    base: Work,
+    passes: Sequence[Mapping[str, Any]],
+    frame_of: Callable[[str, str], pl.DataFrame],
+    keep: pl.Expr,
+    narrowed: Mapping[str, pl.Expr] = NOTHING_NARROWED,
 ) -> Iterator[tuple[str, Work]]:
     """Rate the passes of a plan in order and yield each work after its rating.
 
     `base` says workspace, folder, plan and partition; `passes` are those of the plan (name, cycle, inputs); `frame_of`
-    gives a frame of a pass, `spans` among them (service_point_id, account_id, start_date, end_date as published).
+    gives a frame of a pass, `spans` among them (service_point_id, account_id, start_date, end_date as published);
+    `narrowed` are passes that are done for a smaller part than `keep`.
     """
     carry = Carry()
     for item in passes:
         name = str(item["name"])
         frame = partial(frame_of, name)
         plan = base.plan | {"cycle": item["cycle"], "inputs": item["inputs"]}
-        work = Work(base.workspace, base.folder, plan, keep, base.partition, carry.over(frame))
+        kept = narrowed.get(name, keep)
+        work = Work(base.workspace, base.folder, plan, kept, base.partition, carry.over(frame))
         for step in STEPS[:2]:
             step.run(work)
         yield name, work
