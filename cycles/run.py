@@ -20,6 +20,7 @@ from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
 from cycles.rebill_partition import compute_rebill
+from cycles.rebill_stale import refuse_stale
 from cycles.records import change_state, refused_state, the_run
 from cycles.runner import Compute, run_locally
 from cycles.tasks import Receipt, Task, read_receipt
@@ -61,7 +62,7 @@ def run_cycle(
     """Compute a planned run up to `validated`; going on where it was cut, or saying that it is done.
 
     Raises:
-        StaleError: the plan or the code has changed.
+        StaleError: the plan or the code has changed; of a rebill, what its bills rest on.
         ControlError: totals do not meet (the offenders are in the run's folder), or the run was abandoned.
         LockedError: another process drives this run.
     """
@@ -75,6 +76,9 @@ def run_cycle(
         return RunResult(run_id, state, read_manifest(folder)["totals"], computed=0)
     with hold(folder / ".driver", purpose=f"cycle run {run_id}", wait_seconds=0.0):
         plan = read_plan(workspace, row)
+        if state == RunState.PLANNED and row["kind"] == RunKind.REBILL:
+            with control(workspace, purpose="cycle run") as connection:
+                refuse_stale(workspace, connection, plan, at)
         sweep_temporaries(folder)
         computed = _compute(workspace, plan, workers, progress)
         manifest = _commit(workspace, plan)
