@@ -31,6 +31,7 @@ from commands.cycle import cycle_app
 from commands.findings import findings_app
 from commands.keep import add_keeping
 from commands.reads import reads_app
+from commands.rebill import rebill_app
 from commands.runs import run_app
 from commands.tariff import tariff_app
 from model.errors import BillmillError, ConfigError, ExitCode
@@ -75,6 +76,7 @@ app.add_typer(reads_app, name="reads")
 app.add_typer(cycle_app, name="cycle")
 app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
+app.add_typer(rebill_app, name="rebill")
 app.add_typer(run_app, name="run")
 add_keeping(app)
 

@@ -29,13 +29,19 @@ class Cycle:
 
 
 def select_due(
-    cycle: Cycle, known: dict[str, pl.DataFrame], billed: pl.DataFrame, branches: tuple[str, ...]
+    cycle: Cycle,
+    known: dict[str, pl.DataFrame],
+    billed: pl.DataFrame,
+    branches: tuple[str, ...],
+    *,
+    made: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Return the agreements that are due, without their partition, sorted by agreement.
 
-    `known` holds the imported tables; `billed` (agreement_id, period_start_date, period_end_date, bill_id) what has
-    been published. Days that have been published are not due; those before the first or after the last of them are
-    (an agreement that was extended), the earlier ones first. `branches` empty means all.
+    `known` holds the imported tables; `billed` (agreement_id, period_start_date, period_end_date, bill_id) what stands
+    billed, `made` the ids of all bills ever published, those of `billed` when None. Days that stand billed are not
+    due; those beside them are (an agreement that was extended, a bill that was taken back), the earliest first.
+    `branches` empty means all.
     """
     accounts = known["accounts"].filter(pl.col("bill_group") == cycle.bill_group)
     if branches:
@@ -51,45 +57,54 @@ def select_due(
         .filter(pl.col("start_date") < pl.col("end_date"))
     )
     due = _without_billed_days(supplied, billed)
-    return _with_bill_ids(due, cycle, billed).sort("agreement_id")
+    return _with_bill_ids(due, cycle, billed["bill_id"] if made is None else made).sort("agreement_id")
 
 
 def _without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
-    """Cut off the days that are billed; an agreement comes at most once, days before what is billed at first."""
+    """Cut off the days that are billed; an agreement comes at most once, with the first days that are not."""
+    spans = supplied.select("agreement_id", pl.col("start_date").alias("from"), pl.col("end_date").alias("to"))
     standing = (
-        supplied.select("agreement_id", "start_date", "end_date")
-        .join(billed, on="agreement_id", how="inner", validate="1:m")
-        .filter(pl.col("period_start_date") < pl.col("end_date"), pl.col("start_date") < pl.col("period_end_date"))
-        .group_by("agreement_id")
-        .agg(pl.col("period_start_date").min().alias("billed_from"), pl.col("period_end_date").max().alias("billed_to"))
+        billed.select("agreement_id", "period_start_date", "period_end_date")
+        .join(spans, on="agreement_id", how="inner", validate="m:1")
+        .filter(pl.col("period_start_date") < pl.col("to"), pl.col("from") < pl.col("period_end_date"))
+        .select("agreement_id", "period_start_date", "period_end_date")
     )
-    is_before = pl.col("start_date") < pl.col("billed_from")
-    is_cut = pl.col("billed_from").is_not_null()
+    # The day after the last stands as a period without days, so that what follows the last bill is a gap as well.
+    closing = spans.select(
+        "agreement_id", pl.col("to").alias("period_start_date"), pl.col("to").alias("period_end_date")
+    )
+    billed_to = pl.col("period_end_date").cum_max().shift(1).over("agreement_id")
+    gaps = (
+        pl.concat([standing, closing])
+        .sort("agreement_id", "period_start_date", "period_end_date")
+        .join(spans, on="agreement_id", how="left", validate="m:1", maintain_order="left")
+        .with_columns(billed_to.fill_null(pl.col("from")).alias("gap_from"))
+        .filter(pl.col("gap_from") < pl.col("period_start_date"))
+        .unique("agreement_id", keep="first", maintain_order=True)
+        .select("agreement_id", "gap_from", pl.col("period_start_date").alias("gap_to"))
+    )
     return (
-        supplied.join(standing, on="agreement_id", how="left", validate="1:1")
-        .with_columns(
-            start_date=pl.when(is_cut & ~is_before).then(pl.col("billed_to")).otherwise(pl.col("start_date")),
-            end_date=pl.when(is_cut & is_before).then(pl.col("billed_from")).otherwise(pl.col("end_date")),
-        )
-        .filter(pl.col("start_date") < pl.col("end_date"))
-        .drop("billed_from", "billed_to")
+        supplied.join(gaps, on="agreement_id", how="inner", validate="1:1")
+        .with_columns(start_date=pl.col("gap_from"), end_date=pl.col("gap_to"))
+        .drop("gap_from", "gap_to")
     )
 
 
-def _with_bill_ids(due: pl.DataFrame, cycle: Cycle, billed: pl.DataFrame) -> pl.DataFrame:
-    """A second bill of an account in one cycle (what was parked before) is the next revision."""
-    revisions = (
-        billed.select("bill_id").unique()
-        .with_columns(pl.col("bill_id").str.extract(r"^(.*)\.r\d+$", 1).alias("stem"))
-        .group_by("stem").agg(pl.len().alias("revision"))
-    )  # fmt: skip
+def revisions(made: pl.Series) -> pl.DataFrame:
+    """Return the revision that the next bill of an account and cycle has: stem (`A1.2026-06`), revision."""
+    parts = made.unique().str.extract_groups(r"^(?<stem>.*)\.r(?<revision>\d+)$").struct.unnest()
+    return parts.group_by("stem").agg((pl.col("revision").cast(pl.Int64).max() + 1).alias("revision"))
+
+
+def _with_bill_ids(due: pl.DataFrame, cycle: Cycle, made: pl.Series) -> pl.DataFrame:
+    """A second bill of an account in one cycle (what was parked before, or taken back) is the next revision."""
     stemmed = due.with_columns(
         pl.concat_str("account_id", pl.lit(f".{cycle.cycle_id}")).alias("stem"),
         cycle_id=pl.lit(cycle.cycle_id),
         cycle_start_date=pl.lit(cycle.period_start_date),
         cycle_end_date=pl.lit(cycle.period_end_date),
     )
-    return stemmed.join(revisions, on="stem", how="left", validate="m:1").with_columns(
+    return stemmed.join(revisions(made), on="stem", how="left", validate="m:1").with_columns(
         pl.format("{}.r{}", "stem", pl.col("revision").fill_null(0)).alias("bill_id")
     )
 

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from commands.context import HERE, JsonOption, WorkspaceOption, command_group, now, open_books, print_result, talk
+from commands.context import (
+    HERE,
+    ByOption,
+    JsonOption,
+    WorkspaceOption,
+    command_group,
+    now,
+    open_books,
+    print_result,
+    progress_shown,
+    talk,
+    who_acts,
+    workers_asked,
+)
 from model.errors import ConfigError, ExitCode
 
 bill_app = command_group("Bills: show one, explain one, rate one again; those whose reads changed.")
@@ -82,6 +95,50 @@ def bill_rerate(
 
     found = rerate_bill(open_books(workspace), bill, _time_of(as_known_at))
     print_result(json, found.as_dict(), lambda: print_rerated(found.as_dict()))
+
+
+@bill_app.command("cancel")
+def bill_cancel(
+    business_date: Annotated[datetime, typer.Option("--business-date", formats=["%Y-%m-%d"], help="Date of the run.")],
+    why: Annotated[str, typer.Option("--why", help="Why they are taken back; kept with each of them.")],
+    bills: Annotated[list[str] | None, typer.Argument(help="Published bills or invoice numbers.")] = None,
+    account: Annotated[list[str] | None, typer.Option("--account", help="Bills of this account; repeatable.")] = None,
+    run: Annotated[list[str] | None, typer.Option("--run", help="Bills of this run; repeatable.")] = None,
+    cycle: Annotated[list[str] | None, typer.Option("--cycle", help="Bills of this cycle; repeatable.")] = None,
+    branch: Annotated[list[str] | None, typer.Option("--branch", help="Bills of this branch; repeatable.")] = None,
+    sequence: Annotated[int, typer.Option("--sequence", min=1, help="Number of the run on that date.")] = 1,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take published bills back: each by a bill that negates it line by line, whose document is a credit note.
+
+    Named are bills, or all that stand and meet every option. A run of its own is planned and computed; another person
+    approves it, then it is published. The days are due again in their cycle's window, or by a rebill.
+
+    Example: `billmill bill cancel A000001.2026-10.r0 --business-date 2026-11-20 --why "meter of the neighbour"`
+    """
+    from cycles.cancel import CancelRequest, plan_cancel
+    from cycles.run import run_cycle
+    from cycles.status import next_step, run_currency
+    from outputs.console import print_facts
+    from outputs.screens import money_text
+
+    opened, at, actor = open_books(workspace), now(), who_acts(by)
+    request = CancelRequest(
+        tuple(bills or ()), tuple(account or ()), tuple(run or ()), tuple(cycle or ()), tuple(branch or ()), why,
+        business_date.date(), sequence, known_at=at, actor=actor,
+    )  # fmt: skip
+    planned = plan_cancel(opened, request)
+    with progress_shown(json) as progress:
+        result = run_cycle(opened, planned.run_id, workers=workers_asked(1), progress=progress, at=at, actor=actor)
+    count, minor = planned.content["taken_back"], -planned.content["total_minor"]
+    total = money_text(minor, run_currency(opened, planned.run_id))
+    facts = {"run": planned.run_id, "state": result.state.value, "bills taken back": count, "total": total}
+    value = {"run_id": planned.run_id, "state": result.state.value, "bills": count, "total_minor": minor}
+    print_result(json, value, lambda: print_facts(facts))
+    following = next_step(planned.run_id, result.state)
+    talk(following and f"next: {following}")
 
 
 @bill_app.command("late")

@@ -8,11 +8,15 @@ from typing import Any
 
 import polars as pl
 
+from cycles.bill_work import bill_work
+from cycles.correction import reversed_rows
 from cycles.folders import read_manifest, run_folder, run_table
-from cycles.partition import STEPS, Work, work_on
+from cycles.partition import STEPS, Work
+from cycles.rebill_compare import BACK_BILLING
 from cycles.records import the_run
 from model.codes import Measure, Quality, RunState
 from model.errors import ConfigError
+from model.money import format_minor
 from model.rating import BillLines
 from model.reads import slot_columns
 from model.schema import arranged
@@ -111,20 +115,46 @@ def explain_bill(workspace: Workspace, bill_id: str, run_id: str | None = None) 
     place = find_bill(workspace, bill_id, run_id)
     work = _worked(workspace, place, steps=len(STEPS))
     assert work.rating_input is not None and work.rated is not None
-    again = work.rated.lines.filter(pl.col("bill_id") == place.bill["bill_id"]).sort("line_no")
+    again = _lines_again(workspace, place, work)
     is_same = again.equals(place.lines.select(again.columns))
     text = [*_heading(place), ""]
+    of_tariff = pl.col("component_id") != BACK_BILLING
+    text += [_limit_text(line) for line in place.lines.filter(~of_tariff).to_dicts()]  # of one bill: a few
     text += explain_lines(
-        arranged(BillLines, place.lines), work.rated.determinants, work.rating_input.book, work.rated.slices
+        arranged(BillLines, place.lines.filter(of_tariff)),
+        work.rated.determinants,
+        work.rating_input.book,
+        work.rated.slices,
     )
     text += ["", "Reads by day:", *_reads_by_day(work), "", _verdict(place, is_same, work)]
     return Explanation(text, is_same)
+
+
+def _limit_text(line: dict[str, Any]) -> str:
+    """Return the working of a line that takes off what may not be billed any more."""
+    amount = format_minor(line["amount_minor"], line["currency"])
+    return (
+        f"{line['line_no']}. {line['line_text']}: {amount} {line['currency']}, the rise of service point "
+        f"{line['service_point_id']} for {line['share_part']} of {line['share_whole']} days"
+    )
+
+
+def _lines_again(workspace: Workspace, place: BillPlace, work: Work) -> pl.DataFrame:
+    """Return the lines of a bill as computed anew; of a reversal the lines that it takes back, negated anew."""
+    original = place.bill["reverses_id"]
+    if original is None:
+        assert work.rated is not None
+        return work.rated.lines.filter(pl.col("bill_id") == place.bill["bill_id"]).sort("line_no")
+    taken = pl.DataFrame({"bill_id": [original], "run_id": [find_bill(workspace, original).run_id]})
+    return reversed_rows(workspace, taken, place.bill["issue_date"]).lines.sort("line_no")
 
 
 def _whose(workspace: Workspace, connection: Connection, bill_id: str, run_id: str | None) -> tuple[str, str]:
     if run_id is not None:
         return bill_id, run_id
     rows = query(connection, "SELECT DISTINCT run_id FROM segment_key WHERE bill_id = ?", [bill_id])
+    if rows.is_empty():
+        rows = query(connection, "SELECT run_id FROM reversed_bill WHERE reversal_id = ?", [bill_id])
     if rows.height:
         return bill_id, str(rows.item(0, 0))
     files = lake_files(connection, "invoices")
@@ -149,11 +179,10 @@ def _invoice(workspace: Workspace, run: dict[str, Any], bill_id: str) -> dict[st
 
 
 def _worked(workspace: Workspace, place: BillPlace, *, steps: int) -> Work:
-    # The whole account, as the run saw it: a parked sibling would have parked this bill too.
-    work = work_on(workspace, place.run_id, pl.col("account_id") == place.bill["account_id"])
-    for step in STEPS[:steps]:
-        step.run(work)
-    return work
+    """Return the work of the run that made a bill; of a reversal that of the bill which it takes back."""
+    if place.bill["reverses_id"] is not None:
+        return _worked(workspace, find_bill(workspace, place.bill["reverses_id"]), steps=steps)
+    return bill_work(workspace, place.run_id, place.bill, steps)
 
 
 def _daily_usage(work: Work) -> pl.DataFrame:
@@ -200,8 +229,10 @@ def _meters(due: pl.DataFrame, meters: pl.DataFrame) -> dict[str, str]:
 def _heading(place: BillPlace) -> list[str]:
     bill = place.bill
     number = place.invoice["invoice_no"] if place.invoice else "to be assigned at publish"
+    back = f", takes back {bill['reverses_id']}" if bill["reverses_id"] else ""
+    instead = f", in place of {bill['replaces_id']}" if bill["replaces_id"] else ""
     return [
-        f"Bill {bill['bill_id']}, invoice {number}, run {place.run_id}",
+        f"Bill {bill['bill_id']}{back}{instead}, invoice {number}, run {place.run_id}",
         f"account {bill['account_id']}, branch {bill['branch_id']}, period {bill['period_start_date']} to "
         f"{bill['period_end_date']} (not included), {bill['line_count']} lines",
     ]

@@ -8,6 +8,7 @@ from cycles.finding_effects import KEPT
 from cycles.folders import read_manifest, run_folder, run_table
 from model.codes import FindingState, ParkReason
 from store.control import Connection, query
+from store.standing import standing_keys
 from store.workspace import Workspace
 
 # What a finding can be the cause of; a missing reading leaves no finding.
@@ -20,7 +21,7 @@ def with_parks(workspace: Workspace, connection: Connection, findings: pl.DataFr
     A finding would park when it leaves something empty or rejected, nothing was decided, and its day is not billed.
     """
     parked = _parked_days(workspace, connection)
-    keys = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
+    keys = standing_keys(connection).select("agreement_id", "period_start_date", "period_end_date")
     day = pl.col("lived_day")
     own = findings.select("finding_id", "agreement_id", "lived_day").drop_nulls()
     is_parked = own.join(parked, how="inner", on="agreement_id", validate="m:m").filter(
@@ -45,7 +46,8 @@ def _parked_days(workspace: Workspace, connection: Connection) -> pl.DataFrame:
     """Return the agreements that the last run which got so far parked for their reads: with the days due."""
     rows = query(
         connection,
-        "SELECT run_id FROM run WHERE state NOT IN ('planned', 'abandoned') ORDER BY planned_at DESC, run_id DESC",
+        "SELECT run_id FROM run WHERE kind = 'bill' AND state NOT IN ('planned', 'abandoned') "
+        "ORDER BY planned_at DESC, run_id DESC",
     )
     for run in rows["run_id"]:
         folder = run_folder(workspace, run)

@@ -10,25 +10,19 @@ from ingest.rules.rule_store import rules_in_force
 from ingest.vee.registers import usage_between_reads
 from ingest.versions import current_days, current_registers
 from model.accounts import ChannelNumbers, Meters
-from model.codes import RunState
 from model.reads import INTERVAL_LENGTHS, RegisterReads, read_days_schema
 from model.schema import arranged, polars_schema
 from model.units import SMALLEST_UNIT
 from store.control import Connection, control, query
 from store.facts import facts
 from store.lake import LakeFile, lake_files, scan_lake
+from store.standing import known_loads_of, standing_keys
 from store.workspace import Workspace
 
 _PIECES = {
     "span_no": pl.Int64, "channel_no": pl.Int32, "days": pl.Int64, "estimated_days": pl.Int64, "before": pl.Int64,
     "after": pl.Int64,
 }  # fmt: skip
-# Of several bills for the same days the last counts; what it rests on was known when its run was planned.
-_BILLED = """
-    SELECT s.agreement_id, s.period_start_date AS start_date, s.period_end_date AS end_date, s.bill_id, r.seq_max
-    FROM segment_key AS s JOIN run AS r USING (run_id) WHERE r.state = ?
-    QUALIFY row_number() OVER (PARTITION BY s.agreement_id, s.period_start_date ORDER BY s.revision DESC) = 1
-"""
 
 
 def rebill_candidates(workspace: Workspace) -> pl.DataFrame:
@@ -39,23 +33,36 @@ def rebill_candidates(workspace: Workspace) -> pl.DataFrame:
     not judged yet count as they landed.
     """
     with control(workspace, purpose="bill late") as connection:
-        billed = query(connection, _BILLED, [RunState.PUBLISHED.value])
-        channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
-        agreements = facts(connection, "agreements").select("agreement_id", "account_id", "service_point_id")
-        spans = (
-            billed.join(agreements, how="inner", on="agreement_id", validate="m:1")
-            .join(channels, how="inner", on="service_point_id", validate="m:m", suffix="_channel")
-            .sort("bill_id", "agreement_id", "channel_no", "start_date")
-            .with_row_index("span_no")
-            .with_columns(pl.col("span_no").cast(pl.Int64))
+        # What a bill rests on was known when its run was planned.
+        billed = standing_keys(connection).join(known_loads_of(connection), on="run_id", how="inner", validate="m:1")
+        return changed_reads(workspace, connection, billed)
+
+
+def changed_reads(workspace: Workspace, connection: Connection, billed: pl.DataFrame) -> pl.DataFrame:
+    """Return what `rebill_candidates` does, for periods that were billed on the loads up to a sequence.
+
+    `billed`: bill_id, agreement_id, period_start_date, period_end_date, seq_max.
+    """
+    channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
+    agreements = facts(connection, "agreements").select("agreement_id", "account_id", "service_point_id")
+    spans = (
+        billed.select(
+            "agreement_id", pl.col("period_start_date").alias("start_date"),
+            pl.col("period_end_date").alias("end_date"), "bill_id", "seq_max",
         )
-        pieces = [pl.DataFrame(schema=_PIECES)]
-        for (seq_max,), some in spans.partition_by("seq_max", as_dict=True, maintain_order=True).items():
-            for minutes in INTERVAL_LENGTHS:
-                own = some.filter(pl.col("interval_minutes") == minutes)
-                pieces.append(_interval_changes(workspace, connection, own, minutes, int(seq_max)))
-            registers = some.filter(pl.col("interval_minutes") == 0)
-            pieces.append(_register_changes(workspace, connection, registers, channels, int(seq_max)))
+        .join(agreements, how="inner", on="agreement_id", validate="m:1")
+        .join(channels, how="inner", on="service_point_id", validate="m:m", suffix="_channel")
+        .sort("bill_id", "agreement_id", "channel_no", "start_date")
+        .with_row_index("span_no")
+        .with_columns(pl.col("span_no").cast(pl.Int64))
+    )  # fmt: skip
+    pieces = [pl.DataFrame(schema=_PIECES)]
+    for (seq_max,), some in spans.partition_by("seq_max", as_dict=True, maintain_order=True).items():
+        for minutes in INTERVAL_LENGTHS:
+            own = some.filter(pl.col("interval_minutes") == minutes)
+            pieces.append(_interval_changes(workspace, connection, own, minutes, int(seq_max)))
+        registers = some.filter(pl.col("interval_minutes") == 0)
+        pieces.append(_register_changes(workspace, connection, registers, channels, int(seq_max)))
     units = {measure.value: unit for measure, unit in SMALLEST_UNIT.items()}
     found = spans.join(pl.concat(pieces).drop("channel_no"), how="inner", on="span_no", validate="1:1")
     return found.select(

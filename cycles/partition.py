@@ -6,7 +6,7 @@ The steps are values in `STEPS`: a worker runs them, and `bill explain` runs the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -70,11 +70,17 @@ def compute_partition(task: Task) -> Receipt:
     work = work_on(workspace, task.run_id, pl.col("partition") == task.partition, task.partition)
     for step in STEPS:
         step.run(work)
-    folder = f"runs/{task.run_id}/tables"
-    files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(work.tables.items()))
     assert work.rating_input is not None
-    counts = {table: frame.height for table, frame in work.tables.items()} | {"due": work.rating_input.due.height}
-    return write_receipt(work.folder, Receipt(task.run_id, task.partition, files, counts, control_totals(work)))
+    return leave_receipt(workspace, task, work.tables, due=work.rating_input.due.height)
+
+
+def leave_receipt(workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: int) -> Receipt:
+    """Write the tables of a partition to the lake and leave its receipt. `due`: rows of due agreements."""
+    folder = f"runs/{task.run_id}/tables"
+    files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
+    counts = {table: frame.height for table, frame in tables.items()} | {"due": due}
+    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables))
+    return write_receipt(workspace.runs / task.run_id, receipt)
 
 
 def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0) -> Work:
@@ -89,9 +95,10 @@ def plan_frame(folder: Path, name: str) -> pl.DataFrame:
     return pl.read_parquet(folder / "plan" / f"{name}.parquet", glob=False)
 
 
-def control_totals(work: Work) -> dict[str, int]:
-    """Return the sums that must meet after the run."""
-    lines, bills, legs = work.tables["bill_lines"], work.tables["bills"], work.tables["journal_lines"]
+def control_totals(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    """Return the sums that must meet after the run; agreements on bills that are taken back are not billed."""
+    lines, bills, legs = tables["bill_lines"], tables["bills"], tables["journal_lines"]
+    made = bills.filter(pl.col("reverses_id").is_null())["bill_id"].implode()
     return {
         "lines_minor": int(lines["amount_minor"].sum()),
         "bills_minor": int(bills["total_minor"].sum()),
@@ -99,8 +106,8 @@ def control_totals(work: Work) -> dict[str, int]:
         "tax_minor": int(bills["tax_minor"].sum()),
         "debits_minor": int(legs.filter(pl.col("amount_minor") > 0)["amount_minor"].sum()),
         "credits_minor": -int(legs.filter(pl.col("amount_minor") < 0)["amount_minor"].sum()),
-        "billed": lines["agreement_id"].n_unique(),
-        "parked": work.tables["parked"]["agreement_id"].n_unique(),
+        "billed": lines.filter(pl.col("bill_id").is_in(made))["agreement_id"].n_unique(),
+        "parked": tables["parked"]["agreement_id"].n_unique(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -22,9 +23,10 @@ from model.errors import ConfigError, StaleError
 from model.ids import content_hash, run_id
 from store.audit import audit_head, record
 from store.code import code_version
-from store.control import Connection, control, query, transaction
+from store.control import Connection, control, transaction
 from store.facts import facts
 from store.files import SEALED, write_bytes_atomic
+from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 from tariffs.lifecycle import waiting_notes
@@ -66,27 +68,41 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
         existing = find_run(connection, name)
         if existing is not None and existing["state"] == RunState.PUBLISHED:
-            return _reread(workspace, existing)
+            return reread(workspace, existing)
         seq_max = last_load(connection)
         gathered = _gather(connection, cycle, request, seq_max)
-        frames = {f"{frame_name}.parquet": _parquet(frame) for frame_name, frame in gathered.frames.items()}
+        frames = {f"{frame_name}.parquet": as_parquet(frame) for frame_name, frame in gathered.frames.items()}
         rules = text_in_force(connection, known_at=request.known_at)
         plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
         plan["audit_head"] = dict(zip(("entry_no", "entry_hash"), audit_head(connection), strict=True))
         plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
         if existing is not None:
-            return _same_or_refused(workspace, existing, plan)
-        folder = run_folder(workspace, name)
-        for file_name, data in frames.items():
-            write_bytes_atomic(folder / "plan" / file_name, data, mode=SEALED)
-        text = json.dumps(plan, indent=1, sort_keys=True).encode()
-        write_bytes_atomic(folder / "plan" / "plan.json", text, mode=SEALED)
-        sha256 = content_hash(text)
-        with transaction(connection):
-            add_run(connection, _row(request, plan, sha256))
-            detail = f"{plan['selected']} agreements in {plan['partitions']} partitions, plan {sha256}"
-            record(connection, at=request.known_at, actor=request.actor, action="plan", subject=name, detail=detail)
-    return Planned(name, folder, sha256, plan, is_new=True)
+            return same_or_refused(workspace, existing, plan)
+        detail = f"{plan['selected']} agreements in {plan['partitions']} partitions"
+        row = _row(request, plan)
+        return keep_plan(workspace, connection, plan, frames, row, detail)
+
+
+def keep_plan(
+    workspace: Workspace,
+    connection: Connection,
+    plan: dict[str, Any],
+    frames: Mapping[str, bytes],
+    row: dict[str, Any],
+    detail: str,
+) -> Planned:
+    """Write the files of a plan and add its run (a row of model.control.Runs without the plan's hash)."""
+    folder = run_folder(workspace, plan["run_id"])
+    for file_name, data in frames.items():
+        write_bytes_atomic(folder / "plan" / file_name, data, mode=SEALED)
+    text = json.dumps(plan, indent=1, sort_keys=True).encode()
+    write_bytes_atomic(folder / "plan" / "plan.json", text, mode=SEALED)
+    sha256 = content_hash(text)
+    at, actor = row["planned_at"], row["planned_by"]
+    with transaction(connection):
+        add_run(connection, row | {"plan_sha256": sha256})
+        record(connection, at=at, actor=actor, action="plan", subject=plan["run_id"], detail=f"{detail}, plan {sha256}")
+    return Planned(plan["run_id"], folder, sha256, plan, is_new=True)
 
 
 def read_plan(workspace: Workspace, row: dict[str, Any]) -> Planned:
@@ -148,8 +164,7 @@ def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
 def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max: int) -> Inputs:
     """Return what the plan pins. Facts are those known at the time of asking, whatever was learned since."""
     known = known_facts(connection, request.known_at)
-    billed = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
-    due = select_due(cycle, known, billed, request.branches)
+    due = select_due(cycle, known, standing_keys(connection), request.branches, made=bills_made(connection))
     if due.is_empty():
         raise ConfigError(
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
@@ -199,7 +214,12 @@ def _content(
     }
 
 
-def _same_or_refused(workspace: Workspace, existing: dict[str, Any], plan: dict[str, Any]) -> Planned:
+def same_or_refused(workspace: Workspace, existing: dict[str, Any], plan: dict[str, Any]) -> Planned:
+    """Return a plan that is there already.
+
+    Raises:
+        StaleError: it was given up, or has other inputs.
+    """
     if existing["state"] == RunState.ABANDONED:
         raise StaleError(f"run `{existing['run_id']}` was abandoned", hint="plan again with a higher --sequence")
     if existing["fingerprint"] != plan["fingerprint"]:
@@ -209,16 +229,17 @@ def _same_or_refused(workspace: Workspace, existing: dict[str, Any], plan: dict[
             "since it was planned",
             hint=f"finish it with `billmill cycle run {run}`, or abandon it and plan with a higher --sequence",
         )
-    return _reread(workspace, existing)
+    return reread(workspace, existing)
 
 
-def _reread(workspace: Workspace, row: dict[str, Any]) -> Planned:
+def reread(workspace: Workspace, row: dict[str, Any]) -> Planned:
+    """Return the plan of a run as it lies there."""
     folder = run_folder(workspace, row["run_id"])
     plan = json.loads((folder / "plan" / "plan.json").read_bytes())
     return Planned(row["run_id"], folder, row["plan_sha256"], plan, is_new=False)
 
 
-def _row(request: PlanRequest, plan: dict[str, Any], sha256: str) -> dict[str, Any]:
+def _row(request: PlanRequest, plan: dict[str, Any]) -> dict[str, Any]:
     return {
         "run_id": plan["run_id"],
         "kind": plan["kind"],
@@ -227,7 +248,6 @@ def _row(request: PlanRequest, plan: dict[str, Any], sha256: str) -> dict[str, A
         "business_date": request.business_date,
         "sequence": request.sequence,
         "fingerprint": plan["fingerprint"],
-        "plan_sha256": sha256,
         "state": RunState.PLANNED.value,
         "known_at": request.known_at,
         "seq_max": plan["seq_max"],
@@ -238,7 +258,8 @@ def _row(request: PlanRequest, plan: dict[str, Any], sha256: str) -> dict[str, A
     }
 
 
-def _parquet(frame: pl.DataFrame) -> bytes:
+def as_parquet(frame: pl.DataFrame) -> bytes:
+    """Return a frame of a plan as the bytes of its file."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="lz4")
     return buffer.getvalue()

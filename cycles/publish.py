@@ -15,7 +15,8 @@ from cycles.partition import plan_frame
 from cycles.plan import read_planned
 from cycles.published import DERIVED_ROWS, keep_published
 from cycles.records import change_state, refused_state, the_run
-from cycles.run import new_segment_keys
+from cycles.run import new_segment_keys, taken_back
+from cycles.taking_back import record_carried, record_taken_back, take_back, write_taken_back
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.codes import RunState
 from model.control import SegmentKeys
@@ -27,8 +28,8 @@ from store.audit import record
 from store.backup import keep_backup
 from store.books import keep_books
 from store.control import Connection, control, insert, query, transaction
-from store.facts import record_facts
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
+from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
 
 
@@ -77,7 +78,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
 def _publish(
     workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], at: datetime, actor: str
 ) -> None:
-    run_id = row["run_id"]
+    run_id, booked_date = row["run_id"], row["business_date"]
     read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
     manifest = checked_manifest(folder, row["manifest_sha256"])
     tables = sorted({item["table"] for item in manifest["files"]})
@@ -87,30 +88,35 @@ def _publish(
     bills = run_table(workspace, manifest, "bills").collect()
     lines = run_table(workspace, manifest, "bill_lines").collect()
     parked = run_table(workspace, manifest, "parked").collect()
-    keys = new_segment_keys(pl.read_parquet(folder / "plan" / "due.parquet", glob=False), parked)
-    _refuse_billed_twice(connection, run_id, keys)
-    carried = {"quantity_history": "history", "bank_balance": "banks"}  # table of the books -> table of the run
-    left = {table: run_table(workspace, manifest, name).collect() for table, name in carried.items()}
-    refuse_moved_banks(connection, run_id, plan_frame(folder, "banks"), left["bank_balance"])
+    open_items = run_table(workspace, manifest, "open_items").collect()
+    keys = new_segment_keys(plan_frame(folder, "due"), parked)
+    taken = taken_back(folder)
+    _refuse_billed_twice(connection, run_id, keys, taken)
+    back = take_back(connection, run_id, taken, open_items, booked_date) if taken.height else None
+    history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
+    opening = plan_frame(folder, "banks")
+    refuse_moved_banks(connection, run_id, opening, banks if back is None else pl.concat([opening, banks]))
     first_numbers = _next_numbers(connection)
     numbered = number_invoices(bills, lines, first_numbers)  # type: ignore[arg-type]  # read back from checked files
     _check_numbers(run_id, numbered, bills, first_numbers)
     files += _write_invoices(workspace, run_id, numbered)
+    files += [] if back is None else write_taken_back(workspace, run_id, back)
     with transaction(connection):
         insert(connection, "segment_key", arranged(SegmentKeys, keys.with_columns(run_id=pl.lit(run_id))))
         register_files(connection, files, owner=run_id)
         insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
-        insert(connection, "open_item", run_table(workspace, manifest, "open_items").collect())
-        for table, frame in left.items():
-            record_facts(connection, table, frame, recorded_at=at)
+        insert(connection, "open_item", open_items)
+        if back is not None:
+            record_taken_back(connection, back)
+        record_carried(connection, folder, history, banks, at)
         _keep_numbers(connection, numbered.next_numbers)
         change_state(connection, run_id, RunState.PUBLISHED, published_at=at)
         detail = f"{numbered.invoices.height} invoices, manifest {row['manifest_sha256']}, digest {manifest['digest']}"
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
 
 
-def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame) -> None:
-    stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
+def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame, taken: pl.DataFrame) -> None:
+    stands = standing_keys(connection).join(taken, on="bill_id", how="anti")
     twice = (
         keys.join(stands, on="agreement_id", how="inner", suffix="_stands", validate="m:m")
         .filter(
@@ -127,7 +133,12 @@ def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame
             hint=f"billmill cycle abandon {run_id}, then plan again: what is billed is left out",
         )
     # Agreements may have been written anew under other ids; an account still gets each bill once.
-    same = keys.join(stands, on="bill_id", how="semi").select("bill_id").unique().sort("bill_id")
+    same = (
+        keys.filter(pl.col("bill_id").is_in(bills_made(connection).implode()))
+        .select("bill_id")
+        .unique()
+        .sort("bill_id")
+    )
     if same.height:
         raise ControlError(
             f"run `{run_id}`: {same.height} of its bills have been published since it was planned; first: "

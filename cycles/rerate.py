@@ -15,31 +15,20 @@ import polars as pl
 
 from accounts.numbering import channel_numbers_of
 from accounts.selection import Cycle, select_again
+from cycles.bill_work import bill_work
 from cycles.bills import BillPlace, find_bill
 from cycles.carried import banks_before
-from cycles.folders import run_folder
+from cycles.causes import CAUSES, with_class
 from cycles.inputs import Inputs, book_frames, gather_inputs, known_facts, rated_book
-from cycles.partition import STEPS, Work, plan_frame, work_on
+from cycles.partition import STEPS, Work
+from cycles.rebill_compare import BACK_BILLING
 from cycles.tasks import lake_file_from
 from model.errors import ConfigError
 from model.rating import Rated
-from model.tariff import RATE_BOOK_TABLES
 from store.control import Connection, control, query
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
-_FROM_OUTSIDE = ("factors", "events", "series_days")
-# What a bill rests on, by who keeps it: the frames of each class; reads are files.
-CAUSES: dict[str, tuple[str, ...]] = {
-    "agreement": ("due", "channels", "numbers", "meters", "attributes"),
-    "tariff": tuple(f"book_{table}" for table in RATE_BOOK_TABLES if table not in _FROM_OUTSIDE),
-    "factor": ("book_factors",),
-    "event": ("book_events",),
-    "price": ("book_series_days",),
-    "read": (),
-    "history": ("history", "banks"),
-    "gate": ("gates",),
-}
 _LINE = [
     "line_id", "line_no", "agreement_id", "component_id", "line_text", "period_start_date", "period_end_date",
     "tou", "tier", "amount_minor",
@@ -95,22 +84,28 @@ def rerate_bill(workspace: Workspace, bill_id: str, known_at: datetime) -> Rerat
     place = find_bill(workspace, bill_id)
     if place.invoice is None:
         raise ConfigError(f"bill `{bill_id}` is not published", hint=f"billmill cycle publish {place.run_id}")
-    work = work_on(workspace, place.run_id, pl.lit(True))
+    if place.bill["reverses_id"] is not None:
+        raise ConfigError(
+            f"bill `{bill_id}` takes back `{place.bill['reverses_id']}`; it was not rated",
+            hint=f"billmill bill rerate {place.bill['reverses_id']}",
+        )
+    work = bill_work(workspace, place.run_id, place.bill, steps=1)
     billed_at = datetime.fromisoformat(work.plan["known_at"])
     with control(workspace, purpose="bill rerate") as connection:
-        then, now = _both_inputs(connection, workspace, place, work.plan, known_at)
+        then, now = _both_inputs(connection, place, work, known_at)
+    lines = place.lines.filter(pl.col("component_id") != BACK_BILLING)
     differing = tuple(name for name in CAUSES if not _equal(then, now, name))
     again, found = _rated(work, then), _rated(work, now)
-    reproduced = _same_lines(again, place.lines)
-    compared = _compared(place.lines, found.lines)
-    causes = {name: _rated(work, _with_class(then, now, name)).lines for name in differing} if reproduced else {}
+    reproduced = _same_lines(again, lines)
+    compared = _compared(lines, found.lines)
+    causes = {name: _rated(work, with_class(then, now, name)).lines for name in differing} if reproduced else {}
     return Rerated(
         bill_id=place.bill["bill_id"],
         currency=place.bill["currency"],
         billed_at=billed_at,
         known_at=known_at,
         reproduced=reproduced,
-        is_same=_same_lines(found, place.lines),
+        is_same=_same_lines(found, lines),
         changed=differing,
         lines=_with_causes(compared, causes),
         parked=tuple(found.parked.select(pl.format("{}: {}: {}", "agreement_id", "reason", "detail")).to_series()),
@@ -130,11 +125,10 @@ def known_load(connection: Connection, plan: dict[str, Any], known_at: datetime)
     return max(int(last), int(plan["seq_max"])) if known_at > planned_at else int(last)
 
 
-def _both_inputs(
-    connection: Connection, workspace: Workspace, place: BillPlace, plan: dict[str, Any], known_at: datetime
-) -> tuple[Inputs, Inputs]:
+def _both_inputs(connection: Connection, place: BillPlace, work: Work, known_at: datetime) -> tuple[Inputs, Inputs]:
     """Return what the bill was made of, and the same as known at a time."""
-    then = _planned(workspace, place, plan)
+    plan = work.plan
+    then = _planned(place, work)
     billed = then.frames["due"]
     dates = {key: date.fromisoformat(value) for key, value in plan["cycle"].items() if key.endswith("_date")}
     cycle = Cycle(**(plan["cycle"] | dates))
@@ -155,11 +149,13 @@ def _both_inputs(
     return then, now
 
 
-def _planned(workspace: Workspace, place: BillPlace, plan: dict[str, Any]) -> Inputs:
+def _planned(place: BillPlace, work: Work) -> Inputs:
     """Return the part of a run's plan that one bill was made of."""
-    folder = run_folder(workspace, place.run_id)
-    names = [name.removesuffix(".parquet") for name in plan["files"] if not name.startswith("book_")]
-    frames = {name: plan_frame(folder, name) for name in names}
+    assert work.rating_input is not None, "the work has gathered its inputs"
+    names = ("due", "channels", "attributes", "meters", "numbers", "gates")
+    # What a run that bills again carries from one of its passes to the next is in no plan.
+    frames: dict[str, pl.DataFrame] = {name: work.frame(name) for name in names}
+    frames |= {"history": work.rating_input.history, "banks": work.rating_input.banks}
     due = frames["due"].filter(pl.col("bill_id") == place.bill["bill_id"])
     for name, key in (
         ("channels", "agreement_id"), ("attributes", "agreement_id"), ("banks", "agreement_id"),
@@ -168,7 +164,7 @@ def _planned(workspace: Workspace, place: BillPlace, plan: dict[str, Any]) -> In
         frames[name] = frames[name].join(due, on=key, how="semi")
     # The partition that computed it is no part of what it was made of.
     frames |= {"due": _alone(due), "channels": _alone(frames["channels"])}
-    files = {table: [lake_file_from(item) for item in found] for table, found in plan["inputs"].items()}
+    files = {table: [lake_file_from(item) for item in found] for table, found in work.plan["inputs"].items()}
     return Inputs(frames, files)
 
 
@@ -195,12 +191,6 @@ def _equal(then: Inputs, now: Inputs, cause: str) -> bool:
 def _rows(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
     """Return the rows in an order of their own: a class is the same however its rows lie."""
     return sorted(frame.rows(), key=repr)  # of one bill: a few hundred
-
-
-def _with_class(then: Inputs, now: Inputs, cause: str) -> Inputs:
-    """Return the inputs of then with one class as it is now."""
-    frames = then.frames | {name: now.frames[name] for name in CAUSES[cause]}
-    return Inputs(frames, now.files if cause == "read" else then.files)
 
 
 def _same_lines(rated: Rated, lines: pl.DataFrame) -> bool:

@@ -13,26 +13,36 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
+from cycles.correction import compute_cancel, reversals_apart
 from cycles.folders import manifest_sha256, read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
+from cycles.rebill_partition import compute_rebill
+from cycles.rebill_stale import refuse_stale
 from cycles.records import change_state, refused_state, the_run
-from cycles.runner import run_locally
+from cycles.runner import Compute, run_locally
 from cycles.tasks import Receipt, Task, read_receipt
-from ledger.invariants import Books, check_all
-from model.codes import RunState
+from ledger.invariants import Books, Violations, check_all
+from model.codes import RunKind, RunState
+from model.corrections import Reversals
 from model.errors import ControlError
 from model.ids import content_hash
 from model.progress import Progress
+from model.schema import arranged, empty
 from store.audit import record
-from store.control import control, query, transaction
+from store.control import control, transaction
 from store.csv_text import csv_for_people
 from store.files import create_only, sweep_temporaries, write_bytes_atomic
 from store.lake import verify_file
 from store.lock import hold
+from store.standing import standing_keys
 from store.workspace import Workspace
 
+COMPUTE: dict[RunKind, Compute] = {
+    RunKind.BILL: compute_partition, RunKind.CANCEL: compute_cancel, RunKind.REBILL: compute_rebill,
+}  # fmt: skip
 RUN_TABLES = ("bill_lines", "bills", "determinants", "energy_controls", "journal_lines", "open_items", "parked")
 
 
@@ -53,7 +63,7 @@ def run_cycle(
     """Compute a planned run up to `validated`; going on where it was cut, or saying that it is done.
 
     Raises:
-        StaleError: the plan or the code has changed.
+        StaleError: the plan or the code has changed; of a rebill, what its bills rest on.
         ControlError: totals do not meet (the offenders are in the run's folder), or the run was abandoned.
         LockedError: another process drives this run.
     """
@@ -67,6 +77,9 @@ def run_cycle(
         return RunResult(run_id, state, read_manifest(folder)["totals"], computed=0)
     with hold(folder / ".driver", purpose=f"cycle run {run_id}", wait_seconds=0.0):
         plan = read_plan(workspace, row)
+        if state == RunState.PLANNED and row["kind"] == RunKind.REBILL:
+            with control(workspace, purpose="cycle run") as connection:
+                refuse_stale(workspace, connection, plan, at)
         sweep_temporaries(folder)
         computed = _compute(workspace, plan, workers, progress)
         manifest = _commit(workspace, plan)
@@ -74,8 +87,7 @@ def run_cycle(
             if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
                 with transaction(connection):
                     change_state(connection, run_id, RunState.STAGED)
-            stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
-            _validate(workspace, folder, manifest, stands)
+            _validate(workspace, folder, manifest, standing_keys(connection))
             with transaction(connection):
                 totals = manifest["totals"]
                 change_state(
@@ -102,7 +114,8 @@ def _compute(workspace: Workspace, plan: Planned, workers: int, progress: Progre
     progress.begin("rate", partitions, "partitions")
     progress.advance("rate", partitions - len(tasks))
     totals = {"bills": 0, "parked": 0}
-    for receipt in run_locally(compute_partition, tasks, workers=workers):
+    compute = COMPUTE[RunKind(plan.content["kind"])]
+    for receipt in run_locally(compute, tasks, workers=workers):
         totals = {name: totals[name] + receipt.counts[name] for name in totals}
         progress.advance("rate", 1, **totals)
     progress.end("rate", **totals)
@@ -150,12 +163,15 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
         ControlError: something does not; the offenders are written to controls.csv in the run's folder.
     """
     due = pl.read_parquet(folder / "plan" / "due.parquet", glob=False)
+    taken = taken_back(folder)
     frames = {table: run_table(workspace, manifest, table).collect() for table in RUN_TABLES}
     energy = frames["energy_controls"]
     sums = {
         name: energy.select("branch_id", "measure", pl.col(name).alias("quantity"))
         for name in ("read", "billed", "parked", "unpriced")
     }
+    keys = new_segment_keys(due, frames["parked"])
+    stays = stands.join(taken, on="bill_id", how="anti").select(keys.columns)
     books = Books(
         due=due,
         lines=frames["bill_lines"],
@@ -163,12 +179,15 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
         bills=frames["bills"],
         journal_lines=frames["journal_lines"],
         open_items=frames["open_items"],
-        segment_keys=pl.concat([stands, new_segment_keys(due, frames["parked"]).select(stands.columns)]),
+        segment_keys=pl.concat([stays, keys]),
         energy_read=sums["read"],
         energy_billed=pl.concat([sums["billed"], sums["unpriced"]]),
         energy_parked=sums["parked"],
     )
-    offenders = check_all(books)
+    offenders = pl.concat([
+        check_all(books), _not_negated(workspace, taken, frames["journal_lines"]),
+        _not_as_shown(folder, frames["bills"]),
+    ])  # fmt: skip
     if offenders.height:
         path = folder / "controls.csv"
         write_bytes_atomic(path, csv_for_people(offenders).encode())
@@ -178,6 +197,40 @@ def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stan
             f"`{first['subject_id']}`: expected {first['expected']}, found {first['found']}",
             hint=f"all of them are in {path}; nothing can be published from this run",
         )
+
+
+def taken_back(folder: Path) -> pl.DataFrame:
+    """Return the bills that a run takes back (model.corrections.Reversals); none when it takes none."""
+    path = folder / "plan" / "reversals.parquet"
+    return pl.read_parquet(path, glob=False) if path.is_file() else empty(Reversals)
+
+
+def _not_negated(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.DataFrame) -> DataFrame[Violations]:
+    """A journal that takes another back negates it leg by leg."""
+    found = reversals_apart(workspace, taken, journal_lines).select(
+        pl.lit("reversal_negates_its_journal").alias("invariant"),
+        pl.col("reverses_id").alias("subject_id"),
+        pl.col("expected", "found").cast(pl.String).fill_null("nothing"),
+    )
+    return arranged(Violations, found)
+
+
+def _not_as_shown(folder: Path, bills: pl.DataFrame) -> DataFrame[Violations]:
+    """A bill that is made anew comes to what its plan showed."""
+    path = folder / "plan" / "changes.parquet"
+    if not path.is_file():
+        return empty(Violations)
+    shown = pl.read_parquet(path, glob=False).filter(pl.col("outcome") == "changed", pl.col("after_lines") > 0)
+    made = bills.filter(pl.col("reverses_id").is_null()).select(pl.col("bill_id").alias("new_id"), "total_minor")
+    both = shown.select("new_id", "after_minor").join(made, on="new_id", how="full", coalesce=True, validate="1:1")
+    apart = both.filter(pl.col("after_minor").ne_missing(pl.col("total_minor")))
+    found = apart.select(
+        pl.lit("bill_is_as_planned").alias("invariant"),
+        pl.col("new_id").alias("subject_id"),
+        pl.col("after_minor").cast(pl.String).fill_null("nothing").alias("expected"),
+        pl.col("total_minor").cast(pl.String).fill_null("nothing").alias("found"),
+    )
+    return arranged(Violations, found)
 
 
 def new_segment_keys(due: pl.DataFrame, parked: pl.DataFrame) -> pl.DataFrame:

@@ -53,11 +53,12 @@ def all_runs(workspace: Workspace) -> pl.DataFrame:
 
 def run_currency(workspace: Workspace, run_id: str) -> str | None:
     """Return the currency of a run's bills; None when there are several, whose totals cannot be added up."""
-    due = run_folder(workspace, run_id) / "plan" / "due.parquet"
-    if not due.is_file():
-        return None
-    found = pl.scan_parquet(due, glob=False).select(pl.col("currency").unique()).collect()["currency"].to_list()
-    return str(found[0]) if len(found) == 1 else None
+    found: set[str] = set()
+    for name in ("due", "reversals"):
+        path = run_folder(workspace, run_id) / "plan" / f"{name}.parquet"
+        if path.is_file():
+            found |= set(pl.scan_parquet(path, glob=False).select(pl.col("currency").unique()).collect()["currency"])
+    return found.pop() if len(found) == 1 else None
 
 
 def next_step(run_id: str, state: RunState) -> str | None:

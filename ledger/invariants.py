@@ -14,6 +14,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ledger.post import GL_RECEIVABLE
+from ledger.reversal import SUFFIX as REVERSAL_SUFFIX
 from model.schema import arranged, column, empty
 
 
@@ -156,8 +157,10 @@ def controls_meet(lines: pl.DataFrame, journal_lines: pl.DataFrame) -> DataFrame
 def selected_is_billed_or_parked(due: pl.DataFrame, lines: pl.DataFrame, parked: pl.DataFrame) -> DataFrame[Violations]:
     """Every due agreement is billed or parked, never both, never neither; nothing else is; branches count up."""
     keys = ["agreement_id", "start_date"]
-    billed = _billed_agreements(due, lines)
-    strangers = lines.join(due.select("agreement_id"), how="anti", on="agreement_id").select("agreement_id").unique()
+    # A bill that takes another back bills nobody: what it negates need not be due.
+    made = lines.filter(~pl.col("bill_id").str.ends_with(REVERSAL_SUFFIX))
+    billed = _billed_agreements(due, made)
+    strangers = made.join(due.select("agreement_id"), how="anti", on="agreement_id").select("agreement_id").unique()
     not_due = parked.join(due.select(keys), how="anti", on=keys).select("agreement_id")
     once = due.join(billed.with_columns(is_billed=pl.lit(True)), how="left", on=keys, validate="1:1").join(
         parked.select(keys).unique().with_columns(is_parked=pl.lit(True)), how="left", on=keys, validate="1:1"

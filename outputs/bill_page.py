@@ -74,9 +74,10 @@ svg .day { text-anchor: middle; }
 
 def html_page(statement: Statement) -> str:
     """Return the page. It loads nothing from outside, and every text in it is escaped."""
-    title = escape(f"Bill for {statement.customer_name}")
+    title = escape(f"{statement.kind} for {statement.customer_name}")
     body = [
-        f'<header><div class="branch">{escape(statement.branch_name)}</div><div class="kind">Bill</div></header>',
+        f'<header><div class="branch">{escape(statement.branch_name)}</div><div class="kind">{escape(statement.kind)}'
+        "</div></header>",
         _top(statement),
         _due(statement),
         *(_section(section, place) for place, section in enumerate(statement.sections, start=1)),

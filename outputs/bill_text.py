@@ -28,7 +28,11 @@ def text_page(statement: Statement) -> str:
 
 
 def _head(statement: Statement) -> list[str]:
-    rows = [_ends(_cut(statement.branch_name.upper(), WIDTH - 6), "BILL"), "=" * WIDTH, ""]
+    rows = [
+        _ends(_cut(statement.branch_name.upper(), WIDTH - len(statement.kind) - 2), statement.kind.upper()),
+        "=" * WIDTH,
+        "",
+    ]
     rows += [_cut(text, WIDTH) for text in (statement.customer_name, *statement.address_lines) if text]
     rows.append("")
     for label, value in statement.facts:

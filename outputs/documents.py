@@ -94,17 +94,20 @@ def state(document: BillDocument) -> Statement:
         tax_total=format_minor(bill["tax_minor"], currency),
         is_estimated=bool(bill["is_estimated"]),
         messages=document.messages,
+        kind="Bill" if bill["reverses_id"] is None else "Credit note",
     )
 
 
 def _facts(document: BillDocument) -> tuple[tuple[str, str], ...]:
     bill, invoice = document.bill, document.invoice
+    links = {"Takes back": bill["reverses_id"], "In place of": bill["replaces_id"]}
     return (
         ("Account", str(bill["account_id"])),
         ("Invoice number", NO_INVOICE if invoice is None else str(invoice["invoice_no"])),
         ("Bill", str(bill["bill_id"])),
         ("Issued", long_date(bill["issue_date"])),
         ("Period", period_text(bill["period_start_date"], bill["period_end_date"])),
+        *((label, str(other)) for label, other in links.items() if other is not None),
     )
 
 

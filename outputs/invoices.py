@@ -15,6 +15,7 @@ from model.schema import arranged
 
 # Printed with leading zeros to this width, so that numbers of a series sort as text; a longer number prints whole.
 NUMBER_DIGITS = 7
+CREDIT_SERIES = "CR"
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,12 @@ class Numbered:
 def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_numbers: Mapping[str, int]) -> Numbered:
     """Number one invoice for each bill, in each branch's series of the year, in order of account and bill.
 
-    `next_numbers` maps a series (`north-2026`) to its next number; a series that is not named starts at 1. The
+    What takes a bill back is a credit note, numbered in a series of its own (`north-CR-2026`). `next_numbers` maps a
+    series (`north-2026`) to its next number; a series that is not named starts at 1. The
     caller holds the control database's transaction, so the numbers that come back are contiguous and given once.
     """
     numbered = (
-        bills.with_columns(series=pl.col("branch_id") + "-" + pl.col("issue_date").dt.year().cast(pl.String))
+        bills.with_columns(series=_series())
         .sort("branch_id", "series", "account_id", "bill_id")
         .join(_starts(next_numbers), how="left", on="series", validate="m:1", maintain_order="left")
         .with_columns(series_no=pl.col("next_no").fill_null(1) + pl.int_range(pl.len()).over("series"))
@@ -45,6 +47,12 @@ def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_n
     following = dict(next_numbers) | {series: number + 1 for series, number in given.items()}
     taxes = _taxes(numbered, lines)
     return Numbered(arranged(Invoices, numbered), arranged(InvoiceTaxes, taxes), following)
+
+
+def _series() -> pl.Expr:
+    year = pl.col("issue_date").dt.year().cast(pl.String)
+    kind = pl.when(pl.col("reverses_id").is_null()).then(pl.lit("-")).otherwise(pl.lit(f"-{CREDIT_SERIES}-"))
+    return pl.col("branch_id") + kind + year
 
 
 def _starts(next_numbers: Mapping[str, int]) -> pl.DataFrame:

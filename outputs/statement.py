@@ -74,6 +74,8 @@ class Statement:
     tax_total: str
     is_estimated: bool
     messages: tuple[str, ...]
+    kind: str = "Bill"
+    """What the document is called."""
 
 
 def long_date(day: date) -> str:

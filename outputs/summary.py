@@ -110,11 +110,17 @@ def describe_run(run: Mapping[str, Any], currency: str | None = None) -> dict[st
 
 def _by_branch(due: pl.DataFrame, bills: pl.DataFrame, parked: pl.DataFrame) -> pl.DataFrame:
     keys = ["branch_id", "currency"]
-    selected = due.select(*keys, "account_id").unique()
+    # A run that takes bills back need not bill their accounts; one that bills again has several bills of each.
+    selected = pl.concat([due.select(*keys, "account_id"), bills.select(*keys, "account_id")]).unique()
     waiting = parked.select("account_id").unique().with_columns(is_parked=pl.lit(True))
-    billed = bills.select("account_id", "is_estimated", *_AMOUNTS).with_columns(is_billed=pl.lit(True))
+    made = pl.col("reverses_id").is_null()
+    billed = bills.group_by(*keys, "account_id").agg(
+        (made & pl.col("is_estimated")).any().alias("is_estimated"),
+        made.any().alias("is_billed"),
+        *(summed_minor(name) for name in _AMOUNTS),
+    )
     rows = selected.join(waiting, how="left", on="account_id", validate="m:1").join(
-        billed, how="left", on="account_id", validate="m:1"
+        billed, how="left", on=[*keys, "account_id"], validate="1:1"
     )
     figures = [
         pl.len().alias("accounts"),

@@ -62,6 +62,24 @@ def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, rec
     return FactCounts(*(int(count) for count in counted))
 
 
+def retract_facts(connection: Connection, table: str, keys: pl.DataFrame, *, recorded_at: datetime) -> None:
+    """Hold the rows of some grains no longer true, and nothing in their place. Call it inside a transaction.
+
+    `keys` has the columns of the table's grain. What was known before stays readable as of its time.
+    """
+    names = grain(FACTS[table])
+    match = " AND ".join(f'known."{key}" = retracted."{key}"' for key in names)
+    connection.register("retracted", keys.select(names).to_arrow())
+    try:
+        connection.execute(
+            f"""UPDATE "{table}" AS known SET superseded_at = greatest(?, known.recorded_at) FROM retracted
+                WHERE known.superseded_at IS NULL AND {match}""",
+            [recorded_at],
+        )
+    finally:
+        connection.unregister("retracted")
+
+
 def facts(connection: Connection, table: str, *, known_at: datetime | None = None) -> pl.DataFrame:
     """Return the rows of a table of `model.facts` as known at a time (now when None), sorted by grain."""
     declared = FACTS[table]

@@ -14,13 +14,10 @@ from model.schema import arranged, empty
 from store.control import Connection, query
 from store.facts import facts
 from store.lake import LakeFile, lake_files, scan_lake
+from store.standing import standing_keys
 from store.workspace import Workspace
 
 _DAYS = "reads_day_"
-_BILLED = """
-    SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key
-    QUALIFY row_number() OVER (PARTITION BY agreement_id, period_start_date ORDER BY revision DESC) = 1
-"""
 
 
 def touched_bills(workspace: Workspace, connection: Connection, written: Sequence[LakeFile]) -> DataFrame[TouchedBills]:
@@ -29,7 +26,7 @@ def touched_bills(workspace: Workspace, connection: Connection, written: Sequenc
     A day that landed and does not count (an estimate of what was read) touches no bill. A reading touches the bill
     that it begins, and the one that it ends.
     """
-    billed = query(connection, _BILLED)
+    billed = standing_keys(connection).select("agreement_id", "period_start_date", "period_end_date", "bill_id")
     if billed.is_empty() or not written:
         return empty(TouchedBills)
     agreements = facts(connection, "agreements").select("agreement_id", "account_id", "service_point_id")

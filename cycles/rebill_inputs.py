@@ -1,0 +1,90 @@
+"""What bills were made of and what is known now, side by side, and in which classes of inputs they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from accounts.numbering import channel_numbers_of
+from cycles.carried import banks_before
+from cycles.causes import TwoSides
+from cycles.folders import run_folder
+from cycles.inputs import Inputs, gather_inputs
+from cycles.late_reads import changed_reads
+from cycles.published_rows import frame_of_pass
+from cycles.rebill_days import Pass
+from model.tariff import RateBook
+from store.control import Connection, query
+from store.workspace import Workspace
+
+OF_AGREEMENT = ("channels", "attributes", "banks")
+OF_POINT = ("numbers", "meters", "history")
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Facts and tariffs as known at a time, read once for all passes."""
+
+    known_at: datetime
+    seq_max: int
+    facts: Mapping[str, pl.DataFrame]
+    book: RateBook
+
+
+def inputs_now(connection: Connection, own: Pass, knowledge: Knowledge) -> Inputs:
+    """Return the inputs of a pass as known now; what later passes take from earlier ones is as published."""
+    numbers = channel_numbers_of(connection, knowledge.facts)
+    found = gather_inputs(
+        connection, own.cycle, own.due, knowledge.facts, numbers, knowledge.book,
+        known_at=knowledge.known_at, seq_max=knowledge.seq_max, partitions=1,
+    )  # fmt: skip
+    found.frames["banks"] = banks_before(connection, found.frames["due"], knowledge.known_at)
+    return found
+
+
+def of_bills(frames: Mapping[str, pl.DataFrame], bills: pl.Series) -> dict[str, pl.DataFrame]:
+    """Return the frames of a plan for some of its bills; the rate book and the gates are left whole."""
+    due = frames["due"].filter(pl.col("bill_id").is_in(bills.implode()))
+    cut = {name: frames[name].join(due, on="agreement_id", how="semi") for name in OF_AGREEMENT}
+    cut |= {name: frames[name].join(due, on="service_point_id", how="semi") for name in OF_POINT}
+    return dict(frames) | cut | {"due": due}
+
+
+def frames_then(workspace: Workspace, run: str, pass_name: str, names: list[str]) -> dict[str, pl.DataFrame]:
+    """Return the frames of the plan by which a run made its bills of a pass."""
+    folder = run_folder(workspace, run)
+    return {name: frame_of_pass(folder, pass_name, name) for name in names}
+
+
+def changed_classes(
+    workspace: Workspace, connection: Connection, passes: list[Pass], inputs: Mapping[str, Inputs]
+) -> pl.DataFrame:
+    """Return the bills of which inputs changed, with the classes: bill_id, cause. A new bill stands by its own id."""
+    found = []
+    for own in passes:
+        now = dict(inputs[own.name].frames)
+        old_ids = own.bills.select(pl.col("new_id").alias("bill_id"), pl.col("bill_id").alias("old_id"))
+        mapped = now["due"].join(old_ids, on="bill_id", how="left", validate="m:1")
+        now["due"] = mapped.with_columns(pl.coalesce("old_id", "bill_id").alias("bill_id")).drop("old_id")
+        fresh = mapped.filter(pl.col("old_id").is_null()).select("bill_id", pl.lit("agreement").alias("cause"))
+        found.append(fresh.unique())
+        sources = own.then.select("run_id", "bill_id", "pass_name").unique()
+        for (run, name), some in sorted(sources.partition_by("run_id", "pass_name", as_dict=True).items()):
+            then = frames_then(workspace, str(run), str(name), list(now))
+            bills = some["bill_id"]
+            sides = TwoSides(
+                of_bills(then, bills), of_bills(now, bills), own.cycle.period_start_date, own.cycle.period_end_date
+            )
+            found.append(sides.told())
+    found.append(_read_again(workspace, connection, pl.concat([own.bills for own in passes])))
+    return pl.concat(found).unique().sort("bill_id", "cause")
+
+
+def _read_again(workspace: Workspace, connection: Connection, bills: pl.DataFrame) -> pl.DataFrame:
+    keys = query(connection, "SELECT k.*, r.seq_max FROM segment_key AS k JOIN run AS r USING (run_id)")
+    billed = keys.join(bills, on="bill_id", how="semi")
+    changed = changed_reads(workspace, connection, billed)
+    return changed.select("bill_id", pl.lit("read").alias("cause")).unique()

@@ -1,0 +1,36 @@
+"""What stands billed: the segment keys whose bill was not taken back. No day of an agreement stands twice."""
+
+from __future__ import annotations
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.codes import RunState
+from model.control import SegmentKeys
+from model.schema import arranged
+from store.control import Connection, query
+
+_STANDS = "NOT EXISTS (SELECT 1 FROM reversed_bill AS back WHERE back.bill_id = key.bill_id)"
+
+
+def standing_keys(connection: Connection) -> DataFrame[SegmentKeys]:
+    """Return what is billed and was not taken back, sorted by agreement and first day."""
+    rows = query(connection, f"SELECT * FROM segment_key AS key WHERE {_STANDS} ORDER BY ALL")
+    return arranged(SegmentKeys, rows.sort("agreement_id", "period_start_date", "revision"))
+
+
+def standing_bills(connection: Connection) -> pl.DataFrame:
+    """Return the bills that stand: bill_id, run_id, sorted by bill."""
+    return query(
+        connection, f"SELECT DISTINCT bill_id, run_id FROM segment_key AS key WHERE {_STANDS} ORDER BY bill_id"
+    )
+
+
+def bills_made(connection: Connection) -> pl.Series:
+    """Return the ids of all bills ever published, those taken back among them: an id is given once."""
+    return query(connection, "SELECT DISTINCT bill_id FROM segment_key ORDER BY bill_id")["bill_id"]
+
+
+def known_loads_of(connection: Connection) -> pl.DataFrame:
+    """Return the loads that each published run rests on: run_id, seq_max."""
+    return query(connection, "SELECT run_id, seq_max FROM run WHERE state = ?", [RunState.PUBLISHED.value])
