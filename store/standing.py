@@ -10,19 +10,18 @@ from model.control import SegmentKeys
 from model.schema import arranged
 from store.control import Connection, query
 
-_STANDS = "NOT EXISTS (SELECT 1 FROM reversed_bill AS back WHERE back.bill_id = key.bill_id)"
-
 
 def standing_keys(connection: Connection) -> DataFrame[SegmentKeys]:
     """Return what is billed and was not taken back, sorted by agreement and first day."""
-    rows = query(connection, f"SELECT * FROM segment_key AS key WHERE {_STANDS} ORDER BY ALL")
+    rows = query(connection, "SELECT key.* FROM segment_key AS key ANTI JOIN reversed_bill USING (bill_id) ORDER BY ALL")
     return arranged(SegmentKeys, rows.sort("agreement_id", "period_start_date", "revision"))
 
 
 def standing_bills(connection: Connection) -> pl.DataFrame:
     """Return the bills that stand: bill_id, run_id, sorted by bill."""
     return query(
-        connection, f"SELECT DISTINCT bill_id, run_id FROM segment_key AS key WHERE {_STANDS} ORDER BY bill_id"
+        connection,
+        "SELECT DISTINCT bill_id, run_id FROM segment_key ANTI JOIN reversed_bill USING (bill_id) ORDER BY bill_id",
     )
 
 
