@@ -164,7 +164,10 @@ def _content(
     listed = gathered.listed()
     shas = sorted(file["sha256"] for found in listed.values() for file in found)
     rule_set_id = rules_of_text(rules).rule_set_id
-    fingerprint = content_hash(*files.values(), *shas, rule_set_id, rules or "", code_version())
+    allowed = cycle.estimates_allowed(request.business_date)
+    fingerprint = content_hash(
+        *files.values(), *shas, rule_set_id, rules or "", code_version(), cycle.due_date, allowed
+    )
     due = gathered.frames["due"]
     partitions = due["partition"].unique().sort().to_list()
     return {
@@ -173,6 +176,7 @@ def _content(
         "cycle": _plain(asdict(cycle)),
         "branches": sorted(request.branches),
         "business_date": request.business_date.isoformat(),
+        "estimates_allowed": allowed,
         "sequence": request.sequence,
         "known_at": request.known_at.isoformat(),
         "seq_max": seq_max,
