@@ -18,7 +18,7 @@ from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunState
-from model.errors import ConfigError, StaleError
+from model.errors import ConfigError, NothingDueError, StaleError
 from model.ids import content_hash, run_id
 from store.audit import record
 from store.code import code_version
@@ -67,24 +67,55 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         existing = find_run(connection, name)
         if existing is not None and existing["state"] == RunState.PUBLISHED:
             return _reread(workspace, existing)
-        seq_max = last_load(connection)
-        gathered = _gather(connection, cycle, request, seq_max)
-        frames = {f"{frame_name}.parquet": _parquet(frame) for frame_name, frame in gathered.frames.items()}
-        rules = text_in_force(connection, known_at=request.known_at)
-        plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
-        plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
+        prospect = look_ahead(connection, cycle, request)
         if existing is not None:
-            return _same_or_refused(workspace, existing, plan)
-        folder = run_folder(workspace, name)
-        for file_name, data in frames.items():
-            write_bytes_atomic(folder / "plan" / file_name, data)
-        text = json.dumps(plan, indent=1, sort_keys=True).encode()
-        write_bytes_atomic(folder / "plan" / "plan.json", text)
-        sha256 = content_hash(text)
-        with transaction(connection):
-            add_run(connection, _row(request, plan, sha256))
-            detail = f"{plan['selected']} agreements in {plan['partitions']} partitions"
-            record(connection, at=request.known_at, actor=request.actor, action="plan", subject=name, detail=detail)
+            return _same_or_refused(workspace, existing, prospect.plan)
+        return write_plan(workspace, connection, prospect)
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A plan that is not written yet: its content, and its frames as the bytes of their files."""
+
+    request: PlanRequest
+    plan: dict[str, Any]
+    frames: dict[str, bytes]
+    channels: tuple[int, int] | None
+    """Lowest and highest number of the channels that it reads; None when it reads none."""
+
+
+def look_ahead(connection: Connection, cycle: Cycle, request: PlanRequest) -> Prospect:
+    """Return what a plan would be, changing nothing.
+
+    Raises:
+        NothingDueError: all is billed, or no account is in the group.
+    """
+    name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
+    seq_max = last_load(connection)
+    gathered = _gather(connection, cycle, request, seq_max)
+    frames = {f"{frame_name}.parquet": _parquet(frame) for frame_name, frame in gathered.frames.items()}
+    rules = text_in_force(connection, known_at=request.known_at)
+    plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
+    plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
+    numbers = gathered.frames["channels"]["channel_no"]
+    span = None if numbers.is_empty() else (int(numbers.min()), int(numbers.max()))  # type: ignore[arg-type]
+    return Prospect(request, plan, frames, span)
+
+
+def write_plan(workspace: Workspace, connection: Connection, prospect: Prospect) -> Planned:
+    """Write a plan and its run: from now on it can be run."""
+    request, plan = prospect.request, prospect.plan
+    name = str(plan["run_id"])
+    folder = run_folder(workspace, name)
+    for file_name, data in prospect.frames.items():
+        write_bytes_atomic(folder / "plan" / file_name, data)
+    text = json.dumps(plan, indent=1, sort_keys=True).encode()
+    write_bytes_atomic(folder / "plan" / "plan.json", text)
+    sha256 = content_hash(text)
+    with transaction(connection):
+        add_run(connection, _row(request, plan, sha256))
+        detail = f"{plan['selected']} agreements in {plan['partitions']} partitions"
+        record(connection, at=request.known_at, actor=request.actor, action="plan", subject=name, detail=detail)
     return Planned(name, folder, sha256, plan, is_new=True)
 
 
@@ -140,7 +171,7 @@ def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max:
     billed = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
     due = select_due(cycle, known, billed, request.branches)
     if due.is_empty():
-        raise ConfigError(
+        raise NothingDueError(
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
             hint="everything in it is billed already, or no account is in its group",
         )

@@ -1,0 +1,250 @@
+"""`cycle night`: all that is due on a business date, in one call that may be repeated, also after a kill.
+
+Each step asks the books what is left to do, so a second call finds nothing, and one that was killed goes on. Nothing is
+approved here: what waits for a person stays waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from accounts.selection import Cycle, grouped_accounts
+from cycles.night_bill import CycleNight, NightRequest, bill_tonight
+from cycles.night_manifest import NightReport, write_manifest
+from cycles.night_steps import has_taken, learned_mark, scope_of, steps_of, take_step
+from cycles.publish import publish_run
+from cycles.unbilled import (
+    calendar,
+    close_settled,
+    record_exceptions,
+    selectable,
+    unbilled_accounts,
+    unbilled_exceptions,
+)
+from ingest.landing.land import land_files
+from ingest.landing.report import LandedFile, LandStatus
+from ingest.vee.run import run_vee
+from model.codes import RunState
+from model.errors import BillmillError, ConfigError, LockedError, StoppedError
+from model.ids import content_hash
+from model.progress import Progress
+from store.audit import record
+from store.backup import keep_backup
+from store.control import Connection, control, query, transaction
+from store.facts import facts
+from store.lock import hold
+from store.workspace import Workspace
+
+INBOX = "inbox"
+# Names under which files are written before they are whole.
+_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
+
+
+@dataclass
+class _Done:
+    """What the call has done so far; `count` is zero when all was done before."""
+
+    count: int = 0
+    unusable: tuple[str, ...] = ()
+    cycles: tuple[CycleNight, ...] = ()
+    failures: tuple[tuple[str, BillmillError], ...] = ()
+
+
+def run_night(
+    workspace: Workspace, request: NightRequest, progress: Progress, *, inbox: Path | None = None
+) -> NightReport:
+    """Do what is due on a business date and write `nights/<date>/run.json`.
+
+    In this order: publish what was approved; land the files of the inbox; validate the periods of the cycles whose
+    window holds the date; plan and run these cycles; record what closed windows left unbilled; keep a backup. `inbox`
+    None means the folder `inbox` of the workspace, when there is one.
+
+    Raises:
+        ConfigError: a branch is not known, or the inbox that was named is not there.
+        LockedError: another night of this workspace is running.
+        StoppedError: the system asked to stop; the same call goes on.
+    """
+    with hold(workspace.root / ".night", purpose=f"cycle night {request.business_date}", wait_seconds=0.0):
+        _refuse_unknown(workspace, request.branches)
+        done = _Done()
+        _publish_approved(workspace, request, progress, done)
+        _land_inbox(workspace, request, progress, inbox, done)
+        _validate_due(workspace, request, progress, done)
+        _bill_due(workspace, request, progress, done)
+        _close_windows(workspace, request, progress, done)
+        _end(workspace, request, done)
+        return write_manifest(workspace, request, done.cycles, done.failures, done.unusable, is_new=done.count > 0)
+
+
+def due_cycles(connection: Connection, business_date: date, branches: tuple[str, ...]) -> list[Cycle]:
+    """Return the cycles whose window holds a date and that can have accounts of these branches, in order of windows."""
+    rows = calendar(connection).filter(
+        pl.col("window_open_date") <= business_date, pl.col("window_close_date") > business_date
+    )
+    cycles = [Cycle(**row) for row in rows.iter_rows(named=True)]  # a row per cycle
+    return [cycle for cycle in cycles if _has_branch(cycle, branches)]
+
+
+def _has_branch(cycle: Cycle, branches: tuple[str, ...]) -> bool:
+    return not branches or cycle.branch_id is None or cycle.branch_id in branches
+
+
+def _refuse_unknown(workspace: Workspace, branches: tuple[str, ...]) -> None:
+    with control(workspace, purpose="cycle night") as connection:
+        known = facts(connection, "branches")["branch_id"].to_list()
+    for branch in branches:
+        if branch not in known:
+            raise ConfigError(f"branch `{branch}` is not known", hint=f"known branches: {', '.join(known)}")
+
+
+def _publish_approved(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
+    """Publish approved runs up to the date. They are noted first, so that a kill does not hide what was published."""
+    with control(workspace, purpose="cycle night") as connection:
+        rows = query(
+            connection,
+            "SELECT run_id, branches FROM run WHERE kind = 'bill' AND state = ? AND business_date <= ? ORDER BY run_id",
+            [RunState.APPROVED.value, request.business_date],
+        )
+        wanted = set(request.branches)
+        runs = [run for run, of in rows.iter_rows() if not wanted or (of and set(of.split(",")) <= wanted)]
+        with transaction(connection):
+            for run in runs:
+                take_step(connection, request.business_date, request.branches, "publish", run)
+    for run in runs:
+        progress.about(run)
+        progress.begin("publish", 1, "runs")
+        try:
+            publish_run(workspace, run, at=request.at, actor=request.actor)
+            done.count += 1
+        except (LockedError, StoppedError):
+            raise
+        except BillmillError as error:
+            done.failures += ((run, error),)
+        progress.end("publish")
+
+
+def _land_inbox(
+    workspace: Workspace, request: NightRequest, progress: Progress, inbox: Path | None, done: _Done
+) -> None:
+    folder = workspace.root / INBOX if inbox is None else inbox
+    if not folder.is_dir():
+        if inbox is not None:
+            raise ConfigError(f"--inbox `{inbox}` is no folder", hint="name the folder in which meter files arrive")
+        return
+    files = sorted(path for path in folder.iterdir() if path.is_file() and _is_whole(path))
+    if not files:
+        return
+    progress.about("inbox")
+    report = land_files(workspace, files, received_at=request.at, progress=progress, actor=request.actor)
+    done.count += report.count(LandStatus.LANDED)
+    done.unusable = tuple(_unusable(file) for file in report.files if file.status == LandStatus.UNUSABLE)
+
+
+def _is_whole(path: Path) -> bool:
+    return not path.name.startswith(".") and path.suffix.lower() not in _UNFINISHED
+
+
+def _unusable(file: LandedFile) -> str:
+    return f"{Path(file.name).name}: {file.message}"
+
+
+def _validate_due(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
+    """Validate the periods of due cycles, the channels of their accounts only; not again when nothing was learned."""
+    with control(workspace, purpose="cycle night") as connection:
+        cycles = due_cycles(connection, request.business_date, request.branches)
+        periods: dict[tuple[date, date], list[Cycle]] = {}
+        for cycle in cycles:
+            periods.setdefault((cycle.period_start_date, cycle.period_end_date), []).append(cycle)
+        mark = learned_mark(connection) if periods else ""
+        known = selectable(connection) if periods else {}
+        channels = {period: _channels(connection, known, some) for period, some in periods.items()}
+    for (first, after), some in sorted(periods.items()):
+        subject = f"{first}..{after}"
+        names = content_hash(mark, *sorted(cycle.cycle_id for cycle in some))
+        with control(workspace, purpose="cycle night") as connection:
+            if has_taken(connection, request.branches, "vee", subject, names):
+                continue
+        progress.about(subject)
+        run_vee(
+            workspace, from_date=first, to_date=after, received_at=request.at, progress=progress, actor=request.actor,
+            only=channels[first, after],
+        )  # fmt: skip
+        done.count += 1
+        with control(workspace, purpose="cycle night") as connection, transaction(connection):
+            take_step(connection, request.business_date, request.branches, "vee", subject, names)
+
+
+def _channels(connection: Connection, known: dict[str, pl.DataFrame], cycles: Sequence[Cycle]) -> list[int] | None:
+    """Return the channels of the accounts that cycles bill; None when these are all, so that VEE compares them too."""
+    accounts = grouped_accounts(known)
+    chosen = [
+        accounts.filter(
+            (pl.col("bill_group") == cycle.bill_group)
+            & (pl.lit(cycle.branch_id is None) | (pl.col("branch_id") == (cycle.branch_id or "")))
+        )
+        for cycle in cycles
+    ]
+    points = known["agreements"].join(pl.concat(chosen).select("account_id"), on="account_id", how="semi")
+    numbers = query(connection, "SELECT channel_no, service_point_id FROM channel_number ORDER BY channel_no")
+    own = numbers.join(points, on="service_point_id", how="semi", maintain_order="left")
+    return None if own.height == numbers.height else [int(number) for number in own["channel_no"]]
+
+
+def _bill_due(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
+    with control(workspace, purpose="cycle night") as connection:
+        cycles = due_cycles(connection, request.business_date, request.branches)
+    for cycle in cycles:
+        progress.about(cycle.cycle_id)
+        told = bill_tonight(workspace, cycle, request, progress)
+        done.cycles += (told,)
+        done.count += told.did
+        if told.failure is not None:
+            done.failures += ((cycle.cycle_id, told.failure),)
+
+
+def _close_windows(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
+    """Record what cycles left unbilled, once after each window's close; and close what has been settled since."""
+    with control(workspace, purpose="cycle night") as connection:
+        rows = calendar(connection).filter(pl.col("window_close_date") <= request.business_date)
+        cycles = [Cycle(**row) for row in rows.iter_rows(named=True)]  # a row per cycle
+        left = [
+            cycle for cycle in cycles
+            if _has_branch(cycle, request.branches)
+            and not has_taken(connection, request.branches, "close", cycle.cycle_id, None)
+        ]  # fmt: skip
+        known = selectable(connection) if left else {}
+        for cycle in left:
+            progress.about(cycle.cycle_id)
+            _close(workspace, connection, cycle, known, request)
+        settled = close_settled(workspace, connection, request.business_date)
+        done.count += len(left) + settled
+
+
+def _close(
+    workspace: Workspace, connection: Connection, cycle: Cycle, known: dict[str, pl.DataFrame], request: NightRequest
+) -> None:
+    found = unbilled_exceptions(unbilled_accounts(workspace, connection, cycle, known, request.branches), cycle)
+    detail = f"{found.height} accounts unbilled"
+    with transaction(connection):
+        record_exceptions(connection, found, request.business_date)
+        take_step(connection, request.business_date, request.branches, "close", cycle.cycle_id, detail)
+        record(
+            connection, at=request.at, actor=request.actor, action="close_window", subject=cycle.cycle_id, detail=detail
+        )
+
+
+def _end(workspace: Workspace, request: NightRequest, done: _Done) -> None:
+    """Keep a backup after a night that did something, also one that was killed before it could."""
+    with control(workspace, purpose="cycle night") as connection:
+        ended = steps_of(connection, request.business_date, request.branches)["step"].to_list()
+    if not done.count and "end" in ended:
+        return
+    scope = scope_of(request.branches).replace(",", "-")
+    keep_backup(workspace, f"night-{request.business_date}" + (f"-{content_hash(scope)[:8]}" if scope else ""))
+    with control(workspace, purpose="cycle night") as connection, transaction(connection):
+        take_step(connection, request.business_date, request.branches, "end", "")
