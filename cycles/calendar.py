@@ -33,8 +33,10 @@ def keep_calendar(workspace: Workspace, cycles: DataFrame[BillCycles], *, at: da
         counts = record_facts(connection, "cycles", cycles, recorded_at=at)
         if counts.new or counts.changed:
             detail = f"{counts.new} new, {counts.changed} changed, {counts.same} same"
-            first, last = cycles["cycle_id"].min(), cycles["cycle_id"].max()
-            record(connection, at=at, actor=actor, action="calendar", subject=f"{first} to {last}", detail=detail)
+            names = cycles["cycle_id"].sort().to_list()
+            record(
+                connection, at=at, actor=actor, action="calendar", subject=f"{names[0]} to {names[-1]}", detail=detail
+            )
     return counts
 
 

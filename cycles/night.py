@@ -14,9 +14,10 @@ from pathlib import Path
 import polars as pl
 
 from accounts.selection import Cycle, grouped_accounts
+from cycles.inputs import last_load
 from cycles.night_bill import CycleNight, NightRequest, bill_tonight
 from cycles.night_manifest import NightReport, write_manifest
-from cycles.night_steps import has_taken, learned_mark, scope_of, steps_of, take_step
+from cycles.night_steps import has_taken, last_load_before, learned_mark, scope_of, steps_of, take_step
 from cycles.publish import publish_run
 from cycles.unbilled import (
     calendar,
@@ -221,7 +222,14 @@ def _close_windows(workspace: Workspace, request: NightRequest, progress: Progre
         for cycle in left:
             progress.about(cycle.cycle_id)
             _close(workspace, connection, cycle, known, request)
-        settled = close_settled(workspace, connection, request.business_date)
+        with transaction(connection):
+            settled = close_settled(workspace, connection, request.business_date)
+            if settled:
+                detail = f"{settled} accounts have been billed since their window closed"
+                record(
+                    connection, at=request.at, actor=request.actor, action="close_exceptions",
+                    subject=request.business_date.isoformat(), detail=detail,
+                )  # fmt: skip
         done.count += len(left) + settled
 
 
@@ -241,8 +249,12 @@ def _close(
 def _end(workspace: Workspace, request: NightRequest, done: _Done) -> None:
     """Keep a backup after a night that did something, also one that was killed before it could."""
     with control(workspace, purpose="cycle night") as connection:
-        ended = steps_of(connection, request.business_date, request.branches)["step"].to_list()
-    if not done.count and "end" in ended:
+        taken = steps_of(connection, request.business_date, request.branches)["step"].to_list()
+        # A night that was killed after it landed files left no step, but loads that no night has ended with.
+        is_owed = bool(taken) or last_load(connection) > last_load_before(
+            connection, request.business_date, request.branches
+        )
+    if not done.count and ("end" in taken or not is_owed):
         return
     scope = scope_of(request.branches).replace(",", "-")
     keep_backup(workspace, f"night-{request.business_date}" + (f"-{content_hash(scope)[:8]}" if scope else ""))

@@ -20,7 +20,6 @@ from cycles.records import change_state
 from cycles.run import run_cycle
 from model.codes import RunState
 from model.errors import BillmillError, ControlError, LockedError, NothingDueError, StoppedError
-from model.ids import run_id
 from model.progress import Progress
 from store.audit import record
 from store.control import Connection, control, query, transaction
@@ -170,18 +169,20 @@ def _own_reads(plan: Mapping[str, Any], span: tuple[int, int] | None) -> dict[st
 
 
 def _tried(workspace: Workspace, connection: Connection, prospect: Prospect) -> str | None:
-    """Return the run of tonight that tried the same and billed nobody; None when there is none."""
-    request = prospect.request
-    if request.sequence == 1:
+    """Return the last run of the cycle when it tried just this and could bill nobody; None otherwise.
+
+    What rests on the same reads, tariffs and facts is parked for the same reasons: no night computes it twice.
+    """
+    rows = query(
+        connection,
+        "SELECT run_id, state, billed FROM run WHERE kind = 'bill' AND cycle_id = ? AND branches = ? "
+        "ORDER BY business_date DESC, sequence DESC LIMIT 1",
+        [prospect.request.cycle_id, ",".join(sorted(prospect.request.branches))],
+    )
+    if rows.is_empty() or rows["state"][0] != RunState.ABANDONED or rows["billed"][0] != 0:
         return None
-    before = run_id(
-        "bill", request.cycle_id, request.business_date, request.sequence - 1, request.branches
-    )  # fmt: skip
-    is_abandoned = _state(connection, before) == RunState.ABANDONED.value
-    rows = query(connection, "SELECT billed FROM run WHERE run_id = ?", [before])
-    if not is_abandoned or rows.item() != 0:
-        return None
-    return before if _still_holds(workspace, before, prospect) else None
+    run = str(rows["run_id"][0])
+    return run if _still_holds(workspace, run, prospect) else None
 
 
 def _abandon(connection: Connection, run: str, request: NightRequest, why: str) -> None:

@@ -19,6 +19,16 @@ from store.workspace import Workspace
 
 # Whose work it is when no run has parked the account.
 BILLING = "billing"
+# Open exceptions of accounts with a standing bill in the period: few, and perhaps of a part of it only.
+_BILLED_SINCE = """
+    SELECT DISTINCT e.exception_id, e.cycle_id FROM "exception" AS e
+    JOIN cycles AS c ON c.cycle_id = e.cycle_id AND c.superseded_at IS NULL
+    JOIN agreements AS a ON a.account_id = e.subject AND a.superseded_at IS NULL
+    JOIN segment_key AS s ON s.agreement_id = a.agreement_id
+    WHERE e.code = ? AND e.closed_on IS NULL
+    AND s.period_start_date < c.period_end_date AND s.period_end_date > c.period_start_date
+    AND s.bill_id NOT IN (SELECT bill_id FROM reversed_bill)
+"""
 _SELECTED_FROM = ("accounts", "agreements", "service_points", "routes")
 _PARKS = {"agreement_id": pl.String, "reason": pl.String, "detail": pl.String, "owner": pl.String, "run_id": pl.String}
 
@@ -109,17 +119,16 @@ def record_exceptions(connection: Connection, found: DataFrame[Exceptions], open
 
 def close_settled(workspace: Workspace, connection: Connection, business_date: date) -> int:
     """Close the exceptions of accounts that have been billed since; return how many. In a transaction."""
-    code = ExceptionCode.UNBILLED_AT_CLOSE.value
-    kept = query(connection, 'SELECT * FROM "exception" WHERE code = ? AND closed_on IS NULL', [code])
-    if kept.is_empty():
+    billed = query(connection, _BILLED_SINCE, [ExceptionCode.UNBILLED_AT_CLOSE.value])
+    if billed.is_empty():
         return 0
-    cycles = calendar(connection).join(kept, on="cycle_id", how="semi", maintain_order="left")
+    cycles = calendar(connection).join(billed, on="cycle_id", how="semi", maintain_order="left")
     known, still = selectable(connection), [empty(Exceptions).select("exception_id")]
-    for row in cycles.iter_rows(named=True):  # a row per cycle with open exceptions
+    for row in cycles.iter_rows(named=True):  # a row per cycle with such exceptions
         cycle = Cycle(**row)
         accounts = unbilled_accounts(workspace, connection, cycle, known)
         still.append(unbilled_exceptions(accounts, cycle).select("exception_id"))
-    settled = kept.join(pl.concat(still), on="exception_id", how="anti")["exception_id"].to_list()
+    settled = billed.join(pl.concat(still), on="exception_id", how="anti")["exception_id"].to_list()
     connection.execute(
         'UPDATE "exception" SET closed_on = ? WHERE list_contains(?, exception_id)', [business_date, settled]
     )

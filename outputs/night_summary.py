@@ -20,7 +20,7 @@ def night_line(content: Mapping[str, Any], path: Path, *, is_new: bool, as_json:
 
 
 def night_totals(content: Mapping[str, Any]) -> dict[str, int]:
-    """Return the counts of a night: runs published, cycles due, agreements billed and parked, what waits, what is left."""
+    """Return the counts of a night: runs published, cycles due, agreements billed and parked, what is left."""
     return {
         "published": sum(run["state"] == "published" for run in content["published"]),
         "cycles": len(content["cycles"]),

@@ -15,7 +15,7 @@ from model.progress import Silent
 
 
 class JsonLines(Silent):
-    """One JSON object a line: event, stage, done, total, counts, seconds since the stage began, and what it is about."""
+    """One JSON object a line: event, stage, done, total, counts, seconds since the stage began, the run it is about."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
