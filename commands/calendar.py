@@ -105,6 +105,8 @@ def cycle_list(
 ) -> None:
     """List the calendar with what each cycle has come to: accounts billed, waiting for approval, parked, unbilled.
 
+    Cycles that closed more than two months before are listed with `--state closed`.
+
     Example: `billmill cycle list --state open --business-date 2026-11-04`
     """
     from cycles.calendar import list_cycles

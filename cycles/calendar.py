@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 from pandera.typing.polars import DataFrame
@@ -18,6 +18,8 @@ from store.control import Connection, control, query, transaction
 from store.facts import FactCounts, facts, record_facts
 from store.workspace import Workspace
 
+# Two months: what closed before is asked for by name.
+_LISTED_AFTER_CLOSE = timedelta(days=62)
 _COUNTS = {"cycle_id": pl.String, "accounts": pl.Int64, "billed": pl.Int64, "waiting": pl.Int64, "parked": pl.Int64}
 
 
@@ -46,7 +48,7 @@ def list_cycles(
     """Return the cycles in order of windows, with state (upcoming, open, closed) on a date and accounts.
 
     accounts = billed + waiting (computed, a person has not said yet that it goes out) + parked + unbilled (no run has
-    tried). Upcoming cycles are not counted.
+    tried). Upcoming cycles are not counted. Unless `states` are named, cycles that closed long ago are left out.
     """
     with control(workspace, purpose="cycle list") as connection:
         state = (
@@ -56,8 +58,8 @@ def list_cycles(
         rows = calendar(connection).with_columns(state=state)
         if branches:
             rows = rows.filter(pl.col("branch_id").is_null() | pl.col("branch_id").is_in(list(branches)))
-        if states:
-            rows = rows.filter(pl.col("state").is_in(list(states)))
+        recent = pl.col("window_close_date") > business_date - _LISTED_AFTER_CLOSE
+        rows = rows.filter(pl.col("state").is_in(list(states)) if states else recent)
         counted = _counted(workspace, connection, rows.filter(pl.col("state") != "upcoming"), branches)
     joined = rows.join(counted, on="cycle_id", how="left", validate="1:1", maintain_order="left")
     unbilled = pl.col("accounts") - pl.col("billed") - pl.col("waiting") - pl.col("parked")

@@ -17,7 +17,7 @@ from accounts.selection import Cycle, grouped_accounts
 from cycles.inputs import last_load
 from cycles.night_bill import CycleNight, NightRequest, bill_tonight
 from cycles.night_manifest import NightReport, write_manifest
-from cycles.night_steps import has_taken, last_load_before, learned_mark, scope_of, steps_of, take_step
+from cycles.night_steps import last_load_before, learned_mark, scope_of, steps_of, take_step, taken_before
 from cycles.publish import publish_run
 from cycles.unbilled import (
     calendar,
@@ -71,14 +71,13 @@ def run_night(
         StoppedError: the system asked to stop; the same call goes on.
     """
     with hold(workspace.root / ".night", purpose=f"cycle night {request.business_date}", wait_seconds=0.0):
-        _refuse_unknown(workspace, request.branches)
         done = _Done()
         _publish_approved(workspace, request, progress, done)
         _land_inbox(workspace, request, progress, inbox, done)
-        _validate_due(workspace, request, progress, done)
-        _bill_due(workspace, request, progress, done)
-        _close_windows(workspace, request, progress, done)
-        _end(workspace, request, done)
+        cycles = _validate_due(workspace, request, progress, done)
+        for cycle in cycles:
+            _bill(workspace, cycle, request, progress, done)
+        _close_and_end(workspace, request, progress, done)
         return write_manifest(workspace, request, done.cycles, done.failures, done.unusable, is_new=done.count > 0)
 
 
@@ -95,9 +94,8 @@ def _has_branch(cycle: Cycle, branches: tuple[str, ...]) -> bool:
     return not branches or cycle.branch_id is None or cycle.branch_id in branches
 
 
-def _refuse_unknown(workspace: Workspace, branches: tuple[str, ...]) -> None:
-    with control(workspace, purpose="cycle night") as connection:
-        known = facts(connection, "branches")["branch_id"].to_list()
+def _refuse_unknown(connection: Connection, branches: tuple[str, ...]) -> None:
+    known = facts(connection, "branches")["branch_id"].to_list()
     for branch in branches:
         if branch not in known:
             raise ConfigError(f"branch `{branch}` is not known", hint=f"known branches: {', '.join(known)}")
@@ -106,6 +104,7 @@ def _refuse_unknown(workspace: Workspace, branches: tuple[str, ...]) -> None:
 def _publish_approved(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
     """Publish approved runs up to the date. They are noted first, so that a kill does not hide what was published."""
     with control(workspace, purpose="cycle night") as connection:
+        _refuse_unknown(connection, request.branches)
         rows = query(
             connection,
             "SELECT run_id, branches FROM run WHERE kind = 'bill' AND state = ? AND business_date <= ? ORDER BY run_id",
@@ -113,9 +112,10 @@ def _publish_approved(workspace: Workspace, request: NightRequest, progress: Pro
         )
         wanted = set(request.branches)
         runs = [run for run, of in rows.iter_rows() if not wanted or (of and set(of.split(",")) <= wanted)]
-        with transaction(connection):
-            for run in runs:
-                take_step(connection, request.business_date, request.branches, "publish", run)
+        if runs:
+            with transaction(connection):
+                for run in runs:
+                    take_step(connection, request.business_date, request.branches, "publish", run)
     for run in runs:
         progress.about(run)
         progress.begin("publish", 1, "runs")
@@ -154,30 +154,54 @@ def _unusable(file: LandedFile) -> str:
     return f"{Path(file.name).name}: {file.message}"
 
 
-def _validate_due(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
-    """Validate the periods of due cycles, the channels of their accounts only; not again when nothing was learned."""
+def _validate_due(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> list[Cycle]:
+    """Validate the periods of due cycles, the channels of their accounts only; not again when nothing was learned.
+
+    Returns these cycles.
+    """
     with control(workspace, purpose="cycle night") as connection:
         cycles = due_cycles(connection, request.business_date, request.branches)
-        periods: dict[tuple[date, date], list[Cycle]] = {}
-        for cycle in cycles:
-            periods.setdefault((cycle.period_start_date, cycle.period_end_date), []).append(cycle)
-        mark = learned_mark(connection) if periods else ""
-        known = selectable(connection) if periods else {}
-        channels = {period: _channels(connection, known, some) for period, some in periods.items()}
-    for (first, after), some in sorted(periods.items()):
-        subject = f"{first}..{after}"
-        names = content_hash(mark, *sorted(cycle.cycle_id for cycle in some))
-        with control(workspace, purpose="cycle night") as connection:
-            if has_taken(connection, request.branches, "vee", subject, names):
-                continue
-        progress.about(subject)
+        left = _left_to_validate(connection, cycles, request.branches)
+    for period in left:
+        progress.about(period.subject)
         run_vee(
-            workspace, from_date=first, to_date=after, received_at=request.at, progress=progress, actor=request.actor,
-            only=channels[first, after],
+            workspace, from_date=period.from_date, to_date=period.to_date, received_at=request.at, progress=progress,
+            actor=request.actor, only=period.channels,
         )  # fmt: skip
         done.count += 1
         with control(workspace, purpose="cycle night") as connection, transaction(connection):
-            take_step(connection, request.business_date, request.branches, "vee", subject, names)
+            take_step(connection, request.business_date, request.branches, "vee", period.subject, period.mark)
+    return cycles
+
+
+@dataclass(frozen=True)
+class _Period:
+    """Days to validate. `channels` None means all; `mark` stands for all that VEE looks at."""
+
+    from_date: date
+    to_date: date
+    channels: list[int] | None
+    mark: str
+
+    @property
+    def subject(self) -> str:
+        return f"{self.from_date}..{self.to_date}"
+
+
+def _left_to_validate(connection: Connection, cycles: Sequence[Cycle], branches: tuple[str, ...]) -> list[_Period]:
+    """Return the periods of cycles about which something was learned since a night of these branches validated them."""
+    together: dict[tuple[date, date], list[Cycle]] = {}
+    for cycle in cycles:
+        together.setdefault((cycle.period_start_date, cycle.period_end_date), []).append(cycle)
+    if not together:
+        return []
+    learned, left = learned_mark(connection), []
+    validated = taken_before(connection, branches, "vee")
+    for (first, after), some in sorted(together.items()):
+        mark = content_hash(learned, *sorted(cycle.cycle_id for cycle in some))
+        if (f"{first}..{after}", mark) not in validated:
+            left.append(_Period(first, after, _channels(connection, selectable(connection), some), mark))
+    return left
 
 
 def _channels(connection: Connection, known: dict[str, pl.DataFrame], cycles: Sequence[Cycle]) -> list[int] | None:
@@ -196,41 +220,54 @@ def _channels(connection: Connection, known: dict[str, pl.DataFrame], cycles: Se
     return None if own.height == numbers.height else [int(number) for number in own["channel_no"]]
 
 
-def _bill_due(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
+def _bill(workspace: Workspace, cycle: Cycle, request: NightRequest, progress: Progress, done: _Done) -> None:
+    progress.about(cycle.cycle_id)
+    told = bill_tonight(workspace, cycle, request, progress)
+    done.cycles += (told,)
+    done.count += told.did
+    if told.failure is not None:
+        done.failures += ((cycle.cycle_id, told.failure),)
+
+
+def _close_and_end(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
+    """Record what closed windows left; keep a backup after a night that did something, or was killed before it could.
+
+    A night that was killed after it landed files left no step, but loads that no night has ended with.
+    """
     with control(workspace, purpose="cycle night") as connection:
-        cycles = due_cycles(connection, request.business_date, request.branches)
-    for cycle in cycles:
-        progress.about(cycle.cycle_id)
-        told = bill_tonight(workspace, cycle, request, progress)
-        done.cycles += (told,)
-        done.count += told.did
-        if told.failure is not None:
-            done.failures += ((cycle.cycle_id, told.failure),)
+        _close_windows(workspace, connection, request, progress, done)
+        taken = steps_of(connection, request.business_date, request.branches)["step"].to_list()
+        before = last_load_before(connection, request.business_date, request.branches)
+        is_owed = bool(taken) or last_load(connection) > before
+    if not done.count and ("end" in taken or not is_owed):
+        return
+    scope = scope_of(request.branches)
+    keep_backup(workspace, f"night-{request.business_date}" + (f"-{content_hash(scope)[:8]}" if scope else ""))
+    with control(workspace, purpose="cycle night") as connection, transaction(connection):
+        take_step(connection, request.business_date, request.branches, "end", "")
 
 
-def _close_windows(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
+def _close_windows(
+    workspace: Workspace, connection: Connection, request: NightRequest, progress: Progress, done: _Done
+) -> None:
     """Record what cycles left unbilled, once after each window's close; and close what has been settled since."""
-    with control(workspace, purpose="cycle night") as connection:
-        rows = calendar(connection).filter(pl.col("window_close_date") <= request.business_date)
-        cycles = [Cycle(**row) for row in rows.iter_rows(named=True)]  # a row per cycle
-        left = [
-            cycle for cycle in cycles
-            if _has_branch(cycle, request.branches)
-            and not has_taken(connection, request.branches, "close", cycle.cycle_id, None)
-        ]  # fmt: skip
-        known = selectable(connection) if left else {}
-        for cycle in left:
-            progress.about(cycle.cycle_id)
-            _close(workspace, connection, cycle, known, request)
-        with transaction(connection):
-            settled = close_settled(workspace, connection, request.business_date)
-            if settled:
-                detail = f"{settled} accounts have been billed since their window closed"
-                record(
-                    connection, at=request.at, actor=request.actor, action="close_exceptions",
-                    subject=request.business_date.isoformat(), detail=detail,
-                )  # fmt: skip
-        done.count += len(left) + settled
+    rows = calendar(connection).filter(pl.col("window_close_date") <= request.business_date)
+    cycles = [Cycle(**row) for row in rows.iter_rows(named=True)]  # a row per cycle
+    closed = {subject for subject, _ in taken_before(connection, request.branches, "close")}
+    left = [cycle for cycle in cycles if _has_branch(cycle, request.branches) and cycle.cycle_id not in closed]
+    known = selectable(connection) if left else {}
+    for cycle in left:
+        progress.about(cycle.cycle_id)
+        _close(workspace, connection, cycle, known, request)
+    with transaction(connection):
+        settled = close_settled(workspace, connection, request.business_date)
+        if settled:
+            detail = f"{settled} accounts have been billed since their window closed"
+            record(
+                connection, at=request.at, actor=request.actor, action="close_exceptions",
+                subject=request.business_date.isoformat(), detail=detail,
+            )  # fmt: skip
+    done.count += len(left) + settled
 
 
 def _close(
@@ -244,19 +281,3 @@ def _close(
         record(
             connection, at=request.at, actor=request.actor, action="close_window", subject=cycle.cycle_id, detail=detail
         )
-
-
-def _end(workspace: Workspace, request: NightRequest, done: _Done) -> None:
-    """Keep a backup after a night that did something, also one that was killed before it could."""
-    with control(workspace, purpose="cycle night") as connection:
-        taken = steps_of(connection, request.business_date, request.branches)["step"].to_list()
-        # A night that was killed after it landed files left no step, but loads that no night has ended with.
-        is_owed = bool(taken) or last_load(connection) > last_load_before(
-            connection, request.business_date, request.branches
-        )
-    if not done.count and ("end" in taken or not is_owed):
-        return
-    scope = scope_of(request.branches).replace(",", "-")
-    keep_backup(workspace, f"night-{request.business_date}" + (f"-{content_hash(scope)[:8]}" if scope else ""))
-    with control(workspace, purpose="cycle night") as connection, transaction(connection):
-        take_step(connection, request.business_date, request.branches, "end", "")

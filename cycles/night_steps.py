@@ -43,15 +43,14 @@ def steps_of(connection: Connection, business_date: date, branches: tuple[str, .
     )
 
 
-def has_taken(connection: Connection, branches: tuple[str, ...], step: str, subject: str, detail: str | None) -> bool:
-    """Return whether a night of these branches has taken a step, with this outcome when one is given."""
+def taken_before(connection: Connection, branches: tuple[str, ...], step: str) -> set[tuple[str, str]]:
+    """Return the subjects of a step that nights of these branches have taken, each with its outcome."""
     found = query(
         connection,
-        "SELECT count(*) FROM night_step "
-        "WHERE branches = ? AND step = ? AND subject = ? AND coalesce(detail = ?, true)",
-        [scope_of(branches), step, subject, detail],
-    ).item()
-    return bool(found)
+        "SELECT subject, detail FROM night_step WHERE branches = ? AND step = ?",
+        [scope_of(branches), step],
+    )
+    return set(found.rows())
 
 
 def learned_mark(connection: Connection) -> str:
