@@ -16,8 +16,8 @@ import polars as pl
 from accounts.selection import Cycle, grouped_accounts
 from cycles.inputs import last_load
 from cycles.night_bill import CycleNight, NightRequest, bill_tonight
-from cycles.night_manifest import NightReport, write_manifest
-from cycles.night_steps import last_load_before, learned_mark, scope_of, steps_of, take_step, taken_before
+from cycles.night_manifest import Came, NightReport, write_manifest
+from cycles.night_steps import last_end, learned_mark, scope_of, steps_of, take_step, taken_before
 from cycles.publish import publish_run
 from cycles.unbilled import (
     calendar,
@@ -77,8 +77,16 @@ def run_night(
         cycles = _validate_due(workspace, request, progress, done)
         for cycle in cycles:
             _bill(workspace, cycle, request, progress, done)
-        _close_and_end(workspace, request, progress, done)
-        return write_manifest(workspace, request, done.cycles, done.failures, done.unusable, is_new=done.count > 0)
+        is_owed = _close_and_ask(workspace, request, progress, done)
+        if is_owed:
+            scope = scope_of(request.branches)
+            keep_backup(workspace, f"night-{request.business_date}" + (f"-{content_hash(scope)[:8]}" if scope else ""))
+        came = Came(done.cycles, done.failures, done.unusable, done.count > 0, is_owed)
+        report = write_manifest(workspace, request, came)
+        if is_owed:
+            with control(workspace, purpose="cycle night") as connection, transaction(connection):
+                take_step(connection, request.business_date, request.branches, "end", "")
+        return report
 
 
 def due_cycles(connection: Connection, business_date: date, branches: tuple[str, ...]) -> list[Cycle]:
@@ -229,22 +237,17 @@ def _bill(workspace: Workspace, cycle: Cycle, request: NightRequest, progress: P
         done.failures += ((cycle.cycle_id, told.failure),)
 
 
-def _close_and_end(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> None:
-    """Record what closed windows left; keep a backup after a night that did something, or was killed before it could.
+def _close_and_ask(workspace: Workspace, request: NightRequest, progress: Progress, done: _Done) -> bool:
+    """Record what closed windows left; return whether a backup and a manifest are owed: something was done.
 
-    A night that was killed after it landed files left no step, but loads that no night has ended with.
+    They also are when a night was killed before its end. If that was after it had landed files, it left no step, but
+    loads that no night has ended with.
     """
     with control(workspace, purpose="cycle night") as connection:
         _close_windows(workspace, connection, request, progress, done)
         taken = steps_of(connection, request.business_date, request.branches)["step"].to_list()
-        before = last_load_before(connection, request.business_date, request.branches)
-        is_owed = bool(taken) or last_load(connection) > before
-    if not done.count and ("end" in taken or not is_owed):
-        return
-    scope = scope_of(request.branches)
-    keep_backup(workspace, f"night-{request.business_date}" + (f"-{content_hash(scope)[:8]}" if scope else ""))
-    with control(workspace, purpose="cycle night") as connection, transaction(connection):
-        take_step(connection, request.business_date, request.branches, "end", "")
+        was_killed = "end" not in taken and (taken or last_load(connection) > last_end(connection, request.branches))
+    return bool(done.count or was_killed)
 
 
 def _close_windows(

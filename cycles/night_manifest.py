@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 
 from cycles.folders import read_manifest, run_folder
+from cycles.inputs import last_load
 from cycles.night_bill import CycleNight, NightRequest
-from cycles.night_steps import last_load_before, scope_of, steps_of
+from cycles.night_steps import last_end, scope_of, steps_of
 from cycles.status import next_step
 from model.codes import RunState
 from model.errors import BillmillError, ExitCode
@@ -48,26 +49,33 @@ class NightReport:
         return ExitCode.PARKED_ABOVE_LIMIT if too_many else ExitCode.DONE
 
 
-def write_manifest(
-    workspace: Workspace,
-    request: NightRequest,
-    cycles: Sequence[CycleNight],
-    failures: tuple[tuple[str, BillmillError], ...],
-    unusable: tuple[str, ...],
-    *,
-    is_new: bool,
-) -> NightReport:
-    """Write the manifest of a night and return its report; writing the same again changes nothing."""
-    with control(workspace, purpose="cycle night") as connection:
-        content = _content(workspace, connection, request, [cycle.run_id for cycle in cycles if cycle.run_id])
-    content["cycles"] = [{"cycle_id": cycle.cycle_id, "run_id": cycle.run_id} for cycle in cycles]
-    content["unusable_files"] = list(unusable)
-    content["failures"] = [{"subject": subject, "message": error.message} for subject, error in failures]
+@dataclass(frozen=True)
+class Came:
+    """What a call of a night came to. `is_owed`: a manifest is to be written, also for a call that was killed."""
+
+    cycles: tuple[CycleNight, ...]
+    failures: tuple[tuple[str, BillmillError], ...]
+    unusable: tuple[str, ...]
+    is_new: bool
+    is_owed: bool
+
+
+def write_manifest(workspace: Workspace, request: NightRequest, came: Came) -> NightReport:
+    """Write the manifest of a night and return its report; a call that had nothing to do leaves it as it was."""
     path = night_folder(workspace, request) / "run.json"
-    text = json.dumps(plain(content), indent=1, sort_keys=True).encode()
-    if not path.is_file() or path.read_bytes() != text:
-        write_bytes_atomic(path, text)
-    return NightReport(plain(content), path, is_new, failures)
+    if path.is_file() and not came.is_owed:
+        kept: dict[str, Any] = json.loads(path.read_bytes())
+        if kept["unusable_files"] == list(came.unusable):
+            return NightReport(kept, path, came.is_new, came.failures)
+    with control(workspace, purpose="cycle night") as connection:
+        current = [cycle.run_id for cycle in came.cycles if cycle.run_id]
+        content = _content(workspace, connection, request, current, is_owed=came.is_owed)
+    content["cycles"] = [{"cycle_id": cycle.cycle_id, "run_id": cycle.run_id} for cycle in came.cycles]
+    content["unusable_files"] = list(came.unusable)
+    content["failures"] = [{"subject": subject, "message": error.message} for subject, error in came.failures]
+    told = plain(content)
+    write_bytes_atomic(path, json.dumps(told, indent=1, sort_keys=True).encode())
+    return NightReport(told, path, came.is_new, came.failures)
 
 
 def night_folder(workspace: Workspace, request: NightRequest) -> Path:
@@ -78,14 +86,15 @@ def night_folder(workspace: Workspace, request: NightRequest) -> Path:
 
 
 def _content(
-    workspace: Workspace, connection: Connection, request: NightRequest, current: Sequence[str]
+    workspace: Workspace, connection: Connection, request: NightRequest, current: Sequence[str], *, is_owed: bool
 ) -> dict[str, Any]:
     steps = steps_of(connection, request.business_date, request.branches)
-    before = last_load_before(connection, request.business_date, request.branches)
+    before = last_end(connection, request.branches, request.business_date)
+    ended = steps.filter(pl.col("step") == "end")["seq_max"].to_list()
     loads = query(
         connection,
-        "SELECT seq, kind, source_name, sha256, rows, rejected FROM load WHERE seq > ? ORDER BY seq",
-        [before],
+        "SELECT seq, kind, source_name, sha256, rows, rejected FROM load WHERE seq > ? AND seq <= ? ORDER BY seq",
+        [before, last_load(connection) if is_owed else (ended or [before])[0]],
     )
     waiting = _waiting(connection, request)
     return {

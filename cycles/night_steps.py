@@ -66,11 +66,11 @@ def learned_mark(connection: Connection) -> str:
     return content_hash(learned, loads, text_in_force(connection) or "", code_version())
 
 
-def last_load_before(connection: Connection, business_date: date, branches: tuple[str, ...]) -> int:
-    """Return the last load when the night before ended; 0 when there was none."""
+def last_end(connection: Connection, branches: tuple[str, ...], before: date | None = None) -> int:
+    """Return the last load when a night ended last, or last before a date; 0 when none has."""
     found = query(
         connection,
-        "SELECT coalesce(max(seq_max), 0) FROM night_step WHERE step = 'end' AND business_date < ? AND branches = ?",
-        [business_date, scope_of(branches)],
+        "SELECT coalesce(max(seq_max), 0) FROM night_step WHERE step = 'end' AND branches = ? AND business_date < ?",
+        [scope_of(branches), before or date.max],
     )
     return int(found.item())
