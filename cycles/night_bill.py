@@ -19,7 +19,7 @@ from cycles.plan import PlanRequest, Prospect, look_ahead, write_plan
 from cycles.records import change_state
 from cycles.run import run_cycle
 from model.codes import RunState
-from model.errors import BillmillError, ControlError, LockedError, NothingDueError, StoppedError
+from model.errors import BillmillError, LockedError, NothingDueError, StoppedError
 from model.progress import Progress
 from store.audit import record
 from store.control import Connection, control, query, transaction
@@ -197,8 +197,3 @@ def _abandon(connection: Connection, run: str, request: NightRequest, why: str) 
 
 def _state(connection: Connection, run: str) -> str:
     return str(query(connection, "SELECT state FROM run WHERE run_id = ?", [run]).item())
-
-
-def is_control(error: BillmillError) -> bool:
-    """Return whether a failure is one of controls, which a person has to look into."""
-    return isinstance(error, ControlError)
