@@ -8,6 +8,7 @@ from functools import lru_cache
 import polars as pl
 
 from accounts.attributes import ATTRIBUTE_OWNER, overlapping_attributes, unfit_attributes
+from accounts.calendar_dates import unfit_dates
 from accounts.history import unfit_quantities
 from accounts.reading import DETAIL, LINE, REASON
 from model.accounts import IMPORTED
@@ -17,6 +18,7 @@ from model.zones import day_begin, day_start_utc, is_zone, zone
 
 # table -> (column, table referred to, its column)
 REFERENCES: dict[str, list[tuple[str, str, str]]] = {
+    "cycles": [("branch_id", "branches", "branch_id")],
     "accounts": [("customer_id", "customers", "customer_id"), ("branch_id", "branches", "branch_id")],
     "premises": [("branch_id", "branches", "branch_id")],
     "service_points": [("premise_id", "premises", "premise_id")],
@@ -63,6 +65,7 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
         found.append(_reversed_span(rows, *SPANS[table]))
     if table == "cycles":
         found.append(_unfit_for_names(rows, "cycle_id"))
+        found.append(unfit_dates(rows))
     if table == "accounts":
         found.append(_unknown(rows, "currency", list(CURRENCY_EXPONENT), "a currency of ISO 4217 that Billmill knows"))
     if table == "service_points":

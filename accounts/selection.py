@@ -18,7 +18,7 @@ REGISTER_COST = 200
 
 @dataclass(frozen=True)
 class Cycle:
-    """A row of the calendar."""
+    """A row of the calendar (model.accounts.BillCycles)."""
 
     cycle_id: str
     bill_group: str
@@ -26,6 +26,16 @@ class Cycle:
     period_end_date: date
     window_open_date: date
     window_close_date: date
+    branch_id: str | None = None
+    read_from_date: date | None = None
+    read_to_date: date | None = None
+    estimate_date: date | None = None
+    bill_date: date | None = None
+    due_date: date | None = None
+
+    def estimates_allowed(self, business_date: date) -> bool:
+        """Return whether a bill of this business date may rest on estimates."""
+        return self.estimate_date is None or business_date >= self.estimate_date
 
 
 def select_due(
@@ -43,7 +53,9 @@ def select_due(
     due; those beside them are (an agreement that was extended, a bill that was taken back), the earliest first.
     `branches` empty means all.
     """
-    accounts = known["accounts"].filter(pl.col("bill_group") == cycle.bill_group)
+    accounts = grouped_accounts(known).filter(pl.col("bill_group") == cycle.bill_group)
+    if cycle.branch_id is not None:
+        accounts = accounts.filter(pl.col("branch_id") == cycle.branch_id)
     if branches:
         accounts = accounts.filter(pl.col("branch_id").is_in(list(branches)))
     supplied = (
@@ -58,6 +70,25 @@ def select_due(
     )
     due = _without_billed_days(supplied, billed)
     return _with_bill_ids(due, cycle, billed["bill_id"] if made is None else made).sort("agreement_id")
+
+
+def grouped_accounts(known: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the accounts, each in the group in which it is billed: that of its route where the route has one.
+
+    An account with service points on several such routes goes with the first of them by name, so that it gets one bill.
+    """
+    if known["routes"].is_empty():
+        return known["accounts"]
+    points = known["service_points"].select("service_point_id", "route")
+    of_routes = (
+        known["agreements"].select("account_id", "service_point_id")
+        .join(points, on="service_point_id", how="inner", validate="m:1")
+        .join(known["routes"], on="route", how="inner", validate="m:1")
+        .sort("account_id", "route").unique("account_id", keep="first", maintain_order=True)
+        .select("account_id", pl.col("bill_group").alias("route_group"))
+    )  # fmt: skip
+    grouped = known["accounts"].join(of_routes, on="account_id", how="left", validate="1:1", maintain_order="left")
+    return grouped.with_columns(bill_group=pl.coalesce("route_group", "bill_group")).drop("route_group")
 
 
 def _without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""`cycle`: plan, run, status, approve, publish, abandon."""
+"""`cycle`: plan, run, status, approve, publish, abandon; the calendar and the night beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from commands.calendar import cycle_calendar, cycle_list, cycle_ready
 from commands.context import (
     HERE,
     ByOption,
@@ -21,9 +22,14 @@ from commands.context import (
     who_acts,
     workers_asked,
 )
+from commands.night import cycle_night
 from model.errors import ExitCode
 
-cycle_app = command_group("A billing cycle: plan, run, review, approve, publish.")
+cycle_app = command_group("A billing cycle: its calendar, plan, run, review, approve, publish; the night that does it.")
+cycle_app.command("calendar")(cycle_calendar)
+cycle_app.command("list")(cycle_list)
+cycle_app.command("ready")(cycle_ready)
+cycle_app.command("night")(cycle_night)
 
 
 @cycle_app.command("plan")

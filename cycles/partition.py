@@ -136,7 +136,13 @@ def _gather(work: Work) -> None:
         due, checked(DueChannels, channels), days, usage, book,
         checked(DueAttributes, attributes), checked(History, history), checked(BankBalances, banks),
         checked(QualityGates, work.frame("gates")),
+        None if work.plan.get("estimates_allowed", True) else _date(work.plan["cycle"], "estimate_date"),
     )  # fmt: skip
+
+
+def _date(values: dict[str, Any], key: str) -> date | None:
+    """Return a date of a plan; None where it has none."""
+    return date.fromisoformat(values[key]) if values.get(key) else None
 
 
 def _classes(due: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
@@ -179,7 +185,7 @@ def _with_notes(parked: DataFrame[Parked], due: DataFrame[DueAgreements], notes:
 def _bill(work: Work) -> None:
     assert work.rating_input is not None and work.rated is not None
     issue_date = date.fromisoformat(work.plan["business_date"])
-    work.bills = build_bills(work.rated.lines, work.rating_input.due, issue_date)
+    work.bills = build_bills(work.rated.lines, work.rating_input.due, issue_date, _date(work.plan["cycle"], "due_date"))
     work.tables["bills"] = work.bills
 
 

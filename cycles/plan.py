@@ -19,7 +19,7 @@ from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunState
-from model.errors import ConfigError, StaleError
+from model.errors import ConfigError, NothingDueError, StaleError
 from model.ids import content_hash, run_id
 from store.audit import audit_head, record
 from store.code import code_version
@@ -69,18 +69,47 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         existing = find_run(connection, name)
         if existing is not None and existing["state"] == RunState.PUBLISHED:
             return reread(workspace, existing)
-        seq_max = last_load(connection)
-        gathered = _gather(connection, cycle, request, seq_max)
-        frames = {f"{frame_name}.parquet": as_parquet(frame) for frame_name, frame in gathered.frames.items()}
-        rules = text_in_force(connection, known_at=request.known_at)
-        plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
-        plan["audit_head"] = dict(zip(("entry_no", "entry_hash"), audit_head(connection), strict=True))
-        plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
+        prospect = look_ahead(connection, cycle, request)
         if existing is not None:
-            return same_or_refused(workspace, existing, plan)
-        detail = f"{plan['selected']} agreements in {plan['partitions']} partitions"
-        row = _row(request, plan)
-        return keep_plan(workspace, connection, plan, frames, row, detail)
+            return same_or_refused(workspace, existing, prospect.plan)
+        return write_plan(workspace, connection, prospect)
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A plan that is not written yet: its content, and its frames as the bytes of their files."""
+
+    request: PlanRequest
+    plan: dict[str, Any]
+    frames: dict[str, bytes]
+    channels: tuple[int, int] | None
+    """Lowest and highest number of the channels that it reads; None when it reads none."""
+
+
+def look_ahead(connection: Connection, cycle: Cycle, request: PlanRequest) -> Prospect:
+    """Return what a plan would be, changing nothing.
+
+    Raises:
+        NothingDueError: all is billed, or no account is in the group.
+    """
+    name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
+    seq_max = last_load(connection)
+    gathered = _gather(connection, cycle, request, seq_max)
+    frames = {f"{frame_name}.parquet": as_parquet(frame) for frame_name, frame in gathered.frames.items()}
+    rules = text_in_force(connection, known_at=request.known_at)
+    plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
+    plan["audit_head"] = dict(zip(("entry_no", "entry_hash"), audit_head(connection), strict=True))
+    plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
+    numbers = gathered.frames["channels"]["channel_no"]
+    span = None if numbers.is_empty() else (int(numbers.min()), int(numbers.max()))  # type: ignore[arg-type]
+    return Prospect(request, plan, frames, span)
+
+
+def write_plan(workspace: Workspace, connection: Connection, prospect: Prospect) -> Planned:
+    """Write a plan and its run: from now on it can be run."""
+    request, plan = prospect.request, prospect.plan
+    detail = f"{plan['selected']} agreements in {plan['partitions']} partitions"
+    return keep_plan(workspace, connection, plan, prospect.frames, _row(request, plan), detail)
 
 
 def keep_plan(
@@ -166,7 +195,7 @@ def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max:
     known = known_facts(connection, request.known_at)
     due = select_due(cycle, known, standing_keys(connection), request.branches, made=bills_made(connection))
     if due.is_empty():
-        raise ConfigError(
+        raise NothingDueError(
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
             hint="everything in it is billed already, or no account is in its group",
         )
@@ -190,7 +219,10 @@ def _content(
     listed = gathered.listed()
     shas = sorted(file["sha256"] for found in listed.values() for file in found)
     rule_set_id = rules_of_text(rules).rule_set_id
-    fingerprint = content_hash(*files.values(), *shas, rule_set_id, rules or "", code_version())
+    allowed = cycle.estimates_allowed(request.business_date)
+    fingerprint = content_hash(
+        *files.values(), *shas, rule_set_id, rules or "", code_version(), cycle.due_date, allowed
+    )
     due = gathered.frames["due"]
     partitions = due["partition"].unique().sort().to_list()
     return {
@@ -199,6 +231,7 @@ def _content(
         "cycle": _plain(asdict(cycle)),
         "branches": sorted(request.branches),
         "business_date": request.business_date.isoformat(),
+        "estimates_allowed": allowed,
         "sequence": request.sequence,
         "known_at": request.known_at.isoformat(),
         "seq_max": seq_max,

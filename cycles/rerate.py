@@ -130,7 +130,7 @@ def _both_inputs(connection: Connection, place: BillPlace, work: Work, known_at:
     plan = work.plan
     then = _planned(place, work)
     billed = then.frames["due"]
-    dates = {key: date.fromisoformat(value) for key, value in plan["cycle"].items() if key.endswith("_date")}
+    dates = {key: date.fromisoformat(value) for key, value in plan["cycle"].items() if value and key.endswith("_date")}
     cycle = Cycle(**(plan["cycle"] | dates))
     known = known_facts(connection, known_at)
     times = (datetime.fromisoformat(plan["known_at"]), known_at)
@@ -174,7 +174,8 @@ def _alone(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _rated(work: Work, inputs: Inputs) -> Rated:
     """Rate inputs by the run's own steps."""
-    plan = work.plan | {"inputs": inputs.listed()}
+    # What a bill comes to is asked, not whether it may go out today: estimates are not waited for.
+    plan = work.plan | {"inputs": inputs.listed(), "estimates_allowed": True}
     again = Work(work.workspace, work.folder, plan, work.keep, 0, inputs.frames.__getitem__)
     for step in STEPS[:2]:
         step.run(again)

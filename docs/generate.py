@@ -21,9 +21,11 @@ import model.control
 import model.controls
 import model.decisions
 import model.edits
+import model.exceptions
 import model.feeds
 import model.ledger
 import model.metering
+import model.nights
 import model.problems
 import model.rating
 import model.reads
@@ -43,6 +45,8 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Bills and invoices", model.bills),
     ("The ledger", model.ledger),
     ("Controls", model.controls),
+    ("Exceptions", model.exceptions),
+    ("Nights", model.nights),
     ("Control database", model.control),
     ("What verify finds", model.problems),
 )
@@ -71,7 +75,8 @@ def commands_text() -> str:
         "",
         "Written from `--help` by `make docs`; do not edit. Exit codes: 0 done; 1 crash; 2 refused (option, "
         "configuration or input file); 3 done, but more rejected or parked than the limit allows; 4 blocked by a "
-        "control; 75 another process holds the workspace, try later; 130 interrupted.",
+        "control; 20 stopped when asked to, run it again; 75 another process holds the workspace, try later; "
+        "130 interrupted.",
     ]
     root = typer.main.get_command(cli.app)
     for path in _paths(root, ()):

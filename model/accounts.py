@@ -36,10 +36,29 @@ class BillCycles(pa.DataFrameModel):
     period_end_date: pl.Date = column("Day after the last day billed")
     window_open_date: pl.Date = column("First business date on which the cycle may be billed")
     window_close_date: pl.Date = column("Day after the last such business date")
+    branch_id: str = column("Only accounts of this branch; null for all", nullable=True)
+    read_from_date: pl.Date = column("First day on which meters are read for it", nullable=True)
+    read_to_date: pl.Date = column("Day after the last such day", nullable=True)
+    estimate_date: pl.Date = column(
+        "Business date from which bills may rest on estimates; null: from the window's first day", nullable=True
+    )
+    bill_date: pl.Date = column("Business date on which most of it is to be billed", nullable=True)
+    due_date: pl.Date = column("Day by which its bills are to be paid; null: the account's payment days", nullable=True)
 
     class Config:
         strict = True
         metadata = {"grain": ["cycle_id"]}
+
+
+class Routes(pa.DataFrameModel):
+    """Reading routes that are billed as a group, whatever their accounts say. Grain: route."""
+
+    route: str = column("Reading route", str_length={"min_value": 1})
+    bill_group: str = column("Group of the accounts whose service points are on it; see the calendar")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["route"]}
 
 
 class Customers(pa.DataFrameModel):
@@ -230,6 +249,7 @@ class ChannelNumbers(pa.DataFrameModel):
 IMPORTED: dict[str, type[pa.DataFrameModel]] = {
     "branches": Branches,
     "cycles": BillCycles,
+    "routes": Routes,
     "customers": Customers,
     "accounts": Accounts,
     "premises": Premises,

@@ -28,7 +28,7 @@ class Bills(pa.DataFrameModel):
     line_count: pl.Int32 = column("Lines on the bill", ge=1)
     is_estimated: pl.Boolean = column("True when any line rests on an estimate")
     issue_date: pl.Date = column("Business date of the run")
-    due_date: pl.Date = column("Issue date and the account's payment days")
+    due_date: pl.Date = column("Due date of the cycle, otherwise the issue date and the account's payment days")
     reverses_id: str = column(
         "Bill that this one takes back, line by line; its document is a credit note", nullable=True
     )

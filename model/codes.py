@@ -127,6 +127,8 @@ class ParkReason(StrEnum):
     START_READ_MISSING = "start_read_missing"
     END_READ_MISSING = "end_read_missing"
     READ_REJECTED = "read_rejected"
+    WAITING_FOR_READS = "waiting_for_reads"
+    """What there is are estimates, and the cycle's estimate date has not come."""
     QUALITY_LIMIT = "quality_limit"
     CURRENCY_MISMATCH = "currency_mismatch"
     ATTRIBUTE_MISSING = "attribute_missing"

@@ -133,7 +133,8 @@ class Audit(pa.DataFrameModel):
     actor: str = column("Who")
     action: str = column(
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
-        "approve_edit, refuse_edit, decide_finding, assign_finding, plan, stage, approve, publish"
+        "approve_edit, refuse_edit, decide_finding, assign_finding, calendar, plan, stage, approve, publish, abandon, "
+        "close_window, close_exceptions"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")

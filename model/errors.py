@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     REFUSED = 2
     PARKED_ABOVE_LIMIT = 3
     BLOCKED_BY_CONTROL = 4
+    RESTARTABLE = 20
     LOCKED = 75
     INTERRUPTED = 130
 
@@ -35,6 +36,16 @@ class BillmillError(Exception):
 
 class ConfigError(BillmillError):
     """An option or the workspace's configuration is not usable."""
+
+
+class NothingDueError(ConfigError):
+    """Nothing is left to bill in a cycle. A person asked for the wrong thing; to a night it is good news."""
+
+
+class StoppedError(BillmillError):
+    """The system asked to stop; what was done is kept, and the same command goes on from there."""
+
+    exit_code = ExitCode.RESTARTABLE
 
 
 class InputError(BillmillError):

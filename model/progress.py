@@ -8,6 +8,9 @@ from typing import Protocol
 class Progress(Protocol):
     """Receives the steps of long work. `stage` is a word of the field: land, vee, rate, publish."""
 
+    def about(self, subject: str) -> None:
+        """What follows is about this run, file or period."""
+
     def begin(self, stage: str, total: int, unit: str) -> None:
         """A stage begins; it has `total` steps of `unit` (0: not known)."""
 
@@ -20,6 +23,9 @@ class Progress(Protocol):
 
 class Silent:
     """Reports to nobody."""
+
+    def about(self, subject: str) -> None:
+        """Ignore."""
 
     def begin(self, stage: str, total: int, unit: str) -> None:
         """Ignore."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Annotated
 
 import pandera.polars as pa
@@ -282,6 +283,8 @@ class RatingInput:
     """What the due agreements carry into this cycle; a bank without a row is empty."""
     gates: DataFrame[QualityGates] = field(default_factory=lambda: empty(QualityGates))
     """How much of what is billed may be estimated or edited; no row, no limit."""
+    estimates_from: date | None = None
+    """Business date, yet to come, from which estimates are billed: until then they are waited for. None: billed now."""
 
 
 @dataclass(frozen=True)

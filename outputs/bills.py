@@ -15,11 +15,14 @@ from model.schema import arranged
 _OF_ACCOUNT = ["bill_id", "account_id", "customer_id", "branch_id", "revenue_class", "cycle_id", "currency"]
 
 
-def build_bills(lines: DataFrame[BillLines], due: DataFrame[DueAgreements], issue_date: date) -> DataFrame[Bills]:
+def build_bills(
+    lines: DataFrame[BillLines], due: DataFrame[DueAgreements], issue_date: date, due_date: date | None = None
+) -> DataFrame[Bills]:
     """Add up the lines of each bill; one row per bill, in order of branch, account and bill.
 
     Nothing is rounded here: the lines are. The period runs from the first to the last day of the agreements that
-    have lines. The due date is `issue_date` and the account's payment days. Amounts are in minor units.
+    have lines. The due date is `due_date`, that of the cycle, otherwise `issue_date` and the account's payment days.
+    Amounts are in minor units.
 
     Raises:
         AssertionError: a line belongs to no due agreement, or the agreements of a bill do not share an account.
@@ -31,7 +34,8 @@ def build_bills(lines: DataFrame[BillLines], due: DataFrame[DueAgreements], issu
     )
     assert headers.height == headers["bill_id"].n_unique(), "the agreements of a bill do not share one account"
     bills = headers.join(summed, how="inner", on="bill_id", validate="1:1").with_columns(
-        issue_date=pl.lit(issue_date), due_date=pl.lit(issue_date) + pl.duration(days="payment_days")
+        issue_date=pl.lit(issue_date),
+        due_date=pl.lit(issue_date) + pl.duration(days="payment_days") if due_date is None else pl.lit(due_date),
     )
     assert bills.height == summed.height, "lines without a due agreement"
     return arranged(Bills, bills.sort("branch_id", "account_id", "bill_id"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from types import TracebackType
 from typing import TextIO
 
@@ -14,16 +15,22 @@ from model.progress import Silent
 
 
 class JsonLines(Silent):
-    """One JSON object a line: event, stage, done, total, counts."""
+    """One JSON object a line: event, stage, done, total, counts, seconds since the stage began, the run it is about."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
+        self._began: dict[str, float] = {}
+        self._about: dict[str, str] = {}
+
+    def about(self, subject: str) -> None:
+        """Say in each line from now on what it is about: a run, a file, a period."""
+        self._about = {"run_id": subject}
 
     def begin(self, stage: str, total: int, unit: str) -> None:
         """Write that a stage begins."""
-        self._done[stage], self._total[stage] = 0, total
+        self._done[stage], self._total[stage], self._began[stage] = 0, total, time.monotonic()
         self._write(event="begin", stage=stage, total=total, unit=unit)
 
     def advance(self, stage: str, done: int = 1, **counts: int) -> None:
@@ -35,8 +42,9 @@ class JsonLines(Silent):
         """Write that a stage is ready."""
         self._write(event="end", stage=stage, done=self._done.get(stage, 0), **counts)
 
-    def _write(self, **fields: object) -> None:
-        self._stream.write(json.dumps(fields) + "\n")
+    def _write(self, *, stage: str, **fields: object) -> None:
+        seconds = round(time.monotonic() - self._began.get(stage, time.monotonic()), 3)
+        self._stream.write(json.dumps(self._about | {"stage": stage} | fields | {"seconds": seconds}) + "\n")
         self._stream.flush()
 
 

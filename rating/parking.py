@@ -24,6 +24,7 @@ OWNER: dict[ParkReason, str] = {
     ParkReason.START_READ_MISSING: "metering",
     ParkReason.END_READ_MISSING: "metering",
     ParkReason.READ_REJECTED: "metering",
+    ParkReason.WAITING_FOR_READS: "metering",
     ParkReason.QUALITY_LIMIT: "metering",
     ParkReason.CURRENCY_MISMATCH: "accounts",
     ParkReason.ATTRIBUTE_MISSING: "accounts",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from model.codes import ParkReason
 from model.metering import QualityGates
 from model.rating import (
     BankBalances,
@@ -36,7 +37,7 @@ from rating.charges import price_charges
 from rating.determinants import determinants_table, find_determinants
 from rating.given import GivenQuantities, given_carried, given_determinants, of_channels
 from rating.lines import lines_table, without_lines
-from rating.parking import PARKS_SCHEMA, first_parks, no_parks, parked_table, sibling_parks
+from rating.parking import PARKS_SCHEMA, first_parks, no_parks, park, parked_table, sibling_parks
 from rating.personal import conditions
 from rating.profiles import measure_profiles
 from rating.ratebook import check_book, ready_components
@@ -128,7 +129,20 @@ def _measure(work: Work) -> tuple[Work, list[pl.DataFrame]]:
     return replace(work, determinants=found, carried=carried_in(work.due, work.given)), [
         *parks,
         banks_out_of_order(work.due, work.given),
+        _waiting(found, work.given),
     ]
+
+
+def _waiting(found: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
+    """Return parks for agreements whose quantities rest on estimates that are not billed yet."""
+    if given.estimates_from is None:
+        return no_parks()
+    estimated = found.filter("is_estimated").group_by("due_no").agg(pl.col("quantity_id").min())
+    detail = pl.format(
+        "quantity `{}` rests on estimates; expected actual reads, or a business date from {} on",
+        "quantity_id", pl.lit(given.estimates_from.isoformat()),
+    )  # fmt: skip
+    return park(estimated, ParkReason.WAITING_FOR_READS, detail)
 
 
 def _measured_only(given: RatingInput) -> RatingInput:

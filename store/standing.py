@@ -13,7 +13,9 @@ from store.control import Connection, query
 
 def standing_keys(connection: Connection) -> DataFrame[SegmentKeys]:
     """Return what is billed and was not taken back, sorted by agreement and first day."""
-    rows = query(connection, "SELECT key.* FROM segment_key AS key ANTI JOIN reversed_bill USING (bill_id) ORDER BY ALL")
+    rows = query(
+        connection, "SELECT key.* FROM segment_key AS key ANTI JOIN reversed_bill USING (bill_id) ORDER BY ALL"
+    )
     return arranged(SegmentKeys, rows.sort("agreement_id", "period_start_date", "revision"))
 
 

@@ -13,8 +13,10 @@ import duckdb
 from model.accounts import ChannelNumbers
 from model.control import CONTROL
 from model.errors import ConfigError
+from model.exceptions import EXCEPTIONS
 from model.facts import FACTS, fact_table_sql
 from model.ledger import Allocations, JournalLines, OpenItems
+from model.nights import NIGHTS
 from model.schema import create_table_sql
 from store.audit_log import log_path
 from store.files import PRIVATE, private_folder, sync_folder, write_bytes_atomic
@@ -189,7 +191,7 @@ def create_control_file(path: Path, ddl: Sequence[str]) -> None:
 
 def _control_ddl() -> list[str]:
     facts = [fact_table_sql(name) for name in FACTS]
-    plain = [create_table_sql(table, name) for name, table in CONTROL.items()]
+    plain = [create_table_sql(table, name) for name, table in (CONTROL | EXCEPTIONS | NIGHTS).items()]
     books = {"journal_line": JournalLines, "open_item": OpenItems, "allocation": Allocations}
     kept = [create_table_sql(table, name) for name, table in books.items()]
     return [*facts, create_table_sql(ChannelNumbers, "channel_number"), *plain, *kept]
