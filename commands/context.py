@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from ingest.formats.detect import Reading
     from model.progress import Progress
+    from model.roles import Actor
     from store.workspace import Workspace
 
 WorkspaceOption = Annotated[
@@ -32,9 +34,51 @@ MappingOption = Annotated[
 HERE = Path()
 
 
+class Acting:
+    """Who gives the command that runs; None outside of commands."""
+
+    actor: Actor | None = None
+
+
+class Command(TyperCommand):
+    """A command: before it runs, its words are looked up in `commands.acts`, and who gives it must be allowed to."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's context is click's
+        """Run the command as who gives it, or refuse.
+
+        Raises:
+            RoleError: no role of theirs allows it.
+        """
+        words = ctx.command_path.split()[1:]
+        given = dict(ctx.params)
+        root: Path | None = given.get("workspace")
+        Acting.actor = _authorised(" ".join(words), root, given.get("by"), given.get("branch")) if root else None
+        try:
+            return super().invoke(ctx)
+        finally:
+            Acting.actor = None
+
+
+class Commands(typer.Typer):
+    """A group whose commands are all `Command`."""
+
+    def command(self, name: str | None = None, **kwargs: Any) -> Any:  # type: ignore[override]  # options of typer
+        """Register a command."""
+        return super().command(name, **({"cls": Command} | kwargs))
+
+
 def command_group(text: str) -> typer.Typer:
     """Return a group of commands with its help."""
-    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode="markdown")
+    return Commands(help=text, no_args_is_help=True, rich_markup_mode="markdown")
+
+
+def _authorised(command: str, root: Path, by: str | None, branch: object) -> Actor:
+    from commands.acts import need_of
+    from store.roles import acting_user, authorised, login_name, read_roles
+
+    roles = read_roles(root)
+    asked = [branch] if isinstance(branch, str) else list(branch) if isinstance(branch, list | tuple) else []
+    return authorised(roles, acting_user(roles, by, login_name()), need_of(command), asked)
 
 
 class Clock:
@@ -49,10 +93,10 @@ def now() -> datetime:
 
 
 def who_acts(by: str | None) -> str:
-    """Return who acts: the one that `--by` names, otherwise the user logged in."""
-    import getpass
+    """Return who acts: the one that `--by` names, otherwise the user logged in; it knows under which roles."""
+    from store.roles import login_name
 
-    return by or getpass.getuser()
+    return Acting.actor or by or login_name()
 
 
 def workers_asked(asked: int | None) -> int:
@@ -66,9 +110,12 @@ def open_books(root: Path) -> Workspace:
     Raises:
         ConfigError: the folder is no workspace.
     """
+    from dataclasses import replace
+
     from store.workspace import open_workspace
 
-    return open_workspace(root)
+    opened = open_workspace(root)
+    return opened if Acting.actor is None else replace(opened, branches=Acting.actor.branches)
 
 
 def reading_of(mapping: Path | None) -> Reading | None:

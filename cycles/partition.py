@@ -6,7 +6,7 @@ The steps are values in `STEPS`: a worker runs them, and `bill explain` runs the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -40,6 +40,7 @@ from model.reads import INTERVAL_LENGTHS, RegisterReads, read_days_schema
 from model.schema import arranged, checked, empty
 from model.tariff import RATE_BOOK_TABLES, RateBook
 from outputs.bills import build_bills
+from rating.aside import set_aside
 from rating.stages import rate
 from store.files import read_bytes
 from store.lake import LakeFile, scan_lake, write_lake_file
@@ -74,7 +75,7 @@ def compute_partition(task: Task) -> Receipt:
     files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(work.tables.items()))
     assert work.rating_input is not None
     counts = {table: frame.height for table, frame in work.tables.items()} | {"due": work.rating_input.due.height}
-    return write_receipt(work.folder, Receipt(task.run_id, task.partition, files, counts, control_totals(work)))
+    return write_receipt(work.folder, Receipt(task.run_id, task.partition, files, counts, control_totals(work.tables)))
 
 
 def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0) -> Work:
@@ -89,9 +90,9 @@ def plan_frame(folder: Path, name: str) -> pl.DataFrame:
     return pl.read_parquet(folder / "plan" / f"{name}.parquet", glob=False)
 
 
-def control_totals(work: Work) -> dict[str, int]:
-    """Return the sums that must meet after the run."""
-    lines, bills, legs = work.tables["bill_lines"], work.tables["bills"], work.tables["journal_lines"]
+def control_totals(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    """Return the sums that must meet after the run, of a partition's tables."""
+    lines, bills, legs = tables["bill_lines"], tables["bills"], tables["journal_lines"]
     return {
         "lines_minor": int(lines["amount_minor"].sum()),
         "bills_minor": int(bills["total_minor"].sum()),
@@ -100,7 +101,7 @@ def control_totals(work: Work) -> dict[str, int]:
         "debits_minor": int(legs.filter(pl.col("amount_minor") > 0)["amount_minor"].sum()),
         "credits_minor": -int(legs.filter(pl.col("amount_minor") < 0)["amount_minor"].sum()),
         "billed": lines["agreement_id"].n_unique(),
-        "parked": work.tables["parked"]["agreement_id"].n_unique(),
+        "parked": tables["parked"]["agreement_id"].n_unique(),
     }
 
 
@@ -147,11 +148,21 @@ def _rate(work: Work) -> None:
     assert work.rating_input is not None
     rated = rate(work.rating_input)
     rated = replace(rated, parked=_with_notes(rated.parked, work.rating_input.due, work.plan.get("tariff_notes", {})))
+    rated = _with_holds(rated, work.rating_input.due, work.plan.get("held", {}))
     work.rated = rated
     work.tables |= {
         "bill_lines": rated.lines, "determinants": rated.determinants, "parked": rated.parked,
         "history": rated.history, "banks": rated.banks,
     }  # fmt: skip
+
+
+def _with_holds(rated: Rated, due: DataFrame[DueAgreements], held: dict[str, str]) -> Rated:
+    """Park the accounts that the plan says are held, each with what it says of the hold."""
+    if not held:
+        return rated
+    detail = pl.col("account_id").replace_strict(held, default=None, return_dtype=pl.String)
+    bills = due.select("bill_id", detail=detail).drop_nulls().unique()
+    return set_aside(rated, due, bills, ParkReason.HELD, "hold")
 
 
 def _with_notes(parked: DataFrame[Parked], due: DataFrame[DueAgreements], notes: dict[str, str]) -> DataFrame[Parked]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import polars as pl
 from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, select_due
 from cycles.folders import run_folder
+from cycles.holds import held_accounts
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
+from cycles.review_rules import review_rules
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunState
 from model.errors import ConfigError, StaleError
@@ -25,6 +27,7 @@ from store.code import code_version
 from store.control import Connection, control, query, transaction
 from store.facts import facts
 from store.files import write_bytes_atomic
+from store.roles import own_branches
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 from tariffs.lifecycle import waiting_notes
@@ -61,6 +64,7 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         ConfigError: the cycle or a branch is not known, the business date is outside the window, nothing is due.
         StaleError: a run of this identity exists with other inputs.
     """
+    request = replace(request, branches=own_branches(workspace, request.branches))
     with control(workspace, purpose="cycle plan") as connection:
         cycle = _cycle(connection, request)
         name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
@@ -71,7 +75,11 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         gathered = _gather(connection, cycle, request, seq_max)
         frames = {f"{frame_name}.parquet": _parquet(frame) for frame_name, frame in gathered.frames.items()}
         rules = text_in_force(connection, known_at=request.known_at)
-        plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
+        chosen = {
+            "held": held_accounts(connection, gathered.frames["due"], known_at=request.known_at),
+            "review": review_rules(workspace).plain(),
+        }
+        plan = _content(request, cycle, name, frames, gathered, seq_max, rules, chosen)
         plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
         if existing is not None:
             return _same_or_refused(workspace, existing, plan)
@@ -159,12 +167,14 @@ def _content(
     gathered: Inputs,
     seq_max: int,
     rules: str | None,
+    chosen: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     files = {file_name: content_hash(data) for file_name, data in sorted(frames.items())}
     listed = gathered.listed()
     shas = sorted(file["sha256"] for found in listed.values() for file in found)
     rule_set_id = rules_of_text(rules).rule_set_id
-    fingerprint = content_hash(*files.values(), *shas, rule_set_id, rules or "", code_version())
+    said = json.dumps(chosen, sort_keys=True)
+    fingerprint = content_hash(*files.values(), *shas, rule_set_id, rules or "", said, code_version())
     due = gathered.frames["due"]
     partitions = due["partition"].unique().sort().to_list()
     return {
@@ -185,6 +195,7 @@ def _content(
         "partitions": len(partitions),
         "files": files,
         "inputs": listed,
+        **chosen,
     }
 
 

@@ -9,10 +9,15 @@ from pathlib import Path
 import polars as pl
 
 from cycles.carried import refuse_moved_banks
-from cycles.folders import manifest_files, read_manifest, run_folder, run_table
+from cycles.exclusions import kept_out
+from cycles.folders import manifest_files, run_folder, run_table, staged_manifest
 from cycles.partition import plan_frame
 from cycles.records import change_state, refused_state, the_run
-from cycles.run import new_segment_keys
+from cycles.release import released_manifest, released_review
+from cycles.review import refuse_other_than_approved
+from cycles.run import check_controls, new_segment_keys
+from cycles.scope import refuse_strange_run
+from cycles.tasks import lake_file_from
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.codes import RunState
 from model.control import SegmentKeys
@@ -26,6 +31,8 @@ from store.control import Connection, control, insert, query, transaction
 from store.facts import record_facts
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.workspace import Workspace
+
+_STANDS = "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key"
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
     folder = run_folder(workspace, run_id)
     with control(workspace, purpose="cycle publish") as connection:
         row = the_run(connection, run_id)
+        refuse_strange_run(workspace, row)
         state = RunState(row["state"])
         if state not in {RunState.APPROVED, RunState.PUBLISHED}:
             raise refused_state(run_id, state, RunState.PUBLISHED)
@@ -69,16 +77,25 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
 
 
 def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id: str, at: datetime, actor: str) -> None:
-    manifest = read_manifest(folder)
+    staged = staged_manifest(folder)
+    for item in staged["files"]:
+        verify_file(workspace, lake_file_from(item))
+    refuse_other_than_approved(workspace, connection, run_id)
+    out = kept_out(workspace, connection, run_id)
+    manifest = released_manifest(workspace, staged, out)
+    stands = query(connection, _STANDS)
+    if out.height:
+        check_controls(workspace, folder, manifest, stands.drop("bill_id"))
     tables = sorted({item["table"] for item in manifest["files"]})
     files = [file for table in tables for file in manifest_files(manifest, table)]
+    files += released_review(workspace, run_id, out)
     for file in files:
         verify_file(workspace, file)
     bills = run_table(workspace, manifest, "bills").collect()
     lines = run_table(workspace, manifest, "bill_lines").collect()
     parked = run_table(workspace, manifest, "parked").collect()
     keys = new_segment_keys(pl.read_parquet(folder / "plan" / "due.parquet", glob=False), parked)
-    _refuse_billed_twice(connection, run_id, keys)
+    _refuse_billed_twice(stands, run_id, keys)
     carried = {"quantity_history": "history", "bank_balance": "banks"}  # table of the books -> table of the run
     left = {table: run_table(workspace, manifest, name).collect() for table, name in carried.items()}
     refuse_moved_banks(connection, run_id, plan_frame(folder, "banks"), left["bank_balance"])
@@ -94,13 +111,16 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
         for table, frame in left.items():
             record_facts(connection, table, frame, recorded_at=at)
         _keep_numbers(connection, numbered.next_numbers)
-        change_state(connection, run_id, RunState.PUBLISHED, published_at=at)
-        detail = f"{numbered.invoices.height} invoices, digest {manifest['digest'][:16]}"
+        totals = manifest["totals"]
+        change_state(
+            connection, run_id, RunState.PUBLISHED, published_at=at, billed=totals["billed"], parked=totals["parked"],
+            net_minor=totals["net_minor"], tax_minor=totals["tax_minor"], total_minor=totals["bills_minor"],
+        )  # fmt: skip
+        detail = f"{numbered.invoices.height} invoices, {out.height} bills kept out, digest {manifest['digest'][:16]}"
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
 
 
-def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame) -> None:
-    stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
+def _refuse_billed_twice(stands: pl.DataFrame, run_id: str, keys: pl.DataFrame) -> None:
     twice = (
         keys.join(stands, on="agreement_id", how="inner", suffix="_stands", validate="m:m")
         .filter(

@@ -14,11 +14,13 @@ from typing import Any
 
 import polars as pl
 
+from cycles.bill_findings import review_run
 from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
 from cycles.records import change_state, refused_state, the_run
 from cycles.runner import run_locally
+from cycles.scope import refuse_strange_run
 from cycles.tasks import Receipt, Task, read_receipt
 from ledger.invariants import Books, check_all
 from model.codes import RunState
@@ -60,6 +62,7 @@ def run_cycle(
     with control(workspace, purpose="cycle run") as connection:
         row = the_run(connection, run_id)
     state = RunState(row["state"])
+    refuse_strange_run(workspace, row)
     if state == RunState.ABANDONED:
         raise refused_state(run_id, state, RunState.STAGED)
     if state not in {RunState.PLANNED, RunState.STAGED}:
@@ -74,7 +77,8 @@ def run_cycle(
                 with transaction(connection):
                     change_state(connection, run_id, RunState.STAGED)
             stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
-            _validate(workspace, folder, manifest, stands)
+            check_controls(workspace, folder, manifest, stands)
+            review_run(workspace, connection, plan.content, manifest)
             with transaction(connection):
                 totals = manifest["totals"]
                 change_state(
@@ -112,7 +116,7 @@ def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     for receipt in complete:
         for file in receipt.files:
             verify_file(workspace, file)
-    manifest = _manifest(plan, complete)
+    manifest = manifest_of(plan.run_id, plan.sha256, int(plan.content["selected"]), complete)
     text = json.dumps(manifest, indent=1, sort_keys=True, default=_iso).encode()
     path = plan.folder / "manifest.json"
     if not create_only(path, text) and path.read_bytes() != text:
@@ -123,22 +127,23 @@ def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     return read_manifest(plan.folder)
 
 
-def _manifest(plan: Planned, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    totals: dict[str, int] = {"selected": int(plan.content["selected"])}
+def manifest_of(run_id: str, plan_sha256: str, selected: int, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    """Return the manifest over the receipts of all partitions; `selected` agreements were due."""
+    totals: dict[str, int] = {"selected": selected}
     for receipt in receipts:
         for name, value in (receipt.totals | {f"rows_{table}": rows for table, rows in receipt.counts.items()}).items():
             totals[name] = totals.get(name, 0) + value
     files = [asdict(file) for receipt in receipts for file in receipt.files]
     return {
-        "run_id": plan.run_id,
-        "plan_sha256": plan.sha256,
+        "run_id": run_id,
+        "plan_sha256": plan_sha256,
         "files": files,
         "digest": content_hash(*(file["sha256"] for file in files)),
         "totals": totals,
     }
 
 
-def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stands: pl.DataFrame) -> None:
+def check_controls(workspace: Workspace, folder: Path, manifest: dict[str, Any], stands: pl.DataFrame) -> None:
     """Compare what must meet over the whole run.
 
     Raises:

@@ -26,6 +26,7 @@ import model.ledger
 import model.metering
 import model.rating
 import model.reads
+import model.review
 import model.tariff
 from model.schema import duckdb_type, grain
 
@@ -40,6 +41,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("What tariffs take from outside", model.feeds),
     ("Rating", model.rating),
     ("Bills and invoices", model.bills),
+    ("Review", model.review),
     ("The ledger", model.ledger),
     ("Controls", model.controls),
     ("Control database", model.control),

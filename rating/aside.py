@@ -1,0 +1,56 @@
+"""Setting bills aside that could be billed: held accounts, and bills that review keeps out. Their agreements park."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from model.codes import ParkReason
+from model.rating import DueAgreements, Parked, Rated
+from model.schema import arranged
+from rating.parking import OWNER
+
+_PARKED = ["account_id", "agreement_id", "start_date"]
+
+
+def set_aside(
+    rated: Rated, due: DataFrame[DueAgreements], bills: pl.DataFrame, reason: ParkReason, stage: str
+) -> Rated:
+    """Return what is left when whole bills are set aside; `bills` has bill_id and the sentence `detail`.
+
+    What the bills had is gone from every table, and each of their agreements is parked, so that due = billed + parked
+    still holds. An agreement that was parked before keeps its reason.
+    """
+    chosen = due.join(bills, on="bill_id", how="inner", validate="m:1")
+    new = chosen.join(rated.parked, on=["agreement_id", "start_date"], how="anti")
+    if new.is_empty():
+        return rated
+    agreements = new.select("agreement_id").unique()
+    return replace(
+        rated,
+        segments=rated.segments.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
+        slices=rated.slices.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
+        determinants=rated.determinants.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
+        lines=rated.lines.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
+        banks=rated.banks.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
+        history=without_days(rated.history, new),
+        parked=with_parked(rated.parked, new, reason, stage),
+    )
+
+
+def without_days(history: pl.DataFrame, aside: pl.DataFrame) -> pl.DataFrame:
+    """Drop the quantities (model.rating.History) that due agreements which are set aside would have left."""
+    spans = aside.select("service_point_id", "start_date", "end_date").unique()
+    keys = ["service_point_id", "quantity_id", "period_start_date"]
+    theirs = history.join(spans, on="service_point_id", how="inner", validate="m:m").filter(
+        pl.col("period_start_date").is_between("start_date", "end_date", closed="left")
+    )
+    return history.join(theirs.select(keys).unique(), on=keys, how="anti", maintain_order="left")
+
+
+def with_parked(parked: pl.DataFrame, aside: pl.DataFrame, reason: ParkReason, stage: str) -> DataFrame[Parked]:
+    """Add due agreements that are set aside, with the sentence `detail` of each, to those that are parked."""
+    rows = aside.with_columns(reason=pl.lit(reason.value), stage=pl.lit(stage), owner=pl.lit(OWNER[reason]))
+    return arranged(Parked, pl.concat([parked, arranged(Parked, rows)]).sort(_PARKED))
