@@ -29,6 +29,7 @@ from commands.context import (
     workers_asked,
 )
 from commands.cycle import cycle_app
+from commands.exceptions import exceptions_app
 from commands.findings import findings_app
 from commands.reads import reads_app
 from commands.roles import roles_app
@@ -74,6 +75,7 @@ accounts_app = _group("accounts", "Customers, accounts, premises, service points
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(reads_app, name="reads")
 app.add_typer(cycle_app, name="cycle")
+app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
 app.add_typer(run_app, name="run")

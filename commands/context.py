@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -32,6 +32,7 @@ MappingOption = Annotated[
     typer.Option("--mapping", help="TOML file that says which columns hold what, for files of no known format."),
 ]
 HERE = Path()
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 
 class Acting:
@@ -43,7 +44,7 @@ class Acting:
 class Command(TyperCommand):
     """A command: before it runs, its words are looked up in `commands.acts`, and who gives it must be allowed to."""
 
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's context is click's
+    def invoke(self, ctx: Any) -> Any:
         """Run the command as who gives it, or refuse.
 
         Raises:
@@ -62,7 +63,7 @@ class Command(TyperCommand):
 class Commands(typer.Typer):
     """A group whose commands are all `Command`."""
 
-    def command(self, name: str | None = None, **kwargs: Any) -> Any:  # type: ignore[override]  # options of typer
+    def command(self, name: str | None = None, **kwargs: Any) -> Callable[[CommandFunction], CommandFunction]:
         """Register a command."""
         return super().command(name, **({"cls": Command} | kwargs))
 

@@ -21,9 +21,14 @@ from commands.context import (
     who_acts,
     workers_asked,
 )
+from commands.exclusions import cycle_exclude, cycle_hold, cycle_include, cycle_unhold
 from model.errors import ExitCode
 
 cycle_app = command_group("A billing cycle: plan, run, review, approve, publish.")
+cycle_app.command("exclude")(cycle_exclude)
+cycle_app.command("include")(cycle_include)
+cycle_app.command("hold")(cycle_hold)
+cycle_app.command("unhold")(cycle_unhold)
 
 
 @cycle_app.command("plan")
@@ -118,18 +123,23 @@ def cycle_status(
 @cycle_app.command("approve")
 def cycle_approve(
     run: Annotated[str, typer.Argument(help="Validated run.")],
+    branch: Annotated[list[str] | None, typer.Option("--branch", help="Only this branch; may be repeated.")] = None,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Approve a validated run. Whoever planned it cannot.
+    """Approve the branches of a validated run; the last one approves the run. Who made something in it cannot.
 
-    Example: `billmill cycle approve bill-2026-10-20261104-1 --by mira`
+    Example: `billmill cycle approve bill-2026-10-20261104-1 --branch north --by mira`
     """
-    from cycles.review import approve_run
+    from cycles.review import approve_branches
 
-    is_new = approve_run(open_books(workspace), run, at=now(), actor=who_acts(by))
-    print(f"{run} approved by {who_acts(by)}" + ("" if is_new else " before"))
-    talk(f"next: billmill cycle publish {run}")
+    done = approve_branches(open_books(workspace), run, at=now(), actor=who_acts(by), branches=branch or ())
+    value = {"run_id": run, "approved": done.new, "waiting": done.waiting, "new": bool(done.new)}
+    waiting = ", ".join(done.waiting)
+    told = f"{run} approved by {who_acts(by)}" + (f": {', '.join(done.new)}" if done.new else " before")
+    print_result(json, value, lambda: print(told))
+    talk(f"waiting: {waiting}" if done.waiting else f"next: billmill cycle publish {run}")
 
 
 @cycle_app.command("publish")

@@ -18,10 +18,10 @@ from model.review import BillCheck, BillFindings, BillUse, ReviewSeverity
 from model.schema import arranged
 from outputs.amount_text import amount_text, quantity_text
 
-_SHAPE = {
+_SHAPE = pl.Schema({
     "bill_id": pl.String(), "agreement_id": pl.String(), "code": pl.String(), "found": pl.Int64(), "usual": pl.Int64(),
     "low": pl.Int64(), "high": pl.Int64(), "unit": pl.String(), "compared": pl.Int32(), "detail": pl.String(),
-}  # fmt: skip
+})  # fmt: skip
 
 
 def check_bills(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar, cast
 
+import pandera.polars as pa
 import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
-from model.rating import DueAgreements, Parked, Rated
+from model.rating import DueAgreements, History, Parked, Rated
 from model.schema import arranged
 from rating.parking import OWNER
 
+Table = TypeVar("Table", bound=pa.DataFrameModel)
 _PARKED = ["account_id", "agreement_id", "start_date"]
 
 
@@ -30,24 +33,30 @@ def set_aside(
     agreements = new.select("agreement_id").unique()
     return replace(
         rated,
-        segments=rated.segments.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
-        slices=rated.slices.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
-        determinants=rated.determinants.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
-        lines=rated.lines.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
-        banks=rated.banks.join(agreements, on="agreement_id", how="anti", maintain_order="left"),
+        segments=_without(rated.segments, agreements),
+        slices=_without(rated.slices, agreements),
+        determinants=_without(rated.determinants, agreements),
+        lines=_without(rated.lines, agreements),
+        banks=_without(rated.banks, agreements),
         history=without_days(rated.history, new),
         parked=with_parked(rated.parked, new, reason, stage),
     )
 
 
-def without_days(history: pl.DataFrame, aside: pl.DataFrame) -> pl.DataFrame:
+def _without(table: DataFrame[Table], agreements: pl.DataFrame) -> DataFrame[Table]:
+    left = table.join(agreements, on="agreement_id", how="anti", maintain_order="left")
+    return cast("DataFrame[Table]", left)
+
+
+def without_days(history: pl.DataFrame, aside: pl.DataFrame) -> DataFrame[History]:
     """Drop the quantities (model.rating.History) that due agreements which are set aside would have left."""
     spans = aside.select("service_point_id", "start_date", "end_date").unique()
     keys = ["service_point_id", "quantity_id", "period_start_date"]
     theirs = history.join(spans, on="service_point_id", how="inner", validate="m:m").filter(
         pl.col("period_start_date").is_between("start_date", "end_date", closed="left")
     )
-    return history.join(theirs.select(keys).unique(), on=keys, how="anti", maintain_order="left")
+    left = history.join(theirs.select(keys).unique(), on=keys, how="anti", maintain_order="left")
+    return cast("DataFrame[History]", left)
 
 
 def with_parked(parked: pl.DataFrame, aside: pl.DataFrame, reason: ParkReason, stage: str) -> DataFrame[Parked]:
