@@ -50,7 +50,7 @@ class Command(TyperCommand):
         Raises:
             RoleError: no role of theirs allows it.
         """
-        words = ctx.command_path.split()[1:]
+        words = _words(ctx)
         given = dict(ctx.params)
         root: Path | None = given.get("workspace")
         Acting.actor = _authorised(" ".join(words), root, given.get("by"), given.get("branch")) if root else None
@@ -58,6 +58,11 @@ class Command(TyperCommand):
             return super().invoke(ctx)
         finally:
             Acting.actor = None
+
+
+def _words(ctx: Any) -> list[str]:
+    """Return the words of a command after `billmill`, however that was called."""
+    return [] if ctx.parent is None else [*_words(ctx.parent), ctx.info_name]
 
 
 class Commands(typer.Typer):

@@ -83,7 +83,8 @@ def cycle_run(
     Example: `billmill cycle run bill-2026-10-20261104-1`
     """
     from cycles.run import run_cycle
-    from cycles.status import next_step, run_currency
+    from cycles.run_status import next_step
+    from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import describe_result
 
@@ -106,18 +107,26 @@ def cycle_run(
 @cycle_app.command("status")
 def cycle_status(
     run: Annotated[str | None, typer.Argument(help="Run; all open ones when left out.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and follow; on a terminal.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 1.0,
     workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Say where runs stand: state, partitions, billed, parked, next step.
+    """Say where runs stand: from due to published, approvals, exceptions, totals beside the last cycle, next step.
 
-    Example: `billmill cycle status`
+    Example: `billmill cycle status --watch`
     """
-    from cycles.status import run_status
-    from outputs.console import print_frame
+    from cycles.run_status import RunWatch
+    from outputs.console import stdout
+    from outputs.status_screen import print_status, watch_status
 
-    frame = run_status(open_books(workspace), run)
-    print_result(json, frame, lambda: print_frame(frame, nothing="no run is open; all of them: billmill run list"))
+    looked = RunWatch(open_books(workspace), run)
+    console = stdout()
+    if watch and console.is_terminal and not json:
+        watch_status(console, looked.look, now, every)
+        return
+    found = looked.read()
+    print_result(json, found, lambda: print_status(console, found, now()))
 
 
 @cycle_app.command("approve")

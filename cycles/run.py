@@ -19,6 +19,7 @@ from cycles.folders import read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
 from cycles.records import change_state, refused_state, the_run
+from cycles.run_progress import at_stage, told
 from cycles.runner import run_locally
 from cycles.scope import refuse_strange_run
 from cycles.tasks import Receipt, Task, read_receipt
@@ -67,10 +68,11 @@ def run_cycle(
         raise refused_state(run_id, state, RunState.STAGED)
     if state not in {RunState.PLANNED, RunState.STAGED}:
         return RunResult(run_id, state, read_manifest(folder)["totals"], computed=0)
-    with hold(folder / ".driver", purpose=f"cycle run {run_id}", wait_seconds=0.0):
+    with hold(folder / ".driver", purpose=f"cycle run {run_id}", wait_seconds=0.0), told(folder, "rating"):
         plan = read_plan(workspace, row)
         sweep_temporaries(folder)
         computed = _compute(workspace, plan, workers, progress)
+        at_stage(folder, "checking controls")
         manifest = _commit(workspace, plan)
         with control(workspace, purpose="cycle run") as connection:
             if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
@@ -78,6 +80,7 @@ def run_cycle(
                     change_state(connection, run_id, RunState.STAGED)
             stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
             check_controls(workspace, folder, manifest, stands)
+            at_stage(folder, "reviewing bills")
             review_run(workspace, connection, plan.content, manifest)
             with transaction(connection):
                 totals = manifest["totals"]
