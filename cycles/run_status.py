@@ -50,6 +50,9 @@ class RunStatus:
     partitions_done: int
     rated: int
     """Agreement periods computed so far."""
+    bills: int
+    parked: int
+    """What they gave: bills, and agreement periods that were parked."""
     per_second: float | None
     """Agreement periods computed a second."""
     seconds_left: float | None
@@ -71,7 +74,7 @@ class RunStatus:
         row = {name: self.row[name] for name in ("run_id", "state", "cycle_id", "business_date", "selected")}
         return row | {
             "partitions": f"{self.partitions_done} of {self.row['partitions']}", "window": self.window,
-            "stage": self.stage, "rated": self.rated, "per_second": _rounded(self.per_second),
+            "stage": self.stage, "rated": self.rated, "bills_so_far": self.bills, "parked_so_far": self.parked, "per_second": _rounded(self.per_second),
             "seconds_left": _rounded(self.seconds_left), "last_at": self.last_at, "billed": self.row["billed"],
             "parked": self.row["parked"], "funnel": self.funnel, "branches": self.branches,
             "exceptions": self.exceptions, "totals": self.totals, "last_error": self.last_error,
@@ -130,9 +133,11 @@ class RunWatch:
 
 def _status(workspace: Workspace, connection: Connection, row: dict[str, Any]) -> RunStatus:
     run_id, folder = str(row["run_id"]), run_folder(workspace, row["run_id"])
-    base = RunStatus(row, _window(connection, row), "", 0, 0, None, None, None)
+    base = RunStatus(row, _window(connection, row), "", 0, 0, 0, 0, None, None, None)
     status = _with_progress(workspace, row, base)
     following = next_step(run_id, RunState(row["state"]))
+    if status.stage:
+        following = "wait: a process works on it"
     if not (folder / "manifest.json").is_file() or row["state"] in {RunState.PLANNED, RunState.STAGED}:
         return _replaced(status, funnel={"due": row["selected"]}, next=following)
     manifest = read_manifest(folder)
@@ -162,7 +167,7 @@ def _with_progress(workspace: Workspace, row: dict[str, Any], base: RunStatus) -
     left = missing * (done.due / done.done) / rate if rate and done.done else None
     at = None if done.last_at is None else datetime.fromtimestamp(done.last_at, tz=row["planned_at"].tzinfo)
     return _replaced(
-        base, stage=stage_of(folder), partitions_done=done.done, rated=done.due, per_second=rate,
+        base, stage=stage_of(folder), partitions_done=done.done, rated=done.due, bills=done.bills, parked=done.parked, per_second=rate,
         seconds_left=left if missing else None, last_at=at, last_error=last_error(folder),
     )  # fmt: skip
 

@@ -30,16 +30,16 @@ _STEPS = {
 }
 
 
-def status_screen(statuses: Sequence[Mapping[str, Any]], now: datetime) -> RenderableType:
-    """Return the screen of runs (`RunStatus.plain` and `partitions_total`)."""
+def status_screen(statuses: Sequence[Mapping[str, Any]], now: datetime, *, is_drawn: bool = True) -> RenderableType:
+    """Return the screen of runs (`RunStatus.plain`); without bars and frames when it is not `is_drawn`."""
     if not statuses:
         return Text("no run is open; all of them: billmill run list")
-    return Group(*(_run(status, now) for status in statuses))
+    return Group(*(_run(status, now, is_drawn) for status in statuses))
 
 
 def print_status(console: Console, statuses: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Print where runs stand, once."""
-    console.print(status_screen(statuses, now))
+    console.print(status_screen(statuses, now, is_drawn=console.is_terminal))
 
 
 def watch_status(
@@ -74,11 +74,11 @@ def variance(now: int, before: int) -> str:
     return f"{sign}{tenths // 10}.{tenths % 10} %"
 
 
-def _run(status: Mapping[str, Any], now: datetime) -> RenderableType:
+def _run(status: Mapping[str, Any], now: datetime, is_drawn: bool) -> RenderableType:
     first, after = status["window"]
     window = f", window {first} to {after} (not included)" if first else ""
     head = Text(f"cycle {status['cycle_id'] or 'of several'}, business date {status['business_date']}{window}")
-    parts: list[RenderableType] = [head, _progress(status, now), Text(), _funnel(status["funnel"])]
+    parts: list[RenderableType] = [head, _progress(status, now, is_drawn), Text(), _funnel(status["funnel"], is_drawn)]
     for title, table in (
         ("Branches", _branches(status["branches"])), ("Exceptions", _exceptions(status["exceptions"])),
         ("Totals beside the last cycle", _totals(status["totals"])),
@@ -89,39 +89,45 @@ def _run(status: Mapping[str, Any], now: datetime) -> RenderableType:
         parts += [Text(), Text(f"last error: {status['last_error']}", style="bold red")]
     parts += [Text(), Text(f"next: {status['next']}", style="bold")]
     state = f"{status['state']}, {status['stage']} now" if status["stage"] else str(status["state"])
-    return Panel(
-        Group(*parts), title=Text(f"{status['run_id']}  {state}"), title_align="left", padding=(0, 1), expand=False
-    )
+    title = Text(f"{status['run_id']}  {state}", style="bold")
+    if not is_drawn:
+        return Group(title, *parts, Text())
+    return Panel(Group(*parts), title=title, title_align="left", padding=(0, 1), expand=False)
 
 
-def _progress(status: Mapping[str, Any], now: datetime) -> RenderableType:
+def _progress(status: Mapping[str, Any], now: datetime, is_drawn: bool) -> RenderableType:
     done, total = (int(word) for word in str(status["partitions"]).split(" of "))
     told = [f"{done:,} of {total:,} partitions"]
     if done and done < total:
-        told.append(f"{status['rated']:,} agreements rated")
+        told.append(f"{status['rated']:,} agreements")
+        told.append(f"{status['bills_so_far']:,} bills and {status['parked_so_far']:,} parked so far")
     if status["per_second"] is not None:
         told.append(f"{status['per_second']:,.0f} a second")
     if status["seconds_left"] is not None:
         told.append(f"{duration(status['seconds_left'])} left")
     if status["last_at"] is not None and done < total:
         told.append(f"last one {duration((now - status['last_at']).total_seconds())} ago")
+    if not is_drawn:
+        return Text(", ".join(told))
     row = Table.grid(padding=(0, 2))
     row.add_row(ProgressBar(total=total or 1, completed=done, width=_BAR), Text(", ".join(told)))
     return row
 
 
-def _funnel(funnel: Mapping[str, int | None]) -> RenderableType:
+def _funnel(funnel: Mapping[str, int | None], is_drawn: bool) -> RenderableType:
     due = funnel.get("due") or 0
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
-    table.add_column()
+    if is_drawn:
+        table.add_column()
     table.add_column(style="dim")
     for name, value in funnel.items():
         if value is None or (value == 0 and name in {"held", "kept_out"}):
             continue
         bar = ProgressBar(total=due or 1, completed=value, width=_BAR)
-        table.add_row(name.replace("_", " "), f"{value:,}", bar, _STEPS[name])
+        words = [name.replace("_", " "), f"{value:,}"]
+        table.add_row(*words, bar, _STEPS[name]) if is_drawn else table.add_row(*words, _STEPS[name])
     return table
 
 

@@ -177,7 +177,11 @@ def test_nobody_acts_for_others_but_a_trusted_account(command: CommandLine) -> N
         ("nora", ("accounts", "import", "x.csv"), "nora (north) may not import here"),
         ("nora", ("query", "SELECT 1"), "nora (north) may not export here"),
         ("eve", ("run", "list"), "eve (no role) may not look here"),
-        ("sam", ("reads", "report", "--out", "x.html"), "this command is about the whole utility; sam may look in S only"),
+        (
+            "sam",
+            ("reads", "report", "--out", "x.html"),
+            "this command is about the whole utility; sam may look in S only",
+        ),
     ],
 )
 def test_a_command_that_no_role_allows_does_nothing(books: Path, user: str, words: tuple[str, ...], told: str) -> None:
