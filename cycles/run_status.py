@@ -74,8 +74,9 @@ class RunStatus:
         row = {name: self.row[name] for name in ("run_id", "state", "cycle_id", "business_date", "selected")}
         return row | {
             "partitions": f"{self.partitions_done} of {self.row['partitions']}", "window": self.window,
-            "stage": self.stage, "rated": self.rated, "bills_so_far": self.bills, "parked_so_far": self.parked, "per_second": _rounded(self.per_second),
-            "seconds_left": _rounded(self.seconds_left), "last_at": self.last_at, "billed": self.row["billed"],
+            "stage": self.stage, "rated": self.rated, "bills_so_far": self.bills, "parked_so_far": self.parked,
+            "per_second": _rounded(self.per_second), "seconds_left": _rounded(self.seconds_left),
+            "last_at": self.last_at, "billed": self.row["billed"],
             "parked": self.row["parked"], "funnel": self.funnel, "branches": self.branches,
             "exceptions": self.exceptions, "totals": self.totals, "last_error": self.last_error,
             "next": self.next or "nothing",
@@ -167,7 +168,8 @@ def _with_progress(workspace: Workspace, row: dict[str, Any], base: RunStatus) -
     left = missing * (done.due / done.done) / rate if rate and done.done else None
     at = None if done.last_at is None else datetime.fromtimestamp(done.last_at, tz=row["planned_at"].tzinfo)
     return _replaced(
-        base, stage=stage_of(folder), partitions_done=done.done, rated=done.due, bills=done.bills, parked=done.parked, per_second=rate,
+        base, stage=stage_of(folder), partitions_done=done.done, rated=done.due, bills=done.bills,
+        parked=done.parked, per_second=rate,
         seconds_left=left if missing else None, last_at=at, last_error=last_error(folder),
     )  # fmt: skip
 

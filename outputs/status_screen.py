@@ -89,10 +89,10 @@ def _run(status: Mapping[str, Any], now: datetime, is_drawn: bool) -> Renderable
         parts += [Text(), Text(f"last error: {status['last_error']}", style="bold red")]
     parts += [Text(), Text(f"next: {status['next']}", style="bold")]
     state = f"{status['state']}, {status['stage']} now" if status["stage"] else str(status["state"])
-    title = Text(f"{status['run_id']}  {state}", style="bold")
+    heading = Text(f"{status['run_id']}  {state}", style="bold")
     if not is_drawn:
-        return Group(title, *parts, Text())
-    return Panel(Group(*parts), title=title, title_align="left", padding=(0, 1), expand=False)
+        return Group(heading, *parts, Text())
+    return Panel(Group(*parts), title=heading, title_align="left", padding=(0, 1), expand=False)
 
 
 def _progress(status: Mapping[str, Any], now: datetime, is_drawn: bool) -> RenderableType:
@@ -127,7 +127,7 @@ def _funnel(funnel: Mapping[str, int | None], is_drawn: bool) -> RenderableType:
             continue
         bar = ProgressBar(total=due or 1, completed=value, width=_BAR)
         words = [name.replace("_", " "), f"{value:,}"]
-        table.add_row(*words, bar, _STEPS[name]) if is_drawn else table.add_row(*words, _STEPS[name])
+        table.add_row(*words, *([bar] if is_drawn else []), _STEPS[name])
     return table
 
 

@@ -33,8 +33,8 @@ def shown(*statuses: dict[str, Any], is_terminal: bool = False) -> str:
 def test_a_run_that_is_computed_says_how_far_and_how_long() -> None:
     text = shown(status())
     assert "bill-x-1  planned, rating now" in text
-    told = "3 of 8 partitions, 150 agreements, 148 bills and 2 parked so far, 50 a second, 1 min 15 s left, last one 12 s ago"
-    assert told in text
+    assert "3 of 8 partitions, 150 agreements, 148 bills and 2 parked so far, 50 a second" in text
+    assert "1 min 15 s left, last one 12 s ago" in text
     assert "╭" not in text and "━" not in text and "╭" in shown(status(), is_terminal=True)
 
 
