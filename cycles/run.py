@@ -24,7 +24,7 @@ from cycles.runner import run_locally
 from cycles.scope import refuse_strange_run
 from cycles.tasks import Receipt, Task, read_receipt
 from ledger.invariants import Books, check_all
-from model.codes import RunState
+from model.codes import RunKind, RunState
 from model.errors import ControlError
 from model.ids import content_hash
 from model.progress import Progress
@@ -81,7 +81,8 @@ def run_cycle(
             stands = query(connection, "SELECT agreement_id, period_start_date, period_end_date FROM segment_key")
             check_controls(workspace, folder, manifest, stands)
             at_stage(folder, "reviewing bills")
-            review_run(workspace, connection, plan.content, manifest)
+            if plan.content["kind"] == RunKind.BILL:
+                review_run(workspace, connection, plan.content, manifest)
             with transaction(connection):
                 totals = manifest["totals"]
                 change_state(

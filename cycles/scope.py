@@ -7,19 +7,22 @@ from typing import Any
 import polars as pl
 
 from cycles.folders import run_folder
+from model.errors import RoleError
 from store.roles import refuse_strange
 from store.workspace import Workspace
 
 
 def run_branches(workspace: Workspace, row: dict[str, Any]) -> list[str]:
-    """Return the branches of a run (a row of model.control.Runs): those asked for, or those of what is due."""
+    """Return the branches of a run (a row of model.control.Runs): those asked for, or those of what its plan lists."""
     if row["branches"]:
         return sorted(str(row["branches"]).split(","))
-    due = run_folder(workspace, row["run_id"]) / "plan" / "due.parquet"
-    if not due.is_file():
-        return []
-    found = pl.scan_parquet(due, glob=False).select(pl.col("branch_id").unique()).collect()["branch_id"]
-    return [str(branch) for branch in found.sort()]
+    found = set[str]()
+    for name in ("due", "reversals"):  # what it bills, what it takes back
+        path = run_folder(workspace, row["run_id"]) / "plan" / f"{name}.parquet"
+        if path.is_file():
+            branches = pl.scan_parquet(path, glob=False).select(pl.col("branch_id").unique()).collect()["branch_id"]
+            found |= {str(branch) for branch in branches}
+    return sorted(found)
 
 
 def refuse_strange_run(workspace: Workspace, row: dict[str, Any]) -> None:
@@ -28,8 +31,12 @@ def refuse_strange_run(workspace: Workspace, row: dict[str, Any]) -> None:
     Raises:
         RoleError: names the first such branch.
     """
-    if workspace.branches is not None:
-        refuse_strange(workspace, run_branches(workspace, row), f"run `{row['run_id']}`")
+    if workspace.branches is None:
+        return
+    branches = run_branches(workspace, row)
+    if not branches:
+        raise RoleError(f"run `{row['run_id']}`: its branches are not known, so it is nobody's who is for some only")
+    refuse_strange(workspace, branches, f"run `{row['run_id']}`")
 
 
 def of_own_branches(workspace: Workspace, frame: pl.DataFrame) -> pl.DataFrame:
