@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from ingest.formats.detect import Reading
@@ -50,14 +50,30 @@ class Command(TyperCommand):
         Raises:
             RoleError: no role of theirs allows it.
         """
-        words = _words(ctx)
-        given = dict(ctx.params)
-        root: Path | None = given.get("workspace")
-        Acting.actor = _authorised(" ".join(words), root, given.get("by"), given.get("branch")) if root else None
-        try:
+        with _acting(ctx):
             return super().invoke(ctx)
-        finally:
-            Acting.actor = None
+
+
+class Group(TyperGroup):
+    """A group of commands; what it does itself is checked as a command is."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the group's own work and its command. Raises as `Command.invoke` does."""
+        with _acting(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _acting(ctx: Any) -> Iterator[None]:
+    """Let who gives a command act as long as the block lasts; one without a workspace is not asked for roles."""
+    root: Path | None = ctx.params.get("workspace")
+    before = Acting.actor
+    if root is not None:
+        Acting.actor = _authorised(" ".join(_words(ctx)), root, ctx.params.get("by"), ctx.params.get("branch"))
+    try:
+        yield
+    finally:
+        Acting.actor = before
 
 
 def _words(ctx: Any) -> list[str]:
@@ -75,7 +91,7 @@ class Commands(typer.Typer):
 
 def command_group(text: str) -> typer.Typer:
     """Return a group of commands with its help."""
-    return Commands(help=text, no_args_is_help=True, rich_markup_mode="markdown")
+    return Commands(cls=Group, help=text, no_args_is_help=True, rich_markup_mode="markdown")
 
 
 def _authorised(command: str, root: Path, by: str | None, branch: object) -> Actor:

@@ -24,8 +24,10 @@ from books_by_hand import (
 )
 
 import cli
-from commands.acts import NEEDS
+from commands.acts import NEEDS, need_of
+from commands.context import Command, Group
 from docs import generate
+from model.roles import Act, Reach
 from store.control import control, query
 from store.workspace import open_workspace
 
@@ -61,7 +63,21 @@ def test_every_command_says_what_it_asks_for() -> None:
         if not getattr(command, "commands", None):
             found.add(" ".join(path))
     assert found - set(NEEDS) == set(), "add them to commands/acts.py"
-    assert set(NEEDS) - found == set(), "commands/acts.py names commands that are not there"
+
+
+def test_a_command_that_is_not_listed_asks_for_everything() -> None:
+    assert need_of("cycle plan").act is Act.PLAN
+    assert (need_of("no such command").act, need_of("no such command").reach) == (Act.ALL, Reach.WHOLE)
+
+
+def test_every_command_and_group_is_checked_before_it_runs() -> None:
+    def unchecked(command: object, path: str) -> list[str]:
+        inside = getattr(command, "commands", {})
+        found = [name for key, item in inside.items() for name in unchecked(item, f"{path} {key}".strip())]
+        is_checked = isinstance(command, Command | Group) or not path  # the root itself opens no workspace
+        return found if is_checked else [path, *found]
+
+    assert unchecked(typer.main.get_command(cli.app), "") == []
 
 
 @pytest.fixture(scope="module")
