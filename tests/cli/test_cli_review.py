@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from books_by_hand import CommandLine, june_ready, write_file
 
+from model.errors import ControlError
 from store.audit import broken_entries
 from store.control import control, query
 from store.workspace import open_workspace
@@ -139,6 +140,30 @@ def test_an_excluded_bill_is_included_again(command: CommandLine) -> None:
     command.done("cycle", "approve", RUN, "--by", "mira")
     command.done("cycle", "publish", RUN, "--by", "ops")
     assert totals(command) == {"A2": 6160}  # no longer excluded, A1's bill is still stopped
+
+
+def test_a_publish_that_is_cut_ends_the_same_when_it_is_repeated(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object, **__: object) -> None:
+        raise ControlError("the power went")
+
+    command.done("cycle", "approve", RUN, "--by", "mira")
+    with monkeypatch.context() as patch:
+        patch.setattr("cycles.publish.register_files", cut)
+        assert command("cycle", "publish", RUN, "--by", "ops").code == 4
+    folder = open_workspace(command.workspace).runs / RUN
+    released = (folder / "released.json").read_bytes()
+    command.done("exceptions", "accept", TOP, *WHY, "lena")
+    assert not (folder / "released.json").exists()  # it was of another list
+    command.done("exceptions", "release", TOP, *WHY, "lena")
+    command.done("cycle", "approve", RUN, "--by", "mira")
+    command.done("cycle", "publish", RUN, "--by", "ops")
+    assert (folder / "released.json").read_bytes() == released
+    assert totals(command) == {"A2": 6160}
+    use = command.done("query", "SELECT bill_id FROM bill_use", "--format", "json").json
+    found = command.done("query", "SELECT code FROM bill_findings WHERE severity = 'stop'", "--format", "json").json
+    assert (use, found) == ([{"bill_id": A2}], [{"code": "top_amount"}])
 
 
 @pytest.mark.parametrize(
