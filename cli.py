@@ -16,6 +16,7 @@ from commands.context import (
     HERE,
     ByOption,
     Clock,
+    Commands,
     JsonOption,
     WorkspaceOption,
     command_group,
@@ -28,16 +29,18 @@ from commands.context import (
     workers_asked,
 )
 from commands.cycle import cycle_app
+from commands.exceptions import exceptions_app
 from commands.findings import findings_app
 from commands.keep import add_keeping
 from commands.reads import reads_app
 from commands.rebill import rebill_app
+from commands.roles import roles_app
 from commands.runs import run_app
 from commands.tariff import tariff_app
 from model.errors import BillmillError, ConfigError, ExitCode
 
 
-class _Commands(TyperGroup):
+class _Root(TyperGroup):
     """All commands: one that is interrupted, or whose reader has seen enough, ends without a traceback."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer's context is click's
@@ -53,9 +56,9 @@ class _Commands(TyperGroup):
             raise typer.Exit(ExitCode.DONE) from None
 
 
-app = typer.Typer(
+app = Commands(
     name="billmill",
-    cls=_Commands,
+    cls=_Root,
     help="Bill a utility: meter reads in; bills, ledger and invoices out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -74,10 +77,12 @@ accounts_app = _group("accounts", "Customers, accounts, premises, service points
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(reads_app, name="reads")
 app.add_typer(cycle_app, name="cycle")
+app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
 app.add_typer(rebill_app, name="rebill")
 app.add_typer(run_app, name="run")
+app.add_typer(roles_app, name="roles")
 add_keeping(app)
 
 

@@ -120,7 +120,8 @@ def bill_cancel(
     """
     from cycles.cancel import CancelRequest, plan_cancel
     from cycles.run import run_cycle
-    from cycles.status import next_step, run_currency
+    from cycles.run_status import next_step
+    from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import money_text
 

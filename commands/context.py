@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from ingest.formats.detect import Reading
     from model.progress import Progress
+    from model.roles import Actor
     from store.workspace import Workspace
 
 WorkspaceOption = Annotated[
@@ -30,11 +32,75 @@ MappingOption = Annotated[
     typer.Option("--mapping", help="TOML file that says which columns hold what, for files of no known format."),
 ]
 HERE = Path()
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
+
+
+class Acting:
+    """Who gives the command that runs; None outside of commands."""
+
+    actor: Actor | None = None
+
+
+class Command(TyperCommand):
+    """A command: before it runs, its words are looked up in `commands.acts`, and who gives it must be allowed to."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command as who gives it, or refuse.
+
+        Raises:
+            RoleError: no role of theirs allows it.
+        """
+        with _acting(ctx):
+            return super().invoke(ctx)
+
+
+class Group(TyperGroup):
+    """A group of commands; what it does itself is checked as a command is."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the group's own work and its command. Raises as `Command.invoke` does."""
+        with _acting(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _acting(ctx: Any) -> Iterator[None]:
+    """Let who gives a command act as long as the block lasts; one without a workspace is not asked for roles."""
+    root: Path | None = ctx.params.get("workspace")
+    before = Acting.actor
+    if root is not None:
+        Acting.actor = _authorised(" ".join(_words(ctx)), root, ctx.params.get("by"), ctx.params.get("branch"))
+    try:
+        yield
+    finally:
+        Acting.actor = before
+
+
+def _words(ctx: Any) -> list[str]:
+    """Return the words of a command after `billmill`, however that was called."""
+    return [] if ctx.parent is None else [*_words(ctx.parent), ctx.info_name]
+
+
+class Commands(typer.Typer):
+    """A group whose commands are all `Command`."""
+
+    def command(self, name: str | None = None, **kwargs: Any) -> Callable[[CommandFunction], CommandFunction]:
+        """Register a command."""
+        return super().command(name, **({"cls": Command} | kwargs))
 
 
 def command_group(text: str) -> typer.Typer:
     """Return a group of commands with its help."""
-    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode="markdown")
+    return Commands(cls=Group, help=text, no_args_is_help=True, rich_markup_mode="markdown")
+
+
+def _authorised(command: str, root: Path, by: str | None, branch: object) -> Actor:
+    from commands.acts import need_of
+    from store.roles import acting_user, authorised, login_name, read_roles
+
+    roles = read_roles(root)
+    asked = [branch] if isinstance(branch, str) else list(branch) if isinstance(branch, list | tuple) else []
+    return authorised(roles, acting_user(roles, by, login_name()), need_of(command), asked)
 
 
 class Clock:
@@ -49,10 +115,10 @@ def now() -> datetime:
 
 
 def who_acts(by: str | None) -> str:
-    """Return who acts: the one that `--by` names, otherwise the user logged in."""
-    import getpass
+    """Return who acts: the one that `--by` names, otherwise the user logged in; it knows under which roles."""
+    from store.roles import login_name
 
-    return by or getpass.getuser()
+    return Acting.actor or by or login_name()
 
 
 def workers_asked(asked: int | None) -> int:
@@ -66,9 +132,12 @@ def open_books(root: Path) -> Workspace:
     Raises:
         ConfigError: the folder is no workspace.
     """
+    from dataclasses import replace
+
     from store.workspace import open_workspace
 
-    return open_workspace(root)
+    opened = open_workspace(root)
+    return opened if Acting.actor is None else replace(opened, branches=Acting.actor.branches)
 
 
 def reading_of(mapping: Path | None) -> Reading | None:

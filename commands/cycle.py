@@ -22,6 +22,7 @@ from commands.context import (
     who_acts,
     workers_asked,
 )
+from commands.exclusions import cycle_exclude, cycle_hold, cycle_include, cycle_unhold
 from commands.night import cycle_night
 from model.errors import ExitCode
 
@@ -30,6 +31,10 @@ cycle_app.command("calendar")(cycle_calendar)
 cycle_app.command("list")(cycle_list)
 cycle_app.command("ready")(cycle_ready)
 cycle_app.command("night")(cycle_night)
+cycle_app.command("exclude")(cycle_exclude)
+cycle_app.command("include")(cycle_include)
+cycle_app.command("hold")(cycle_hold)
+cycle_app.command("unhold")(cycle_unhold)
 
 
 @cycle_app.command("plan")
@@ -84,7 +89,8 @@ def cycle_run(
     Example: `billmill cycle run bill-2026-10-20261104-1`
     """
     from cycles.run import run_cycle
-    from cycles.status import next_step, run_currency
+    from cycles.run_status import next_step
+    from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import describe_result
 
@@ -107,35 +113,48 @@ def cycle_run(
 @cycle_app.command("status")
 def cycle_status(
     run: Annotated[str | None, typer.Argument(help="Run; all open ones when left out.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and follow; on a terminal.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 1.0,
     workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Say where runs stand: state, partitions, billed, parked, next step.
+    """Say where runs stand: from due to published, approvals, exceptions, totals beside the last cycle, next step.
 
-    Example: `billmill cycle status`
+    Example: `billmill cycle status --watch`
     """
-    from cycles.status import run_status
-    from outputs.console import print_frame
+    from cycles.run_status import RunWatch
+    from outputs.console import stdout
+    from outputs.status_screen import print_status, watch_status
 
-    frame = run_status(open_books(workspace), run)
-    print_result(json, frame, lambda: print_frame(frame, nothing="no run is open; all of them: billmill run list"))
+    looked = RunWatch(open_books(workspace), run)
+    console = stdout()
+    if watch and console.is_terminal and not json:
+        watch_status(console, looked.look, now, every)
+        return
+    found = looked.read()
+    print_result(json, found, lambda: print_status(console, found, now()))
 
 
 @cycle_app.command("approve")
 def cycle_approve(
     run: Annotated[str, typer.Argument(help="Validated run.")],
+    branch: Annotated[list[str] | None, typer.Option("--branch", help="Only this branch; may be repeated.")] = None,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Approve a validated run. Whoever planned it cannot.
+    """Approve the branches of a validated run; the last one approves the run. Who made something in it cannot.
 
-    Example: `billmill cycle approve bill-2026-10-20261104-1 --by mira`
+    Example: `billmill cycle approve bill-2026-10-20261104-1 --branch north --by mira`
     """
-    from cycles.review import approve_run
+    from cycles.review import approve_branches
 
-    is_new = approve_run(open_books(workspace), run, at=now(), actor=who_acts(by))
-    print(f"{run} approved by {who_acts(by)}" + ("" if is_new else " before"))
-    talk(f"next: billmill cycle publish {run}")
+    done = approve_branches(open_books(workspace), run, at=now(), actor=who_acts(by), branches=branch or ())
+    value = {"run_id": run, "approved": done.new, "waiting": done.waiting, "new": bool(done.new)}
+    waiting = ", ".join(done.waiting)
+    told = f"{run} approved by {who_acts(by)}" + (f": {', '.join(done.new)}" if done.new else " before")
+    print_result(json, value, lambda: print(told))
+    talk(f"waiting: {waiting}" if done.waiting else f"next: billmill cycle publish {run}")
 
 
 @cycle_app.command("publish")

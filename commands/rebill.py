@@ -98,7 +98,8 @@ def rebill_apply(
     Example: `billmill rebill apply rebill-0a1b2c3d4e5f-20261120-1`
     """
     from cycles.rebill_apply import apply_rebill
-    from cycles.status import next_step, run_currency
+    from cycles.run_status import next_step
+    from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import describe_result
 

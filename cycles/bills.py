@@ -27,6 +27,7 @@ from store.code import code_version
 from store.control import Connection, control, query
 from store.facts import facts
 from store.lake import lake_files, scan_lake
+from store.roles import refuse_strange
 from store.workspace import Workspace
 
 # What a usage chart shows: what the customer took, or gave where that is all there is.
@@ -71,6 +72,7 @@ def find_bill(workspace: Workspace, bill_id: str, run_id: str | None = None) -> 
     bills = run_table(workspace, manifest, "bills").filter(pl.col("bill_id") == found).collect()
     if bills.is_empty():
         raise _unknown(bill_id, 'billmill query "SELECT bill_id FROM bills LIMIT 5" lists some')
+    refuse_strange(workspace, bills["branch_id"].to_list(), f"bill `{found}`")
     lines = run_table(workspace, manifest, "bill_lines").filter(pl.col("bill_id") == found).sort("line_no").collect()
     return BillPlace(run, manifest, bills.row(0, named=True), lines, _invoice(workspace, row, found))
 

@@ -8,7 +8,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from accounts.selection import Cycle, grouped_accounts
-from cycles.unbilled import calendar, selectable, standing_days, unbilled_accounts
+from cycles.unbilled import calendar, selectable, unbilled_accounts
 from model.accounts import BillCycles
 from model.codes import RunState
 from model.errors import ConfigError
@@ -16,6 +16,7 @@ from model.schema import column_names
 from store.audit import record
 from store.control import Connection, control, query, transaction
 from store.facts import FactCounts, facts, record_facts
+from store.standing import standing_keys
 from store.workspace import Workspace
 
 # Two months: what closed before is asked for by name.
@@ -87,7 +88,7 @@ def find_cycle(connection: Connection, cycle_id: str) -> Cycle:
 def _counted(
     workspace: Workspace, connection: Connection, rows: pl.DataFrame, branches: tuple[str, ...]
 ) -> pl.DataFrame:
-    known, stands = selectable(connection), standing_days(connection)
+    known, stands = selectable(connection), standing_keys(connection)
     accounts = grouped_accounts(known)
     if branches:
         accounts = accounts.filter(pl.col("branch_id").is_in(list(branches)))

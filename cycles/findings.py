@@ -10,20 +10,20 @@ import polars as pl
 from cycles.finding_effects import energy_effect, with_money
 from cycles.finding_parks import with_parks
 from cycles.finding_places import with_bases, with_channels, with_parties
+from cycles.work_lists import each_once, with_owner
 from model.codes import FindingState, Measure
-from model.errors import ConfigError
+from model.errors import ConfigError, RoleError
 from model.reads import Findings
 from model.schema import column_names, polars_schema
 from model.units import SMALLEST_UNIT
 from store.control import Connection, control, query
 from store.facts import facts
 from store.lake import lake_files, scan_lake
-from store.workspace import Workspace, workspace_settings
+from store.roles import own_branches
+from store.workspace import Workspace
 
-DEFAULT_OWNER = "metering"
 ID_SHORTEST = 4
 ALL = "all"
-_SETTINGS = ("owner", "branch_owners")
 
 LISTED = [
     "finding_id", "rule", "reason", "severity", "state", "day", "first_slot", "last_slot", "channel_no", "channel_id",
@@ -70,12 +70,15 @@ def work_list_of(workspace: Workspace, connection: Connection, asked: Asked, bus
     """Return `work_list` under a connection that is open already."""
     _check(asked)
     found = with_channels(connection, _found(workspace, connection, asked))
-    if asked.branches:
-        found = found.filter(pl.col("branch_id").is_in(list(asked.branches)))
+    branches = own_branches(workspace, asked.branches)
+    if branches:
+        found = found.filter(pl.col("branch_id").is_in(list(branches)))
+    if asked.ids and found.is_empty():
+        raise RoleError(f"finding `{asked.ids[0]}` is of another branch than yours")
     stated = _with_state(connection, with_bases(workspace, connection, found))
     if asked.state != ALL:
         stated = stated.filter(pl.col("state") == asked.state)
-    owned = _with_owner(workspace, connection, stated)
+    owned = with_owner(workspace, connection, stated, "finding")
     aged = _with_age(connection, owned, business_date)
     if asked.owners:
         aged = aged.filter(pl.col("owner").is_in(list(asked.owners)))
@@ -123,17 +126,9 @@ def _found(workspace: Workspace, connection: Connection, asked: Asked) -> pl.Dat
         rows = rows.filter(pl.col("seq") == asked.seq)
     if asked.ids:
         begins = pl.any_horizontal(pl.col("finding_id").str.starts_with(text) for text in asked.ids)
-        return _each_once(rows.filter(begins).collect(), asked.ids)
+        how = "billmill findings list --state all"
+        return each_once(rows.filter(begins).collect(), asked.ids, "finding_id", "finding", how)
     return rows.collect()
-
-
-def _each_once(found: pl.DataFrame, ids: tuple[str, ...]) -> pl.DataFrame:
-    for text in ids:  # as many as somebody typed
-        met = found.filter(pl.col("finding_id").str.starts_with(text)).height
-        if met != 1:
-            told = "is not known" if met == 0 else f"is the beginning of {met} ids"
-            raise ConfigError(f"finding `{text}` {told}", hint="billmill findings list --state all lists them")
-    return found
 
 
 def _with_state(connection: Connection, findings: pl.DataFrame) -> pl.DataFrame:
@@ -156,17 +151,6 @@ def _with_state(connection: Connection, findings: pl.DataFrame) -> pl.DataFrame:
     return findings.join(decisions, how="left", on="finding_id", validate="1:1").with_columns(
         state=pl.when(is_open & is_overtaken).then(pl.lit(FindingState.OVERTAKEN.value)).otherwise(state)
     )
-
-
-def _with_owner(workspace: Workspace, connection: Connection, findings: pl.DataFrame) -> pl.DataFrame:
-    settings = workspace_settings(workspace, "findings", _SETTINGS)
-    branches = {str(branch): str(owner) for branch, owner in dict(settings.get("branch_owners", {})).items()}
-    by_branch = pl.col("branch_id").replace_strict(
-        branches, default=str(settings.get("owner", DEFAULT_OWNER)), return_dtype=pl.String
-    )
-    owners = facts(connection, "finding_owner").select("finding_id", assigned="owner")
-    joined = findings.join(owners, how="left", on="finding_id", validate="1:1")
-    return joined.with_columns(owner=pl.coalesce("assigned", by_branch))
 
 
 def _with_age(connection: Connection, findings: pl.DataFrame, business_date: date) -> pl.DataFrame:

@@ -20,13 +20,29 @@ def run_folder(workspace: Workspace, run: str) -> Path:
     return workspace.runs / run
 
 
+RELEASED = "released.json"
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a staged run.
+    """Return what counts of a staged run: its manifest, or what was released of it when bills are kept out.
 
     Raises:
         ControlError: it is gone or not what was written; the lake was touched by hand.
     """
-    path = folder / "manifest.json"
+    released = folder / RELEASED
+    return _read(released) if released.is_file() else staged_manifest(folder)
+
+
+def staged_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a staged run: all that it computed.
+
+    Raises:
+        ControlError: it is gone or not what was written; the lake was touched by hand.
+    """
+    return _read(folder / "manifest.json")
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -45,7 +61,7 @@ def checked_manifest(folder: Path, expected_sha256: str) -> dict[str, Any]:
     Raises:
         ControlError: it was changed since.
     """
-    manifest = read_manifest(folder)
+    manifest = staged_manifest(folder)
     if manifest_sha256(folder) != expected_sha256:
         raise ControlError(
             f"manifest `{folder / 'manifest.json'}` is not the one that was staged",

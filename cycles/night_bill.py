@@ -94,7 +94,7 @@ def _choose_run(
     if open_run is not None and open_run["state"] == RunState.VALIDATED and not open_run["billed"]:
         _abandon(connection, open_run["run_id"], request, "nothing can be billed, all of it is parked")
         return open_run["run_id"], True, "all parked"
-    prospect = _prospect(connection, cycle, request)
+    prospect = _prospect(workspace, connection, cycle, request)
     if open_run is not None:
         if prospect is not None and _still_holds(workspace, open_run["run_id"], prospect):
             return open_run["run_id"], False, "kept"
@@ -109,7 +109,7 @@ def _choose_run(
     return write_plan(workspace, connection, prospect).run_id, True, "planned"
 
 
-def _prospect(connection: Connection, cycle: Cycle, request: NightRequest) -> Prospect | None:
+def _prospect(workspace: Workspace, connection: Connection, cycle: Cycle, request: NightRequest) -> Prospect | None:
     """Return the plan of the night, None when nothing is due; its sequence is the first that is free."""
     known = query(
         connection,
@@ -121,7 +121,7 @@ def _prospect(connection: Connection, cycle: Cycle, request: NightRequest) -> Pr
         cycle.cycle_id, request.business_date, request.branches, int(known.item()), None, request.at, request.actor
     )
     try:
-        return look_ahead(connection, cycle, asked)
+        return look_ahead(workspace, connection, cycle, asked)
     except NothingDueError:
         return None
 

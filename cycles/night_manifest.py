@@ -14,7 +14,7 @@ from cycles.folders import read_manifest, run_folder
 from cycles.inputs import last_load
 from cycles.night_bill import CycleNight, NightRequest
 from cycles.night_steps import last_end, scope_of, steps_of
-from cycles.status import next_step
+from cycles.run_status import next_step
 from model.codes import RunState
 from model.errors import BillmillError, ExitCode
 from model.ids import content_hash

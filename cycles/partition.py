@@ -40,6 +40,7 @@ from model.reads import INTERVAL_LENGTHS, RegisterReads, read_days_schema
 from model.schema import arranged, checked, empty
 from model.tariff import RATE_BOOK_TABLES, RateBook
 from outputs.bills import build_bills
+from rating.aside import set_aside
 from rating.stages import rate
 from store.files import read_bytes
 from store.lake import LakeFile, scan_lake, write_lake_file
@@ -160,11 +161,21 @@ def _rate(work: Work) -> None:
     assert work.rating_input is not None
     rated = rate(work.rating_input)
     rated = replace(rated, parked=_with_notes(rated.parked, work.rating_input.due, work.plan.get("tariff_notes", {})))
+    rated = _with_holds(rated, work.rating_input.due, work.plan.get("held", {}))
     work.rated = rated
     work.tables |= {
         "bill_lines": rated.lines, "determinants": rated.determinants, "parked": rated.parked,
         "history": rated.history, "banks": rated.banks,
     }  # fmt: skip
+
+
+def _with_holds(rated: Rated, due: DataFrame[DueAgreements], held: dict[str, str]) -> Rated:
+    """Park the accounts that the plan says are held, each with what it says of the hold."""
+    if not held:
+        return rated
+    detail = pl.col("account_id").replace_strict(held, default=None, return_dtype=pl.String)
+    bills = due.select("bill_id", detail=detail).drop_nulls().unique()
+    return set_aside(rated, due, bills, ParkReason.HELD, "hold")
 
 
 def _with_notes(parked: DataFrame[Parked], due: DataFrame[DueAgreements], notes: dict[str, str]) -> DataFrame[Parked]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import polars as pl
 from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, select_due
 from cycles.folders import run_folder
+from cycles.holds import held_accounts
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
+from cycles.review_rules import review_rules
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunState
 from model.errors import ConfigError, NothingDueError, StaleError
@@ -26,6 +28,7 @@ from store.code import code_version
 from store.control import Connection, control, transaction
 from store.facts import facts
 from store.files import SEALED, write_bytes_atomic
+from store.roles import own_branches
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
@@ -63,13 +66,14 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
         ConfigError: the cycle or a branch is not known, the business date is outside the window, nothing is due.
         StaleError: a run of this identity exists with other inputs.
     """
+    request = replace(request, branches=own_branches(workspace, request.branches))
     with control(workspace, purpose="cycle plan") as connection:
         cycle = _cycle(connection, request)
         name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
         existing = find_run(connection, name)
         if existing is not None and existing["state"] == RunState.PUBLISHED:
             return reread(workspace, existing)
-        prospect = look_ahead(connection, cycle, request)
+        prospect = look_ahead(workspace, connection, cycle, request)
         if existing is not None:
             return same_or_refused(workspace, existing, prospect.plan)
         return write_plan(workspace, connection, prospect)
@@ -86,7 +90,7 @@ class Prospect:
     """Lowest and highest number of the channels that it reads; None when it reads none."""
 
 
-def look_ahead(connection: Connection, cycle: Cycle, request: PlanRequest) -> Prospect:
+def look_ahead(workspace: Workspace, connection: Connection, cycle: Cycle, request: PlanRequest) -> Prospect:
     """Return what a plan would be, changing nothing.
 
     Raises:
@@ -97,7 +101,11 @@ def look_ahead(connection: Connection, cycle: Cycle, request: PlanRequest) -> Pr
     gathered = _gather(connection, cycle, request, seq_max)
     frames = {f"{frame_name}.parquet": as_parquet(frame) for frame_name, frame in gathered.frames.items()}
     rules = text_in_force(connection, known_at=request.known_at)
-    plan = _content(request, cycle, name, frames, gathered, seq_max, rules)
+    chosen = {
+        "held": held_accounts(connection, gathered.frames["due"], known_at=request.known_at),
+        "review": review_rules(workspace).plain(),
+    }
+    plan = _content(request, cycle, name, frames, gathered, seq_max, rules, chosen)
     plan["audit_head"] = dict(zip(("entry_no", "entry_hash"), audit_head(connection), strict=True))
     plan["tariff_notes"] = waiting_notes(connection, gathered.frames["due"]["tariff_id"].unique().to_list())
     numbers = gathered.frames["channels"]["channel_no"]
@@ -214,14 +222,16 @@ def _content(
     gathered: Inputs,
     seq_max: int,
     rules: str | None,
+    chosen: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     files = {file_name: content_hash(data) for file_name, data in sorted(frames.items())}
     listed = gathered.listed()
     shas = sorted(file["sha256"] for found in listed.values() for file in found)
     rule_set_id = rules_of_text(rules).rule_set_id
     allowed = cycle.estimates_allowed(request.business_date)
+    said = json.dumps(chosen, sort_keys=True)
     fingerprint = content_hash(
-        *files.values(), *shas, rule_set_id, rules or "", code_version(), cycle.due_date, allowed
+        *files.values(), *shas, rule_set_id, rules or "", said, code_version(), cycle.due_date, allowed
     )
     due = gathered.frames["due"]
     partitions = due["partition"].unique().sort().to_list()
@@ -244,6 +254,7 @@ def _content(
         "partitions": len(partitions),
         "files": files,
         "inputs": listed,
+        **chosen,
     }
 
 

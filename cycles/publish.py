@@ -10,13 +10,18 @@ from typing import Any
 import polars as pl
 
 from cycles.carried import refuse_moved_banks
+from cycles.exclusions import kept_out
 from cycles.folders import checked_manifest, manifest_files, run_folder, run_table
 from cycles.partition import plan_frame
 from cycles.plan import read_planned
 from cycles.published import DERIVED_ROWS, keep_published
 from cycles.records import change_state, refused_state, the_run
-from cycles.run import new_segment_keys, taken_back
+from cycles.release import released_manifest, released_review
+from cycles.review import refuse_other_than_approved
+from cycles.run import check_controls, new_segment_keys, taken_back
+from cycles.scope import refuse_strange_run
 from cycles.taking_back import record_carried, record_taken_back, take_back, write_taken_back
+from cycles.tasks import lake_file_from
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.codes import RunState
 from model.control import SegmentKeys
@@ -55,6 +60,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
     folder = run_folder(workspace, run_id)
     with control(workspace, purpose="cycle publish") as connection:
         row = the_run(connection, run_id)
+        refuse_strange_run(workspace, row)
         state = RunState(row["state"])
         if state not in {RunState.APPROVED, RunState.PUBLISHED}:
             raise refused_state(run_id, state, RunState.PUBLISHED)
@@ -80,9 +86,18 @@ def _publish(
 ) -> None:
     run_id, booked_date = row["run_id"], row["business_date"]
     read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
-    manifest = checked_manifest(folder, row["manifest_sha256"])
+    staged = checked_manifest(folder, row["manifest_sha256"])
+    for item in staged["files"]:
+        verify_file(workspace, lake_file_from(item))
+    refuse_other_than_approved(workspace, connection, run_id)
+    out = kept_out(workspace, connection, run_id)
+    manifest = released_manifest(workspace, staged, out)
+    stands = standing_keys(connection)
+    if out.height:
+        check_controls(workspace, folder, manifest, stands)
     tables = sorted({item["table"] for item in manifest["files"]})
     files = [file for table in tables for file in manifest_files(manifest, table)]
+    files += released_review(workspace, run_id, out)
     for file in files:
         verify_file(workspace, file)
     bills = run_table(workspace, manifest, "bills").collect()
@@ -91,7 +106,7 @@ def _publish(
     open_items = run_table(workspace, manifest, "open_items").collect()
     keys = new_segment_keys(plan_frame(folder, "due"), parked)
     taken = taken_back(folder)
-    _refuse_billed_twice(connection, run_id, keys, taken)
+    _refuse_billed_twice(connection, stands, run_id, keys, taken)
     back = take_back(connection, run_id, taken, open_items, booked_date) if taken.height else None
     history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
     opening = plan_frame(folder, "banks")
@@ -110,13 +125,22 @@ def _publish(
             record_taken_back(connection, back)
         record_carried(connection, folder, history, banks, at)
         _keep_numbers(connection, numbered.next_numbers)
-        change_state(connection, run_id, RunState.PUBLISHED, published_at=at)
-        detail = f"{numbered.invoices.height} invoices, manifest {row['manifest_sha256']}, digest {manifest['digest']}"
+        totals = manifest["totals"]
+        change_state(
+            connection, run_id, RunState.PUBLISHED, published_at=at, billed=totals["billed"], parked=totals["parked"],
+            net_minor=totals["net_minor"], tax_minor=totals["tax_minor"], total_minor=totals["bills_minor"],
+        )  # fmt: skip
+        detail = (
+            f"{numbered.invoices.height} invoices, {out.height} bills kept out, manifest {row['manifest_sha256']}, "
+            f"digest {manifest['digest']}"
+        )
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
 
 
-def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame, taken: pl.DataFrame) -> None:
-    stands = standing_keys(connection).join(taken, on="bill_id", how="anti")
+def _refuse_billed_twice(
+    connection: Connection, stands: pl.DataFrame, run_id: str, keys: pl.DataFrame, taken: pl.DataFrame
+) -> None:
+    stands = stands.join(taken, on="bill_id", how="anti")
     twice = (
         keys.join(stands, on="agreement_id", how="inner", suffix="_stands", validate="m:m")
         .filter(

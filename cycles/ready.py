@@ -8,11 +8,12 @@ import polars as pl
 
 from accounts.selection import Cycle, select_due
 from cycles.calendar import find_cycle
-from cycles.unbilled import selectable, standing_days
+from cycles.unbilled import selectable
 from ingest.versions import current_registers
 from model.reads import INTERVAL_LENGTHS
 from store.control import Connection, control, query
 from store.lake import lake_files, scan_lake
+from store.standing import standing_keys
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
@@ -30,7 +31,7 @@ def cycle_ready(workspace: Workspace, cycle_id: str, business_date: date) -> pl.
     """
     with control(workspace, purpose="cycle ready") as connection:
         cycle = find_cycle(connection, cycle_id)
-        due = select_due(cycle, selectable(connection), standing_days(connection), ())
+        due = select_due(cycle, selectable(connection), standing_keys(connection), ())
         rows = [
             _window(cycle, business_date),
             ("accounts", due.height > 0, f"{due['account_id'].n_unique():,} accounts due", "nothing is left to bill"),

@@ -17,7 +17,8 @@ NEXT_STATES: dict[RunState, tuple[RunState, ...]] = {
     RunState.PLANNED: (RunState.STAGED, RunState.ABANDONED),
     RunState.STAGED: (RunState.VALIDATED, RunState.ABANDONED),
     RunState.VALIDATED: (RunState.APPROVED, RunState.ABANDONED),
-    RunState.APPROVED: (RunState.PUBLISHED, RunState.ABANDONED),
+    # What is decided after an approval makes it void.
+    RunState.APPROVED: (RunState.PUBLISHED, RunState.ABANDONED, RunState.VALIDATED),
     RunState.PUBLISHED: (),
     RunState.ABANDONED: (),
 }

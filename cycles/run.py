@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from cycles.bill_findings import review_run
 from cycles.correction import compute_cancel, reversals_apart
 from cycles.folders import manifest_sha256, read_manifest, run_folder, run_table
 from cycles.partition import compute_partition
@@ -22,7 +23,9 @@ from cycles.plan import Planned, read_plan
 from cycles.rebill_partition import compute_rebill
 from cycles.rebill_stale import refuse_stale
 from cycles.records import change_state, refused_state, the_run
+from cycles.run_progress import at_stage, told
 from cycles.runner import Compute, run_locally
+from cycles.scope import refuse_strange_run
 from cycles.tasks import Receipt, Task, read_receipt
 from ledger.invariants import Books, Violations, check_all
 from model.codes import RunKind, RunState
@@ -71,23 +74,28 @@ def run_cycle(
     with control(workspace, purpose="cycle run") as connection:
         row = the_run(connection, run_id)
     state = RunState(row["state"])
+    refuse_strange_run(workspace, row)
     if state == RunState.ABANDONED:
         raise refused_state(run_id, state, RunState.STAGED)
     if state not in {RunState.PLANNED, RunState.STAGED}:
         return RunResult(run_id, state, read_manifest(folder)["totals"], computed=0)
-    with hold(folder / ".driver", purpose=f"cycle run {run_id}", wait_seconds=0.0):
+    with hold(folder / ".driver", purpose=f"cycle run {run_id}", wait_seconds=0.0), told(folder, "rating"):
         plan = read_plan(workspace, row)
         if state == RunState.PLANNED and row["kind"] == RunKind.REBILL:
             with control(workspace, purpose="cycle run") as connection:
                 refuse_stale(workspace, connection, plan, at)
         sweep_temporaries(folder)
         computed = _compute(workspace, plan, workers, progress)
+        at_stage(folder, "checking controls")
         manifest = _commit(workspace, plan)
         with control(workspace, purpose="cycle run") as connection:
             if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
                 with transaction(connection):
                     change_state(connection, run_id, RunState.STAGED)
-            _validate(workspace, folder, manifest, standing_keys(connection))
+            check_controls(workspace, folder, manifest, standing_keys(connection))
+            at_stage(folder, "reviewing bills")
+            if plan.content["kind"] == RunKind.BILL:
+                review_run(workspace, connection, plan.content, manifest)
             with transaction(connection):
                 totals = manifest["totals"]
                 change_state(
@@ -130,7 +138,7 @@ def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     for receipt in complete:
         for file in receipt.files:
             verify_file(workspace, file)
-    manifest = _manifest(plan, complete)
+    manifest = manifest_of(plan.run_id, plan.sha256, int(plan.content["selected"]), complete)
     text = json.dumps(manifest, indent=1, sort_keys=True, default=_iso).encode()
     path = plan.folder / "manifest.json"
     if not create_only(path, text) and path.read_bytes() != text:
@@ -141,22 +149,23 @@ def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     return read_manifest(plan.folder)
 
 
-def _manifest(plan: Planned, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    totals: dict[str, int] = {"selected": int(plan.content["selected"])}
+def manifest_of(run_id: str, plan_sha256: str, selected: int, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    """Return the manifest over the receipts of all partitions; `selected` agreements were due."""
+    totals: dict[str, int] = {"selected": selected}
     for receipt in receipts:
         for name, value in (receipt.totals | {f"rows_{table}": rows for table, rows in receipt.counts.items()}).items():
             totals[name] = totals.get(name, 0) + value
     files = [asdict(file) for receipt in receipts for file in receipt.files]
     return {
-        "run_id": plan.run_id,
-        "plan_sha256": plan.sha256,
+        "run_id": run_id,
+        "plan_sha256": plan_sha256,
         "files": files,
         "digest": content_hash(*(file["sha256"] for file in files)),
         "totals": totals,
     }
 
 
-def _validate(workspace: Workspace, folder: Path, manifest: dict[str, Any], stands: pl.DataFrame) -> None:
+def check_controls(workspace: Workspace, folder: Path, manifest: dict[str, Any], stands: pl.DataFrame) -> None:
     """Compare what must meet over the whole run.
 
     Raises:

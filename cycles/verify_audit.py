@@ -39,7 +39,14 @@ def _broken(rows: pl.DataFrame) -> Iterator[Problem]:
             due += 1
         due = row["entry_no"] + 1
         expected = entry_hash(
-            before, row["entry_no"], row["at_utc"], row["actor"], row["action"], row["subject"], row["detail"]
+            before,
+            row["entry_no"],
+            row["at_utc"],
+            row["actor"],
+            row["role"],
+            row["action"],
+            row["subject"],
+            row["detail"],
         )
         if expected != row["entry_hash"]:
             yield Problem(

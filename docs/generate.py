@@ -29,6 +29,7 @@ import model.nights
 import model.problems
 import model.rating
 import model.reads
+import model.review
 import model.tariff
 from model.schema import duckdb_type, grain
 
@@ -43,6 +44,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("What tariffs take from outside", model.feeds),
     ("Rating", model.rating),
     ("Bills and invoices", model.bills),
+    ("Review", model.review),
     ("The ledger", model.ledger),
     ("Controls", model.controls),
     ("Exceptions", model.exceptions),

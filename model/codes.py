@@ -136,6 +136,9 @@ class ParkReason(StrEnum):
     BANK_OUT_OF_ORDER = "bank_out_of_order"
     FORMULA_UNDEFINED = "formula_undefined"
     AMOUNT_TOO_LARGE = "amount_too_large"
+    HELD = "held"
+    EXCLUDED = "excluded"
+    """Its bill was computed, and is kept out of what is published."""
     SIBLING_PARKED = "sibling_parked"
 
 

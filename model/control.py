@@ -131,10 +131,11 @@ class Audit(pa.DataFrameModel):
     entry_no: pl.Int64 = column("Entry, from 1", ge=1)
     at_utc: Annotated[pl.Datetime, "us", "UTC"] = column("When")
     actor: str = column("Who")
+    role: str = column("Under which roles, comma-joined; empty in a workspace without roles")
     action: str = column(
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
         "approve_edit, refuse_edit, decide_finding, assign_finding, calendar, plan, stage, approve, publish, abandon, "
-        "close_window, close_exceptions"
+        "exclude, include, hold, release_hold, decide_exception, assign_exception, close_window, close_exceptions"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")

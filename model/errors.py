@@ -66,6 +66,10 @@ class ControlError(BillmillError):
     exit_code = ExitCode.BLOCKED_BY_CONTROL
 
 
+class RoleError(ControlError):
+    """Who acts has no role that allows it."""
+
+
 class LockedError(BillmillError):
     """Another process works on this workspace."""
 

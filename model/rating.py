@@ -255,10 +255,10 @@ class Parked(pa.DataFrameModel):
     commodity: str = column("What is supplied")
     start_date: pl.Date = column("First day of the period")
     end_date: pl.Date = column("Day after the last")
-    stage: str = column("Stage that parked it: segments, determinants, charges, taxes, bills")
+    stage: str = column("Stage that parked it: segments, determinants, charges, taxes, bills, hold, review")
     reason: str = column("Stable code", isin=[item.value for item in ParkReason])
     detail: str = column("What was expected and what was found")
-    owner: str = column("Queue that has to act: metering, tariffs, accounts")
+    owner: str = column("Queue that has to act: metering, tariffs, accounts, billing")
 
     class Config:
         strict = True

@@ -22,6 +22,7 @@ from model.ledger import JournalLines, OpenItems
 from model.money import CURRENCY_EXPONENT
 from model.rating import BankBalances, BillLines, Determinants, History, Parked
 from model.reads import INTERVAL_LENGTHS, Findings
+from model.review import BillFindings, BillUse
 from model.schema import column_names
 from model.tariff import TariffVersions
 from model.units import SMALLEST_UNIT
@@ -54,6 +55,8 @@ RUN_VIEWS: dict[str, type[pa.DataFrameModel]] = {
     "parked": Parked,
     "history": History,
     "banks": BankBalances,
+    "bill_findings": BillFindings,
+    "bill_use": BillUse,
 }
 # Analysts open the file with the client they have: this storage version is read by DuckDB 1.2 and everything since.
 READABLE_SINCE = "v1.2.0"

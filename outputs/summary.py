@@ -7,7 +7,7 @@ with the decimals of their currency, and every total stands beside the currency 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from model.schema import empty
 from model.units import SMALLEST_UNIT
 
 TOP_BILLS = 5
+_AGREEMENTS = ("selected", "billed", "parked")
 _ENERGY = ("read", "billed", "parked", "unpriced")
 _AMOUNTS = {"net_minor": "net", "tax_minor": "tax", "total_minor": "total"}
 
@@ -41,6 +42,12 @@ class RunSummary:
     """bill_id, branch_id, currency, total: the largest first"""
     negative_bills: pl.DataFrame
     """bill_id, branch_id, currency, total: bills that give money back, the largest credit first"""
+    funnel: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """step, agreements: due, read, estimated, billed, parked, held, kept_out"""
+    review: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """severity, code, listed, open, kept_out (bills), example, its detail: what review listed"""
+    waiting: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """code, owner, today, days_1_to_3, days_4_to_7, older: parked agreements by the days since they were first"""
 
     def named(self) -> dict[str, pl.DataFrame]:
         """Return the frames by their names, for machines."""
@@ -49,10 +56,13 @@ class RunSummary:
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames with the titles that a person reads, those without rows left out."""
         titled = {
+            "Agreements: due = billed + parked + held + kept out": self.funnel,
             "By branch": self.by_branch,
             "By commodity": self.by_commodity,
             "Interval reads: read = billed + parked + unpriced": self.energy,
             "Parked": self.parked,
+            "Parked by age": self.waiting,
+            "Bills to look at": self.review,
             "Largest bills": self.top_bills,
             "Bills in credit": self.negative_bills,
         }
@@ -91,7 +101,7 @@ def describe_run(run: Mapping[str, Any], currency: str | None = None) -> dict[st
         "cycle": run["cycle_id"],
         "branches": run["branches"] or "all",
         "business date": run["business_date"],
-        "agreements": f"{run['selected']:,} due = {_count(run['billed'])} billed + {_count(run['parked'])} parked",
+        "agreements": "{} due = {} billed + {} parked".format(*(_count(run[name]) for name in _AGREEMENTS)),
     }
     for column, name in _AMOUNTS.items():
         value = run[column]

@@ -32,6 +32,8 @@ OWNER: dict[ParkReason, str] = {
     ParkReason.BANK_OUT_OF_ORDER: "accounts",
     ParkReason.FORMULA_UNDEFINED: "tariffs",
     ParkReason.AMOUNT_TOO_LARGE: "tariffs",
+    ParkReason.HELD: "accounts",
+    ParkReason.EXCLUDED: "billing",
     ParkReason.SIBLING_PARKED: "accounts",
 }
 _ORDER = {reason.value: place for place, reason in enumerate(ParkReason)}

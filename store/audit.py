@@ -9,6 +9,7 @@ import polars as pl
 
 from model.control import Audit
 from model.ids import content_hash
+from model.roles import role_of
 from model.schema import arranged
 from store.control import Connection, insert, query
 
@@ -16,16 +17,17 @@ GENESIS = "0" * 64
 
 
 def record(connection: Connection, *, at: datetime, actor: str, action: str, subject: str, detail: str) -> None:
-    """Add an entry. Call it inside the transaction that does what it tells of."""
+    """Add an entry. Call it inside the transaction that does what it tells of; an actor brings along its roles."""
     number, before = audit_head(connection)
     entry = {
         "entry_no": number + 1,
         "at_utc": at,
         "actor": actor,
+        "role": role_of(actor),
         "action": action,
         "subject": subject,
         "detail": detail,
-        "entry_hash": entry_hash(before, number + 1, at, actor, action, subject, detail),
+        "entry_hash": entry_hash(before, number + 1, at, actor, role_of(actor), action, subject, detail),
     }
     insert(connection, "audit", arranged(Audit, pl.DataFrame([entry])))
 
@@ -42,7 +44,7 @@ def list_entries(
     """Return the entries of an actor, of an action, since a day (UTC, included), whose subject holds a text."""
     return query(
         connection,
-        """SELECT entry_no, at_utc, actor, action, subject, detail FROM audit
+        """SELECT entry_no, at_utc, actor, role, action, subject, detail FROM audit
            WHERE (?::VARCHAR IS NULL OR actor = ?) AND (?::VARCHAR IS NULL OR action = ?)
            AND (?::DATE IS NULL OR at_utc >= ?::DATE) AND (?::VARCHAR IS NULL OR contains(subject, ?))
            ORDER BY entry_no DESC""",
@@ -71,7 +73,7 @@ def broken_entries(connection: Connection) -> list[int]:
     broken, before = [], GENESIS
     rows = query(connection, "SELECT * FROM audit ORDER BY entry_no")
     for row in rows.iter_rows(named=True):  # one row per command, not per meter
-        texts = (row["actor"], row["action"], row["subject"], row["detail"])
+        texts = (row["actor"], row["role"], row["action"], row["subject"], row["detail"])
         if row["entry_hash"] != entry_hash(before, row["entry_no"], row["at_utc"], *texts):
             broken.append(row["entry_no"])
         before = row["entry_hash"]

@@ -16,7 +16,7 @@ import duckdb
 from store.files import sync_folder
 
 NAME = "audit.log"
-_COLUMNS = ("entry_no", "at_utc", "actor", "action", "subject", "detail", "entry_hash")
+_COLUMNS = ("entry_no", "at_utc", "actor", "role", "action", "subject", "detail", "entry_hash")
 
 
 def log_path(root: Path) -> Path:

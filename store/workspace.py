@@ -31,6 +31,8 @@ class Workspace:
 
     root: Path
     name: str
+    branches: frozenset[str] | None = None
+    """Branches of who opened it, which commands keep to; None for all."""
 
     @property
     def control_path(self) -> Path:
@@ -123,7 +125,7 @@ def open_workspace(root: Path) -> Workspace:
         raise ConfigError(
             f"`{root}` is not a workspace: it has no {CONFIG_NAME}", hint=f"make one: billmill init {root}"
         )
-    config = _config(path)
+    config = read_config(path)
     layout = config.get("layout")
     if layout != LAYOUT:
         raise ConfigError(f"`{path}`: expected layout {LAYOUT}, found {layout}", hint="use the Billmill that made it")
@@ -137,7 +139,7 @@ def workspace_settings(workspace: Workspace, table: str, known: Collection[str])
         ConfigError: the file cannot be read, or the table has a key that is not `known`.
     """
     path = workspace.root / CONFIG_NAME
-    found = _config(path).get(table, {})
+    found = read_config(path).get(table, {})
     if not isinstance(found, dict):
         raise ConfigError(f"`{path}`: expected a table [{table}], found `{found}`")
     unknown = sorted(set(found) - set(known))
@@ -148,7 +150,12 @@ def workspace_settings(workspace: Workspace, table: str, known: Collection[str])
     return found
 
 
-def _config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Return what a workspace's configuration file says.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

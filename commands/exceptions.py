@@ -1,0 +1,277 @@
+"""`exceptions`: the work lists of billing. List, show, give to somebody, accept, keep out, take back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.context import (
+    HERE,
+    ByOption,
+    JsonOption,
+    WorkspaceOption,
+    command_group,
+    now,
+    open_books,
+    print_result,
+    talk,
+    who_acts,
+)
+from model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cycles.exception_decisions import ExceptionOutcome
+    from cycles.exceptions import AskedExceptions
+    from model.review import ReviewState
+
+exceptions_app = command_group("Exceptions: bills to look at, parked agreements, what a cycle left unbilled.")
+
+IdsArgument = Annotated[
+    list[str] | None, typer.Argument(help="Exceptions: ids or their beginnings.", show_default=False)
+]
+RunOption = Annotated[list[str] | None, typer.Option("--run", help="Only of this run; may be repeated.")]
+CodeOption = Annotated[list[str] | None, typer.Option("--code", help="Only with this code; may be repeated.")]
+SeverityOption = Annotated[list[str] | None, typer.Option("--severity", help="Only so severe; may be repeated.")]
+BranchOption = Annotated[list[str] | None, typer.Option("--branch", help="Only of this branch; may be repeated.")]
+OfOption = Annotated[list[str] | None, typer.Option("--of", help="Only whose work it is; may be repeated.")]
+AccountOption = Annotated[list[str] | None, typer.Option("--account", help="Only of this account; may be repeated.")]
+AgeOption = Annotated[int | None, typer.Option("--age", min=0, help="Only those found so many days ago or earlier.")]
+AmountOption = Annotated[
+    int | None, typer.Option("--min-amount", min=0, help="Only bills of so much or more, in minor units.")
+]
+WhyOption = Annotated[str, typer.Option("--why", help="Why; kept with the decision.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without it a filter only counts.")]
+StateOption = Annotated[str, typer.Option("--state", help="open, accepted, excluded, past or all.")]
+
+
+@dataclass(frozen=True)
+class _Filter:
+    """The filters that all commands on exceptions share."""
+
+    run: list[str] | None
+    code: list[str] | None
+    severity: list[str] | None
+    branch: list[str] | None
+    owner: list[str] | None
+    account: list[str] | None
+    age: int | None
+    amount: int | None
+
+    def asked(self, ids: list[str] | None, state: str) -> AskedExceptions:
+        from cycles.exceptions import AskedExceptions
+
+        return AskedExceptions(
+            ids=tuple(ids or ()), runs=tuple(self.run or ()), codes=tuple(self.code or ()),
+            severities=tuple(self.severity or ()), branches=tuple(self.branch or ()), owners=tuple(self.owner or ()),
+            accounts=tuple(self.account or ()), age_days=self.age, amount_least=self.amount, state=state,
+        )  # fmt: skip
+
+    def to_decide(self, ids: list[str] | None, state: str) -> AskedExceptions:
+        """Return what a decision is about: ids, whatever their state, or a filter among those in a state."""
+        is_empty = all(value is None or value == [] for value in vars(self).values())
+        if bool(ids) != is_empty:
+            found = "both" if ids else "neither"
+            raise ConfigError(
+                f"expected ids of exceptions, or filters such as --code, found {found}",
+                hint="billmill exceptions list shows ids, --help the filters",
+            )
+        return self.asked(ids, "all" if ids else state)
+
+
+@exceptions_app.command("list")
+def exceptions_list(
+    run: RunOption = None,
+    code: CodeOption = None,
+    severity: SeverityOption = None,
+    branch: BranchOption = None,
+    owner: Annotated[list[str] | None, typer.Option("--owner", help="Only whose work it is; may be repeated.")] = None,
+    account: AccountOption = None,
+    age: AgeOption = None,
+    min_amount: AmountOption = None,
+    state: StateOption = "open",
+    business_date: Annotated[
+        datetime | None, typer.Option("--business-date", formats=["%Y-%m-%d"], show_default="today")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows shown.")] = 50,
+    csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")] = False,
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """List exceptions as work: stopped bills first, then parked agreements, then what somebody should look at.
+
+    Example: `billmill exceptions list --severity stop --branch north`
+    """
+    from cycles.exceptions import exceptions
+    from outputs.exceptions_screen import print_exceptions
+    from store.csv_text import csv_for_people
+
+    asked = _Filter(run, code, severity, branch, owner, account, age, min_amount).asked(None, state)
+    day = business_date.date() if business_date else now().date()
+    rows = exceptions(open_books(workspace), asked, day)
+    if csv:
+        typer.echo(csv_for_people(rows), nl=False)
+        return
+    print_result(json, rows, lambda: print_exceptions(rows, limit))
+
+
+@exceptions_app.command("show")
+def exceptions_show(
+    exception: Annotated[str, typer.Argument(help="Exception: its id or the beginning of it.")],
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Show an exception: what it is about, with which figures, whose it is, what was decided.
+
+    Example: `billmill exceptions show A-17.2026-10.r0/high_use`
+    """
+    from cycles.exception_page import exception_page
+    from outputs.exceptions_screen import print_exception
+
+    row, history = exception_page(open_books(workspace), exception, now().date())
+    print_result(json, row | {"history": history}, lambda: print_exception(row, history))
+
+
+@exceptions_app.command("assign")
+def exceptions_assign(
+    ids: IdsArgument = None,
+    owner: Annotated[str, typer.Option("--owner", help="Who gets them.")] = "",
+    run: RunOption = None,
+    code: CodeOption = None,
+    severity: SeverityOption = None,
+    branch: BranchOption = None,
+    of: OfOption = None,
+    account: AccountOption = None,
+    age: AgeOption = None,
+    min_amount: AmountOption = None,
+    yes: YesOption = False,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give exceptions to somebody. Those of nobody are their desk's, or their branch's.
+
+    Example: `billmill exceptions assign --code end_read_missing --branch north --owner lena --yes`
+    """
+    from cycles.exception_decisions import assign_exceptions
+
+    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "open")
+    outcome = assign_exceptions(
+        open_books(workspace), asked, owner, actor=who_acts(by), at=now(), is_recorded=bool(ids) or yes
+    )
+    _tell(outcome, f"given to {owner}", json)
+
+
+@exceptions_app.command("accept")
+def exceptions_accept(
+    ids: IdsArgument = None,
+    run: RunOption = None,
+    code: CodeOption = None,
+    severity: SeverityOption = None,
+    branch: BranchOption = None,
+    of: OfOption = None,
+    account: AccountOption = None,
+    age: AgeOption = None,
+    min_amount: AmountOption = None,
+    why: WhyOption = "",
+    yes: YesOption = False,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Accept exceptions: they are explained. A bill that was stopped goes out once all of its stops are accepted.
+
+    Example: `billmill exceptions accept A-17.2026-10.r0/shock_bill --why "new swimming pool, read confirmed"`
+    """
+    from model.review import ReviewState
+
+    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "open")
+    _decide(ReviewState.ACCEPTED, "accepted", asked, why, bool(ids) or yes, workspace, by, json)
+
+
+@exceptions_app.command("exclude")
+def exceptions_exclude(
+    ids: IdsArgument = None,
+    run: RunOption = None,
+    code: CodeOption = None,
+    severity: SeverityOption = None,
+    branch: BranchOption = None,
+    of: OfOption = None,
+    account: AccountOption = None,
+    age: AgeOption = None,
+    min_amount: AmountOption = None,
+    why: WhyOption = "",
+    yes: YesOption = False,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Keep the bills of exceptions out of their run; their accounts stay due.
+
+    Example: `billmill exceptions exclude --run bill-2026-10-20261104-1 --code high_use --why "read again" --yes`
+    """
+    from model.review import ReviewState
+
+    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "open")
+    _decide(ReviewState.EXCLUDED, "kept out", asked, why, bool(ids) or yes, workspace, by, json)
+
+
+@exceptions_app.command("release")
+def exceptions_release(
+    ids: IdsArgument = None,
+    run: RunOption = None,
+    code: CodeOption = None,
+    severity: SeverityOption = None,
+    branch: BranchOption = None,
+    of: OfOption = None,
+    account: AccountOption = None,
+    age: AgeOption = None,
+    min_amount: AmountOption = None,
+    why: WhyOption = "",
+    yes: YesOption = False,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take back what was decided: the exceptions are open again, bills that were excluded are in their run again.
+
+    Example: `billmill exceptions release A-17.2026-10.r0/high_use --why "wrong account"`
+    """
+    from model.review import ReviewState
+
+    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "all")
+    _decide(ReviewState.OPEN, "released", asked, why, bool(ids) or yes, workspace, by, json)
+
+
+def _decide(
+    state: ReviewState, verb: str, asked: AskedExceptions, why: str, is_recorded: bool, workspace: Path,
+    by: str | None, json: bool,
+) -> None:  # fmt: skip
+    from cycles.exception_decisions import ExceptionDecision, decide_exceptions
+
+    decision = ExceptionDecision(state, why, who_acts(by), now())
+    _tell(decide_exceptions(open_books(workspace), asked, decision, is_recorded=is_recorded), verb, json)
+
+
+def _tell(outcome: ExceptionOutcome, verb: str, as_json: bool) -> None:
+    from outputs.exceptions_screen import print_outcome
+
+    recorded = outcome.is_recorded
+    value = {
+        "recorded": recorded, "new": outcome.new, "same": outcome.same, "void": outcome.voided,
+        "exceptions": outcome.taken["exception_id"].to_list(), "left": outcome.refused,
+    }  # fmt: skip
+    print_result(
+        as_json,
+        value,
+        lambda: print_outcome(
+            outcome.found, outcome.refused, verb, new=outcome.new, same=outcome.same, recorded=recorded
+        ),
+    )
+    if outcome.voided:
+        talk(f"approval is void, to be given again: {', '.join(outcome.voided)}")
+    if not recorded and outcome.taken.height:
+        talk("add --yes to do it")
