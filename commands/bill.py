@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from commands.context import HERE, JsonOption, WorkspaceOption, command_group, now, open_books, print_result, talk
+from commands.finals import bill_final
 from model.errors import ConfigError, ExitCode
 
 bill_app = command_group("Bills: show one, explain one, rate one again; those whose reads changed.")
+bill_app.command("final")(bill_final)
 
 
 @bill_app.command("show")

@@ -13,11 +13,12 @@ import polars as pl
 
 from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, select_due
+from cycles.finals import ended_agreements
 from cycles.folders import run_folder
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
-from model.codes import RunState
+from model.codes import RunKind, RunState
 from model.errors import ConfigError, StaleError
 from model.ids import content_hash, run_id
 from store.audit import record
@@ -52,6 +53,14 @@ class PlanRequest:
     partitions: int | None
     known_at: datetime
     actor: str
+    finals: tuple[str, ...] | None = None
+    """Bill only agreements that have ended by the business date, whenever the window opens: these, or all when
+    empty. None is the cycle's own run, in its window."""
+
+    @property
+    def kind(self) -> RunKind:
+        """What the run does."""
+        return RunKind.BILL if self.finals is None else RunKind.FINAL
 
 
 def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
@@ -63,7 +72,10 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
     """
     with control(workspace, purpose="cycle plan") as connection:
         cycle = _cycle(connection, request)
-        name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
+        name = run_id(
+            request.kind, cycle.cycle_id, request.business_date, request.sequence,
+            request.branches + (request.finals or ()),
+        )  # fmt: skip
         existing = find_run(connection, name)
         if existing is not None and existing["state"] == RunState.PUBLISHED:
             return _reread(workspace, existing)
@@ -121,7 +133,7 @@ def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
         known = ", ".join(calendar["cycle_id"].to_list()) or "none: import cycles.csv first"
         raise ConfigError(f"cycle `{request.cycle_id}` is not in the calendar", hint=f"known cycles: {known}")
     cycle = Cycle(**found.row(0, named=True))
-    if not cycle.window_open_date <= request.business_date < cycle.window_close_date:
+    if request.finals is None and not cycle.window_open_date <= request.business_date < cycle.window_close_date:
         raise ConfigError(
             f"cycle `{cycle.cycle_id}`: business date {request.business_date} is outside its window "
             f"{cycle.window_open_date} to {cycle.window_close_date} (not included)",
@@ -139,6 +151,8 @@ def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max:
     known = known_facts(connection, request.known_at)
     billed = query(connection, "SELECT agreement_id, period_start_date, period_end_date, bill_id FROM segment_key")
     due = select_due(cycle, known, billed, request.branches)
+    if request.finals is not None:
+        due = ended_agreements(due, known["agreements"], request.finals, request.business_date)
     if due.is_empty():
         raise ConfigError(
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
@@ -169,7 +183,7 @@ def _content(
     partitions = due["partition"].unique().sort().to_list()
     return {
         "run_id": name,
-        "kind": "bill",
+        "kind": request.kind.value,
         "cycle": _plain(asdict(cycle)),
         "branches": sorted(request.branches),
         "business_date": request.business_date.isoformat(),

@@ -10,6 +10,7 @@ import polars as pl
 
 from cycles.carried import refuse_moved_banks
 from cycles.folders import manifest_files, read_manifest, run_folder, run_table
+from cycles.one_offs import billed_charges, refuse_charged_twice
 from cycles.partition import plan_frame
 from cycles.records import change_state, refused_state, the_run
 from cycles.run import new_segment_keys
@@ -81,6 +82,8 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
     _refuse_billed_twice(connection, run_id, keys)
     carried = {"quantity_history": "history", "bank_balance": "banks"}  # table of the books -> table of the run
     left = {table: run_table(workspace, manifest, name).collect() for table, name in carried.items()}
+    charged = billed_charges(lines, run_id)
+    refuse_charged_twice(connection, run_id, charged)
     refuse_moved_banks(connection, run_id, plan_frame(folder, "banks"), left["bank_balance"])
     first_numbers = _next_numbers(connection)
     numbered = number_invoices(bills, lines, first_numbers)  # type: ignore[arg-type]  # read back from checked files
@@ -88,6 +91,7 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
     files += _write_invoices(workspace, run_id, numbered)
     with transaction(connection):
         insert(connection, "segment_key", arranged(SegmentKeys, keys.with_columns(run_id=pl.lit(run_id))))
+        insert(connection, "billed_charge", charged)
         register_files(connection, files, owner=run_id)
         insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
         insert(connection, "open_item", run_table(workspace, manifest, "open_items").collect())

@@ -39,6 +39,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "read": (),
     "history": ("history", "banks"),
     "gate": ("gates",),
+    "charge": ("one_offs",),
+    "correction": ("corrections",),
 }
 _LINE = [
     "line_id", "line_no", "agreement_id", "component_id", "line_text", "period_start_date", "period_end_date",
@@ -163,9 +165,12 @@ def _planned(workspace: Workspace, place: BillPlace, plan: dict[str, Any]) -> In
     due = frames["due"].filter(pl.col("bill_id") == place.bill["bill_id"])
     for name, key in (
         ("channels", "agreement_id"), ("attributes", "agreement_id"), ("banks", "agreement_id"),
+        ("one_offs", "agreement_id"),
         ("meters", "service_point_id"), ("numbers", "service_point_id"), ("history", "service_point_id"),
     ):  # fmt: skip
         frames[name] = frames[name].join(due, on=key, how="semi")
+    numbers = frames["numbers"]
+    frames["corrections"] = frames["corrections"].join(numbers, on="channel_no", how="semi")
     # The partition that computed it is no part of what it was made of.
     frames |= {"due": _alone(due), "channels": _alone(frames["channels"])}
     files = {table: [lake_file_from(item) for item in found] for table, found in plan["inputs"].items()}

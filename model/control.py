@@ -8,6 +8,7 @@ import pandera.polars as pa
 import polars as pl
 
 from model.codes import RunKind, RunState, TariffState
+from model.events import BilledCharges
 from model.schema import column
 
 
@@ -55,7 +56,7 @@ class Runs(pa.DataFrameModel):
     """Runs and how far they are. Grain: run_id."""
 
     run_id: str = column("Run: kind, cycle, business date, sequence")
-    kind: str = column("bill, rebill or cancel", isin=[kind.value for kind in RunKind])
+    kind: str = column("bill, final, rebill or cancel", isin=[kind.value for kind in RunKind])
     cycle_id: str = column("Cycle; empty for a run over bills of several")
     branches: str = column("Branches, comma-joined; empty for all")
     business_date: pl.Date = column("Business date, an argument and never the clock")
@@ -132,7 +133,7 @@ class Audit(pa.DataFrameModel):
     actor: str = column("Who")
     action: str = column(
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
-        "approve_edit, refuse_edit, decide_finding, assign_finding, plan, stage, approve, publish"
+        "approve_edit, refuse_edit, event, decide_charge, decide_finding, assign_finding, plan, stage, approve, publish"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")
@@ -172,6 +173,7 @@ CONTROL: dict[str, type[pa.DataFrameModel]] = {
     "run": Runs,
     "segment_key": SegmentKeys,
     "reversed_bill": ReversedBills,
+    "billed_charge": BilledCharges,
     "invoice_series": InvoiceSeries,
     "audit": Audit,
 }

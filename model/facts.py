@@ -1,7 +1,7 @@
 """What the control database keeps in two times: when a fact holds, and when it was learned.
 
-Imported rows; what a cycle leaves to the next ones (values of quantities, balances of banks); events and interval
-prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE.
+Imported rows; events; what a cycle leaves to the next ones (values of quantities, balances of banks); called events
+and interval prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import pandera.polars as pa
 from model.accounts import IMPORTED
 from model.decisions import DECISIONS
 from model.edits import EDITS
+from model.events import EVENTS
 from model.feeds import FEEDS
 from model.rating import BankBalances, History
 from model.reads import RULES
@@ -19,7 +20,7 @@ from model.schema import create_table_sql
 # What publishing a run records, for the cycles that follow.
 CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
 
-FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED | FEEDS | EDITS | RULES | DECISIONS
+FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | EVENTS | CARRIED | FEEDS | EDITS | RULES | DECISIONS
 
 
 def fact_table_sql(name: str) -> str:

@@ -12,6 +12,7 @@ from accounts.importing import ImportReport, import_files
 from accounts.numbering import channel_numbers, number_channels
 from accounts.selection import Cycle, cut_partitions, select_due
 from model.accounts import IMPORTED
+from model.events import EVENTS
 from model.errors import InputError
 from store.control import control
 from store.facts import facts
@@ -180,7 +181,7 @@ NOTHING_BILLED = pl.DataFrame(
 
 def due_of(workspace: Workspace, billed: pl.DataFrame = NOTHING_BILLED) -> pl.DataFrame:
     with control(workspace, purpose="test") as connection:
-        known = {table: facts(connection, table) for table in IMPORTED}
+        known = {table: facts(connection, table) for table in (*IMPORTED, *EVENTS)}
     return select_due(CYCLE, known, billed, ())
 
 
