@@ -34,8 +34,8 @@ def select_due(
     """Return the agreements that are due, without their partition, sorted by agreement.
 
     `known` holds the imported tables and those of events; `billed` (agreement_id, period_start_date, period_end_date,
-    bill_id) what has been published. Days that have been published are not due; those before the first or after the last of them are
-    (an agreement that was extended), the earlier ones first. `branches` empty means all.
+    bill_id) what has been published. Days that have been published are not due; those before the first or after the
+    last of them are (an agreement that was extended), the earlier ones first. `branches` empty means all.
     """
     accounts = members(
         cycle.bill_group, cycle.period_start_date, known["accounts"], known["group_change"], known["cycles"]

@@ -12,8 +12,8 @@ from accounts.importing import ImportReport, import_files
 from accounts.numbering import channel_numbers, number_channels
 from accounts.selection import Cycle, cut_partitions, select_due
 from model.accounts import IMPORTED
-from model.events import EVENTS
 from model.errors import InputError
+from model.events import EVENTS
 from store.control import control
 from store.facts import facts
 from store.workspace import Workspace, create_workspace

@@ -3,7 +3,7 @@
 Energy 0.30 AUD/kWh; supply 1.00 AUD a day while connected and not vacant; GST 10 % on both.
 G1  electricity, one register, meter M1, agreement S1 of account A1
 G2  electricity, one register, no agreement, meter M2
-D1  electricity, intervals of 30 minutes, priced by its maximum in 30 minutes, agreement S3 of account A1
+D1  electricity, intervals of 30 minutes, priced by its maximum in 30 minutes, agreement S3 of account A2
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ACCOUNTS = {
     "channels.csv": "channel_id,service_point_id,suffix,measure,interval_minutes,start_date,end_date\n"
     "G1/1,G1,1,import_energy,0,,\nG2/1,G2,1,import_energy,0,,\nD1/E1,D1,E1,import_energy,30,,\n",
     "agreements.csv": "agreement_id,account_id,service_point_id,tariff_id,start_date,end_date\n"
-    "S1,A1,G1,home,2025-01-01,\nS3,A1,D1,demand,2026-07-01,\n",
+    "S1,A1,G1,home,2025-01-01,\nS3,A2,D1,demand,2026-07-01,\n",
 }
 HOME = FLAT.replace('"flat"', '"home"').replace('"Flat"', '"Home"').replace(
     '[[versions]]',

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from books_by_hand import LONG_HEADER, CommandLine, write_file
 from events_by_hand import (
-    HEADER,
     books,
     days,
     event,
@@ -189,7 +188,6 @@ def test_the_fixed_charge_stops_while_disconnected_and_the_fee_comes_once(comman
     published(command, run)
     # Billed once: the next month does not have it.
     reads(command, tmp_path, "august.csv", "G1,1,M1,kWh,2026-08-01,1600,regular,A\n")
-    event(command, "move_out", "2026-07-01", agreement="S3x") if False else None
     again = lines_of(command, staged(command, "2026-07", "2026-08-02"))
     assert not [line for line in again if line[1].startswith("reconnection")]
     story = command.done("event", "show", done["event_id"], "--json").json
@@ -200,13 +198,19 @@ def test_the_fixed_charge_stops_while_disconnected_and_the_fee_comes_once(comman
     assert rated["reproduced"] and rated["same"]
 
 
-def test_use_while_disconnected_is_billed_and_told(command: CommandLine, tmp_path: Path) -> None:
+def test_use_while_disconnected_is_billed_and_found(command: CommandLine, tmp_path: Path) -> None:
     event(command, "disconnection", "2026-06-11", point="G1", reading=1400)
     reads(command, tmp_path, "july.csv", "G1,1,M1,kWh,2026-07-01,1410,regular,A\n")
-    told = command.done("event", "check", "--use", "--json").json
-    assert [(row["service_point_id"], row["from_date"], row["to_date"], row["quantity"]) for row in told] == [
-        ("G1", "2026-06-11", "2026-07-01", 10_000)
+    command.done("reads", "vee", "--from", JUNE, "--to", JULY)
+    # 10 kWh in 20 days would be below the floor of 1 kWh a day: the second reading makes them 50.
+    reads(command, tmp_path, "more.csv", "G1,1,M1,kWh,2026-07-11,1460,regular,A\n")
+    command.done("reads", "vee", "--from", JULY, "--to", "2026-07-12")
+    found = command.done("findings", "list", "--json").json
+    assert [(row["rule"], row["reason"], row["day"], row["found"]) for row in found if row["rule"] == "V09"] == [
+        ("V09", "disconnected_use", "2026-07-11", 50_000)
     ]
+    energy = [line for line in lines_of(command, staged(command, "2026-06", "2026-07-02")) if line[1] == "energy"]
+    assert sum(line[4] for line in energy) == 110_000
 
 
 def test_the_owner_of_a_vacant_place_pays_for_use_alone(command: CommandLine, tmp_path: Path) -> None:
@@ -257,7 +261,6 @@ def test_another_cycle_begins_short_or_long_and_leaves_no_day_out(
 ) -> None:
     event(command, "cycle_change", "2026-06-01", account="A1", bill_group="middle", first=first)
     reads(command, tmp_path, "m.csv", "G1,1,M1,kWh,2026-06-16,1450,regular,A\nG1,1,M1,kWh,2026-07-16,1750,regular,A\n")
-    event(command, "move_out", "2026-07-02", agreement="S3")
     found: dict[str, tuple[date, date]] = {}
     may = lines_of(command, published(command, staged(command, "2026-05", "2026-06-02")))
     assert {line[2:4] for line in may} == {(date(2026, 5, 1), JUNE)}
@@ -342,4 +345,3 @@ def test_the_first_bill_after_cutover_begins_where_the_old_system_stopped(comman
         (date(2026, 6, 11), JULY, 100_000),
         (date(2026, 6, 11), JULY, 20),
     ]
-    assert HEADER
