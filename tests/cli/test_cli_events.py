@@ -21,6 +21,10 @@ from events_by_hand import (
     staged,
 )
 
+from model.control import ReversedBills
+from store.control import control, insert
+from store.workspace import open_workspace
+
 JUNE, MID, JULY, AUGUST = date(2026, 6, 1), date(2026, 6, 16), date(2026, 7, 1), date(2026, 8, 1)
 
 
@@ -198,7 +202,33 @@ def test_the_fixed_charge_stops_while_disconnected_and_the_fee_comes_once(comman
     assert rated["reproduced"] and rated["same"]
 
 
+def test_a_fee_comes_once_though_two_runs_were_planned_with_it(command: CommandLine, tmp_path: Path) -> None:
+    event(command, "charge", "2026-06-10", agreement="S1", fee="20.00", text="Visit")
+    rows = "G1,1,M1,kWh,2026-07-01,1500,regular,A\nG1,1,M1,kWh,2026-08-01,1600,regular,A\n"
+    reads(command, tmp_path, "both.csv", rows)
+    first, second = staged(command, "2026-06", "2026-07-02"), staged(command, "2026-07", "2026-08-02")
+    assert [line[5] for run in (first, second) for line in lines_of(command, run) if line[1] == "charge"] == [2000, 2000]
+    published(command, first)
+    command.done("cycle", "approve", second, "--by", "mira")
+    refused = command("cycle", "publish", second, "--by", "ops")
+    assert refused.code == 4 and "one-off charges have been billed since it was planned" in refused.err
+
+
+def test_a_fee_comes_again_when_its_bill_was_taken_back(command: CommandLine, tmp_path: Path) -> None:
+    event(command, "charge", "2026-06-10", agreement="S1", fee="20.00", text="Visit")
+    rows = "G1,1,M1,kWh,2026-07-01,1500,regular,A\nG1,1,M1,kWh,2026-08-01,1600,regular,A\n"
+    reads(command, tmp_path, "both.csv", rows)
+    run = published(command, staged(command, "2026-06", "2026-07-02"))
+    assert command.done("event", "check", "--json").json == []
+    taken_back = ReversedBills.to_schema()
+    row = {"bill_id": "A1.2026-06.r0", "reversal_id": "A1.2026-06.r0.x", "run_id": run, "reason": "story"}
+    with control(open_workspace(command.workspace), purpose="test") as connection:
+        insert(connection, "reversed_bill", pl.DataFrame([row]).select(list(taken_back.columns)))
+    assert [line[1] for line in lines_of(command, staged(command, "2026-07", "2026-08-02"))][-1] == "charge"
+
+
 def test_use_while_disconnected_is_billed_and_found(command: CommandLine, tmp_path: Path) -> None:
+    command.done("reads", "rules", "add", "--standard", "--by", "mira")
     event(command, "disconnection", "2026-06-11", point="G1", reading=1400)
     reads(command, tmp_path, "july.csv", "G1,1,M1,kWh,2026-07-01,1410,regular,A\n")
     command.done("reads", "vee", "--from", JUNE, "--to", JULY)
