@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from datetime import date, timedelta
 
@@ -20,7 +21,7 @@ def _calendar() -> pl.DataFrame:
     rows = []
     for group, day in FIRST.items():
         starts = [date(2025 + month // 12, month % 12 + 1, day) for month in range(30)]
-        rows += [(group, start, after) for start, after in zip(starts, starts[1:], strict=False)]
+        rows += [(group, start, after) for start, after in itertools.pairwise(starts)]
     return pl.DataFrame(rows, schema=["bill_group", "period_start_date", "period_end_date"], orient="row")
 
 

@@ -207,7 +207,10 @@ def test_a_fee_comes_once_though_two_runs_were_planned_with_it(command: CommandL
     rows = "G1,1,M1,kWh,2026-07-01,1500,regular,A\nG1,1,M1,kWh,2026-08-01,1600,regular,A\n"
     reads(command, tmp_path, "both.csv", rows)
     first, second = staged(command, "2026-06", "2026-07-02"), staged(command, "2026-07", "2026-08-02")
-    assert [line[5] for run in (first, second) for line in lines_of(command, run) if line[1] == "charge"] == [2000, 2000]
+    assert [line[5] for run in (first, second) for line in lines_of(command, run) if line[1] == "charge"] == [
+        2000,
+        2000,
+    ]
     published(command, first)
     command.done("cycle", "approve", second, "--by", "mira")
     refused = command("cycle", "publish", second, "--by", "ops")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -84,7 +85,7 @@ def test_corrected_use_is_that_of_the_slow_twin(
     expected = 0
     for begin, end, quantity in rows:
         edges = sorted({begin, end, *(edge for a, b, _ in given_spans for edge in (a, b) if begin < edge < end)})
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in itertools.pairwise(edges):
             part = quantity * (b - begin) // (end - begin) - quantity * (a - begin) // (end - begin)
             inside = [error for low, high, error in given_spans if low <= a < high]
             expected += by_factor(part, inside[0]) if inside else part
@@ -93,7 +94,7 @@ def test_corrected_use_is_that_of_the_slow_twin(
 
 def test_intervals_of_the_span_count_by_the_factor_and_missing_ones_stay_missing() -> None:
     schema = read_days_schema(60)
-    row = {name: None for name in schema} | {"n": 24, "worst": 0, "seq": 1, "channel_no": 1}
+    row = dict.fromkeys(schema) | {"n": 24, "worst": 0, "seq": 1, "channel_no": 1}
     row |= {f"v{slot:02}": 1_000 for slot in range(23)}
     days = pl.DataFrame([row | {"day": day(number)} for number in range(3)], schema=schema)
     found = corrected_days(days, spans((1, 2, 30_000)), 60)
