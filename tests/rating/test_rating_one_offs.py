@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -98,3 +99,19 @@ def test_each_amount_and_each_tax_is_rounded_once(amounts: list[tuple[int, int, 
         minor = half_away(Fraction(size * price_e9 * 100, unit * 10**9))
         expected += [minor, half_away(Fraction(minor * tax, 10**6))]
     assert [line[3] for line in one_offs(rated(rows))] == expected
+
+
+def test_a_long_first_period_owes_more_than_one_price_per_cycle() -> None:
+    rate_book = book(
+        versions=[version()], quantities=[quantity()],
+        components=[component("supply", kind="cycle")], prices=[price("supply", price_e9=30 * 10**9)],
+        season_days=season_days(), tou_windows=windows(),
+    )  # fmt: skip
+    # 45 days from 1 June, in a cycle of 30 days from 16 June: 30.00 x 45 / 30
+    row = due(date(2026, 6, 1), date(2026, 7, 16), cycle_start_date=date(2026, 6, 16), cycle_end_date=date(2026, 7, 16))
+    found = rate(
+        rating_input(
+            rate_book, [row], [channel(interval_minutes=0)], usage=[usage_row(1, row["start_date"], row["end_date"], 0)]
+        )
+    )
+    assert found.lines["amount_minor"].to_list() == [4500]
