@@ -156,7 +156,7 @@ def _move_out(event: Event, facts: Facts) -> Effects:
     return closed + Effects(readings=_boundary_reading(event, facts, row["service_point_id"]))
 
 
-def _handed_on(event: Event, facts: Facts, **changed: str) -> Effects:
+def _handed_on(event: Event, facts: Facts, **changed: Any) -> Effects:
     """Return an agreement ended and another begun on the same day: no day and no kWh between the two."""
     old, closed = _closed(event, facts, event.said["agreement"])
     point = old["service_point_id"]
@@ -187,7 +187,10 @@ def _owner_change(event: Event, facts: Facts) -> Effects:
 
 def _rate_change(event: Event, facts: Facts) -> Effects:
     """The contract goes on under another tariff: what it says of itself goes along."""
-    handed = _handed_on(event, facts, tariff_id=event.said["tariff"])
+    row = the_row(event, facts, "agreements", "agreement_id", event.said["agreement"])
+    if not _holds(row, event.day):
+        raise event.refused(f"agreement `{row['agreement_id']}` does not run on that day")
+    handed = _handed_on(event, facts, tariff_id=event.said["tariff"], end_date=row["end_date"])
     old, new = handed.agreements
     held = facts("agreement_attributes", agreement_id=old)
     carried = [("agreement_attributes", row) for row in attributes_from(held, event.day, agreement_id=new)]

@@ -19,7 +19,6 @@ from model.ids import content_hash
 from model.reads import RegisterReads
 from model.schema import arranged, polars_schema
 from store.control import Connection, query
-from store.facts import facts
 from store.lake import register_files, write_lake_file
 from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace
@@ -118,8 +117,10 @@ class Readings:
 
     def _hanging(self, reading: EventReading) -> dict[str, Any]:
         """Return the hanging that a reading belongs to: on the day of an exchange the kind tells which."""
-        meters = facts(self._connection, "meters").filter(
-            pl.col("meter_id") == reading.meter_id, pl.col("service_point_id") == reading.service_point_id
+        meters = query(
+            self._connection,
+            "SELECT * FROM meters WHERE superseded_at IS NULL AND meter_id = ? AND service_point_id = ?",
+            [reading.meter_id, reading.service_point_id],
         )
         day = pl.lit(reading.day)
         if reading.kind is ReadKind.REMOVAL:

@@ -135,21 +135,28 @@ def _refuse_bad(connection: Connection, event: Event, table: str, rows: list[dic
     frame = _frame(table, rows).with_row_index(LINE).with_columns(
         pl.col(LINE).cast(pl.Int64), file=pl.lit(event.place), file_line=pl.lit(0, pl.Int64)
     )  # fmt: skip
-    others = _Known(connection)
+    others = _Known(connection, frame)
     bad = find_bad_rows(table, frame, others)
     if bad.height:
         raise event.refused(f"{table}: {bad['detail'][0]}")
 
 
 class _Known(dict[str, pl.DataFrame]):
-    """Imported tables, each read when it is asked for."""
+    """Imported tables, each read when it is asked for: the rows that share an id with those of an event."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, rows: pl.DataFrame) -> None:
         super().__init__()
         self._connection = connection
+        self._ids = {name: rows[name].unique().to_list() for name in rows.columns if name.endswith("_id")}
 
     def __missing__(self, table: str) -> pl.DataFrame:
-        self[table] = facts(self._connection, table)
+        names = column_names(IMPORTED[table])
+        shared = [name for name in names if name in self._ids]
+        columns = ", ".join(f'"{name}"' for name in names)
+        near = " OR ".join(f'list_contains(?, "{name}")' for name in shared) or "FALSE"
+        sql = f'SELECT {columns} FROM "{table}" WHERE superseded_at IS NULL AND ({near})'
+        found = query(self._connection, sql, [self._ids[name] for name in shared])
+        self[table] = arranged(IMPORTED[table], found)
         return self[table]
 
 

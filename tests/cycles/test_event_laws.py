@@ -26,9 +26,9 @@ from model.accounts import IMPORTED, ChannelNumbers, Meters
 from model.errors import InputError
 from model.events import EVENTS
 from model.facts import FACTS
-from model.rating import RatingInput
-from model.reads import RegisterReads
-from model.schema import arranged, grain, polars_schema
+from model.rating import BillLines, RatingInput
+from model.reads import RegisterReads, RegisterUsage, read_days_schema, slot_columns
+from model.schema import arranged, empty, grain, polars_schema
 from rating.stages import rate
 from tariffs.compile import compile_tariffs
 from tariffs.file import parse_tariff
@@ -241,3 +241,115 @@ def test_energy_is_conserved_and_each_day_is_billed_once(
     for row in energy.iter_rows(named=True):
         used = used_until(town, row["period_end_date"]) - used_until(town, row["period_start_date"])
         assert row["quantity"] == used, row["line_id"]
+
+
+# The same with intervals, whose length may change with the meter.
+
+INTERVAL_KINDS = ["owner_change", "move_out", "move_in", "meter_exchange"]
+DEMAND = (
+    TARIFF.replace(
+        "[[versions]]",
+        """kw = {{ measure = "import_energy", agg = "max", interval = "60min", unit = "kW" }}
+[[versions]]""",
+    ).format("one")
+    + """[versions.charges.demand]
+of = "kw"
+price = 10.00
+"""
+)
+DEMAND_BOOK = compile_tariffs([parse_tariff(DEMAND, "one.toml")])
+
+
+def an_interval_town() -> Town:
+    town = a_town()
+    (channel,) = town.tables.pop("channels")
+    town.record("channels", channel | {"channel_id": "P/E0", "suffix": "E0", "interval_minutes": 30})
+    town.readings.clear()
+    return town
+
+
+def hours_of(seed: int, number: int) -> list[int]:
+    """Return the use of each hour of a day, in Wh, of which every length of interval is a part."""
+    return [12 * ((seed * 31 + number * 7 + hour * 13) % 97) for hour in range(24)]
+
+
+def interval_lines(town: Town, seed: int) -> pl.DataFrame:
+    """Return the lines of June, whose days are read on whichever channel is there."""
+    channels = town.tables["channels"]
+    known = {
+        table: pl.DataFrame(town.tables.get(table, []), schema=polars_schema(FACTS[table]))
+        for table in (*IMPORTED, *EVENTS)
+    }
+    rows = [
+        row | {"channel_no": number, "tz_name": "Australia/Brisbane", "commodity": "electricity", "branch_id": "N"}
+        for number, row in enumerate(channels, start=1)
+    ]  # fmt: skip
+    numbers = arranged(ChannelNumbers, pl.DataFrame(rows, schema=polars_schema(ChannelNumbers)))
+    days: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        minutes = row["interval_minutes"]
+        names = slot_columns(minutes)
+        for number in range((END - START).days):
+            day = START + timedelta(days=number)
+            if (row["start_date"] or START) <= day < (row["end_date"] or END):
+                hours = hours_of(seed, number)
+                slots = {name: hours[slot * minutes // 60] * minutes // 60
+                         for slot, name in enumerate(names[: 1440 // minutes])}  # fmt: skip
+                filled = dict.fromkeys(read_days_schema(minutes)) | slots
+                filled |= {"channel_no": row["channel_no"], "day": day, "n": 1440 // minutes, "worst": 0, "seq": 1}
+                days.setdefault(minutes, []).append(filled)
+    wide = {minutes: pl.DataFrame(found, schema=read_days_schema(minutes)) for minutes, found in days.items()}
+    cycle = Cycle(**known["cycles"].sort("cycle_id").row(1, named=True))
+    due, cut = cut_partitions(select_due(cycle, known, NOTHING_BILLED, ()), numbers, intervals_each=10**9)
+    if due.is_empty():
+        return empty(BillLines)
+    rated = rate(RatingInput(due, cut, wide, empty(RegisterUsage), DEMAND_BOOK))
+    assert rated.parked.is_empty(), rated.parked.select("reason", "detail").rows()
+    return rated.lines
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    events=st.dictionaries(
+        st.integers(20, 62),
+        st.tuples(st.sampled_from(INTERVAL_KINDS), st.sampled_from("ABC"), st.sampled_from([15, 30, 60])),
+        max_size=6,
+    ),
+)
+def test_intervals_are_conserved_and_demand_is_the_highest_of_all_meters(
+    seed: int, events: dict[int, tuple[str, str, int]]
+) -> None:
+    town = an_interval_town()
+    for number in range((END - START).days):
+        if number in events:
+            kind, who, minutes = events[number]
+            _interval_event(town, START + timedelta(days=number), kind, who, minutes)
+        town.parties.append(town.party)
+    lines = interval_lines(town, seed)
+    june = range((MONTHS[1] - START).days, (MONTHS[2] - START).days)
+    supplied = [number for number in june if town.parties[number] is not None]
+    energy = lines.filter(pl.col("component_id") == "energy")
+    assert energy["quantity"].sum() == sum(sum(hours_of(seed, number)) for number in supplied)
+    for row in lines.filter(pl.col("component_id") == "demand").iter_rows(named=True):
+        own = range((row["period_start_date"] - START).days, (row["period_end_date"] - START).days)
+        assert row["quantity"] == max(max(hours_of(seed, number)) for number in own)
+
+
+def _interval_event(town: Town, day: date, kind: str, who: str, minutes: int) -> None:
+    running = [row for row in town.tables["agreements"] if row["end_date"] is None]
+    agreement = running[0]["agreement_id"] if running else "none"
+    said: dict[str, dict[str, str]] = {
+        "owner_change": {"agreement": agreement, "account": who},
+        "move_out": {"agreement": agreement},
+        "move_in": {"point": "P", "account": who, "tariff": "one"},
+        "meter_exchange": {
+            "meter": town.meter, "new_meter": f"{day}", "interval_minutes": str(minutes), "suffix": f"E{day:%m%d}",
+        },
+    }  # fmt: skip
+    if not town.happens(kind, day, said[kind]):
+        return
+    if kind == "meter_exchange":
+        town.meter = f"{day}"
+    else:
+        town.party = None if kind == "move_out" else who
