@@ -29,6 +29,7 @@ from commands.context import (
     workers_asked,
 )
 from commands.cycle import cycle_app
+from commands.events import event_app
 from commands.exceptions import exceptions_app
 from commands.findings import findings_app
 from commands.keep import add_keeping
@@ -82,6 +83,7 @@ app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
 app.add_typer(rebill_app, name="rebill")
 app.add_typer(run_app, name="run")
+app.add_typer(event_app, name="event")
 app.add_typer(roles_app, name="roles")
 add_keeping(app)
 

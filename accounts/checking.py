@@ -31,6 +31,8 @@ REFERENCES: dict[str, list[tuple[str, str, str]]] = {
     "agreement_attributes": [("agreement_id", "agreements", "agreement_id")],
     "service_point_attributes": [("service_point_id", "service_points", "service_point_id")],
     "history": [("service_point_id", "service_points", "service_point_id")],
+    "opening_dates": [("agreement_id", "agreements", "agreement_id")],
+    "opening_banks": [("agreement_id", "agreements", "agreement_id")],
     "outages": [("service_point_id", "service_points", "service_point_id")],
     "channel_links": [("channel_id", "channels", "channel_id"), ("other_channel_id", "channels", "channel_id")],
 }

@@ -8,10 +8,10 @@ from datetime import date
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from accounts.membership import FAR_DATE, members
 from model.rating import DueAgreements, DueChannels
 from model.schema import arranged
 
-FAR_DATE = date(9999, 12, 31)
 # Cost of an account in intervals: rating a register point costs about as much as reading two days of intervals.
 REGISTER_COST = 200
 
@@ -48,12 +48,14 @@ def select_due(
 ) -> pl.DataFrame:
     """Return the agreements that are due, without their partition, sorted by agreement.
 
-    `known` holds the imported tables; `billed` (agreement_id, period_start_date, period_end_date, bill_id) what stands
-    billed, `made` the ids of all bills ever published, those of `billed` when None. Days that stand billed are not
-    due; those beside them are (an agreement that was extended, a bill that was taken back), the earliest first.
-    `branches` empty means all.
+    `known` holds the imported tables and those of events; `billed` (agreement_id, period_start_date, period_end_date,
+    bill_id) what stands billed, `made` the ids of all bills ever published, those of `billed` when None. Days that
+    stand billed are not due; those beside them are (an agreement that was extended, a bill that was taken back), the
+    earliest first. `branches` empty means all.
     """
-    accounts = grouped_accounts(known).filter(pl.col("bill_group") == cycle.bill_group)
+    accounts = members(
+        cycle.bill_group, cycle.period_start_date, grouped_accounts(known), known["group_change"], known["cycles"]
+    )
     if cycle.branch_id is not None:
         accounts = accounts.filter(pl.col("branch_id") == cycle.branch_id)
     if branches:
@@ -62,11 +64,15 @@ def select_due(
         known["agreements"]
         .join(accounts, on="account_id", how="inner", validate="m:1")
         .join(known["service_points"], on="service_point_id", how="inner", validate="m:1")
+        .join(known["opening_dates"], on="agreement_id", how="left", validate="1:1")
         .with_columns(
-            start_date=pl.max_horizontal("start_date", pl.lit(cycle.period_start_date)),
-            end_date=pl.min_horizontal(pl.col("end_date").fill_null(FAR_DATE), pl.lit(cycle.period_end_date)),
+            start_date=pl.max_horizontal("start_date", "member_from", "billed_to_date"),
+            end_date=pl.min_horizontal(
+                pl.col("end_date").fill_null(FAR_DATE), "member_to", pl.lit(cycle.period_end_date)
+            ),
         )
         .filter(pl.col("start_date") < pl.col("end_date"))
+        .drop("member_from", "member_to", "billed_to_date")
     )
     due = _without_billed_days(supplied, billed)
     return _with_bill_ids(due, cycle, billed["bill_id"] if made is None else made).sort("agreement_id")

@@ -22,9 +22,11 @@ from commands.context import (
     who_acts,
     workers_asked,
 )
+from commands.finals import bill_final
 from model.errors import ConfigError, ExitCode
 
 bill_app = command_group("Bills: show one, explain one, rate one again; those whose reads changed.")
+bill_app.command("final")(bill_final)
 
 
 @bill_app.command("show")

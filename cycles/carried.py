@@ -7,18 +7,30 @@ from datetime import datetime
 import polars as pl
 
 from model.errors import ControlError
+from model.metering import EVERY
 from model.rating import BankBalances
 from model.schema import arranged, column_names, grain
 from store.control import Connection, query
 from store.facts import facts
 
 
-def opening_banks(connection: Connection, due: pl.DataFrame, known_at: datetime) -> pl.DataFrame:
+def opening_banks(connection: Connection, due: pl.DataFrame, known_at: datetime | None) -> pl.DataFrame:
     """Return what due agreements carry, as the last cycle that was published left it.
 
     It need not be the cycle before theirs: `as_of_date` says from which day a balance is.
     """
-    return facts(connection, "bank_balance", known_at=known_at).join(due, on="agreement_id", how="semi")
+    mine = facts(connection, "bank_balance", known_at=known_at).join(due, on="agreement_id", how="semi")
+    return arranged(
+        BankBalances,
+        pl.concat([mine, arranged(BankBalances, _brought(connection, due, mine, known_at))]).sort(grain(BankBalances)),
+    )
+
+
+def _brought(connection: Connection, due: pl.DataFrame, moved: pl.DataFrame, known_at: datetime | None) -> pl.DataFrame:
+    """Return what due agreements bring from before Billmill, of banks that no cycle has moved yet."""
+    brought = facts(connection, "opening_banks", known_at=known_at).join(due, on="agreement_id", how="semi")
+    named = brought.with_columns(pl.when(pl.col("tou") == EVERY).then(pl.lit("")).otherwise("tou").alias("tou"))
+    return named.join(moved, on=grain(BankBalances), how="anti")
 
 
 def banks_before(connection: Connection, due: pl.DataFrame, known_at: datetime) -> pl.DataFrame:
@@ -35,7 +47,9 @@ def banks_before(connection: Connection, due: pl.DataFrame, known_at: datetime) 
         .sort("as_of_date", "recorded_at", "balance")
         .unique(grain(BankBalances), keep="last", maintain_order=True)
     )
-    return arranged(BankBalances, latest.sort(grain(BankBalances)))
+    brought = _brought(connection, firsts, latest, known_at)
+    return arranged(BankBalances, pl.concat([arranged(BankBalances, latest), arranged(BankBalances, brought)])
+                    .sort(grain(BankBalances)))  # fmt: skip
 
 
 def refuse_moved_banks(connection: Connection, run_id: str, opening: pl.DataFrame, closing: pl.DataFrame) -> None:
@@ -50,7 +64,7 @@ def refuse_moved_banks(connection: Connection, run_id: str, opening: pl.DataFram
     mine = closing.select("agreement_id").unique()
     now, planned = (
         frame.join(mine, on="agreement_id", how="semi").select(columns)
-        for frame in (facts(connection, "bank_balance"), opening)
+        for frame in (opening_banks(connection, mine, None), opening)
     )
     moved = pl.concat([
         now.join(planned, on=columns, how="anti"), planned.join(now, on=columns, how="anti")

@@ -23,6 +23,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "read": (),
     "history": ("history", "banks"),
     "gate": ("gates",),
+    "charge": ("one_offs",),
+    "correction": ("corrections",),
 }
 _OF_PLAN = ("partition", "bill_id")  # no part of what a bill is made of
 _TOLD = {"bill_id": pl.String, "cause": pl.String}
@@ -41,8 +43,8 @@ class TwoSides:
 
     def told(self) -> pl.DataFrame:
         """Return the bills (of then) and the classes of inputs in which the sides differ; reads are not looked at."""
-        found = [pl.DataFrame(schema=_TOLD), self._of_tariffs()]
-        for cause in ("agreement", "history"):
+        found = [pl.DataFrame(schema=_TOLD), self._of_tariffs(), self._of_corrections()]
+        for cause in ("agreement", "history", "charge"):
             for name in CAUSES[cause]:
                 key = "agreement_id" if "agreement_id" in self.then[name].columns else "service_point_id"
                 found.append(self._of_rows(name, key, cause))
@@ -54,6 +56,17 @@ class TwoSides:
         keys = _rows_apart(*sides).select(key).unique()
         owners = pl.concat([frames["due"].select(key, "bill_id") for frames in (self.then, self.now)]).unique()
         return owners.join(keys, on=key, how="semi").select("bill_id", pl.lit(cause).alias("cause"))
+
+    def _of_corrections(self) -> pl.DataFrame:
+        """Return the bills of channels whose use is corrected otherwise."""
+        apart = _rows_apart(_plain(self.then["corrections"]), _plain(self.now["corrections"])).select("channel_no")
+        points = pl.concat(
+            [frames["numbers"].select("channel_no", "service_point_id") for frames in (self.then, self.now)]
+        )
+        owners = pl.concat([frames["due"].select("service_point_id", "bill_id") for frames in (self.then, self.now)])
+        touched = points.join(apart, on="channel_no", how="semi").unique()
+        of_points = owners.unique().join(touched, on="service_point_id", how="semi")
+        return of_points.select("bill_id", pl.lit("correction").alias("cause"))
 
     def _of_tariffs(self) -> pl.DataFrame:
         causes = [self._versions_apart(), *self._outside_apart()]

@@ -65,7 +65,7 @@ def exclude_in(
     if not why.strip():
         raise ConfigError("option --why: expected a reason, found nothing", hint="say in a sentence why")
     row = open_run(connection, run_id)
-    if row["kind"] != RunKind.BILL:
+    if row["kind"] not in {RunKind.BILL, RunKind.FINAL}:
         raise ConfigError(
             f"run `{run_id}` is a {row['kind']} run: its bills belong together",
             hint=f"billmill cycle abandon {run_id}, then plan it again without the bill",

@@ -16,7 +16,9 @@ from accounts.attributes import cut_at_attributes
 from accounts.history import history_before
 from accounts.selection import Cycle, cut_partitions
 from cycles.carried import opening_banks
+from cycles.one_offs import due_charges
 from model.accounts import IMPORTED
+from model.events import EVENTS
 from model.reads import INTERVAL_LENGTHS
 from model.schema import checked
 from model.tariff import Factors, RateBook
@@ -44,8 +46,8 @@ class Inputs:
 
 
 def known_facts(connection: Connection, known_at: datetime) -> dict[str, pl.DataFrame]:
-    """Return every imported table as known at a time."""
-    return {table: facts(connection, table, known_at=known_at) for table in IMPORTED}
+    """Return every imported table, and those of events, as known at a time."""
+    return {table: facts(connection, table, known_at=known_at) for table in (*IMPORTED, *EVENTS)}
 
 
 def gather_inputs(
@@ -60,12 +62,13 @@ def gather_inputs(
     seq_max: int,
     partitions: int | None = None,
     asked: pl.DataFrame | None = None,
+    replaced: pl.DataFrame | None = None,
 ) -> Inputs:
     """Return the inputs for agreements that are due (`accounts.selection.select_due`), cut into partitions.
 
     `known` are the facts, `numbers` the channels (model.accounts.ChannelNumbers) and `book` the tariffs as known at
     `known_at`; reads are those up to load `seq_max`. `asked` are the attributes that matter (tariff_id, name): those
-    that `book` asks for when None.
+    that `book` asks for when None. `replaced`: bills that are made anew (`cycles.one_offs.due_charges`).
     """
     asked = asked_attributes(book) if asked is None else asked
     periods, attributes = cut_at_attributes(
@@ -85,9 +88,26 @@ def gather_inputs(
         "history": history_before(agreements, known["history"], found),
         "banks": opening_banks(connection, agreements, known_at),
         "gates": known["quality_gates"],
+        "one_offs": due_charges(connection, agreements, known_at, replaced),
+        "corrections": _corrections(known["usage_correction"], channels),
     }
     rated = rated_book(connection, book, agreements, known_at)
-    return Inputs(frames | book_frames(rated), _reads(connection, cycle, seq_max))
+    # Who changed groups can be due for days before the cycle.
+    first = agreements["start_date"].min()
+    assert isinstance(first, date), "something is due"
+    span = (min(first, cycle.period_start_date), cycle.period_end_date)
+    return Inputs(frames | book_frames(rated), _reads(connection, span, seq_max))
+
+
+def _corrections(found: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
+    """Return the corrections of channels that are due, as rating takes them (`rating.corrections`)."""
+    numbered = found.join(
+        channels.select("channel_id", "channel_no").unique(), on="channel_id", how="inner", validate="m:1"
+    )
+    error_e4 = pl.col("error_percent").to_physical().cast(pl.Int64)
+    return numbered.select("channel_no", "from_date", "to_date", error_e4.alias("error_e4")).sort(
+        "channel_no", "from_date"
+    )
 
 
 def asked_attributes(book: RateBook) -> pl.DataFrame:
@@ -136,10 +156,9 @@ def last_load(connection: Connection) -> int:
     return int(query(connection, "SELECT coalesce(max(seq), 0) FROM load").item())
 
 
-def _reads(connection: Connection, cycle: Cycle, seq_max: int) -> dict[str, list[LakeFile]]:
+def _reads(connection: Connection, span: tuple[date, date], seq_max: int) -> dict[str, list[LakeFile]]:
     days = [f"{kind}_day_{minutes}" for minutes in INTERVAL_LENGTHS for kind in ("reads", "vee")]
     found = {table: lake_files(connection, table, seq_max=seq_max) for table in (*days, "register_reads")}
-    span = (cycle.period_start_date, cycle.period_end_date)
     return {table: [file for file in files if _overlaps(file, *span)] for table, files in found.items() if files}
 
 

@@ -115,7 +115,8 @@ def _publish_approved(workspace: Workspace, request: NightRequest, progress: Pro
         _refuse_unknown(connection, request.branches)
         rows = query(
             connection,
-            "SELECT run_id, branches FROM run WHERE kind = 'bill' AND state = ? AND business_date <= ? ORDER BY run_id",
+            "SELECT run_id, branches FROM run "
+            "WHERE kind IN ('bill', 'final') AND state = ? AND business_date <= ? ORDER BY run_id",
             [RunState.APPROVED.value, request.business_date],
         )
         wanted = set(request.branches)

@@ -25,6 +25,7 @@ from ledger.post import post_bills
 from model.accounts import ChannelNumbers, Meters
 from model.bills import Bills
 from model.codes import ParkReason
+from model.events import OneOffCharges
 from model.metering import QualityGates
 from model.rating import (
     BankBalances,
@@ -41,6 +42,7 @@ from model.schema import arranged, checked, empty
 from model.tariff import RATE_BOOK_TABLES, RateBook
 from outputs.bills import build_bills
 from rating.aside import set_aside
+from rating.corrections import corrected_days, corrected_usage
 from rating.stages import rate
 from store.files import read_bytes
 from store.lake import LakeFile, scan_lake, write_lake_file
@@ -120,7 +122,7 @@ def _gather(work: Work) -> None:
     )
     history = work.frame("history").join(due, on="service_point_id", how="semi")
     numbers = work.frame("numbers").filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
-    first = date.fromisoformat(work.plan["cycle"]["period_start_date"])
+    first = min(date.fromisoformat(work.plan["cycle"]["period_start_date"]), *due["start_date"].to_list())
     after = date.fromisoformat(work.plan["cycle"]["period_end_date"])
     days = {}
     for minutes in INTERVAL_LENGTHS:
@@ -133,11 +135,16 @@ def _gather(work: Work) -> None:
         _registers(work, numbers), meters, arranged(ChannelNumbers, numbers), rules_of_text(work.plan.get("rules")),
         classes=_classes(due, numbers),
     )  # fmt: skip
+    corrections = work.frame("corrections")
+    days = {minutes: corrected_days(frame, corrections, minutes) for minutes, frame in days.items()}
+    usage = corrected_usage(usage, corrections)
+    charges = work.frame("one_offs").join(due, on="agreement_id", how="semi")
     work.rating_input = RatingInput(
         due, checked(DueChannels, channels), days, usage, book,
         checked(DueAttributes, attributes), checked(History, history), checked(BankBalances, banks),
         checked(QualityGates, work.frame("gates")),
         None if work.plan.get("estimates_allowed", True) else _date(work.plan["cycle"], "estimate_date"),
+        checked(OneOffCharges, charges),
     )  # fmt: skip
 
 

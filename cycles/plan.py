@@ -14,13 +14,14 @@ import polars as pl
 
 from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, select_due
+from cycles.finals import ended_agreements
 from cycles.folders import run_folder
 from cycles.holds import held_accounts
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.records import add_run, find_run
 from cycles.review_rules import review_rules
 from ingest.rules.rule_store import rules_of_text, text_in_force
-from model.codes import RunState
+from model.codes import RunKind, RunState
 from model.errors import ConfigError, NothingDueError, StaleError
 from model.ids import content_hash, run_id
 from store.audit import audit_head, record
@@ -57,6 +58,14 @@ class PlanRequest:
     partitions: int | None
     known_at: datetime
     actor: str
+    finals: tuple[str, ...] | None = None
+    """Bill only agreements that have ended by the business date, whenever the window opens: these, or all when
+    empty. None is the cycle's own run, in its window."""
+
+    @property
+    def kind(self) -> RunKind:
+        """What the run does."""
+        return RunKind.BILL if self.finals is None else RunKind.FINAL
 
 
 def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
@@ -69,7 +78,7 @@ def plan_cycle(workspace: Workspace, request: PlanRequest) -> Planned:
     request = replace(request, branches=own_branches(workspace, request.branches))
     with control(workspace, purpose="cycle plan") as connection:
         cycle = _cycle(connection, request)
-        name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
+        name = _run_of(cycle, request)
         existing = find_run(connection, name)
         if existing is not None and existing["state"] == RunState.PUBLISHED:
             return reread(workspace, existing)
@@ -96,7 +105,7 @@ def look_ahead(workspace: Workspace, connection: Connection, cycle: Cycle, reque
     Raises:
         NothingDueError: all is billed, or no account is in the group.
     """
-    name = run_id("bill", cycle.cycle_id, request.business_date, request.sequence, request.branches)
+    name = _run_of(cycle, request)
     seq_max = last_load(connection)
     gathered = _gather(connection, cycle, request, seq_max)
     frames = {f"{frame_name}.parquet": as_parquet(frame) for frame_name, frame in gathered.frames.items()}
@@ -185,7 +194,7 @@ def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
         known = ", ".join(calendar["cycle_id"].to_list()) or "none: import cycles.csv first"
         raise ConfigError(f"cycle `{request.cycle_id}` is not in the calendar", hint=f"known cycles: {known}")
     cycle = Cycle(**found.row(0, named=True))
-    if not cycle.window_open_date <= request.business_date < cycle.window_close_date:
+    if request.finals is None and not cycle.window_open_date <= request.business_date < cycle.window_close_date:
         raise ConfigError(
             f"cycle `{cycle.cycle_id}`: business date {request.business_date} is outside its window "
             f"{cycle.window_open_date} to {cycle.window_close_date} (not included)",
@@ -198,10 +207,17 @@ def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
     return cycle
 
 
+def _run_of(cycle: Cycle, request: PlanRequest) -> str:
+    scope = request.branches + (request.finals or ())
+    return run_id(request.kind, cycle.cycle_id, request.business_date, request.sequence, scope)
+
+
 def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max: int) -> Inputs:
     """Return what the plan pins. Facts are those known at the time of asking, whatever was learned since."""
     known = known_facts(connection, request.known_at)
     due = select_due(cycle, known, standing_keys(connection), request.branches, made=bills_made(connection))
+    if request.finals is not None:
+        due = ended_agreements(due, known["agreements"], request.finals, request.business_date)
     if due.is_empty():
         raise NothingDueError(
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
@@ -237,7 +253,7 @@ def _content(
     partitions = due["partition"].unique().sort().to_list()
     return {
         "run_id": name,
-        "kind": "bill",
+        "kind": request.kind.value,
         "cycle": _plain(asdict(cycle)),
         "branches": sorted(request.branches),
         "business_date": request.business_date.isoformat(),

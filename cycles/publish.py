@@ -12,6 +12,7 @@ import polars as pl
 from cycles.carried import refuse_moved_banks
 from cycles.exclusions import kept_out
 from cycles.folders import checked_manifest, manifest_files, run_folder, run_table
+from cycles.one_offs import billed_charges, refuse_charged_twice
 from cycles.partition import plan_frame
 from cycles.plan import read_planned
 from cycles.published import DERIVED_ROWS, keep_published
@@ -111,6 +112,9 @@ def _publish(
     history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
     opening = plan_frame(folder, "banks")
     refuse_moved_banks(connection, run_id, opening, banks if back is None else pl.concat([opening, banks]))
+    made = bills.filter(pl.col("reverses_id").is_null())
+    charged = billed_charges(lines.join(made, on="bill_id", how="semi"), run_id)
+    refuse_charged_twice(connection, run_id, charged, taken["bill_id"])
     first_numbers = _next_numbers(connection)
     numbered = number_invoices(bills, lines, first_numbers)  # type: ignore[arg-type]  # read back from checked files
     _check_numbers(run_id, numbered, bills, first_numbers)
@@ -118,6 +122,7 @@ def _publish(
     files += [] if back is None else write_taken_back(workspace, run_id, back)
     with transaction(connection):
         insert(connection, "segment_key", arranged(SegmentKeys, keys.with_columns(run_id=pl.lit(run_id))))
+        insert(connection, "billed_charge", charged)
         register_files(connection, files, owner=run_id)
         insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
         insert(connection, "open_item", open_items)

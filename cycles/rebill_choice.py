@@ -8,7 +8,8 @@ from datetime import date, datetime
 
 import polars as pl
 
-from accounts.selection import FAR_DATE, revisions
+from accounts.membership import FAR_DATE
+from accounts.selection import revisions
 from cycles.published_rows import planned_due, standing_rows
 from model.errors import ConfigError
 from model.tariff import RateBook

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from accounts.selection import FAR_DATE, Cycle
+from accounts.membership import FAR_DATE
+from accounts.selection import Cycle
 from cycles.rebill_choice import Chosen
 
 _HEADER = ["cycle_id", "cycle_start_date", "cycle_end_date"]

@@ -20,7 +20,7 @@ from model.tariff import RateBook
 from store.control import Connection, query
 from store.workspace import Workspace
 
-OF_AGREEMENT = ("channels", "attributes", "banks")
+OF_AGREEMENT = ("channels", "attributes", "banks", "one_offs")
 OF_POINT = ("numbers", "meters", "history")
 
 
@@ -39,7 +39,7 @@ def inputs_now(connection: Connection, own: Pass, knowledge: Knowledge) -> Input
     numbers = channel_numbers_of(connection, knowledge.facts)
     found = gather_inputs(
         connection, own.cycle, own.due, knowledge.facts, numbers, knowledge.book,
-        known_at=knowledge.known_at, seq_max=knowledge.seq_max, partitions=1,
+        known_at=knowledge.known_at, seq_max=knowledge.seq_max, partitions=1, replaced=own.bills,
     )  # fmt: skip
     found.frames["banks"] = banks_before(connection, found.frames["due"], knowledge.known_at)
     return found
@@ -50,7 +50,8 @@ def of_bills(frames: Mapping[str, pl.DataFrame], bills: pl.Series) -> dict[str, 
     due = frames["due"].filter(pl.col("bill_id").is_in(bills.implode()))
     cut = {name: frames[name].join(due, on="agreement_id", how="semi") for name in OF_AGREEMENT}
     cut |= {name: frames[name].join(due, on="service_point_id", how="semi") for name in OF_POINT}
-    return dict(frames) | cut | {"due": due}
+    corrections = frames["corrections"].join(cut["numbers"], on="channel_no", how="semi")
+    return dict(frames) | cut | {"due": due, "corrections": corrections}
 
 
 def frames_then(workspace: Workspace, run: str, pass_name: str, names: list[str]) -> dict[str, pl.DataFrame]:

@@ -152,16 +152,19 @@ def _both_inputs(connection: Connection, place: BillPlace, work: Work, known_at:
 def _planned(place: BillPlace, work: Work) -> Inputs:
     """Return the part of a run's plan that one bill was made of."""
     assert work.rating_input is not None, "the work has gathered its inputs"
-    names = ("due", "channels", "attributes", "meters", "numbers", "gates")
+    names = ("due", "channels", "attributes", "meters", "numbers", "gates", "one_offs", "corrections")
     # What a run that bills again carries from one of its passes to the next is in no plan.
     frames: dict[str, pl.DataFrame] = {name: work.frame(name) for name in names}
     frames |= {"history": work.rating_input.history, "banks": work.rating_input.banks}
     due = frames["due"].filter(pl.col("bill_id") == place.bill["bill_id"])
     for name, key in (
         ("channels", "agreement_id"), ("attributes", "agreement_id"), ("banks", "agreement_id"),
+        ("one_offs", "agreement_id"),
         ("meters", "service_point_id"), ("numbers", "service_point_id"), ("history", "service_point_id"),
     ):  # fmt: skip
         frames[name] = frames[name].join(due, on=key, how="semi")
+    numbers = frames["numbers"]
+    frames["corrections"] = frames["corrections"].join(numbers, on="channel_no", how="semi")
     # The partition that computed it is no part of what it was made of.
     frames |= {"due": _alone(due), "channels": _alone(frames["channels"])}
     files = {table: [lake_file_from(item) for item in found] for table, found in work.plan["inputs"].items()}

@@ -44,7 +44,8 @@ from store.standing import standing_keys
 from store.workspace import Workspace
 
 COMPUTE: dict[RunKind, Compute] = {
-    RunKind.BILL: compute_partition, RunKind.CANCEL: compute_cancel, RunKind.REBILL: compute_rebill,
+    RunKind.BILL: compute_partition, RunKind.FINAL: compute_partition,
+    RunKind.CANCEL: compute_cancel, RunKind.REBILL: compute_rebill,
 }  # fmt: skip
 RUN_TABLES = ("bill_lines", "bills", "determinants", "energy_controls", "journal_lines", "open_items", "parked")
 
@@ -94,7 +95,7 @@ def run_cycle(
                     change_state(connection, run_id, RunState.STAGED)
             check_controls(workspace, folder, manifest, standing_keys(connection))
             at_stage(folder, "reviewing bills")
-            if plan.content["kind"] == RunKind.BILL:
+            if plan.content["kind"] in {RunKind.BILL, RunKind.FINAL}:
                 review_run(workspace, connection, plan.content, manifest)
             with transaction(connection):
                 totals = manifest["totals"]

@@ -13,7 +13,9 @@ from accounts.numbering import channel_numbers_of
 from accounts.selection import Cycle, select_due
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.partition import STEPS, Work
+from model.events import OneOffCharges
 from model.rating import RatingInput
+from model.schema import empty
 from store.control import Connection
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
@@ -77,6 +79,7 @@ def gather_unplanned(
         load_rate_book(connection, known_at=known_at), known_at=known_at, seq_max=last_load(connection),
         asked=asked, partitions=partitions,
     )  # fmt: skip
+    inputs.frames["one_offs"] = empty(OneOffCharges)  # owed whatever the tariff
     return Unplanned(workspace, cycle, inputs)
 
 

@@ -195,7 +195,11 @@ def recomputed_problems(workspace: Workspace, runs: RunsFound, touched: set[str]
     progress.begin("recompute", len(runs.published), "runs")
     for run, content in runs.published.items():
         plan = runs.plans.get(run)
-        if plan is not None and plan["code_version"] == code_version() and plan["kind"] == RunKind.BILL:
+        if (
+            plan is not None
+            and plan["code_version"] == code_version()
+            and plan["kind"] in {RunKind.BILL, RunKind.FINAL}
+        ):
             for number in range(int(content["run"]["partitions"])):
                 problems += _recomputed(workspace, run, number, touched)
         progress.advance("recompute", 1, problems=len(problems))

@@ -21,6 +21,7 @@ import model.control
 import model.controls
 import model.decisions
 import model.edits
+import model.events
 import model.exceptions
 import model.feeds
 import model.ledger
@@ -40,6 +41,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Decisions about findings", model.decisions),
     ("Metering", model.metering),
     ("Edits of reads", model.edits),
+    ("Events", model.events),
     ("The rate book", model.tariff),
     ("What tariffs take from outside", model.feeds),
     ("Rating", model.rating),

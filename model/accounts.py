@@ -245,6 +245,34 @@ class ChannelNumbers(pa.DataFrameModel):
         metadata = {"grain": ["channel_no"]}
 
 
+class OpeningDates(pa.DataFrameModel):
+    """Up to which day an agreement was billed before Billmill: its first bill starts there. Grain: agreement_id.
+
+    The registers' readings of that day land like others.
+    """
+
+    agreement_id: str = column("Service agreement")
+    billed_to_date: pl.Date = column("Day after the last day billed")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["agreement_id"]}
+
+
+class OpeningBanks(pa.DataFrameModel):
+    """What an agreement carries into its first cycle here. Grain: agreement_id, bank_id, tou."""
+
+    agreement_id: str = column("Service agreement")
+    bank_id: str = column("Bank, as the tariff names it")
+    tou: str = column("Time-of-use period; `*` for all")
+    balance: pl.Int64 = column("What is carried: smallest units of a quantity, or minor units of money")
+    as_of_date: pl.Date = column("Day from which it is carried: the day after the last that counts in it")
+
+    class Config:
+        strict = True
+        metadata = {"grain": ["agreement_id", "bank_id", "tou"]}
+
+
 # What `accounts import` takes, in the order in which references point back.
 IMPORTED: dict[str, type[pa.DataFrameModel]] = {
     "branches": Branches,
@@ -260,6 +288,8 @@ IMPORTED: dict[str, type[pa.DataFrameModel]] = {
     "agreement_attributes": AgreementAttributes,
     "service_point_attributes": ServicePointAttributes,
     "history": EarlierQuantities,
+    "opening_dates": OpeningDates,
+    "opening_banks": OpeningBanks,
     "outages": Outages,
     "channel_links": ChannelLinks,
     "quality_gates": QualityGates,

@@ -148,6 +148,8 @@ class RunKind(StrEnum):
     BILL = "bill"
     REBILL = "rebill"
     """Takes bills back and bills their days again."""
+    FINAL = "final"
+    """Bills agreements that have ended, outside their cycle's window."""
     CANCEL = "cancel"
     """Takes bills back."""
 

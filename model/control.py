@@ -8,6 +8,7 @@ import pandera.polars as pa
 import polars as pl
 
 from model.codes import RunKind, RunState, TariffState
+from model.events import BilledCharges
 from model.schema import column
 
 
@@ -55,7 +56,7 @@ class Runs(pa.DataFrameModel):
     """Runs and how far they are. Grain: run_id."""
 
     run_id: str = column("Run: kind, cycle, business date, sequence")
-    kind: str = column("bill, rebill or cancel", isin=[kind.value for kind in RunKind])
+    kind: str = column("bill, final, rebill or cancel", isin=[kind.value for kind in RunKind])
     cycle_id: str = column("Cycle; empty for a run over bills of several")
     branches: str = column("Branches, comma-joined; empty for all")
     business_date: pl.Date = column("Business date, an argument and never the clock")
@@ -134,8 +135,9 @@ class Audit(pa.DataFrameModel):
     role: str = column("Under which roles, comma-joined; empty in a workspace without roles")
     action: str = column(
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
-        "approve_edit, refuse_edit, decide_finding, assign_finding, calendar, plan, stage, approve, publish, abandon, "
-        "exclude, include, hold, release_hold, decide_exception, assign_exception, close_window, close_exceptions"
+        "approve_edit, refuse_edit, event, decide_charge, decide_finding, assign_finding, calendar, plan, stage, "
+        "approve, publish, abandon, exclude, include, hold, release_hold, decide_exception, assign_exception, "
+        "close_window, close_exceptions"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")
@@ -175,6 +177,7 @@ CONTROL: dict[str, type[pa.DataFrameModel]] = {
     "run": Runs,
     "segment_key": SegmentKeys,
     "reversed_bill": ReversedBills,
+    "billed_charge": BilledCharges,
     "invoice_series": InvoiceSeries,
     "audit": Audit,
 }

@@ -1,8 +1,8 @@
 """What the control database keeps in two times: when a fact holds, and when it was learned.
 
-Imported rows; what a cycle leaves to the next ones (values of quantities, balances of banks); events and interval
-prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE;
-what was decided about bills before a run was published.
+Imported rows; events; what a cycle leaves to the next ones (values of quantities, balances of banks); called events
+and interval prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE; what
+was decided about bills before a run was published.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pandera.polars as pa
 from model.accounts import IMPORTED
 from model.decisions import DECISIONS
 from model.edits import EDITS
+from model.events import EVENTS
 from model.feeds import FEEDS
 from model.rating import BankBalances, History
 from model.reads import RULES
@@ -21,7 +22,7 @@ from model.schema import create_table_sql
 # What publishing a run records, for the cycles that follow.
 CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
 
-FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED | FEEDS | EDITS | RULES | DECISIONS | REVIEW
+FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | EVENTS | CARRIED | FEEDS | EDITS | RULES | DECISIONS | REVIEW
 
 
 def fact_table_sql(name: str) -> str:

@@ -11,6 +11,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.codes import ParkReason
+from model.events import OneOffCharges
 from model.metering import QualityGates
 from model.schema import column, empty
 from model.tariff import AGGREGATES, RateBook
@@ -202,7 +203,7 @@ class BillLines(pa.DataFrameModel):
     tariff_id: str = column("Tariff")
     version_id: str = column("Tariff version")
     component_id: str = column("Charge of the tariff")
-    kind: str = column("quantity, daily, cycle, amount, percent, minimum, maximum, rounding")
+    kind: str = column("quantity, daily, cycle, amount, percent, minimum, maximum, rounding; one_off of no tariff")
     category: str = column("charge, tax, or memo: shown for information, no part of the bill")
     tax_code: str = column("Tax code of a tax line", nullable=True)
     line_text: str = column("Text printed on the bill")
@@ -285,6 +286,8 @@ class RatingInput:
     """How much of what is billed may be estimated or edited; no row, no limit."""
     estimates_from: date | None = None
     """Business date, yet to come, from which estimates are billed: until then they are waited for. None: billed now."""
+    charges: DataFrame[OneOffCharges] = field(default_factory=lambda: empty(OneOffCharges))
+    """What the due agreements owe once, beside their tariffs."""
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,7 @@ def without_split(
 
 def of_mixed_lengths(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
     """Return parks for quantities that add or compare slots of channels whose intervals differ in length."""
-    intervals = channels.filter(pl.col("interval_minutes") > 0).select(
-        "due_no", "cal_no", "measure_no", "interval_minutes"
-    )
-    mixed = intervals.filter(pl.col("interval_minutes").n_unique().over("due_no") > 1)
+    mixed = _read_together(channels.filter(pl.col("interval_minutes") > 0))
     found = (
         mixed.join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
         .join(parts.filter("by_slot"), on=["version_id", "measure_no"], how="inner", validate="m:m")
@@ -86,6 +83,26 @@ def of_mixed_lengths(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataF
         "{} {} needs channels of one interval length, found {} minutes", named, "quantity_id", "interval_minutes"
     )
     return park(found, ParkReason.NO_CHANNEL, detail)
+
+
+def _read_together(channels: pl.DataFrame) -> pl.DataFrame:
+    """Return the channels of agreements whose lengths differ on some day: due_no, cal_no, measure_no, interval_minutes.
+
+    A meter with other intervals that follows another one adds nothing to its slots: each has days of its own.
+    """
+    several = channels.filter(pl.col("interval_minutes").n_unique().over("due_no") > 1)
+    dated = several.select(
+        "due_no", "cal_no", "measure_no", "channel_no", "interval_minutes",
+        pl.col("from_date").fill_null(pl.date(1, 1, 1)), pl.col("to_date").fill_null(pl.date(9999, 12, 31)),
+    )  # fmt: skip
+    meets = (
+        dated.join(dated, on="due_no", how="inner", suffix="_other", validate="m:m")
+        .filter(
+            pl.col("interval_minutes") != pl.col("interval_minutes_other"),
+            pl.col("from_date") < pl.col("to_date_other"), pl.col("from_date_other") < pl.col("to_date"),
+        )
+    )  # fmt: skip
+    return dated.join(meets, on=["due_no", "channel_no"], how="semi").drop("channel_no", "from_date", "to_date")
 
 
 def of_long_intervals(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,8 @@ from pandera.typing.polars import DataFrame
 from model.money import CURRENCY_EXPONENT, RoundMode, format_minor
 from model.rating import BillLines, Determinants, Slices
 from model.tariff import RateBook
+from rating.one_offs import KIND as ONE_OFF
+from rating.one_offs import TAX_SUFFIX
 from rating.stages import STAGES
 from rating.uses import component_quantities
 
@@ -57,13 +59,35 @@ def explain_lines(
     """
     text: list[str] = []
     for line in lines.sort("bill_id", "line_no").to_dicts():
-        component = _component(book, line)
         text.append(_heading(line))
+        if _is_one_off(line):
+            text += [f"   {told}" for told in _one_off(line)]
+            continue
+        component = _component(book, line)
         text.append(f"   {_working(line, component, book)}")
         details = [*_tier(line, component, book), *_factor(line, book)]
         details += [_clause(line, component, book), *_quantities(line, component, book, determinants, slices)]
         text += [f"   {detail}" for detail in details]
     return text
+
+
+def _is_one_off(line: Row) -> bool:
+    return bool(line["kind"] == ONE_OFF or line["component_id"].endswith(TAX_SUFFIX))
+
+
+def _one_off(line: Row) -> list[str]:
+    """Return the working of a charge that no tariff makes, or of its tax, and the event that brought it."""
+    currency = line["currency"]
+    result = (
+        f"= {plain(line['amount_exact'], least=2)} -> {format_minor(line['amount_minor'], currency)} {currency} "
+        "(half up)"
+    )
+    if line["kind"] == ONE_OFF:
+        quantity = _scaled(line["quantity"], line["unit_size"])
+        working = f"{quantity} {line['unit']} x {plain(line['rate'], least=2)} {currency}/{line['unit']} {result}"
+    else:
+        working = f"{plain(line['rate'])} % of {format_minor(line['quantity'], currency)} {currency} {result}"
+    return [working, f"event {line['determinant']}: no charge of a tariff"]
 
 
 def _component(book: RateBook, line: Row) -> Row:

@@ -37,6 +37,7 @@ from rating.charges import price_charges
 from rating.determinants import determinants_table, find_determinants
 from rating.given import GivenQuantities, given_carried, given_determinants, of_channels
 from rating.lines import lines_table, without_lines
+from rating.one_offs import with_one_offs
 from rating.parking import PARKS_SCHEMA, first_parks, no_parks, park, parked_table, sibling_parks
 from rating.personal import conditions
 from rating.profiles import measure_profiles
@@ -309,7 +310,7 @@ def _tables(work: Work) -> Rated:
         segments_table(due, work.calendar.segments),
         slices_table(due, work.calendar.slices),
         determinants_table(due, work.determinants),
-        lines_table(due, lines, work.components, work.given.book.versions),
+        with_one_offs(lines_table(due, lines, work.components, work.given.book.versions), due, work.given.charges),
         parked_table(work.all_due, work.parked),
         arranged(History, kept.drop("agreement_id")),
         checked(BankBalances, billed),

@@ -105,7 +105,9 @@ def _estimated_long(reads: DayReads, rule: Governing) -> pl.DataFrame:
 
 
 def _inactive_use(reads: DayReads, rule: Governing) -> pl.DataFrame:
-    idle = reads.days.filter(~pl.col("is_expected") & reads.in_period() & (pl.col("total") > rule.limit("daily_floor")))
+    off = reads.places.off
+    is_idle = ~pl.col("is_expected") | pl.col("channel_no").is_in(off["channel_no"].unique().implode())
+    idle = reads.days.filter(is_idle & reads.in_period() & (pl.col("total") > rule.limit("daily_floor")))
     hung = covered(idle, reads.places.hung)
     supplied = covered(idle, reads.places.supplied)
     reason = (
@@ -113,6 +115,8 @@ def _inactive_use(reads: DayReads, rule: Governing) -> pl.DataFrame:
         .then(pl.lit("uninstalled_use"))
         .when(pl.col("row").is_in(supplied.implode()).not_())
         .then(pl.lit("vacant_use"))
+        .when(pl.col("row").is_in(covered(idle, off).implode()))
+        .then(pl.lit("disconnected_use"))
     )
     named = idle.with_columns(reason=reason).filter(pl.col("reason").is_not_null())
     found = named.sort("channel_no", "day").group_by("channel_no", "reason", maintain_order=True).agg(
@@ -122,6 +126,8 @@ def _inactive_use(reads: DayReads, rule: Governing) -> pl.DataFrame:
     words = (
         pl.when(pl.col("reason") == "vacant_use")
         .then(pl.lit("nobody has an agreement"))
+        .when(pl.col("reason") == "disconnected_use")
+        .then(pl.lit("supply is disconnected"))
         .otherwise(pl.lit("no meter hangs"))
     )
     return drafted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -15,8 +15,10 @@ CAPACITY_KW = "capacity_kw"
 GENERATION = "generation"
 CHECK_SUFFIX = "check_suffix"
 TOTAL_REGISTER = "total_register"
+SUPPLY = "supply"
 _WATTS_PER_KW = 1_000
 _CAPACITY_KW_MAX = 10**9
+_SPANS = {"channel_no": pl.Int32(), "from_date": pl.Date(), "to_date": pl.Date()}
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Places:
     """channel_no, from_date, to_date (half-open, null while it hangs): a meter hangs at the service point."""
     supplied: pl.DataFrame
     """channel_no, from_date, to_date (half-open, null while it runs): somebody has an agreement."""
+    off: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SPANS))
+    """channel_no, from_date, to_date (half-open, null while it lasts): supply is disconnected."""
 
 
 def known_places(connection: Connection, channels: pl.DataFrame, from_date: date, to_date: date) -> Places:
@@ -43,7 +47,16 @@ def known_places(connection: Connection, channels: pl.DataFrame, from_date: date
         with_attributes(with_class(channels, agreements, classes, from_date, to_date), attributes, to_date),
         points.join(meters, how="inner", on="service_point_id", validate="m:m").drop("service_point_id"),
         points.join(supplied, how="inner", on="service_point_id", validate="m:m").drop("service_point_id"),
+        points.join(_off(attributes), how="inner", on="service_point_id", validate="m:m").drop("service_point_id"),
     )
+
+
+def _off(attributes: pl.DataFrame) -> pl.DataFrame:
+    """Return when supply is disconnected: the days on which the attribute `supply` of a point is `off`."""
+    states = attributes.filter(pl.col("name") == SUPPLY).sort("service_point_id", "valid_from")
+    following = pl.col("valid_from").shift(-1).over("service_point_id")
+    dated = states.with_columns(from_date="valid_from", to_date=pl.coalesce("valid_to", following))
+    return dated.filter(pl.col("value") == "off").select("service_point_id", "from_date", "to_date")
 
 
 def with_class(

@@ -61,7 +61,7 @@ def refuse_pairs(judged: pl.DataFrame, drafts: pl.DataFrame) -> pl.DataFrame:
 
 
 def idle_drafts(judged: pl.DataFrame, places: Places, rules: RuleSet, from_date: date, to_date: date) -> pl.DataFrame:
-    """Return the drafts about registers that stand still while somebody is supplied, or move while nobody is."""
+    """Return the drafts about registers that stand still while somebody is supplied, or move while nobody is or may."""
     if not any(rule.check in ("register_zero", "register_inactive") for rule in rules.rules):
         return no_drafts().drop("check")
     in_period = pl.col("to_date").is_between(from_date, to_date, closed="both")
@@ -75,6 +75,11 @@ def idle_drafts(judged: pl.DataFrame, places: Places, rules: RuleSet, from_date:
         idle = pairs.filter(in_period & (pl.col("supplied_days") == 0) & daily)
         detail = pl.format("{} used from {} to {} while nobody has an agreement", units("use"), "from_date", "to_date")
         found.append(_drafted(idle, rule, found=pl.col("use"), detail=detail, reason="vacant_use"))
+        off = pairs.filter(
+            in_period & (pl.col("supplied_days") > 0) & (_overlap_days(pairs, places.off) == _days()) & daily
+        )
+        told = pl.format("{} used from {} to {} while supply is disconnected", units("use"), "from_date", "to_date")
+        found.append(_drafted(off, rule, found=pl.col("use"), detail=told, reason="disconnected_use"))
     return without_silenced(pl.concat(found))
 
 

@@ -66,7 +66,8 @@ _INTERVALS = (
     ),
     Check(
         "inactive_use", "V09", "intervals", _WARN,
-        "use on days without an agreement (vacant_use) or without a meter (uninstalled_use)", {"daily_floor": 1_000},
+        "use on days without an agreement (vacant_use), without a meter (uninstalled_use) or while disconnected "
+        "(disconnected_use)", {"daily_floor": 1_000},
     ),
     Check(
         "stuck_value", "V11", "intervals", _WARN,
@@ -131,7 +132,7 @@ _REGISTERS = (
     ),
     Check(
         "register_inactive", "V09", "registers", _WARN,
-        "use between two readings while nobody has an agreement", {"daily_floor": 1_000},
+        "use between two readings while nobody has an agreement, or while disconnected", {"daily_floor": 1_000},
     ),
     Check(
         "usage_low", "V15", "registers", _WARN,

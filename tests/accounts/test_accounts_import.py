@@ -13,6 +13,7 @@ from accounts.numbering import channel_numbers, number_channels
 from accounts.selection import Cycle, cut_partitions, select_due
 from model.accounts import IMPORTED
 from model.errors import InputError
+from model.events import EVENTS
 from store.control import control
 from store.facts import facts
 from store.workspace import Workspace, create_workspace
@@ -180,7 +181,7 @@ NOTHING_BILLED = pl.DataFrame(
 
 def due_of(workspace: Workspace, billed: pl.DataFrame = NOTHING_BILLED) -> pl.DataFrame:
     with control(workspace, purpose="test") as connection:
-        known = {table: facts(connection, table) for table in IMPORTED}
+        known = {table: facts(connection, table) for table in (*IMPORTED, *EVENTS)}
     return select_due(CYCLE, known, billed, ())
 
 

@@ -51,6 +51,7 @@ def places(
     supplied: Sequence[tuple[int, date, date | None]] | None = None,
     hung: Sequence[tuple[int, date, date | None]] | None = None,
     known: Mapping[int, Mapping[str, object]] | None = None,
+    off: Sequence[tuple[int, date, date | None]] = (),
 ) -> Places:
     """Return channels that are supplied and hang all the time unless said otherwise; `known` overrides columns."""
     frame = channel_numbers(channels, tz_name, minutes).with_columns(
@@ -65,9 +66,9 @@ def places(
     always = [(number, date(2020, 1, 1), None) for number in channels]
     spans = [
         pl.DataFrame(list(always if given is None else given), schema=_SPANS, orient="row")
-        for given in (hung, supplied)
+        for given in (hung, supplied, off)
     ]
-    return Places(frame, spans[0], spans[1])
+    return Places(frame, spans[0], spans[1], spans[2])
 
 
 def check_of(rules: RuleSet, at: Places | None = None, from_date: date = FIRST, to_date: date = AFTER) -> Checks:

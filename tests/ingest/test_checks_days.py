@@ -95,6 +95,13 @@ def test_v09_use_while_nobody_is_supplied_and_while_no_meter_hangs() -> None:
     )
 
 
+def test_v09_use_while_supply_is_disconnected() -> None:
+    at = places((1,), off=[(1, day(1), day(3))])
+    drafts = judge(steady(1, FIRST, 4, 50), rule_set("inactive_use"), at)
+    assert said(drafts) == [(1, day(1), "disconnected_use", 2_400)]
+    assert "while supply is disconnected" in drafts["detail"][0]
+
+
 @pytest.mark.parametrize(("last", "found"), [(1_000, 0), (1_001, 1)])
 def test_v09_a_day_up_to_the_floor_is_standing_loss(last: int, found: int) -> None:
     at = places(supplied=[])

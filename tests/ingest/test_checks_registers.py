@@ -142,6 +142,14 @@ def test_v09_a_register_that_moves_while_nobody_is_supplied(use: int, found: int
     assert idle(every_ten_days(0, use), rule_set("register_inactive"), (after(9), None)) == []
 
 
+@pytest.mark.parametrize(("until", "found"), [(10, 1), (9, 0)])
+def test_v09_a_register_that_moves_while_disconnected(until: int, found: int) -> None:
+    pairs = judge_registers(every_ten_days(0, 20_000), hung(), channels(), rule_set("register_inactive")).pairs
+    at = places((1,), minutes=60, off=[(1, START, after(until))])
+    drafts = idle_drafts(pairs, at, rule_set("register_inactive"), START, after(400))
+    assert drafts.select("reason", "found").rows() == [("disconnected_use", 20_000)][:found]
+
+
 def test_thresholds_of_rollover_and_high_use_follow_the_rule_set() -> None:
     # From 99,000,000 over the end to 4,000,001: 5,000,001 of 100,000,000.
     over = reads(("M1", after(0), "install", 99_000_000), ("M1", after(10), "regular", 4_000_001))
