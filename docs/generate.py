@@ -24,6 +24,7 @@ import model.edits
 import model.feeds
 import model.ledger
 import model.metering
+import model.parallel
 import model.rating
 import model.reads
 import model.tariff
@@ -42,6 +43,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Bills and invoices", model.bills),
     ("The ledger", model.ledger),
     ("Controls", model.controls),
+    ("Comparison with a legacy system", model.parallel),
     ("Control database", model.control),
 )
 HELP_WIDTH = "100"

@@ -6,7 +6,7 @@ the parked agreements leave the work, so no stage sees what an earlier one refus
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -246,6 +246,27 @@ def rate_profiled(given: RatingInput) -> Rated:
     stages = tuple(replace(stage, run=measure) if stage.run is _measure else stage for stage in STAGES)
     # Added-up days do not say how good their intervals were; whoever compares tariffs asks for amounts, not for parks.
     return _run(replace(given, gates=empty(QualityGates)), stages)
+
+
+def rate_changed(given: RatingInput, after: Mapping[str, Callable[[Work], Work]]) -> Rated:
+    """Return what `rate` would with the work changed after some stages (by name): what another system may have billed.
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: a table of `given` is not what it promises, or there is no stage of a name.
+    """
+    assert set(after) <= {stage.name for stage in STAGES}, f"no stage is called one of {sorted(after)}"
+
+    def then(stage: Stage) -> Stage:
+        change = after[stage.name]
+
+        def run(work: Work) -> tuple[Work, list[pl.DataFrame]]:
+            done, parks = stage.run(work)
+            return change(done), parks
+
+        return replace(stage, run=run)
+
+    return _run(given, tuple(then(stage) if stage.name in after else stage for stage in STAGES))
 
 
 def _without_history(given: RatingInput) -> RatingInput:
