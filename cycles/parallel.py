@@ -13,7 +13,7 @@ import polars as pl
 from accounts.selection import Cycle
 from cycles.folders import read_manifest, run_folder, run_table
 from cycles.inputs import listed_reads
-from cycles.parallel_causes import Matched, differing_units, find_causes, find_pairs, lines_of
+from cycles.parallel_causes import Matched, differing_units, find_causes, find_pairs, lines_of, upper_cells
 from cycles.parallel_classes import classified, with_pairs
 from cycles.parallel_legacy import LegacyFile, read_legacy
 from cycles.parallel_mapping import LegacyMapping, parse_legacy_mapping
@@ -96,9 +96,9 @@ def compare_run(workspace: Workspace, request: CompareRequest, progress: Progres
     if tolerance != tolerance.to_integral_value() or tolerance < 0:
         raise ConfigError(f"--tolerance: expected an amount in {currency}, found {request.tolerance}")
     legacy = read_legacy(request.legacy, mapping, currency, request.control_total)
-    matched, upper, parked = _matched(workspace, request.run_id, due, legacy, mapping)
+    matched, parked = _matched(workspace, request.run_id, due, legacy, mapping)
     singles = find_causes(workspace, request.run_id, matched, now, progress)
-    told = classified(matched.cells, singles, upper, matched.units)
+    told = classified(matched.cells, singles, upper_cells(matched.lines), matched.units)
     variants = singles.variants
     left = told.filter(pl.col("cause") == Cause.UNEXPLAINED.value).select("unit_no").unique()
     left = left.join(differing_units(matched.cells), on="unit_no", how="semi").sort("unit_no")
@@ -133,8 +133,8 @@ def _currency(run_id: str, due: pl.DataFrame) -> str:
 
 def _matched(
     workspace: Workspace, run_id: str, due: pl.DataFrame, legacy: LegacyFile, mapping: LegacyMapping
-) -> tuple[Matched, pl.DataFrame, pl.DataFrame]:
-    """Return both sides matched, the cells of charges over others, and what was parked."""
+) -> tuple[Matched, pl.DataFrame]:
+    """Return both sides matched, and what was parked."""
     folder = run_folder(workspace, run_id)
     manifest = read_manifest(folder)
     lines = run_table(workspace, manifest, "bill_lines").filter(pl.col("category") != "memo").collect()
@@ -145,14 +145,13 @@ def _matched(
     cells = both_sides(our_cells(lines, units, groups, whole), legacy_cells(placed, groups))
     levels = plan_frame(folder, "book_components").select("version_id", "component_id", "level")
     own = lines_of(lines, units, groups, whole, levels)
-    upper = own.group_by(CELL).agg(pl.col("level").min()).filter(pl.col("level") > 1).select(CELL)
     differing = own.join(differing_units(cells), on="unit_no", how="semi")
     parked = (
         run_table(workspace, manifest, "parked").collect().sort("agreement_id", "start_date")
         .group_by("account_id", "service_point_id", maintain_order=True)
         .agg(pl.format("{}, {}", pl.col("reason").first(), pl.col("detail").first()).alias("parked"))
     )  # fmt: skip
-    return Matched(units, cells, differing, groups, whole, legacy.currency), upper, parked
+    return Matched(units, cells, differing, groups, whole, legacy.currency), parked
 
 
 def _differences(

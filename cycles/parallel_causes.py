@@ -13,7 +13,7 @@ import polars as pl
 from cycles.parallel_match import CELL, Groups, our_cells, placed_lines
 from cycles.parallel_reads import of_due, read_variants, stated_quantities
 from cycles.parallel_fitted import fitted_variants
-from cycles.parallel_variants import Variant, standing_variants
+from cycles.parallel_variants import STATED_NAME, Variant, standing_variants
 from cycles.partition import STEPS, Work, plan_frame, work_on
 from model.errors import TariffError
 from model.parallel import Cause
@@ -51,8 +51,17 @@ class Found:
     of_units: pl.DataFrame
     of_cells: pl.DataFrame
     variants: dict[str, Variant]
+    touching: pl.DataFrame
+    """Variants that change some line that differs, and no charge that does not: variant, unit_no."""
     not_again: pl.DataFrame
     """Units whose own lines do not come again: unit_no."""
+
+
+    def and_more(self, other: Found) -> Found:
+        """Return both."""
+        frames = ("of_units", "of_cells", "touching", "not_again")
+        joined = {name: pl.concat([getattr(self, name), getattr(other, name)]) for name in frames}
+        return Found(variants=self.variants | other.variants, **joined)
 
 
 def differing_units(cells: pl.DataFrame) -> pl.DataFrame:
@@ -66,12 +75,8 @@ def differing_units(cells: pl.DataFrame) -> pl.DataFrame:
 
 def find_causes(workspace: Workspace, run_id: str, matched: Matched, now: dict[str, Any], progress: Progress) -> Found:
     """Rate the units that differ as each variant would have them, and say where it brings the legacy amounts."""
-    plain = [
-        *standing_variants(_taxed(workspace, run_id)),
-        *fitted_variants(matched.lines, _cells_of(matched, differing_units(matched.cells)), matched.currency),
-    ]  # fmt: skip
     stated = stated_quantities(matched.lines, matched.cells)
-    plain += [stated] if stated is not None else []
+    plain = [*standing_variants(_taxed(workspace, run_id)), *([] if stated is None else [stated])]
     follow = [
         Variant(name, Cause.SEVERAL, "follows from other lines", partial(_with_given, matched=matched, is_taxed=is_taxed))
         for name, is_taxed in zip(FOLLOW, (True, False), strict=True)
@@ -80,7 +85,17 @@ def find_causes(workspace: Workspace, run_id: str, matched: Matched, now: dict[s
     def tried(work: Work) -> list[Variant]:
         return [Variant(AS_BILLED, Cause.EQUAL, "", lambda case: case), *follow, *plain, *read_variants(work, now)]
 
-    return _passes(workspace, run_id, matched, differing_units(matched.cells), tried, progress)
+    units = differing_units(matched.cells)
+    singles = _passes(workspace, run_id, matched, units, tried, progress)
+    left = units.join(singles.of_units, on="unit_no", how="anti")
+    return singles.and_more(_fitted(workspace, run_id, matched, left, progress))
+
+
+def _fitted(workspace: Workspace, run_id: str, matched: Matched, units: pl.DataFrame, progress: Progress) -> Found:
+    """Rate units that nothing explains by prices and tax rates which several of them share."""
+    lines = matched.lines.join(units, on="unit_no", how="semi")
+    fitted = fitted_variants(lines, _cells_of(matched, units), matched.currency)
+    return _passes(workspace, run_id, matched, units if fitted else units.clear(), lambda work: fitted, progress)
 
 
 def find_pairs(
@@ -90,15 +105,20 @@ def find_pairs(
     """Rate units as two causes of different classes together would have them.
 
     Only variants that explain something on their own somewhere, or that the legacy file states: a habit of the legacy
-    system shows in more than one bill.
+    system shows in more than one bill. Of these, pairs that both change lines of one unit which differ, and no others.
     """
-    seen = set(singles.of_units["variant"]) | set(singles.of_cells["variant"])
-    names = [name for name in singles.variants if (name in seen or name == "quantity") and name not in (AS_BILLED, *FOLLOW)]
+    seen = set(singles.of_units["variant"]) | set(singles.of_cells["variant"]) | {STATED_NAME}
+    touching = singles.touching.join(units, on="unit_no", how="semi").filter(pl.col("variant").is_in(list(seen)))
+    meeting = touching.join(touching, on="unit_no", how="inner", validate="m:m", suffix="_two")
+    together = set(meeting.select("variant", "variant_two").iter_rows())
 
     def tried(work: Work) -> list[Variant]:
         known = {variant.name: variant for variant in read_variants(work, now)}
-        usable = [known.get(name, singles.variants[name]) for name in names]
-        pairs = [(one, two) for one, two in combinations(usable, 2) if one.cause != two.cause]
+        usable = [known.get(name, variant) for name, variant in singles.variants.items() if name not in FOLLOW]
+        pairs = [
+            (one, two) for one, two in combinations(usable, 2)
+            if one.cause != two.cause and (one.name, two.name) in together
+        ]  # fmt: skip
         return [_both(one, two) for one, two in pairs[:_MOST_PAIRS]]
 
     return _passes(workspace, run_id, matched, units, tried, progress)
@@ -123,10 +143,10 @@ def _passes(
 ) -> Found:  # fmt: skip
     accounts = matched.units.join(units, on="unit_no", how="semi")["account_id"].unique()
     due = plan_frame(workspace.runs / run_id, "due").filter(pl.col("account_id").is_in(accounts.implode()))
-    expected = _cells_of(matched, units)
+    expected, upper = _cells_of(matched, units), upper_cells(matched.lines)
     variants: dict[str, Variant] = {}
     of_units, of_cells = [pl.DataFrame(schema={"variant": pl.String, "unit_no": pl.Int64})], []
-    not_again = [pl.DataFrame(schema={"unit_no": pl.Int64})]
+    touching, not_again = [of_units[0]], [pl.DataFrame(schema={"unit_no": pl.Int64})]
     partitions = due["partition"].unique().sort().to_list()
     progress.begin("compare", len(partitions), "partitions")
     for partition in partitions:
@@ -146,10 +166,13 @@ def _passes(
             whole, cells = _equal(variant.name, brought)
             of_units.append(whole)
             of_cells.append(cells)
+            touching.append(_touching(variant.name, brought.join(upper, on=CELL, how="anti")))
         progress.advance("compare")
     progress.end("compare", units=units.height)
     nothing = pl.DataFrame(schema={"variant": pl.String, "unit_no": pl.Int64, "line": pl.String})
-    return Found(pl.concat(of_units), pl.concat([nothing, *of_cells]), variants, pl.concat(not_again))
+    return Found(
+        pl.concat(of_units), pl.concat([nothing, *of_cells]), variants, pl.concat(touching), pl.concat(not_again)
+    )
 
 
 def _cells_of(matched: Matched, units: pl.DataFrame) -> pl.DataFrame:
@@ -175,6 +198,19 @@ def _brought(variant: Variant, case: Case, here: pl.DataFrame, matched: Matched)
 def _unlike(brought: pl.DataFrame) -> pl.DataFrame:
     apart = pl.col("variant_minor").fill_null(0) != pl.col("ours_minor").fill_null(0)
     return brought.filter(apart).select("unit_no").unique()
+
+
+def _touching(name: str, charges: pl.DataFrame) -> pl.DataFrame:
+    ours, legacy = pl.col("ours_minor").fill_null(0), pl.col("legacy_minor").fill_null(0)
+    changes = pl.col("variant_minor").fill_null(0) != ours
+    good, bad = (changes & (ours != legacy)).any().alias("good"), (changes & (ours == legacy)).any().alias("bad")
+    found = charges.group_by("unit_no").agg(good, bad).filter(pl.col("good") & ~pl.col("bad"))
+    return found.select(pl.lit(name).alias("variant"), "unit_no")
+
+
+def upper_cells(lines: pl.DataFrame) -> pl.DataFrame:
+    """Return the cells (unit_no, line) of charges over other charges. `lines` have the level of their charge."""
+    return lines.group_by(CELL).agg(pl.col("level").min()).filter(pl.col("level") > 1).select(CELL)
 
 
 def _equal(name: str, brought: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

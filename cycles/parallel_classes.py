@@ -6,7 +6,7 @@ import polars as pl
 
 from cycles.parallel_causes import FOLLOW, Found
 from cycles.parallel_match import CELL
-from cycles.parallel_variants import Variant
+from cycles.parallel_variants import FITTED, Variant
 from model.parallel import Cause
 
 CLASS_SCHEMA = {
@@ -30,7 +30,9 @@ def classified(cells: pl.DataFrame, found: Found, upper: pl.DataFrame, units: pl
     rest = rest.join(missing, on=CELL, how="anti")
     following = found.of_cells.filter(pl.col("variant").is_in(FOLLOW)).join(upper, on=CELL, how="semi").select(CELL).unique()
     charges = rest.join(following, on=CELL, how="anti")
-    single = _chosen(found.of_cells.join(order, on="variant", how="inner", validate="m:1"), CELL)
+    # A number fitted to amounts proves something only where a whole unit follows from it.
+    known_rules = order.filter(pl.col("rank") < FITTED)
+    single = _chosen(found.of_cells.join(known_rules, on="variant", how="inner", validate="m:1"), CELL)
     by_line = charges.join(single, on=CELL, how="inner", validate="1:1")
     left = _unexplained(charges.join(single, on=CELL, how="anti"))
     names = list(CLASS_SCHEMA)
@@ -60,9 +62,10 @@ def _order(found: Found, names: list[str]) -> pl.DataFrame:
         {
             "variant": [variant.name for _, variant in ranked],
             "cause": [variant.cause.value for _, variant in ranked],
+            "rank": [variant.rank for _, variant in ranked],
             "place": list(range(len(ranked))),
         },
-        schema={"variant": pl.String, "cause": pl.String, "place": pl.Int64},
+        schema={"variant": pl.String, "cause": pl.String, "rank": pl.Int64, "place": pl.Int64},
     )
 
 

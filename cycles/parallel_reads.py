@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from cycles.parallel_match import is_measured
-from cycles.parallel_variants import STATED, Variant
+from cycles.parallel_variants import STATED, STATED_NAME, Variant
 from cycles.partition import STEPS, Work
 from cycles.tasks import lake_file_from
 from ingest.versions import DAY_KEY, READING_KEY
@@ -111,7 +111,7 @@ def stated_quantities(lines: pl.DataFrame, cells: pl.DataFrame) -> Variant | Non
         return scaled_use(work, of_due(work, wanted).select("due_no", "quantity_id", "tou", "less"))
 
     words = "bills the quantities that its file states"
-    return Variant("quantity", Cause.READ, words, lambda case: case.then("determinants", change), STATED)
+    return Variant(STATED_NAME, Cause.READ, words, lambda case: case.then("determinants", change), STATED)
 
 
 def of_due(work: stages.Work, wanted: pl.DataFrame) -> pl.DataFrame:

@@ -38,6 +38,7 @@ FITTED = 2
 """Rank of a variant whose numbers come from the legacy amounts themselves."""
 STATED = 0
 """Rank of a variant that the legacy file itself states."""
+STATED_NAME = "quantity"
 
 
 def standing_variants(taxed: list[str]) -> list[Variant]:
