@@ -29,6 +29,7 @@ from commands.context import (
 )
 from commands.cycle import cycle_app
 from commands.findings import findings_app
+from commands.parallel import compare_app
 from commands.reads import reads_app
 from commands.runs import run_app
 from commands.tariff import tariff_app
@@ -75,6 +76,7 @@ app.add_typer(cycle_app, name="cycle")
 app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
 app.add_typer(run_app, name="run")
+app.add_typer(compare_app, name="compare")
 
 
 @app.callback()

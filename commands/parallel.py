@@ -74,10 +74,9 @@ def compare(
     if legacy is None or run is None:
         raise ConfigError("compare: expected --legacy FILE and --run RUN", hint="billmill compare --help")
     from cycles.parallel import CompareRequest, compare_run
-    from cycles.parallel_signing import standing
+    from cycles.parallel_sums import parallel_report
     from outputs.parallel_html import parallel_page
     from outputs.parallel_screen import as_csv, print_compared
-    from outputs.parallel_sums import summed
     from store.files import write_bytes_atomic
 
     total = None if control_total is None else _amount("--control-total", control_total)
@@ -86,14 +85,14 @@ def compare(
     )
     with progress_shown(json) as progress:
         compared = compare_run(opened, request, progress)
-    sums = summed(compared, standing(opened, compared.row["comparison_id"]), opened.name, threshold)
+    report = parallel_report(opened, compared, threshold)
     if out is not None:
-        write_bytes_atomic(out.resolve(), parallel_page(sums).encode())
+        write_bytes_atomic(out.resolve(), parallel_page(report).encode())
     if csv is not None:
-        write_bytes_atomic(csv.resolve(), as_csv(sums).encode())
-    print_result(json, sums.as_dict(), lambda: print_compared(sums))
-    talk(f"next: {sums.next_step}")
-    if sums.is_above:
+        write_bytes_atomic(csv.resolve(), as_csv(report).encode())
+    print_result(json, report.as_dict(), lambda: print_compared(report))
+    talk(f"next: {report.next_step}")
+    if report.is_above:
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from accounts.selection import Cycle
 from cycles.folders import read_manifest, run_folder, run_table
 from cycles.inputs import listed_reads
-from cycles.parallel_causes import Matched, differing_units, find_causes, find_pairs, lines_of, upper_cells
+from cycles.parallel_causes import Matched, differing_units, find_causes, find_fitted, find_pairs, lines_of, upper_cells
 from cycles.parallel_classes import classified, with_pairs
 from cycles.parallel_legacy import LegacyFile, read_legacy
 from cycles.parallel_mapping import LegacyMapping, parse_legacy_mapping
@@ -27,6 +27,7 @@ from cycles.parallel_match import (
     our_cells,
     whole_bill_units,
 )
+from cycles.parallel_variants import Variant
 from cycles.parallel_words import with_words
 from cycles.partition import plan_frame, work_on
 from cycles.records import the_run
@@ -97,16 +98,35 @@ def compare_run(workspace: Workspace, request: CompareRequest, progress: Progres
         raise ConfigError(f"--tolerance: expected an amount in {currency}, found {request.tolerance}")
     legacy = read_legacy(request.legacy, mapping, currency, request.control_total)
     matched, parked = _matched(workspace, request.run_id, due, legacy, mapping)
-    singles = find_causes(workspace, request.run_id, matched, now, progress)
-    told = classified(matched.cells, singles, upper_cells(matched.lines), matched.units)
-    variants = singles.variants
-    left = told.filter(pl.col("cause") == Cause.UNEXPLAINED.value).select("unit_no").unique()
-    left = left.join(differing_units(matched.cells), on="unit_no", how="semi").sort("unit_no")
-    if left.height:
-        pairs = find_pairs(workspace, request.run_id, matched, now, singles, left, progress)
-        told, variants = with_pairs(told, matched.cells, pairs), variants | pairs.variants
+    told, variants, not_again = _classes(workspace, request.run_id, matched, now, progress)
     differences = _differences(told, matched, variants, parked, int(tolerance))
-    return _keep(workspace, request, mapping, legacy, matched, differences, singles.not_again.height)
+    return _keep(workspace, request, mapping, legacy, matched, differences, not_again)
+
+
+def _classes(
+    workspace: Workspace, run_id: str, matched: Matched, now: dict[str, Any], progress: Progress
+) -> tuple[pl.DataFrame, dict[str, Variant], int]:
+    """Return the class of each line that differs, the variants behind them, and how many units do not come again.
+
+    Rules first, then numbers fitted to what no rule explains, then two of all these together.
+    """
+    upper, both = upper_cells(matched.lines), differing_units(matched.cells)
+
+    def left(told: pl.DataFrame) -> pl.DataFrame:
+        found = told.filter(pl.col("cause") == Cause.UNEXPLAINED.value).select("unit_no").unique()
+        return found.join(both, on="unit_no", how="semi").sort("unit_no")
+
+    found = find_causes(workspace, run_id, matched, now, progress)
+    told = classified(matched.cells, found, upper, matched.units)
+    not_again = found.not_again.height
+    if left(told).height:
+        found = found.and_more(find_fitted(workspace, run_id, matched, left(told), progress))
+        told = classified(matched.cells, found, upper, matched.units)
+    variants = found.variants
+    if left(told).height:
+        pairs = find_pairs(workspace, run_id, matched, now, found, left(told), progress)
+        told, variants = with_pairs(told, pairs), variants | pairs.variants
+    return told, variants, not_again
 
 
 def _mapping(path: Path | None) -> LegacyMapping:

@@ -85,14 +85,11 @@ def find_causes(workspace: Workspace, run_id: str, matched: Matched, now: dict[s
     def tried(work: Work) -> list[Variant]:
         return [Variant(AS_BILLED, Cause.EQUAL, "", lambda case: case), *follow, *plain, *read_variants(work, now)]
 
-    units = differing_units(matched.cells)
-    singles = _passes(workspace, run_id, matched, units, tried, progress)
-    left = units.join(singles.of_units, on="unit_no", how="anti")
-    return singles.and_more(_fitted(workspace, run_id, matched, left, progress))
+    return _passes(workspace, run_id, matched, differing_units(matched.cells), tried, progress)
 
 
-def _fitted(workspace: Workspace, run_id: str, matched: Matched, units: pl.DataFrame, progress: Progress) -> Found:
-    """Rate units that nothing explains by prices and tax rates which several of them share."""
+def find_fitted(workspace: Workspace, run_id: str, matched: Matched, units: pl.DataFrame, progress: Progress) -> Found:
+    """Rate units that no rule explains by prices and tax rates which several of them share."""
     lines = matched.lines.join(units, on="unit_no", how="semi")
     fitted = fitted_variants(lines, _cells_of(matched, units), matched.currency)
     return _passes(workspace, run_id, matched, units if fitted else units.clear(), lambda work: fitted, progress)

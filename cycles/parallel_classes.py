@@ -41,7 +41,7 @@ def classified(cells: pl.DataFrame, found: Found, upper: pl.DataFrame, units: pl
     return pl.concat([told, follow.select(names)]).sort(CELL)
 
 
-def with_pairs(told: pl.DataFrame, cells: pl.DataFrame, pairs: Found) -> pl.DataFrame:
+def with_pairs(told: pl.DataFrame, pairs: Found) -> pl.DataFrame:
     """Return classes with those lines `several` that two causes bring together, with their whole unit."""
     order = _order(pairs, list(pairs.variants))
     chosen = _chosen(pairs.of_units.join(order, on="variant", how="inner", validate="m:1"), ["unit_no"])

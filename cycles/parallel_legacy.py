@@ -19,6 +19,7 @@ from model.schema import arranged
 from store.files import read_bytes
 
 _TEXTS = ("account", "service_point", "period_start", "period_end", "line", "quantity", "amount", "tax", "total")
+_NEEDED = ("account", "period_start", "period_end", "line", "amount")
 _NUMBER = r"^([+-]?)(\d{1,13})(?:\.(\d{1,9}))?$"
 
 
@@ -63,13 +64,43 @@ def read_legacy(path: Path, mapping: LegacyMapping, currency: str, control_total
     )
 
 
-def _texts(path: Path, data: bytes, mapping: LegacyMapping) -> pl.DataFrame:
-    """Return the rows as texts, one column for each part of a line; what the file lacks is null."""
+def read_balances(path: Path, mapping: LegacyMapping, currency: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return balances of a legacy file (account_id, legacy_minor; rows of one account added up), and its rejects.
+
+    Columns are `account` and `amount`, or as the mapping names them; above zero is owed to us.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+        ControlError: it does not add up to the mapping's control.
+    """
+    exponent = CURRENCY_EXPONENT[currency]
+    texts = _texts(path, read_bytes(path), mapping, needed=("account", "amount"))
+    read = texts.with_columns(_minor("amount", mapping, exponent))
+    reason = (
+        pl.when(pl.col("account").is_null()).then(pl.lit("account is empty"))
+        .when(pl.col("amount_minor").is_null())
+        .then(pl.format("amount: expected a number with at most {} decimals, found `{}`", pl.lit(exponent),
+                        pl.col("amount").fill_null("")))
+    )  # fmt: skip
+    judged = read.with_columns(reason.alias("reason"))
+    total = int(read["amount_minor"].sum() or 0)
+    _meet_control(path.name, mapping, None, texts.height, total, currency)
+    taken = judged.filter(pl.col("reason").is_null())
+    balances = taken.group_by(pl.col("account").alias("account_id")).agg(pl.col("amount_minor").sum().alias("legacy_minor"))
+    rejects = judged.filter(pl.col("reason").is_not_null()).select("row", "reason", _row_text())
+    return balances.sort("account_id"), rejects
+
+
+def _texts(path: Path, data: bytes, mapping: LegacyMapping, needed: tuple[str, ...] = _NEEDED) -> pl.DataFrame:
+    """Return the rows as texts, one column for each part of a line; what the file lacks is null.
+
+    `needed` are the parts that it must have, and those that the mapping names.
+    """
     frame = _parquet_texts(path, data) if data[:4] == b"PAR1" else _csv_texts(path, data, mapping)
     names: dict[str, str | None] = mapping.columns.model_dump()
-    optional = {"service_point", "quantity", "tax", "total"}
     for part, name in names.items():
-        if name is not None and name not in frame.columns and not (part in optional and name == part):
+        is_named = part in needed or (name != LegacyMapping().columns.model_dump()[part] and needed == _NEEDED)
+        if name is not None and name not in frame.columns and is_named:
             found = ", ".join(f"`{column}`" for column in frame.columns[:12])
             raise InputError(
                 f"legacy file `{path.name}`: expected column `{name}` ({part}), found {found}",
