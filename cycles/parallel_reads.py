@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,7 +45,7 @@ def read_variants(work: Work, now: dict[str, list[dict[str, Any]]]) -> list[Vari
 def _with_inputs(case: Case, work: Work, inputs: dict[str, list[dict[str, Any]]]) -> Case:
     """Return a case with the reads of other files."""
     found = gathered(work, inputs)
-    return replace(case, given=replace(case.given, days=found.days, usage=found.usage))
+    return case.with_reads(found.days, found.usage)
 
 
 def gathered(work: Work, inputs: dict[str, list[dict[str, Any]]]) -> RatingInput:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from model.money import format_minor
-from outputs.parallel_report import CLASSES, TOP, ParallelReport
+from outputs.parallel_report import CLASSES, TOP_OF_CLASS, ParallelReport
 from outputs.parallel_style import STYLE
 from outputs.vee_report import share_text
 
@@ -163,7 +163,7 @@ def _matrix(report: ParallelReport) -> str:
 
 
 def _largest(report: ParallelReport) -> str:
-    top = report.differences.head(TOP)
+    top = report.top
     if top.is_empty():
         return '<section><h2>Largest differences</h2><p class="soft">None: every line is equal.</p></section>'
     lines = "".join(_difference(report, row) for row in top.iter_rows(named=True))
@@ -172,7 +172,7 @@ def _largest(report: ParallelReport) -> str:
     left = report.differences.height - top.height
     more = f'<p class="soft">{left:,} more in the CSV: <code>--csv FILE</code>.</p>' if left else ""
     return (
-        f'<section><h2>The {top.height} largest differences</h2><div class="wide"><table class="list">{head}'
+        f'<section><h2>The largest differences, up to {TOP_OF_CLASS} of each class</h2><div class="wide"><table class="list">{head}'
         f"<tbody>{lines}</tbody></table></div>{more}</section>"
     )
 

@@ -11,7 +11,7 @@ import polars as pl
 CLASSES = (
     "equal", "rounding", "proration", "tariff", "read", "tax", "missing_here", "missing_there", "several", "unexplained",
 )  # fmt: skip
-TOP = 25
+TOP_OF_CLASS = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ class ParallelReport:
     def is_above(self) -> bool:
         """Whether more lines are open than the threshold allows."""
         return self.open_lines * 100 > self.threshold_percent * int(self.row["cells"])
+
+    @property
+    def top(self) -> pl.DataFrame:
+        """Return the largest differences of each class, the classes in their order."""
+        place = pl.col("cause").replace_strict({cause: place for place, cause in enumerate(CLASSES)})
+        largest = self.differences.filter(pl.int_range(pl.len()).over("cause") < TOP_OF_CLASS)
+        return largest.sort(place, maintain_order=True)
 
     @property
     def next_step(self) -> str:

@@ -13,7 +13,7 @@ from outputs.console import print_facts, print_frame
 from outputs.parallel_report import ParallelReport
 from outputs.vee_report import share_text
 
-_SHOWN = 10
+_SHOWN = 2  # of each class
 _CSV = [
     "difference_id", "branch_id", "account_id", "service_point_id", "period_start_date", "period_end_date", "line",
     "bill_id", "ours", "legacy", "apart", "cause", "also", "explanation", "code", "why", "said_by",
@@ -44,10 +44,10 @@ def print_compared(report: ParallelReport) -> None:
     print()
     print_frame(_money(report.branches, currency, "ours", "legacy"), "by branch")
     print()
-    largest = shown_differences(report.differences, currency).head(_SHOWN)
+    largest = shown_differences(report.top.filter(pl.int_range(pl.len()).over("cause") < _SHOWN), currency)
     print_frame(
         largest.select("difference_id", "service_point_id", "line", "ours", "legacy", "apart", "cause", "explanation"),
-        "largest differences", nothing="Every line is equal.",
+        "largest differences of each class", nothing="Every line is equal.",
     )  # fmt: skip
     if report.rejects.height:
         print()

@@ -16,24 +16,42 @@ from model.schema import arranged
 from model.tariff import Bases, Components, Prices, RateBook, TariffVersions
 from rating.amounts import CORE_SCHEMA, rounded, with_exact_amount
 from rating.rounding import divide_half_up, int128, wide
-from rating.stages import Work, rate, rate_changed
+from rating.stages import Work, measure, rate_measured
 
 Change = Callable[[Work], Work]
 _PRICE_KEY = ["version_id", "component_id", "tou", "tier"]
 
 
+# Tables of a rate book that only price: where nothing else changes, what was measured is as it was.
+_PRICING = ("components", "prices", "bases")
+
+
 @dataclass(frozen=True)
 class Case:
-    """What is rated, and what is changed after each stage of rating, in order."""
+    """What is rated, and what is changed after each stage of rating, in order. `measured`: the work of `origin`."""
 
     given: RatingInput
+    origin: RatingInput
+    measured: Work | None
     after: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
 
-    def rated(self) -> Rated:
-        """Return the case rated."""
-        if not self.after:
-            return rate(self.given)
-        return rate_changed(self.given, {stage: _in_turn(changes) for stage, changes in self.after.items()})
+    @classmethod
+    def of(cls, given: RatingInput) -> Case:
+        """Return the case as it is billed."""
+        return cls(given, given, measure(given))
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything differs from what is billed."""
+        return bool(self.after) or bool(self._changed_tables()) or self._is_measured_anew()
+
+    def rated(self) -> Rated | None:
+        """Return the case rated; None when nothing is due."""
+        anew = self._is_measured_anew() or not self._changed_tables() <= set(_PRICING)
+        work = measure(self.given) if anew else self.measured
+        if work is None:
+            return None
+        return rate_measured(work, self.given.book, {stage: _in_turn(changes) for stage, changes in self.after.items()})
 
     def then(self, stage: str, change: Change) -> Case:
         """Return the case with one more change after a stage."""
@@ -43,6 +61,23 @@ class Case:
         """Return the case with some tables of its rate book replaced."""
         book = replace(self.given.book, **tables)  # type: ignore[arg-type]  # the callers keep each table's columns
         return replace(self, given=replace(self.given, book=book))
+
+    def with_reads(self, days: Mapping[int, pl.DataFrame], usage: pl.DataFrame) -> Case:
+        """Return the case with other reads."""
+        return replace(self, given=replace(self.given, days=dict(days), usage=usage))
+
+    def _changed_tables(self) -> set[str]:
+        ours, theirs = self.given.book.frames(), self.origin.book.frames()
+        return {name for name, frame in ours.items() if frame is not theirs[name] and not frame.equals(theirs[name])}
+
+    def _is_measured_anew(self) -> bool:
+        ours, theirs = self.given, self.origin
+        if ours.days is theirs.days and ours.usage is theirs.usage:
+            return False
+        same_days = ours.days.keys() == theirs.days.keys() and all(
+            days.equals(theirs.days[minutes]) for minutes, days in ours.days.items()
+        )
+        return not (same_days and ours.usage.equals(theirs.usage))
 
 
 def _in_turn(changes: tuple[Change, ...]) -> Change:
