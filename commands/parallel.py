@@ -38,7 +38,9 @@ ComparisonOption = Annotated[
 @compare_app.callback()
 def compare(
     context: typer.Context,
-    legacy: Annotated[Path | None, typer.Option("--legacy", help="CSV or Parquet of the legacy system's lines.")] = None,
+    legacy: Annotated[
+        Path | None, typer.Option("--legacy", help="CSV or Parquet of the legacy system's lines.")
+    ] = None,
     run: Annotated[str | None, typer.Option("--run", help="Run that is compared; it need not be published.")] = None,
     opening: Annotated[
         Path | None, typer.Option("--opening", help="CSV of the legacy system's balances by account, instead of lines.")
@@ -46,7 +48,9 @@ def compare(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="TOML: columns, numbers, days, what the codes stand for.")
     ] = None,
-    tolerance: Annotated[str, typer.Option("--tolerance", help="Differences up to this are within tolerance.")] = "0.01",
+    tolerance: Annotated[
+        str, typer.Option("--tolerance", help="Differences up to this are within tolerance.")
+    ] = "0.01",
     threshold: Annotated[
         float, typer.Option("--threshold", help="Exit code 3 when more than this percentage of the lines is open.")
     ] = 0.1,

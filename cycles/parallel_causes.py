@@ -56,7 +56,6 @@ class Found:
     not_again: pl.DataFrame
     """Units whose own lines do not come again: unit_no."""
 
-
     def and_more(self, other: Found) -> Found:
         """Return both."""
         frames = ("of_units", "of_cells", "touching", "not_again")
@@ -78,7 +77,9 @@ def find_causes(workspace: Workspace, run_id: str, matched: Matched, now: dict[s
     stated = stated_quantities(matched.lines, matched.cells)
     plain = [*standing_variants(_taxed(workspace, run_id)), *([] if stated is None else [stated])]
     follow = [
-        Variant(name, Cause.SEVERAL, "follows from other lines", partial(_with_given, matched=matched, is_taxed=is_taxed))
+        Variant(
+            name, Cause.SEVERAL, "follows from other lines", partial(_with_given, matched=matched, is_taxed=is_taxed)
+        )
         for name, is_taxed in zip(FOLLOW, (True, False), strict=True)
     ]
 
@@ -123,7 +124,13 @@ def find_pairs(
 
 def _both(one: Variant, two: Variant) -> Variant:
     words = f"{one.words}, and {two.words}"
-    return Variant(f"{one.name}+{two.name}", Cause.SEVERAL, words, lambda case: two.change(one.change(case)), max(one.rank, two.rank))
+    return Variant(
+        f"{one.name}+{two.name}",
+        Cause.SEVERAL,
+        words,
+        lambda case: two.change(one.change(case)),
+        max(one.rank, two.rank),
+    )
 
 
 def _taxed(workspace: Workspace, run_id: str) -> list[str]:
@@ -166,7 +173,7 @@ def _passes(
             whole, cells = _equal(variant.name, brought)
             of_units.append(whole)
             of_cells.append(cells)
-            touching.append(_touching(variant.name, brought.join(upper, on=CELL, how="anti")))
+            touching.append(_touching(variant.name, brought, upper))
         progress.advance("compare")
     progress.end("compare", units=units.height)
     nothing = pl.DataFrame(schema={"variant": pl.String, "unit_no": pl.Int64, "line": pl.String})
@@ -201,12 +208,13 @@ def _unlike(brought: pl.DataFrame) -> pl.DataFrame:
     return brought.filter(apart).select("unit_no").unique()
 
 
-def _touching(name: str, charges: pl.DataFrame) -> pl.DataFrame:
+def _touching(name: str, brought: pl.DataFrame, upper: pl.DataFrame) -> pl.DataFrame:
+    """Return the units in which a variant changes a line that differs, and no charge that does not."""
     ours, legacy = pl.col("ours_minor").fill_null(0), pl.col("legacy_minor").fill_null(0)
-    changes = pl.col("variant_minor").fill_null(0) != ours
-    good, bad = (changes & (ours != legacy)).any().alias("good"), (changes & (ours == legacy)).any().alias("bad")
-    found = charges.group_by("unit_no").agg(good, bad).filter(pl.col("good") & ~pl.col("bad"))
-    return found.select(pl.lit(name).alias("variant"), "unit_no")
+    changed = brought.filter(pl.col("variant_minor").fill_null(0) != ours)
+    good = changed.filter(ours != legacy).select("unit_no").unique()
+    bad = changed.filter(ours == legacy).join(upper, on=CELL, how="anti")
+    return good.join(bad, on="unit_no", how="anti").select(pl.lit(name).alias("variant"), "unit_no")
 
 
 def upper_cells(lines: pl.DataFrame) -> pl.DataFrame:
@@ -251,7 +259,9 @@ def given_amounts(matched: Matched, *, is_taxed: bool) -> pl.DataFrame:
     return both.group_by(columns[:-1], maintain_order=True).agg(pl.col("add_minor").sum())
 
 
-def lines_of(lines: pl.DataFrame, units: pl.DataFrame, groups: Groups, whole: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
+def lines_of(
+    lines: pl.DataFrame, units: pl.DataFrame, groups: Groups, whole: pl.DataFrame, levels: pl.DataFrame
+) -> pl.DataFrame:
     """Return bill lines with unit_no, line and the level of their charge. `levels`: version_id, component_id, level."""
     placed = placed_lines(lines, units, groups, whole)
     return placed.join(levels, on=["version_id", "component_id"], how="left", validate="m:1").sort("unit_no", "line_no")

@@ -28,7 +28,9 @@ def classified(cells: pl.DataFrame, found: Found, upper: pl.DataFrame, units: pl
     rest = apart.join(whole, on="unit_no", how="anti")
     missing = _missing(rest)
     rest = rest.join(missing, on=CELL, how="anti")
-    following = found.of_cells.filter(pl.col("variant").is_in(FOLLOW)).join(upper, on=CELL, how="semi").select(CELL).unique()
+    following = (
+        found.of_cells.filter(pl.col("variant").is_in(FOLLOW)).join(upper, on=CELL, how="semi").select(CELL).unique()
+    )
     charges = rest.join(following, on=CELL, how="anti")
     # A number fitted to amounts proves something only where a whole unit follows from it.
     known_rules = order.filter(pl.col("rank") < FITTED)

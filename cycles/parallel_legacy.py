@@ -86,7 +86,9 @@ def read_balances(path: Path, mapping: LegacyMapping, currency: str) -> tuple[pl
     total = int(read["amount_minor"].sum() or 0)
     _meet_control(path.name, mapping, None, texts.height, total, currency)
     taken = judged.filter(pl.col("reason").is_null())
-    balances = taken.group_by(pl.col("account").alias("account_id")).agg(pl.col("amount_minor").sum().alias("legacy_minor"))
+    balances = taken.group_by(pl.col("account").alias("account_id")).agg(
+        pl.col("amount_minor").sum().alias("legacy_minor")
+    )
     rejects = judged.filter(pl.col("reason").is_not_null()).select("row", "reason", _row_text())
     return balances.sort("account_id"), rejects
 
@@ -203,7 +205,7 @@ def _row_text() -> pl.Expr:
 
 def _as_lines(taken: pl.DataFrame, mapping: LegacyMapping) -> DataFrame[LegacyLines]:
     """Return the lines: one for each amount, and one for each tax that the file has in a column of its own."""
-    shared = ["row", pl.col("account").alias("account_id"), pl.col("service_point").fill_null("").alias("service_point_id"),
+    shared: list[str | pl.Expr] = ["row", pl.col("account").alias("account_id"), pl.col("service_point").fill_null("").alias("service_point_id"),
               "period_start_date", "period_end_date"]  # fmt: skip
     amounts = taken.select(*shared, pl.col("line").alias("code"), "quantity_e6", "amount_minor")
     taxes = taken.filter(pl.col("tax_minor").is_not_null()).select(

@@ -92,7 +92,9 @@ def parse_legacy_mapping(text: str, name: str, sha256: str = "") -> LegacyMappin
         found = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"mapping `{name}`: expected TOML: {error}", hint="see docs/cutover.md") from error
-    lists = {code: (lines,) if isinstance(lines, str) else tuple(lines) for code, lines in found.get("codes", {}).items()}
+    lists = {
+        code: (lines,) if isinstance(lines, str) else tuple(lines) for code, lines in found.get("codes", {}).items()
+    }
     try:
         return LegacyMapping.model_validate(found | {"codes": lists, "sha256": sha256})
     except ValidationError as error:

@@ -58,7 +58,9 @@ def group_lines(mapping: LegacyMapping, codes: Sequence[str], tax_components: fr
     taxes = "+".join(sorted(tax_components)) or TAX_CODE if TAX_CODE in codes else ""
     names = [("+".join(sorted(lines)) or "+".join(sorted(of))) for of, lines in members]
     # Taxes stand in a column of their own and as lines beside: they are compared together.
-    joined = [taxes if taxes and lines & tax_components else name for name, (_, lines) in zip(names, members, strict=True)]
+    joined = [
+        taxes if taxes and lines & tax_components else name for name, (_, lines) in zip(names, members, strict=True)
+    ]
     by_target = {line: name for name, (_, lines) in zip(joined, members, strict=True) for line in lines}
     by_code = {code: name for name, (of, _) in zip(joined, members, strict=True) for code in of}
     return Groups(by_target, by_code | ({TAX_CODE: taxes} if taxes else {}), taxes, tax_components)
@@ -67,9 +69,7 @@ def group_lines(mapping: LegacyMapping, codes: Sequence[str], tax_components: fr
 def find_units(due: pl.DataFrame) -> pl.DataFrame:
     """Return our units: account_id, service_point_id, from_date, to_date, branch_id, bill_id, from what was due."""
     ordered = due.sort("account_id", "service_point_id", "start_date")
-    begins = (
-        (pl.col("start_date") > pl.col("end_date").shift(1)).over("account_id", "service_point_id").fill_null(True)
-    )
+    begins = (pl.col("start_date") > pl.col("end_date").shift(1)).over("account_id", "service_point_id").fill_null(True)
     return (
         ordered.with_columns(begins.cast(pl.Int32).alias("begins"))
         .with_columns(pl.col("begins").cum_sum().over("account_id", "service_point_id").alias("span"))

@@ -66,7 +66,9 @@ def with_reasons(differences: pl.DataFrame, reasons: pl.DataFrame) -> pl.DataFra
     )  # fmt: skip
     said = joined.with_columns(pl.coalesce(name, f"{name}_class").alias(name) for name in names)
     matters = (pl.col("cause") == Cause.UNEXPLAINED.value) | ~pl.col("is_within")
-    return said.drop(f"{name}_class" for name in names).with_columns((matters & pl.col("code").is_null()).alias("is_open"))
+    return said.drop(f"{name}_class" for name in names).with_columns(
+        (matters & pl.col("code").is_null()).alias("is_open")
+    )
 
 
 def explain_differences(
@@ -119,7 +121,9 @@ def sign_off(workspace: Workspace, comparison_id: str | None, *, at: datetime, a
         told = [value for values in reasons.rows() for value in values]
         sha256 = content_hash(name, row["run_id"], row["legacy_sha256"], row["result_sha256"], *told)
         known = query(
-            connection, "SELECT * FROM comparison_sign_off WHERE comparison_id = ? AND signed_sha256 = ?", [name, sha256]
+            connection,
+            "SELECT * FROM comparison_sign_off WHERE comparison_id = ? AND signed_sha256 = ?",
+            [name, sha256],
         )
         if known.height:
             return Signed(name, sha256, str(known["signed_by"][0]), is_new=False)

@@ -60,7 +60,9 @@ def _classes(differences: pl.DataFrame, equal: int) -> pl.DataFrame:
         services, on="cause", how="left", validate="1:1", maintain_order="left"
     )  # fmt: skip
     filled = found.with_columns(pl.col(pl.Int64).fill_null(0))
-    lines = pl.when(pl.col("cause") == Cause.EQUAL.value).then(pl.lit(equal, pl.Int64)).otherwise("lines").alias("lines")
+    lines = (
+        pl.when(pl.col("cause") == Cause.EQUAL.value).then(pl.lit(equal, pl.Int64)).otherwise("lines").alias("lines")
+    )
     return filled.with_columns(lines).select(
         "cause", "lines", "services", "within", "explained", "open", "apart_minor", "size_minor"
     )

@@ -50,7 +50,8 @@ def _roundings() -> list[Variant]:
     modes = {"half_even": "rounds halves to the even cent", "down": "cuts what is below a cent",
              "up": "rounds up what is below a cent", "half_up": "rounds halves away from zero"}  # fmt: skip
     by_mode = [
-        Variant(f"rounded_{mode}", Cause.ROUNDING, words, partial(rounded_by, mode=mode)) for mode, words in modes.items()
+        Variant(f"rounded_{mode}", Cause.ROUNDING, words, partial(rounded_by, mode=mode))
+        for mode, words in modes.items()
     ]
     kinds = {True: "rounds the sum of a charge's tiers and periods once", False: "rounds each tier and period"}
     once = [
@@ -100,7 +101,9 @@ def _with_days(case: Case, name: str, days: tuple[pl.Expr, pl.Expr, pl.Expr]) ->
         case = with_rules(case, none)
     if name == "days_of_30":
         by_days = pl.when(shared).then(pl.lit("days")).otherwise("tiers_share").alias("tiers_share")
-        thirty = pl.when(shared).then(pl.lit(300_000)).otherwise("tiers_whole_e4").cast(pl.Int64).alias("tiers_whole_e4")
+        thirty = (
+            pl.when(shared).then(pl.lit(300_000)).otherwise("tiers_whole_e4").cast(pl.Int64).alias("tiers_whole_e4")
+        )
         case = with_rules(case, by_days, thirty)
     return case.then("charges", change)
 

@@ -125,7 +125,7 @@ def _services(workspace: Workspace, run_id: str) -> list[Service]:
     for (account, point), rows in found.items():
         span = spans[point + account]
         days = (span["end_date"] - span["start_date"]).days
-        own = tuple(_line(row, frozenset(bases.get((row["version_id"], row["component_id"]), ()))) for row in rows)  # type: ignore[index, arg-type]
+        own = tuple(_line(row, frozenset(bases.get((row["version_id"], row["component_id"]), ()))) for row in rows)  # type: ignore[arg-type]
         is_whole = days == (span["cycle_end_date"] - span["cycle_start_date"]).days
         services.append(Service(account, point, span["tariff_id"], days, own, is_whole))
     return services
@@ -206,7 +206,12 @@ def _last_day_counts(service: Service) -> tuple[Line, ...] | None:
 def _thirty_days(service: Service) -> tuple[Line, ...] | None:
     """Supply for 30 days of October."""
     supply = service.of("supply")
-    if not service.is_whole or len(supply) != 1 or supply[0].kind != "daily" or service.tariff not in ("res-flat", "heat-home"):
+    if (
+        not service.is_whole
+        or len(supply) != 1
+        or supply[0].kind != "daily"
+        or service.tariff not in ("res-flat", "heat-home")
+    ):
         return None
     return _again(_priced(line, Decimal(30)) if line is supply[0] else line for line in service.lines)
 
@@ -250,7 +255,10 @@ def _other_price(service: Service) -> tuple[Line, ...] | None:
     assert energy.quantity is not None
     if energy.quantity < 100:
         return None
-    return _again(_priced(line, energy.quantity, energy.rate + Decimal("0.0137")) if line is energy else line for line in service.lines)
+    return _again(
+        _priced(line, energy.quantity, energy.rate + Decimal("0.0137")) if line is energy else line
+        for line in service.lines
+    )
 
 
 def _other_read(service: Service) -> tuple[Line, ...] | None:

@@ -128,7 +128,10 @@ def _branches(report: ParallelReport) -> str:
 
 def _mix(report: ParallelReport, branch_id: str) -> str:
     """Return a bar of the classes of a branch's lines that differ, each as wide as its share."""
-    counts = {row["cause"]: row["lines"] for row in report.by_branch.filter(pl.col("branch_id") == branch_id).iter_rows(named=True)}
+    counts = {
+        row["cause"]: row["lines"]
+        for row in report.by_branch.filter(pl.col("branch_id") == branch_id).iter_rows(named=True)
+    }
     parts = "".join(
         f'<span style="flex:{counts[cause]};background:var(--c-{cause})" title="{counts[cause]:,} {_name(cause)}"></span>'
         for cause in CLASSES

@@ -64,7 +64,10 @@ def as_csv(report: ParallelReport) -> str:
     shown = shown_differences(report.differences, report.row["currency"]).select(_CSV)
     texts = [name for name, dtype in shown.schema.items() if dtype == pl.String]
     marked = [
-        pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r]")).then(pl.concat_str(pl.lit("'"), name)).otherwise(name).alias(name)
+        pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r]"))
+        .then(pl.concat_str(pl.lit("'"), name))
+        .otherwise(name)
+        .alias(name)
         for name in texts
     ]
     return shown.with_columns(marked).write_csv()

@@ -103,10 +103,10 @@ def without_base(case: Case, component_id: str) -> Case:
     """Return the case in which no tax counts a charge."""
     taxes = case.given.book.components.filter(pl.col("category") == "tax").select("version_id", "component_id")
     keys = ["version_id", "component_id"]
-    dropped = case.given.book.bases.filter(pl.col("base_component_id") == component_id).join(
-        taxes, on=keys, how="semi"
+    dropped = case.given.book.bases.filter(pl.col("base_component_id") == component_id).join(taxes, on=keys, how="semi")
+    return case.with_book(
+        bases=arranged(Bases, case.given.book.bases.join(dropped, on=list(dropped.columns), how="anti"))
     )
-    return case.with_book(bases=arranged(Bases, case.given.book.bases.join(dropped, on=list(dropped.columns), how="anti")))
 
 
 def with_prices(case: Case, found: pl.DataFrame) -> Case:

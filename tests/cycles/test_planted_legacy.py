@@ -54,7 +54,9 @@ def test_every_difference_planted_gets_the_class_that_was_planted(
     # In so small a utility few move in or out, and fewer of them with so little water that no threshold counts.
     assert set(kinds["what"]) >= {what for _, what, _ in PLANTS} - {"the supply of a whole cycle for a part"}
     found = compared(billed, tmp_path / "legacy.csv")
-    classes = service_classes(found.differences).select("account_id", "service_point_id", pl.col("cause").alias("found"))
+    classes = service_classes(found.differences).select(
+        "account_id", "service_point_id", pl.col("cause").alias("found")
+    )
     both = planted.join(classes, on=["account_id", "service_point_id"], how="full", coalesce=True)
     wrong = both.filter(pl.col("cause").ne_missing(pl.col("found")))
     assert wrong.is_empty(), wrong.rows()
