@@ -31,7 +31,8 @@ def fitted_variants(lines: pl.DataFrame, cells: pl.DataFrame, currency: str) -> 
     prices = pl.concat([printed, rates.join(taxes, on=keys, how="anti")])
     of_taxes = rates.join(taxes, on=keys, how="semi")
     found = [
-        ("price", Cause.TARIFF, "has another price", prices), ("tax_rate", Cause.TAX, "has another rate of tax", of_taxes)
+        ("price", Cause.TARIFF, "has another price", prices),
+        ("tax_rate", Cause.TAX, "has another rate of tax", of_taxes),
     ]  # fmt: skip
     return [
         Variant(name, cause, f"{words}: {_told(frame)}", partial(with_prices, found=frame), FITTED)

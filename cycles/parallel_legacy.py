@@ -194,7 +194,8 @@ def _reason(exponent: int, currency: str) -> pl.Expr:
         (pl.col("period_start_date") >= pl.col("period_end_date"),
          pl.format("period {} to {} has no day", "period_start", "period_end")),
         (pl.col("total_minor") != both,
-         pl.format("total: expected amount and tax, {} and {}, found {}", "amount", pl.col("tax").fill_null("0"), "total")),
+         pl.format("total: expected amount and tax, {} and {}, found {}", "amount", pl.col("tax").fill_null("0"),
+                   "total")),
     ]  # fmt: skip
     return pl.coalesce(*(pl.when(is_bad).then(said) for is_bad, said in checks), pl.lit(None, pl.String))
 
@@ -205,8 +206,10 @@ def _row_text() -> pl.Expr:
 
 def _as_lines(taken: pl.DataFrame, mapping: LegacyMapping) -> DataFrame[LegacyLines]:
     """Return the lines: one for each amount, and one for each tax that the file has in a column of its own."""
-    shared: list[str | pl.Expr] = ["row", pl.col("account").alias("account_id"), pl.col("service_point").fill_null("").alias("service_point_id"),
-              "period_start_date", "period_end_date"]  # fmt: skip
+    point = pl.col("service_point").fill_null("").alias("service_point_id")
+    shared: list[str | pl.Expr] = [
+        "row", pl.col("account").alias("account_id"), point, "period_start_date", "period_end_date"
+    ]  # fmt: skip
     amounts = taken.select(*shared, pl.col("line").alias("code"), "quantity_e6", "amount_minor")
     taxes = taken.filter(pl.col("tax_minor").is_not_null()).select(
         *shared, pl.lit(TAX_CODE).alias("code"), pl.lit(None, pl.Int64).alias("quantity_e6"),

@@ -1,4 +1,4 @@
-"""Other reads than the run's: those as they landed, those known at another time, and quantities that the file states."""
+"""Other reads than the run's: as they landed, as known at another time, and quantities that the legacy file states."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import random
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -118,29 +119,35 @@ def _services(workspace: Workspace, run_id: str) -> list[Service]:
     spans = {
         row["service_point_id"] + row["account_id"]: row for row in due.iter_rows(named=True)
     }  # the demo's agreements are due for one period each
-    found: dict[tuple[str, str], list[dict[str, object]]] = {}
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in lines.collect().iter_rows(named=True):
         found.setdefault((row["account_id"], row["service_point_id"]), []).append(row)
     services = []
     for (account, point), rows in found.items():
         span = spans[point + account]
         days = (span["end_date"] - span["start_date"]).days
-        own = tuple(_line(row, frozenset(bases.get((row["version_id"], row["component_id"]), ()))) for row in rows)  # type: ignore[arg-type]
+        own = tuple(_line(row, frozenset(bases.get((row["version_id"], row["component_id"]), ()))) for row in rows)
         is_whole = days == (span["cycle_end_date"] - span["cycle_start_date"]).days
         services.append(Service(account, point, span["tariff_id"], days, own, is_whole))
     return services
 
 
-def _line(row: dict[str, object], bases: frozenset[str]) -> Line:
-    values: dict[str, object] = row
-    quantity = Decimal(str(values["quantity"])) / Decimal(str(values["unit_size"]))
-    part, whole = values["share_part"], values["share_whole"]
+def _line(row: Mapping[str, Any], bases: frozenset[str]) -> Line:
+    part, whole = row["share_part"], row["share_whole"]
+    quantity = Decimal(row["quantity"]) / Decimal(row["unit_size"])
     return Line(
-        str(values["component_id"]), str(values["kind"]), values["period_start_date"], values["period_end_date"],  # type: ignore[arg-type]
-        str(values["tou"]), quantity if values["kind"] in ("quantity", "daily") else None,
-        Decimal(str(values["rate"])), Decimal(str(values["amount_exact"])), Decimal(str(values["amount_minor"])) * _CENT,
-        bases, Decimal(1) if part is None else Decimal(str(part)) / Decimal(str(whole)),
-    )  # fmt: skip
+        component=row["component_id"],
+        kind=row["kind"],
+        start=row["period_start_date"],
+        end=row["period_end_date"],
+        tou=row["tou"],
+        quantity=quantity if row["kind"] in ("quantity", "daily") else None,
+        rate=row["rate"],
+        exact=row["amount_exact"],
+        amount=Decimal(row["amount_minor"]) * _CENT,
+        bases=bases,
+        share=Decimal(1) if part is None else Decimal(part) / Decimal(whole),
+    )
 
 
 def _sums(lines: Iterable[Line]) -> dict[str, Decimal]:
@@ -162,10 +169,11 @@ def _again(lines: Iterable[Line], to_cents: Callable[[Decimal], Decimal] = _half
     """Return the lines with percentages reckoned on the others, in their order: sewer comes before tax."""
     done: list[Line] = []
     for line in sorted(lines, key=lambda item: (item.kind == "percent", item.component == "gst")):
-        if line.kind == "percent":
-            base = sum((item.amount for item in done if item.component in line.bases), Decimal(0))
-            line = replace(line, amount=to_cents(base * line.rate / 100))
-        done.append(line)
+        if line.kind != "percent":
+            done.append(line)
+            continue
+        base = sum((item.amount for item in done if item.component in line.bases), Decimal(0))
+        done.append(replace(line, amount=to_cents(base * line.rate / 100)))
     return tuple(done)
 
 
@@ -216,14 +224,27 @@ def _thirty_days(service: Service) -> tuple[Line, ...] | None:
     return _again(_priced(line, Decimal(30)) if line is supply[0] else line for line in service.lines)
 
 
+# Upper edges of the tiers of water, clause 6.1 of its price sheet: of a whole cycle.
+_WATER_EDGES = (Decimal(10), Decimal(25), Decimal(10**6))
+
+
 def _not_prorated(service: Service) -> tuple[Line, ...] | None:
-    """The supply of a whole cycle where only a part was supplied."""
-    supply = service.of("supply")
-    if service.tariff != "water-home" or service.is_whole or len(service.of("energy")) > 1:
+    """Supply and tiers of a whole cycle where only a part was supplied."""
+    tiers = service.of("energy")
+    if service.tariff != "water-home" or service.is_whole or not tiers:
         return None
-    if service.of("energy")[0].quantity > Decimal("0.5"):  # type: ignore[operator]  # a quantity has one
-        return None  # its thresholds would be whole as well
-    return _again(replace(line, amount=_half_up(line.rate)) if line is supply[0] else line for line in service.lines)
+    total = sum((line.quantity or Decimal(0) for line in tiers), Decimal(0))
+    lower, energy = Decimal(0), []
+    # A whole edge is reached later than a part of it, so the lines have all prices that are needed.
+    for line, upper in zip(tiers, _WATER_EDGES, strict=False):
+        energy.append(_priced(line, max(min(total, upper) - lower, Decimal(0))))
+        lower = upper
+    others = [
+        replace(line, amount=_half_up(line.rate)) if line.component == "supply" else line
+        for line in service.lines
+        if line.component != "energy"
+    ]
+    return _again([*(line for line in energy if line.quantity), *others])
 
 
 def _former_price(service: Service) -> tuple[Line, ...] | None:
@@ -263,14 +284,14 @@ def _other_price(service: Service) -> tuple[Line, ...] | None:
 
 def _other_read(service: Service) -> tuple[Line, ...] | None:
     """A twentieth less was read."""
-    if service.tariff not in ("res-flat", "heat-home", "res-tou") or not service.is_whole:
+    if service.tariff not in ("res-flat", "heat-home") or not service.is_whole:
         return None
-    lines = []
-    for line in service.lines:
-        if line.component == "energy" and line.quantity and service.tariff != "res-tou":
-            line = _priced(line, (line.quantity * Decimal("0.95")).quantize(Decimal("0.001"), ROUND_DOWN))
-        lines.append(line)
-    return _again(lines)
+    return _again(
+        _priced(line, (line.quantity * Decimal("0.95")).quantize(Decimal("0.001"), ROUND_DOWN))
+        if line.component == "energy" and line.quantity
+        else line
+        for line in service.lines
+    )
 
 
 def _tax_by_line(service: Service) -> tuple[Line, ...] | None:
@@ -335,7 +356,7 @@ PLANTS: tuple[tuple[str, str, Plant], ...] = (
     ("rounding", "the sum of the tiers rounded once", _tiers_once),
     ("proration", "the last day counted as well", _last_day_counts),
     ("proration", "October counted as 30 days", _thirty_days),
-    ("proration", "the supply of a whole cycle for a part", _not_prorated),
+    ("proration", "supply and tiers of a whole cycle for a part", _not_prorated),
     ("tariff", "the prices of before 16 October on all days", _former_price),
     ("tariff", "another price of energy", _other_price),
     ("read", "a twentieth less was read", _other_read),

@@ -47,7 +47,8 @@ def _head(report: ParallelReport) -> str:
         f'<p class="period">Run {escape(row["run_id"])} beside {escape(row["legacy_name"])}</p></div>'
         f"<dl><dt>Comparison</dt><dd>{escape(row['comparison_id'])}</dd>"
         f"<dt>Made</dt><dd>{row['made_at']:%Y-%m-%d %H:%M} UTC by {escape(row['made_by'])}</dd>"
-        f"<dt>Tolerance</dt><dd>{_money(report, row['tolerance_minor'])} {escape(row['currency'])} a line</dd></dl></header>"
+        f"<dt>Tolerance</dt><dd>{_money(report, row['tolerance_minor'])} {escape(row['currency'])} a line</dd>"
+        "</dl></header>"
     )
 
 
@@ -95,7 +96,8 @@ def _classes(report: ParallelReport) -> str:
         f'<td class="num">{row["lines"]:,}</td><td class="num">{row["services"] or ""}</td>'
         f'<td class="num">{_money(report, row["apart_minor"]) if row["cause"] != "equal" else ""}</td>'
         f'<td class="num">{_money(report, row["size_minor"]) if row["cause"] != "equal" else ""}</td>'
-        f'<td class="num">{row["explained"] or ""}</td><td class="num {"hot" if row["open"] else ""}">{row["open"] or ""}</td></tr>'
+        f'<td class="num">{row["explained"] or ""}</td>'
+        f'<td class="num {"hot" if row["open"] else ""}">{row["open"] or ""}</td></tr>'
         for row in report.classes.iter_rows(named=True)
         if row["lines"]
     )
@@ -133,7 +135,8 @@ def _mix(report: ParallelReport, branch_id: str) -> str:
         for row in report.by_branch.filter(pl.col("branch_id") == branch_id).iter_rows(named=True)
     }
     parts = "".join(
-        f'<span style="flex:{counts[cause]};background:var(--c-{cause})" title="{counts[cause]:,} {_name(cause)}"></span>'
+        f'<span style="flex:{counts[cause]};background:var(--c-{cause})" '
+        f'title="{counts[cause]:,} {_name(cause)}"></span>'
         for cause in CLASSES
         if cause in counts
     )
@@ -160,7 +163,8 @@ def _matrix(report: ParallelReport) -> str:
     head = _heads("branch", *(_name(cause) for cause in causes), plain={"branch"})
     return (
         f'<section><h2>Money by branch and class, {escape(report.row["currency"])}</h2><div class="wide">'
-        f'<table class="matrix list">{head}<tbody>{"".join(lines)}<tr><th scope="row">all</th>{totals}</tr></tbody></table>'
+        f'<table class="matrix list">{head}<tbody>{"".join(lines)}'
+        f'<tr><th scope="row">all</th>{totals}</tr></tbody></table>'
         '</div><p class="soft">Ours less theirs; below zero we bill less than the legacy system.</p></section>'
     )
 
@@ -175,7 +179,8 @@ def _largest(report: ParallelReport) -> str:
     left = report.differences.height - top.height
     more = f'<p class="soft">{left:,} more in the CSV: <code>--csv FILE</code>.</p>' if left else ""
     return (
-        f'<section><h2>The largest differences, up to {TOP_OF_CLASS} of each class</h2><div class="wide"><table class="list">{head}'
+        f"<section><h2>The largest differences, up to {TOP_OF_CLASS} of each class</h2>"
+        f'<div class="wide"><table class="list">{head}'
         f"<tbody>{lines}</tbody></table></div>{more}</section>"
     )
 
@@ -185,10 +190,12 @@ def _difference(report: ParallelReport, row: dict[str, Any]) -> str:
     also = f" Also brought by {escape(row['also'].replace('_', ' '))}." if row["also"] else ""
     return (
         f'<tr><td>{escape(row["account_id"])}<span class="id">{escape(row["branch_id"])} · '
-        f'{escape(row["service_point_id"] or "whole bill")}</span><span class="id">{escape(row["difference_id"])}</span></td>'
+        f"{escape(row['service_point_id'] or 'whole bill')}</span>"
+        f'<span class="id">{escape(row["difference_id"])}</span></td>'
         f'<td>{escape(row["line"])}<span class="id">{row["period_start_date"]:%d %b} to {row["period_end_date"]:%d %b}'
         f'</span></td><td class="num">{_money(report, row["ours_minor"])}</td>'
-        f'<td class="num">{_money(report, row["legacy_minor"])}</td><td class="num">{_money(report, row["apart_minor"])}</td>'
+        f'<td class="num">{_money(report, row["legacy_minor"])}</td>'
+        f'<td class="num">{_money(report, row["apart_minor"])}</td>'
         f'<td><span class="chip" style="background:var(--c-{row["cause"]})">{_name(row["cause"])}</span></td>'
         f'<td class="words">{escape(row["explanation"])}{also}{said}</td></tr>'
     )
@@ -210,7 +217,8 @@ def _next(report: ParallelReport) -> str:
     if "unexplained" in by_cause:
         steps.append(
             f"{by_cause['unexplained']:,} unexplained lines: look at each bill "
-            f"(<code>billmill bill explain BILL --run {escape(report.row['run_id'])}</code>), then explain each by its id."
+            f"(<code>billmill bill explain BILL --run {escape(report.row['run_id'])}</code>), then explain each by its "
+            "id."
         )
     steps.append(f"When nothing is open: <code>billmill compare sign-off --comparison {name} --by ANOTHER</code>")
     listed = "".join(f"<li>{step}</li>" for step in steps)
@@ -221,13 +229,12 @@ def _rejects(report: ParallelReport) -> str:
     if report.rejects.is_empty():
         return ""
     lines = "".join(
-        f'<tr><td class="num">{row["row"]:,}</td><td>{escape(row["reason"])}</td><td class="soft">{escape(row["text"])}</td></tr>'
+        f'<tr><td class="num">{row["row"]:,}</td><td>{escape(row["reason"])}</td>'
+        f'<td class="soft">{escape(row["text"])}</td></tr>'
         for row in report.rejects.head(_REJECTS).iter_rows(named=True)
     )
-    return (
-        f'<section><h2>Rows not compared</h2><table class="list">{_heads("row", "reason", "row as written", plain={"reason", "row as written"})}'
-        f"<tbody>{lines}</tbody></table></section>"
-    )
+    head = _heads("row", "reason", "row as written", plain={"reason", "row as written"})
+    return f'<section><h2>Rows not compared</h2><table class="list">{head}<tbody>{lines}</tbody></table></section>'
 
 
 def _notes(report: ParallelReport) -> str:
@@ -235,9 +242,9 @@ def _notes(report: ParallelReport) -> str:
     total = _money(report, report.legacy_total_minor)
     return (
         '<section class="notes"><h2>How to read this</h2><p>A line is what both systems print for a service point, a '
-        "period and a charge, added up where one side prints several. The class of a difference is found by reckoning our "
-        "bill again with one rule changed, and comparing to the cent; its size plays no part. A charge over others, such "
-        "as a tax, has the class of the lines that it follows from.</p>"
+        "period and a charge, added up where one side prints several. The class of a difference is found by reckoning "
+        "our bill again with one rule changed, and comparing to the cent; its size plays no part. A charge over "
+        "others, such as a tax, has the class of the lines that it follows from.</p>"
         f"<p>The legacy file has {report.legacy_rows:,} rows that add up to {total} {escape(row['currency'])}; SHA-256 "
         f"<code>{escape(row['legacy_sha256'])}</code>.</p></section>"
     )

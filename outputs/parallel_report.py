@@ -9,7 +9,8 @@ import polars as pl
 
 # Classes in the order in which they are shown.
 CLASSES = (
-    "equal", "rounding", "proration", "tariff", "read", "tax", "missing_here", "missing_there", "several", "unexplained",
+    "equal", "rounding", "proration", "tariff", "read", "tax", "missing_here", "missing_there", "several",
+    "unexplained",
 )  # fmt: skip
 TOP_OF_CLASS = 4
 

@@ -1,4 +1,4 @@
-"""Other ways to reckon the same bill: roundings, day counts, versions, prices, taxes. For comparison with a legacy system.
+"""Other ways to reckon the same bill, for comparison with a legacy system: roundings, days, versions, prices, taxes.
 
 A case is what rating takes, and what is changed between its stages. Each function here removes or replaces one rule
 and leaves everything else, so that two of them can be put together.

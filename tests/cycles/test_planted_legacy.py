@@ -51,8 +51,7 @@ def test_every_difference_planted_gets_the_class_that_was_planted(
 ) -> None:
     planted = write_legacy(*billed, tmp_path / "legacy.csv", each=EACH)
     kinds = planted.group_by("what").len()
-    # In so small a utility few move in or out, and fewer of them with so little water that no threshold counts.
-    assert set(kinds["what"]) >= {what for _, what, _ in PLANTS} - {"the supply of a whole cycle for a part"}
+    assert set(kinds["what"]) == {what for _, what, _ in PLANTS}
     found = compared(billed, tmp_path / "legacy.csv")
     classes = service_classes(found.differences).select(
         "account_id", "service_point_id", pl.col("cause").alias("found")
