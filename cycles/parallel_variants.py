@@ -72,16 +72,24 @@ def _prorations() -> list[Variant]:
     whole = pl.coalesce("share_whole", "cycle_days")
     last, month = pl.col("is_last").cast(pl.Int64), pl.col("period_start_date").dt.days_in_month().cast(pl.Int64)
     thirty = days - pl.when("is_whole").then(last * (cycle - 30)).otherwise(0)
-    cut = ~pl.col("is_whole")
+    # A whole cycle owes a price by the cycle in full, however its days are counted.
+    is_cut = ~pl.col("is_whole")
+
+    def where_cut(value: pl.Expr, otherwise: str) -> pl.Expr:
+        return pl.when(is_cut).then(value).otherwise(otherwise)
+
+    of_cut = where_cut(whole, "share_whole")
     ways: list[tuple[str, str, pl.Expr, pl.Expr, pl.Expr]] = [
-        ("end_day_counts", "counts the last day as well", days + last, part + last, whole),
-        ("first_day_free", "does not count the first day", days - last, part - last, whole),
-        ("month_of_30", "counts a month as 30 days", thirty, pl.when(cut).then(part), pl.when(cut).then(pl.lit(30))),
+        ("month_of_30", "counts a month as 30 days", thirty, where_cut(part, "share_part"),
+         where_cut(pl.lit(30), "share_whole")),
+        ("end_day_counts", "counts the last day as well", days + last, where_cut(part + last, "share_part"), of_cut),
+        ("first_day_free", "does not count the first day", days - last, where_cut(part - last, "share_part"), of_cut),
         ("days_of_30", "shares by days of a month of 30, also a whole one", days, part, pl.lit(30)),
         ("calendar_month", "shares by the days of the calendar month", days, part, month),
         ("year_of_365", "shares by the days of a twelfth of a year", days, part * 12, pl.lit(365)),
         ("not_prorated", "bills a whole period, whatever days were supplied",
-         days + last * (cycle - pl.col("due_days")), pl.lit(1), pl.lit(1)),
+         days + last * (cycle - pl.col("due_days")), pl.col("share_part"),
+         where_cut(pl.col("due_days"), "share_whole")),
     ]  # fmt: skip
     return [
         Variant(f"days:{name}", Cause.PRORATION, words, partial(_with_days, name=name, days=(quantity, of, all_of)))
