@@ -28,7 +28,7 @@ STYLE = (
 .mix span { display: block; }
 .list td { vertical-align: top; }
 .list td.words { font-size: 12.5px; min-width: 260px; }
-.list .id { color: var(--soft); font-size: 11px; display: block; }
+.list .id { color: var(--soft); font-size: 11px; display: block; white-space: nowrap; }
 .chip { font-size: 11px; font-weight: 650; border-radius: 4px; padding: 1px 6px; color: #fff; white-space: nowrap; }
 ol.next { margin: 0; padding-left: 20px; }
 ol.next li { margin: 5px 0; }
