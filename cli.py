@@ -33,6 +33,7 @@ from commands.events import event_app
 from commands.exceptions import exceptions_app
 from commands.findings import findings_app
 from commands.keep import add_keeping
+from commands.parallel import compare_app
 from commands.reads import reads_app
 from commands.rebill import rebill_app
 from commands.roles import roles_app
@@ -85,6 +86,7 @@ app.add_typer(rebill_app, name="rebill")
 app.add_typer(run_app, name="run")
 app.add_typer(event_app, name="event")
 app.add_typer(roles_app, name="roles")
+app.add_typer(compare_app, name="compare")
 add_keeping(app)
 
 

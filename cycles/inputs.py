@@ -156,6 +156,12 @@ def last_load(connection: Connection) -> int:
     return int(query(connection, "SELECT coalesce(max(seq), 0) FROM load").item())
 
 
+def listed_reads(connection: Connection, cycle: Cycle) -> dict[str, list[dict[str, Any]]]:
+    """Return the files that hold the reads of a cycle's days as known now, as a plan lists them."""
+    span = (cycle.period_start_date, cycle.period_end_date)
+    return Inputs({}, _reads(connection, span, last_load(connection))).listed()
+
+
 def _reads(connection: Connection, span: tuple[date, date], seq_max: int) -> dict[str, list[LakeFile]]:
     days = [f"{kind}_day_{minutes}" for minutes in INTERVAL_LENGTHS for kind in ("reads", "vee")]
     found = {table: lake_files(connection, table, seq_max=seq_max) for table in (*days, "register_reads")}

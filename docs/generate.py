@@ -27,6 +27,7 @@ import model.feeds
 import model.ledger
 import model.metering
 import model.nights
+import model.parallel
 import model.problems
 import model.rating
 import model.reads
@@ -51,6 +52,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Controls", model.controls),
     ("Exceptions", model.exceptions),
     ("Nights", model.nights),
+    ("Comparison with a legacy system", model.parallel),
     ("Control database", model.control),
     ("What verify finds", model.problems),
 )

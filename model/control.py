@@ -9,6 +9,7 @@ import polars as pl
 
 from model.codes import RunKind, RunState, TariffState
 from model.events import BilledCharges
+from model.parallel import COMPARED
 from model.schema import column
 
 
@@ -137,7 +138,7 @@ class Audit(pa.DataFrameModel):
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
         "approve_edit, refuse_edit, event, decide_charge, decide_finding, assign_finding, calendar, plan, stage, "
         "approve, publish, abandon, exclude, include, hold, release_hold, decide_exception, assign_exception, "
-        "close_window, close_exceptions"
+        "close_window, close_exceptions, compare, explain_difference, sign_comparison"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")
@@ -180,4 +181,4 @@ CONTROL: dict[str, type[pa.DataFrameModel]] = {
     "billed_charge": BilledCharges,
     "invoice_series": InvoiceSeries,
     "audit": Audit,
-}
+} | COMPARED

@@ -2,7 +2,7 @@
 
 Imported rows; events; what a cycle leaves to the next ones (values of quantities, balances of banks); called events
 and interval prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE; what
-was decided about bills before a run was published.
+was decided about bills before a run was published; what people say of differences from a legacy system.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from model.decisions import DECISIONS
 from model.edits import EDITS
 from model.events import EVENTS
 from model.feeds import FEEDS
+from model.parallel import SAID
 from model.rating import BankBalances, History
 from model.reads import RULES
 from model.review import REVIEW
@@ -22,7 +23,9 @@ from model.schema import create_table_sql
 # What publishing a run records, for the cycles that follow.
 CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
 
-FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | EVENTS | CARRIED | FEEDS | EDITS | RULES | DECISIONS | REVIEW
+FACTS: dict[str, type[pa.DataFrameModel]] = (
+    IMPORTED | EVENTS | CARRIED | FEEDS | EDITS | RULES | DECISIONS | REVIEW | SAID
+)
 
 
 def fact_table_sql(name: str) -> str:

@@ -6,7 +6,7 @@ the parked agreements leave the work, so no stage sees what an earlier one refus
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -194,6 +194,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("bills", "set aside whole bills of which an agreement is parked", _bill),
 )
 
+_MEASURED = 2
+"""So many stages measure; the others price what was measured."""
+
 
 def rate(given: RatingInput) -> Rated:
     """Return lines, what they rest on, and what is parked, for every due agreement.
@@ -263,6 +266,41 @@ def rate_profiled(given: RatingInput) -> Rated:
     return _run(replace(given, gates=empty(QualityGates)), stages)
 
 
+def measure(given: RatingInput) -> Work | None:
+    """Return the work up to the determinants, from which `rate_measured` goes on; None when nothing is due.
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: a table of `given` is not what it promises.
+    """
+    work = _begun(given)
+    return None if work.due.is_empty() else _through(work, STAGES[:_MEASURED])
+
+
+def rate_measured(work: Work, book: RateBook, after: Mapping[str, Callable[[Work], Work]]) -> Rated:
+    """Return the lines of measured work by another book, changed after some stages (by name).
+
+    For questions of what another system may have billed. `book` has the versions, quantities and dates of the one
+    that was measured by; its charges, prices and bases may differ.
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: there is no stage of a name.
+    """
+    assert set(after) <= {stage.name for stage in STAGES}, f"no stage is called one of {sorted(after)}"
+    check_book(book)
+    work = replace(work, given=replace(work.given, book=book), components=ready_components(book))
+    work = after.get(STAGES[_MEASURED - 1].name, _unchanged)(work)
+    for stage in STAGES[_MEASURED:]:
+        work, parks = stage.run(work)
+        work = after.get(stage.name, _unchanged)(work.without(first_parks(parks), stage.name))
+    return _tables(work)
+
+
+def _unchanged(work: Work) -> Work:
+    return work
+
+
 def _without_history(given: RatingInput) -> RatingInput:
     """Return the input with quantities that only later cycles count as optional: a worked bill need not say them."""
     keys = ["version_id", "quantity_id"]
@@ -282,18 +320,26 @@ def _without_history(given: RatingInput) -> RatingInput:
 
 
 def _run(given: RatingInput, stages: tuple[Stage, ...]) -> Rated:
+    work = _begun(given)
+    if work.due.is_empty():
+        nothing = (empty(Segments), empty(Slices), empty(Determinants), empty(BillLines))
+        return Rated(*nothing, parked_table(work.due, work.parked))
+    return _tables(_through(work, stages))
+
+
+def _begun(given: RatingInput) -> Work:
     check_book(given.book)
     due = number_due(checked(DueAgreements, given.due), checked(DueAttributes, given.attributes), given.book)
     checked(DueChannels, given.channels)
     parked = no_parks().with_columns(pl.lit("").alias("stage"))
-    if due.is_empty():
-        nothing = (empty(Segments), empty(Slices), empty(Determinants), empty(BillLines))
-        return Rated(*nothing, parked_table(due, parked))
-    work = Work(given, ready_components(given.book), due, due, parked)
+    return Work(given, ready_components(given.book), due, due, parked)
+
+
+def _through(work: Work, stages: tuple[Stage, ...]) -> Work:
     for stage in stages:
         work, parks = stage.run(work)
         work = work.without(first_parks(parks), stage.name)
-    return _tables(work)
+    return work
 
 
 def _tables(work: Work) -> Rated:
