@@ -61,13 +61,17 @@ def storage_faults(sound: Workspace, folder: Path, *, seed: int, count: int) -> 
     Returns how often each fault was found, and the unexplained: faults not found, and totals that were wrong.
     """
     dice, told = random.Random(seed), Counter[str]()
-    known = {workspace_totals(sound)}
+    kept = copied(sound, folder / "w")  # each fault is done in the folder that the analysts' views name
+    known = {workspace_totals(kept)}
+    kept.root.rename(folder / "kept")
     for number in range(count):
-        kind, fault = KINDS[number % len(KINDS)], FAULTS[(number // len(KINDS)) % len(FAULTS)]
-        workspace = copied(sound, folder / f"fault-{number}")
+        kind, fault = KINDS[number % len(KINDS)], FAULTS[(number + number // len(KINDS)) % len(FAULTS)]
+        shutil.copytree(folder / "kept", folder / "w")
+        workspace = open_workspace(folder / "w")
         victims = [path for path in files_of(workspace) if kind in path.relative_to(workspace.root).as_posix()]
         if not victims:
             told["not there"] += 1
+            shutil.rmtree(workspace.root)
             continue
         victim = dice.choice(victims)
         before = victim.read_bytes()
