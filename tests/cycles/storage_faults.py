@@ -103,6 +103,8 @@ def is_found(workspace: Workspace, name: str, fault: Callable[..., None]) -> boo
         return True  # only the lake is ours alone; a copy elsewhere is nobody's business
     stem = name.rpartition("/")[2].removesuffix(".parquet").removesuffix(".json")
     told = " ".join(problems["subject"].to_list())
+    if name == "audit.log" and fault is swap and "control.duckdb" in told:
+        return True  # it took the place of the database, which is what is told then
     if name == "audit.log":  # what was cut from its end is written again, from the database
         return "audit" in told or [entry["entry_no"] for entry in read_log(workspace.root / name)] == list(range(1, 24))
     # A flipped bit of a database may lie in a page that nothing uses; then every table still is as it was.
