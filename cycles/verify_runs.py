@@ -141,7 +141,7 @@ def _name_manifest(path: Path, base: str, row: dict[str, Any], found: RunsFound)
             continue
         if receipt is None:
             found.problems.append(_changed(ProblemKind.MISSING, name, "the receipt of the partition", None))
-        elif any(listed.get(file.path) != file.sha256 for file in receipt.files):
+        elif receipt.partition != number or any(listed.get(file.path) != file.sha256 for file in receipt.files):
             found.problems.append(
                 _changed(ProblemKind.ALTERED, name, "the files that manifest.json lists", "other files")
             )

@@ -89,7 +89,10 @@ def _refuse_when_moved(workspace: Workspace, connection: duckdb.DuckDBPyConnecti
 
     Views hold whole paths, so that they work from any folder; a moved workspace needs them built again.
     """
-    found = connection.execute("SELECT file_name, owner FROM lake.files ORDER BY owner DESC LIMIT 1").fetchone()
+    try:
+        found = connection.execute("SELECT file_name, owner FROM lake.files ORDER BY owner DESC LIMIT 1").fetchone()
+    except duckdb.Error:  # the file itself is damaged; the query's own error says so
+        return
     if found is None or str(found[0]).startswith(f"{workspace.lake.as_posix()}/"):
         return
     before = str(found[0]).rpartition("/lake/runs/")[0]

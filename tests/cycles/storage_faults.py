@@ -16,6 +16,7 @@ from cycles.verify import verify_workspace
 from model.errors import BillmillError
 from model.progress import Silent
 from outputs.query import analytics_frame
+from store.audit_log import read_log
 from store.workspace import Workspace, open_workspace
 
 KINDS = (
@@ -61,13 +62,17 @@ def storage_faults(sound: Workspace, folder: Path, *, seed: int, count: int) -> 
     Returns how often each fault was found, and the unexplained: faults not found, and totals that were wrong.
     """
     dice, told = random.Random(seed), Counter[str]()
-    known = {workspace_totals(sound)}
+    kept = copied(sound, folder / "w")  # each fault is done in the folder that the analysts' views name
+    known = {workspace_totals(kept)}
+    kept.root.rename(folder / "kept")
     for number in range(count):
-        kind, fault = KINDS[number % len(KINDS)], FAULTS[(number // len(KINDS)) % len(FAULTS)]
-        workspace = copied(sound, folder / f"fault-{number}")
+        kind, fault = KINDS[number % len(KINDS)], FAULTS[(number + number // len(KINDS)) % len(FAULTS)]
+        shutil.copytree(folder / "kept", folder / "w")
+        workspace = open_workspace(folder / "w")
         victims = [path for path in files_of(workspace) if kind in path.relative_to(workspace.root).as_posix()]
         if not victims:
             told["not there"] += 1
+            shutil.rmtree(workspace.root)
             continue
         victim = dice.choice(victims)
         before = victim.read_bytes()
@@ -98,10 +103,12 @@ def is_found(workspace: Workspace, name: str, fault: Callable[..., None]) -> boo
         return True  # only the lake is ours alone; a copy elsewhere is nobody's business
     stem = name.rpartition("/")[2].removesuffix(".parquet").removesuffix(".json")
     told = " ".join(problems["subject"].to_list())
-    if name == "audit.log":
-        return "audit" in told
-    # A flipped bit of the control database may lie in a page that nothing uses; then every table still is as it was.
-    return stem in told or (name == "control.duckdb" and (problems.height > 0 or fault is flip))
+    if name == "audit.log" and fault is swap and "control.duckdb" in told:
+        return True  # it took the place of the database, which is what is told then
+    if name == "audit.log":  # what was cut from its end is written again, from the database
+        return "audit" in told or [entry["entry_no"] for entry in read_log(workspace.root / name)] == list(range(1, 24))
+    # A flipped bit of a database may lie in a page that nothing uses; then every table still is as it was.
+    return stem in told or (name.endswith(".duckdb") and (problems.height > 0 or fault is flip))
 
 
 def workspace_totals(workspace: Workspace) -> str:
