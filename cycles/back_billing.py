@@ -139,7 +139,8 @@ def _limit_lines(lines: pl.DataFrame, taken: pl.DataFrame, rule: BackBilling) ->
         )
     )
     none = pl.lit("")
-    text = pl.format("Not billed: supplied more than {} months ago", pl.lit(rule.months))
+    ago = "1 month" if rule.months == 1 else f"{rule.months} months"
+    text = pl.lit(f"Not billed: supplied more than {ago} ago")
     filled = rows.with_columns(
         pl.lit(BACK_BILLING).alias("component_id"), pl.lit("amount").alias("kind"), none.alias("season"),
         none.alias("tou"), pl.when(is_tax).then(pl.lit("tax")).otherwise(pl.lit("charge")).alias("category"),

@@ -19,6 +19,7 @@ import model.accounts
 import model.bills
 import model.control
 import model.controls
+import model.corrections
 import model.decisions
 import model.edits
 import model.events
@@ -53,6 +54,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Exceptions", model.exceptions),
     ("Nights", model.nights),
     ("Comparison with a legacy system", model.parallel),
+    ("Bills that are taken back", model.corrections),
     ("Control database", model.control),
     ("What verify finds", model.problems),
 )

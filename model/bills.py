@@ -43,7 +43,7 @@ class Invoices(pa.DataFrameModel):
     """Invoices, numbered without gaps in each branch's series, in order of account. Grain: invoice_no."""
 
     invoice_no: str = column("Number as printed: branch, year of issue, number in the series")
-    series: str = column("Series: branch and year of issue")
+    series: str = column("Series: branch and year of issue; `CR` between them for credit notes")
     series_no: pl.Int64 = column("Number in the series, from 1, without gaps", ge=1)
     bill_id: str = column("Bill that it documents")
     account_id: str = column("Account that pays")

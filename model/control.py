@@ -119,7 +119,7 @@ class ReversedBills(pa.DataFrameModel):
 class InvoiceSeries(pa.DataFrameModel):
     """Last number given in each invoice series. Grain: series."""
 
-    series: str = column("Branch and year of issue")
+    series: str = column("Branch and year of issue; `CR` between them for credit notes")
     last_no: pl.Int64 = column("Last number given; the next is one more", ge=0)
 
     class Config:

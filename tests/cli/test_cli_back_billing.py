@@ -49,7 +49,7 @@ def test_the_rise_of_older_days_is_taken_off_by_a_line(command: CommandLine, tmp
                          "GROUP BY bill_id ORDER BY bill_id")  # fmt: skip
     assert off == [("A1.2026-06.r1", 1800), ("A1.2026-07.r1", 1140), ("A2.2026-06.r1", 600), ("A2.2026-07.r1", 570)]
     shown = command.done("bill", "show", "A1.2026-07.r1").out
-    assert "Not billed: supplied more than 1 months" in " ".join(shown.split()) and "-11.40" in shown
+    assert "Not billed: supplied more than 1 month ago" in " ".join(shown.split()) and "-11.40" in shown
     explained = command.done("bill", "explain", "A1.2026-07.r1", "--json").json
     assert explained["same"] and any("the rise of service point E1 for 19 of 31 days" in t for t in explained["text"])
     assert planned(command)["run_id"] is None
