@@ -9,7 +9,8 @@ import polars as pl
 
 from cycles.left_behind import LeftBehind
 from cycles.partition import Work
-from model.rating import Rated
+from model.rating import BillLines, Rated
+from model.schema import polars_schema
 
 BACK_BILLING = "back_billing_limit"
 LINE_KEY = ["agreement_id", "component_id", "season", "tou", "tier", "period_start_date"]
@@ -18,6 +19,12 @@ _SAID = [
     "period_end_date", "quantity", "unit_size", "rate", "fixed", "share_part", "share_whole", "amount_minor",
     "memo_minor", "currency", "category", "tax_code", "gl_account",
 ]  # fmt: skip
+LINES: dict[str, pl.DataType] = {
+    "new_id": pl.String(), **{name: polars_schema(BillLines)[name] for name in LINE_KEY}, "line_text": pl.String(),
+    "category": pl.String(), "old_minor": pl.Int64(), "new_minor": pl.Int64(), "apart_minor": pl.Int64(),
+    "is_other": pl.Boolean(), "cause": pl.String(),
+}  # fmt: skip
+"""Columns of lines side by side, with their causes."""
 _CHANGED = {"new_id": pl.String}
 
 

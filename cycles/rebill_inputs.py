@@ -18,6 +18,7 @@ from cycles.published_rows import frame_of_pass
 from cycles.rebill_days import Pass
 from model.tariff import RateBook
 from store.control import Connection, query
+from store.facts import facts
 from store.workspace import Workspace
 
 OF_AGREEMENT = ("channels", "attributes", "banks", "one_offs")
@@ -60,10 +61,21 @@ def frames_then(workspace: Workspace, run: str, pass_name: str, names: list[str]
     return {name: frame_of_pass(folder, pass_name, name) for name in names}
 
 
+@dataclass(frozen=True)
+class Changed:
+    """What is no longer as bills were made of it."""
+
+    causes: pl.DataFrame
+    """bill_id, cause: classes of inputs. A new bill stands by its own id."""
+    self_correcting: pl.Series
+    """Bills of which nothing changed but estimates, which their tariffs leave to the next reading"""
+
+
 def changed_classes(
-    workspace: Workspace, connection: Connection, passes: list[Pass], inputs: Mapping[str, Inputs]
-) -> pl.DataFrame:
-    """Return the bills of which inputs changed, with the classes: bill_id, cause. A new bill stands by its own id."""
+    workspace: Workspace, connection: Connection, passes: list[Pass], inputs: Mapping[str, Inputs],
+    leaving: pl.Series,
+) -> Changed:  # fmt: skip
+    """Return the bills of which inputs changed. `leaving`: tariffs that leave estimates to the next reading."""
     found = []
     for own in passes:
         now = dict(inputs[own.name].frames)
@@ -80,12 +92,23 @@ def changed_classes(
                 of_bills(then, bills), of_bills(now, bills), own.cycle.period_start_date, own.cycle.period_end_date
             )
             found.append(sides.told())
-    found.append(_read_again(workspace, connection, pl.concat([own.bills for own in passes])))
-    return pl.concat(found).unique().sort("bill_id", "cause")
+    told = pl.concat(found).unique()
+    read, estimated = _read_again(workspace, connection, pl.concat([own.bills for own in passes]), leaving)
+    is_alone = ~estimated.is_in(told["bill_id"].implode()) & ~estimated.is_in(read.implode())
+    # Where anything else changed the bill becomes another anyhow, with the reads that are there.
+    both = pl.concat([read, estimated.filter(~is_alone)]).unique().to_frame("bill_id")
+    causes = pl.concat([told, both.with_columns(pl.lit("read").alias("cause"))]).unique().sort("bill_id", "cause")
+    return Changed(causes, estimated.filter(is_alone))
 
 
-def _read_again(workspace: Workspace, connection: Connection, bills: pl.DataFrame) -> pl.DataFrame:
+def _read_again(
+    workspace: Workspace, connection: Connection, bills: pl.DataFrame, leaving: pl.Series
+) -> tuple[pl.Series, pl.Series]:
+    """Return the bills whose reads changed, and those of which only estimates did that their tariffs leave."""
     keys = query(connection, "SELECT k.*, r.seq_max FROM segment_key AS k JOIN run AS r USING (run_id)")
     billed = keys.join(bills, on="bill_id", how="semi")
-    changed = changed_reads(workspace, connection, billed)
-    return changed.select("bill_id", pl.lit("read").alias("cause")).unique()
+    tariffs = facts(connection, "agreements").select("agreement_id", "tariff_id")
+    changed = changed_reads(workspace, connection, billed).join(tariffs, on="agreement_id", how="left", validate="m:1")
+    is_left = pl.col("tariff_id").is_in(leaving.implode()) & (pl.col("estimated_days") == pl.col("days"))
+    by_bill = changed.group_by("bill_id").agg(is_left.all().alias("is_left")).sort("bill_id")
+    return by_bill.filter(~pl.col("is_left"))["bill_id"], by_bill.filter("is_left")["bill_id"]

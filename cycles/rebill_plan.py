@@ -15,7 +15,8 @@ from cycles.left_behind import left_behind, restored
 from cycles.plan import Planned, as_parquet, keep_plan, reread, same_or_refused
 from cycles.published_rows import PASSES, bill_runs
 from cycles.rebill_causes import with_causes
-from cycles.rebill_choice import RebillRequest, choose_bills
+from cycles.rebill_choice import Chosen, RebillRequest, choose_bills
+from cycles.rebill_compare import LINES
 from cycles.rebill_days import Pass, passes_of
 from cycles.rebill_inputs import Knowledge, changed_classes, inputs_now, of_bills
 from cycles.rebill_search import (
@@ -30,7 +31,7 @@ from cycles.rebill_search import (
 from cycles.records import find_run, the_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from ledger.reversal import SUFFIX
-from model.codes import RunKind, RunState
+from model.codes import RunKind, RunState, TrueUp
 from model.corrections import LeftBanks, LeftHistory, Reversals
 from model.errors import ConfigError
 from model.ids import content_hash, run_id
@@ -40,6 +41,7 @@ from store.code import code_version
 from store.control import Connection, control
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
+from tariffs.states import files_in_force
 
 _SLOTS_OF_A_DAY = 96
 
@@ -74,16 +76,20 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
         chosen = choose_bills(workspace, connection, request, knowledge.facts, knowledge.book)
         passes = passes_of(chosen, knowledge.facts)
         inputs = {own.name: inputs_now(connection, own, knowledge) for own in passes}
-        causes = changed_classes(workspace, connection, passes, inputs)
+        leaving = _leaving_estimates(connection, request)
+        changes = changed_classes(workspace, connection, passes, inputs, leaving)
         candidates = find_candidates(
-            chosen, passes, inputs, causes, knowledge.book, wanted=request.causes, everything=request.everything
+            chosen, passes, inputs, changes.causes, knowledge.book, wanted=request.causes, everything=request.everything
         )
+        left = _left_to_the_next(chosen, changes.self_correcting)
         if not candidates.passes:
-            return _nothing()
+            return RebillPlan(None, left, pl.DataFrame(schema=LINES))
         partitions = cut_accounts(candidates.passes, INTERVALS_PER_PARTITION // _SLOTS_OF_A_DAY)
         found = search(workspace, base, candidates, rule, partitions)
         lines = with_causes(workspace, connection, found, knowledge, base)
-        bills = _told(found, candidates)
+        told = _told(found, candidates)
+        rest = left.join(told, on="new_id", how="anti")
+        bills = pl.concat([told, rest.select(told.columns)]) if rest.height else told
         changed = found.bills.filter(pl.col("outcome") == "changed")
         if changed.is_empty():
             return RebillPlan(None, bills, lines)
@@ -107,8 +113,23 @@ def read_rebill(workspace: Workspace, run: str) -> RebillPlan:
     return RebillPlan(reread(workspace, row), bills, lines)
 
 
-def _nothing() -> RebillPlan:
-    return RebillPlan(None, pl.DataFrame(), pl.DataFrame())
+def _leaving_estimates(connection: Connection, request: RebillRequest) -> pl.Series:
+    """Return the tariffs that leave what an estimate missed to the next reading."""
+    held = files_in_force(connection, known_at=request.known_at)
+    return pl.Series([file.tariff for file in held if file.true_up == TrueUp.SELF_CORRECT], dtype=pl.String).unique()
+
+
+def _left_to_the_next(chosen: Chosen, bills: pl.Series) -> pl.DataFrame:
+    """Return bills that stay, though estimates in them were missed, as a search tells of bills."""
+    total = pl.col("total_minor")
+    return chosen.bills.filter(pl.col("bill_id").is_in(bills.implode())).select(
+        "new_id", "bill_id", "run_id", "account_id", "branch_id", "cycle_id", "currency", "turn",
+        total.alias("before_minor"), pl.lit("").alias("pass_name"), total.alias("after_minor"),
+        pl.col("line_count").alias("after_lines"),
+        pl.lit("the tariff's next reading bills what the estimate missed").alias("reason"),
+        pl.lit(TrueUp.SELF_CORRECT.value).alias("outcome"), pl.lit("read").alias("causes"),
+        pl.lit(0, pl.Int64).alias("apart_minor"),
+    )  # fmt: skip
 
 
 def _base(

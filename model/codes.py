@@ -142,6 +142,15 @@ class ParkReason(StrEnum):
     SIBLING_PARKED = "sibling_parked"
 
 
+class TrueUp(StrEnum):
+    """How a tariff puts bills right that rest on estimates, once the actual reads are there."""
+
+    REBILL = "rebill"
+    """The bill is taken back and its days are billed again."""
+    SELF_CORRECT = "self_correct"
+    """The bill stays: the next reading of the register bills what the estimate missed."""
+
+
 class RunKind(StrEnum):
     """What a run does; the word its id begins with."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
+from model.codes import TrueUp
 from model.ids import content_hash
 from model.money import CURRENCY_EXPONENT
 from model.schema import arranged, empty, grain, polars_schema
@@ -104,6 +105,8 @@ def _version_id(file: TariffFile, version: Version, rows: _Rows, windows: Mappin
     if file.is_open:  # what its charges count is not all there yet
         said |= {"rider": [{"is_rider": file.rider, "riders": file.riders}]}
         said |= {"counted": [{name: charge.of} for name, charge in version.charges.items()]}
+    if file.true_up is not TrueUp.REBILL:  # what holds when a file says nothing leaves the id as it was
+        said |= {"true_up": [{"true_up": file.true_up.value}]}
     texts = {name: as_json(part) for name, part in said.items()} | dict(windows)
     digest = content_hash("{" + ", ".join(f'"{name}": {texts[name]}' for name in sorted(texts)) + "}")
     return f"{file.tariff}@{version.valid_from}#{digest[:8]}"

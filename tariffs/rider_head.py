@@ -14,7 +14,7 @@ HEAD_OF_A_TARIFF: dict[str, Any] = {
     "rounding": {"line": "half_up 1"},
 }
 _NOT_IN_A_RIDER = (
-    *HEAD_OF_A_TARIFF, "holidays", "holiday_lists", "normal_days", "windows", "schedules", "banks",
+    *HEAD_OF_A_TARIFF, "holidays", "holiday_lists", "normal_days", "true_up", "windows", "schedules", "banks",
 )  # fmt: skip
 _NOT_IN_A_VERSION = ("rounding", "normal_days", "windows", "schedules")
 _HINT = "the tariff that attaches the rider says it"

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from model.codes import Commodity, Measure
+from model.codes import Commodity, Measure, TrueUp
 from model.money import RoundMode
 from model.tariff import ANY
 from tariffs.problems import show_value, suggestion
@@ -472,6 +472,7 @@ class TariffFile(Part):
     holiday_lists: dict[str, Annotated[tuple[date, ...], BeforeValidator(_read_holidays)]] = {}
     rounding: LineRounding
     normal_days: Annotated[int, Field(ge=1, le=400)] | None = None
+    true_up: Annotated[TrueUp, _one_of(TrueUp)] = TrueUp.REBILL
     windows: dict[str, Window] = {}
     schedules: dict[str, dict[str, Window]] = {}
     attributes: dict[str, Attribute] = {}
