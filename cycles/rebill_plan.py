@@ -10,7 +10,7 @@ import polars as pl
 
 from cycles.back_billing import BackBilling, back_billing_rule
 from cycles.folders import read_manifest, run_folder
-from cycles.inputs import INTERVALS_PER_PARTITION, Inputs, known_facts, last_load
+from cycles.inputs import Inputs, known_facts, last_load
 from cycles.left_behind import left_behind, restored
 from cycles.plan import Planned, as_parquet, keep_plan, reread, same_or_refused
 from cycles.published_rows import PASSES, bill_runs
@@ -42,8 +42,6 @@ from store.control import Connection, control
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 from tariffs.states import files_in_force
-
-_SLOTS_OF_A_DAY = 96
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
         left = _left_to_the_next(chosen, changes.self_correcting)
         if not candidates.passes:
             return RebillPlan(None, left, pl.DataFrame(schema=LINES))
-        partitions = cut_accounts(candidates.passes, INTERVALS_PER_PARTITION // _SLOTS_OF_A_DAY)
+        partitions = cut_accounts(candidates.passes, candidates.inputs)
         found = search(workspace, base, candidates, rule, partitions)
         lines = with_causes(workspace, connection, found, knowledge, base)
         told = _told(found, candidates)
@@ -183,7 +181,6 @@ def _frames(
         for own in found.candidates.passes
     ]  # fmt: skip
     kept = [own for own in kept if own.bills.height or own.due.height]
-    partitions = cut_accounts(kept, INTERVALS_PER_PARTITION // _SLOTS_OF_A_DAY)
     inputs = {}
     for own in kept:
         frames = of_bills(found.candidates.inputs[own.name].frames, new_ids)
@@ -191,6 +188,7 @@ def _frames(
             own.then, on=["account_id", "service_point_id", "start_date"], how="semi"
         )
         inputs[own.name] = Inputs(frames, found.candidates.inputs[own.name].files)
+    partitions = cut_accounts(kept, inputs)
     placed = placed_frames(inputs, partitions)
     due = pl.concat([frames["due"] for frames in placed.values()])
     taken = changed.filter(pl.col("bill_id").is_not_null())

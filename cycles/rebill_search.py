@@ -10,8 +10,9 @@ from typing import Any
 
 import polars as pl
 
+from accounts.selection import REGISTER_COST
 from cycles.back_billing import BackBilling
-from cycles.inputs import Inputs
+from cycles.inputs import INTERVALS_PER_PARTITION, Inputs
 from cycles.left_behind import left_behind
 from cycles.partition import Work
 from cycles.rebill_choice import Chosen, looking_back
@@ -217,27 +218,35 @@ def placed_frames(inputs: Mapping[str, Inputs], partitions: pl.DataFrame) -> dic
     return found
 
 
-def cut_accounts(passes: Sequence[Pass], days_each: int) -> pl.DataFrame:
-    """Give each account a partition of about equal cost: account_id, partition (days of service points).
+def cut_accounts(passes: Sequence[Pass], inputs: Mapping[str, Inputs]) -> pl.DataFrame:
+    """Give each account a partition of about equal cost: account_id, partition.
 
-    Accounts that share a service point stay together, for what one of them leaves is what the other finds.
+    A partition is as large as a run's in each of its passes. Accounts that share a service point stay together, for
+    what one of them leaves is what the other finds; neighbours on disk come together.
     """
-    places = [own.due.select("account_id", "service_point_id", "start_date", "end_date") for own in passes]
-    places += [own.then.select("account_id", "service_point_id", "start_date", "end_date") for own in passes]
-    both = pl.concat(places)
-    edges = both.select("account_id", "service_point_id").unique()
-    labels = _components(edges)
+    places = [own.due.select("account_id", "service_point_id") for own in passes]
+    places += [own.then.select("account_id", "service_point_id") for own in passes]
+    labels = _components(pl.concat(places).unique())
+    slots = pl.when(pl.col("interval_minutes") > 0).then(1440 // pl.col("interval_minutes")).otherwise(0)
     days = (pl.col("end_date") - pl.col("start_date")).dt.total_days()
+    supplied = [
+        inputs[own.name].frames["channels"]
+        .join(inputs[own.name].frames["due"].select("agreement_id", "account_id", "start_date", "end_date"),
+              on="agreement_id", how="inner", validate="m:m")
+        .select("account_id", "channel_no", (REGISTER_COST + days * slots).alias("cost"))
+        for own in passes
+    ]  # fmt: skip
     costs = (
-        both.join(labels, on="account_id", how="inner", validate="m:1").group_by("label")
-        .agg(days.sum().alias("cost")).sort("label")
-    )  # fmt: skip
-    numbered = costs.with_columns(
-        ((pl.col("cost").cum_sum() - 1) // days_each).rank("dense").cast(pl.Int32).sub(1).alias("partition")
+        labels.join(pl.concat(supplied), on="account_id", how="left", validate="1:m")
+        .group_by("label")
+        .agg(pl.col("cost").fill_null(REGISTER_COST).sum(), pl.col("channel_no").min())
+        .sort("channel_no", "label", nulls_last=True)
     )
-    return labels.join(numbered.select("label", "partition"), on="label", how="inner", validate="m:1").select(
-        "account_id", "partition"
-    ).sort("account_id")  # fmt: skip
+    each = INTERVALS_PER_PARTITION * len(passes)
+    cut = (pl.col("cost").cum_sum() - 1) // each
+    numbered = costs.with_columns(cut.rank("dense").cast(pl.Int32).sub(1).alias("partition"))
+    placed = labels.join(numbered.select("label", "partition"), on="label", how="inner", validate="m:1")
+    return placed.select("account_id", "partition").sort("account_id")
 
 
 def _components(edges: pl.DataFrame) -> pl.DataFrame:
