@@ -369,3 +369,19 @@ def test_what_is_said_wrongly_beside_reads_is_rejected(
     report = load(workspace, write(tmp_path / "in", channels=TWO, **tables))
     assert report.rejects.select("file", "line").rows() == [(f"{table}.csv", 3)]
     assert detail in report.rejects["detail"][0]
+
+
+def test_days_between_bills_that_stand_are_due_and_an_id_is_given_once(workspace: Workspace, tmp_path: Path) -> None:
+    load(workspace, write(tmp_path / "in"))
+    stands = [
+        ("G1", date(2022, 11, 1), date(2022, 11, 11), "A1.2022-11.r0"),
+        ("G1", date(2022, 11, 21), date(2022, 12, 1), "A1.2022-11.r2"),
+    ]
+    billed = pl.DataFrame(stands, schema=NOTHING_BILLED.schema, orient="row")
+    with control(workspace, purpose="test") as connection:
+        known = {table: facts(connection, table) for table in IMPORTED}
+    made = pl.Series([*billed["bill_id"], "A1.2022-11.r1"])  # taken back
+    due = select_due(CYCLE, known, billed, (), made=made)
+    assert due.select("start_date", "end_date", "bill_id").rows() == [
+        (date(2022, 11, 11), date(2022, 11, 21), "A1.2022-11.r3")
+    ]
