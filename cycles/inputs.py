@@ -93,9 +93,8 @@ def gather_inputs(
     }
     rated = rated_book(connection, book, agreements, known_at)
     # Who changed groups can be due for days before the cycle.
-    first = agreements["start_date"].min()
-    assert isinstance(first, date), "something is due"
-    span = (min(first, cycle.period_start_date), cycle.period_end_date)
+    first = min([cycle.period_start_date, *agreements["start_date"].unique()])
+    span = (first, cycle.period_end_date)
     return Inputs(frames | book_frames(rated), _reads(connection, span, seq_max))
 
 

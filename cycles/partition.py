@@ -122,7 +122,7 @@ def _gather(work: Work) -> None:
     )
     history = work.frame("history").join(due, on="service_point_id", how="semi")
     numbers = work.frame("numbers").filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
-    first = min(date.fromisoformat(work.plan["cycle"]["period_start_date"]), *due["start_date"].to_list())
+    first = min([date.fromisoformat(work.plan["cycle"]["period_start_date"]), *due["start_date"].unique()])
     after = date.fromisoformat(work.plan["cycle"]["period_end_date"])
     days = {}
     for minutes in INTERVAL_LENGTHS:

@@ -337,9 +337,8 @@ def test_the_same_event_again_changes_nothing(command: CommandLine) -> None:
         ("party", "agreement=S1", "kind: expected one of move_in"),
     ],
 )
-def test_what_does_not_fit_is_refused_and_nothing_is_kept(
-    command: CommandLine, kind: str, said: str, message: str
-) -> None:
+def test_what_does_not_fit_is_refused_and_nothing_is_kept(ready: Path, kind: str, said: str, message: str) -> None:
+    command = CommandLine(ready)
     words = [word for pair in said.split() for word in ("--set", pair)]
     refused = command("event", "add", kind, "--date", "2026-06-16", "--why", "story", *words)
     assert (refused.code, message in refused.err) == (2, True), refused.err
