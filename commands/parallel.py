@@ -11,6 +11,8 @@ import typer
 from commands.context import (
     HERE,
     ByOption,
+    Commands,
+    Group,
     JsonOption,
     WorkspaceOption,
     now,
@@ -25,7 +27,8 @@ from model.errors import ConfigError, ExitCode
 if TYPE_CHECKING:
     from store.workspace import Workspace
 
-compare_app = typer.Typer(
+compare_app = Commands(
+    cls=Group,
     help="A parallel run: bills beside those of a legacy system, each difference with its cause.",
     invoke_without_command=True,
     rich_markup_mode="markdown",

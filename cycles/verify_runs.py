@@ -30,7 +30,10 @@ from store.lake import LakeFile, owned_files, write_lake_file
 from store.named_files import NamedFile, Problem
 from store.workspace import Workspace
 
-_BESIDE = ("plan/plan.json", "manifest.json", NAME, "controls.csv", "run.json", ".driver", ".driver.holder")
+_BESIDE = (
+    "plan/plan.json", "manifest.json", NAME, "controls.csv", "run.json", "released.json", "review.json", ".driver",
+    ".driver.holder", ".stage", ".error",
+)  # fmt: skip
 _LEFT_STAGED = {RunState.VALIDATED, RunState.APPROVED, RunState.PUBLISHED}
 
 
