@@ -24,6 +24,7 @@ import model.edits
 import model.feeds
 import model.ledger
 import model.metering
+import model.postings
 import model.rating
 import model.reads
 import model.tariff
@@ -41,6 +42,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Rating", model.rating),
     ("Bills and invoices", model.bills),
     ("The ledger", model.ledger),
+    ("Postings beyond bills", model.postings),
     ("Controls", model.controls),
     ("Control database", model.control),
 )

@@ -8,6 +8,7 @@ import pandera.polars as pa
 import polars as pl
 
 from model.codes import RunKind, RunState, TariffState
+from model.postings import ClosedPeriods, Unbilled
 from model.schema import column
 
 
@@ -132,7 +133,8 @@ class Audit(pa.DataFrameModel):
     actor: str = column("Who")
     action: str = column(
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
-        "approve_edit, refuse_edit, decide_finding, assign_finding, plan, stage, approve, publish"
+        "approve_edit, refuse_edit, decide_finding, assign_finding, plan, stage, approve, publish, set_account, post, approve_posting, "
+        "refuse_posting, import_postings, allocate, late_fees, unbilled, close_period"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")
@@ -173,5 +175,7 @@ CONTROL: dict[str, type[pa.DataFrameModel]] = {
     "segment_key": SegmentKeys,
     "reversed_bill": ReversedBills,
     "invoice_series": InvoiceSeries,
+    "closed_period": ClosedPeriods,
+    "unbilled": Unbilled,
     "audit": Audit,
 }

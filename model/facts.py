@@ -1,7 +1,8 @@
 """What the control database keeps in two times: when a fact holds, and when it was learned.
 
 Imported rows; what a cycle leaves to the next ones (values of quantities, balances of banks); events and interval
-prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE.
+prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE; postings that are
+no bill, and the chart of accounts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from model.accounts import IMPORTED
 from model.decisions import DECISIONS
 from model.edits import EDITS
 from model.feeds import FEEDS
+from model.postings import POSTED
 from model.rating import BankBalances, History
 from model.reads import RULES
 from model.schema import create_table_sql
@@ -19,7 +21,7 @@ from model.schema import create_table_sql
 # What publishing a run records, for the cycles that follow.
 CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
 
-FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED | FEEDS | EDITS | RULES | DECISIONS
+FACTS: dict[str, type[pa.DataFrameModel]] = IMPORTED | CARRIED | FEEDS | EDITS | RULES | DECISIONS | POSTED
 
 
 def fact_table_sql(name: str) -> str:
