@@ -41,7 +41,11 @@ def book_postings(postings: DataFrame[Postings], items: pl.DataFrame, bill_legs:
         return Posted(empty(JournalLines), empty(OpenItems))
     order = ["journal_id", "place", "gl_account", "commodity", "tax_code"]
     lines = pl.concat(legs, how="diagonal").filter(pl.col("amount_minor") != 0).sort(order, nulls_last=False)
-    numbered = lines.with_columns(leg_no=pl.int_range(1, pl.len() + 1).over("journal_id"))
+    numbered = lines.with_columns(
+        leg_no=pl.int_range(1, pl.len() + 1).over("journal_id"),
+        # The bill that an adjustment is about stands on its posting; legs name the bill that is billed by them.
+        bill_id=pl.lit(None, dtype=pl.String),
+    )
     open_items = pl.concat(kept).sort("item_id") if kept else empty(OpenItems)
     return Posted(arranged(JournalLines, numbered), arranged(OpenItems, open_items))
 

@@ -85,7 +85,7 @@ class Template:
     is_cash: int = 0
     """1 when money comes in, -1 when it goes out."""
     about: tuple[str, ...] = field(default=())
-    """Columns of the posting that must be filled."""
+    """Columns of the posting that must be filled, beside its account."""
 
 
 def _own(gl_account: str, side: int) -> Leg:
@@ -104,7 +104,13 @@ TEMPLATES: dict[JournalKind, Template] = {
         (Leg(GL_BANK, DEBIT), Leg(GL_SUSPENSE, CREDIT)), needs_account=False, is_cash=1
     ),
     JournalKind.IDENTIFY: Template(
-        (Leg(GL_SUSPENSE, DEBIT), _own(GL_CREDITS, CREDIT)), (Item(GL_CREDITS, CREDIT),)
+        (
+            Leg(GL_SUSPENSE, DEBIT),
+            Leg(GL_DUE_TO, CREDIT, only_across=True),
+            Leg(GL_CREDITS, CREDIT, Holder.OTHER),
+            Leg(GL_DUE_FROM, DEBIT, Holder.OTHER_BRANCH, only_across=True),
+        ),
+        (Item(GL_CREDITS, CREDIT, Holder.OTHER),), needs_account=False, about=("other_account_id",),
     ),
     JournalKind.CREDIT_ADJUSTMENT: Template((_own(SHARED, DEBIT), *_DUE_CREDIT), _CREDIT_ITEM),
     JournalKind.DEBIT_ADJUSTMENT: Template((_own(GL_RECEIVABLE, DEBIT), _own(SHARED, CREDIT)), _DEBT_ITEM),
