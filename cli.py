@@ -29,6 +29,7 @@ from commands.context import (
 )
 from commands.cycle import cycle_app
 from commands.findings import findings_app
+from commands.ledger_reports import ledger_app
 from commands.reads import reads_app
 from commands.runs import run_app
 from commands.tariff import tariff_app
@@ -74,6 +75,7 @@ app.add_typer(reads_app, name="reads")
 app.add_typer(cycle_app, name="cycle")
 app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
+app.add_typer(ledger_app, name="ledger")
 app.add_typer(run_app, name="run")
 
 

@@ -114,9 +114,7 @@ def refuse_closed(connection: Connection, booked_date: date, what: str) -> None:
         )
 
 
-def book(
-    connection: Connection, postings: DataFrame[Postings], rules: LedgerRules, *, recorded_at: datetime
-) -> int:
+def book(connection: Connection, postings: DataFrame[Postings], rules: LedgerRules, *, recorded_at: datetime) -> int:
     """Record postings, book those that are booked and were not before, and let credits settle debts.
 
     Returns how many were booked now. Call it inside a transaction. The caller has checked them.

@@ -20,6 +20,7 @@ from model.bills import Bills, Invoices, InvoiceTaxes
 from model.codes import RunState
 from model.controls import EnergyControls
 from model.errors import ControlError
+from model.money import CURRENCY_EXPONENT
 from model.rating import BillLines
 from model.schema import arranged, duckdb_type, empty, polars_schema
 from outputs.views import file_list
@@ -99,6 +100,7 @@ def prepare_checks(
             [table, RunState.PUBLISHED.value, run_id, run_id],
         )["path"]
         create_view(connection, view, declared, [(workspace.root / path).as_posix() for path in paths])
+    _currency_digits(connection)
     open_from = query(connection, "SELECT max(end_date) FROM closed_period").item()
     connection.execute("SET VARIABLE open_from = ?::DATE", [open_from if run_id else None])
     connection.execute("SET VARIABLE business_date = ?::DATE", [business_date or date(1, 1, 1)])
@@ -112,3 +114,10 @@ def create_view(connection: Connection, view: str, declared: type[pa.DataFrameMo
     nothing = ", ".join(f'CAST(NULL AS {duckdb_type(dtype)}) AS "{name}"' for name, dtype in columns.items())
     body = f"SELECT {names} FROM {file_list(paths)}" if paths else f"SELECT {nothing} WHERE false"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {body}")
+
+
+def _currency_digits(connection: Connection) -> None:
+    rows = {"currency": list(CURRENCY_EXPONENT), "digits": list(CURRENCY_EXPONENT.values())}
+    connection.register("incoming_digits", pl.DataFrame(rows, schema_overrides={"digits": pl.Int32}).to_arrow())
+    connection.execute("CREATE OR REPLACE TEMP TABLE currency_digits AS SELECT * FROM incoming_digits")
+    connection.unregister("incoming_digits")

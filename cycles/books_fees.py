@@ -53,9 +53,7 @@ def charge_late_fees(workspace: Workspace, *, business_date: date, at: datetime,
     with control(workspace, purpose="ledger fees") as connection, transaction(connection):
         refuse_closed(connection, business_date, "late fees")
         prepare_open_amounts(connection)
-        items = query(
-            connection, "SELECT * FROM open_amount WHERE open_minor > 0 AND due_date < ?", [business_date]
-        )
+        items = query(connection, "SELECT * FROM open_amount WHERE open_minor > 0 AND due_date < ?", [business_date])
         found = pl.concat([
             late_fees(items.filter(pl.col("currency") == currency), fee_steps(workspace, currency), business_date)
             for currency in sorted(set(items["currency"])) or ["USD"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -98,8 +98,10 @@ def _read(path: Path, kind: JournalKind) -> pl.DataFrame:
     absent = [pl.lit(None, dtype=pl.String).alias(name) for name in OPTIONAL if name not in text.columns]
     stripped = pl.all().str.strip_chars().replace("", None)
     named = text.with_columns(absent).with_columns(stripped)
-    return named.with_columns(pl.col("kind").fill_null(kind.value)).with_row_index("line", offset=2).with_columns(
-        pl.col("line").cast(pl.Int64)
+    return (
+        named.with_columns(pl.col("kind").fill_null(kind.value))
+        .with_row_index("line", offset=2)
+        .with_columns(pl.col("line").cast(pl.Int64))
     )
 
 
@@ -178,9 +180,9 @@ def _posting_ids(rows: pl.DataFrame) -> pl.Series:
     return pl.Series([posting_id(*key) for key in keys.iter_rows()], dtype=pl.String)
 
 
-def _reasons(open_from: object) -> list[pl.Expr]:
+def _reasons(open_from: date | None) -> list[pl.Expr]:
     """Return `reason` and `detail` of a row that cannot be taken; the first that holds."""
-    closed = pl.col("booked") < open_from if open_from is not None else pl.lit(False)
+    closed = pl.col("booked") < pl.lit(open_from, dtype=pl.Date) if open_from is not None else pl.lit(value=False)
     named = ("kind", "account_id", "currency")
     is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_known")) for name in named)
     was_suspense = pl.col("kind_known") == JournalKind.SUSPENSE.value

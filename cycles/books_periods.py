@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 
@@ -75,7 +76,7 @@ def close_period(workspace: Workspace, period_id: str, *, at: datetime, actor: s
     return Closed(period_id, found["legs"], found["sha256"], is_new=True)
 
 
-def period_digest(connection: Connection, start: date, end: date) -> dict[str, int | str]:
+def period_digest(connection: Connection, start: date, end: date) -> dict[str, Any]:
     """Return legs, debit_minor and sha256 of what is booked in [start, end)."""
     return query(connection, _DIGEST, [start, end]).row(0, named=True)
 

@@ -1,4 +1,4 @@
-"""`ledger post` and `ledger approve`: one posting, checked, made by one person and, where it must, approved by another."""
+"""`ledger post` and `ledger approve`: one posting, checked; where it must, another person approves it."""
 
 from __future__ import annotations
 
@@ -199,9 +199,7 @@ def minor_of(amount: Decimal | None, currency: str) -> int:
         raise ConfigError(f"currency `{currency}` is not known", hint="an ISO 4217 code, such as AUD")
     minor = amount.scaleb(CURRENCY_EXPONENT[currency])
     if minor != minor.to_integral_value() or abs(minor) >= 2**63:
-        raise ConfigError(
-            f"amount {amount}: expected at most {CURRENCY_EXPONENT[currency]} decimals of {currency}"
-        )
+        raise ConfigError(f"amount {amount}: expected at most {CURRENCY_EXPONENT[currency]} decimals of {currency}")
     return int(minor)
 
 
@@ -225,9 +223,7 @@ def _account(connection: Connection, account_id: str) -> dict[str, Any]:
     return rows.row(0, named=True)
 
 
-def _other(
-    connection: Connection, asked: PostingAsked, account: dict[str, Any] | None
-) -> dict[str, Any] | None:
+def _other(connection: Connection, asked: PostingAsked, account: dict[str, Any] | None) -> dict[str, Any] | None:
     if asked.other_account_id is None:
         return None
     other = _account(connection, asked.other_account_id)
@@ -280,7 +276,9 @@ def _check_amount(connection: Connection, row: dict[str, Any]) -> None:
     """Refuse an amount of zero, of the wrong sign, or above what there is to settle, apply or hand back."""
     kind, amount, currency = JournalKind(row["kind"]), row["amount_minor"], row["currency"]
     if amount == 0 or (amount < 0 and kind is not JournalKind.CASH_ROUNDING):
-        raise ConfigError(f"posting {kind.value}: expected an amount above zero, found {format_minor(amount, currency)}")
+        raise ConfigError(
+            f"posting {kind.value}: expected an amount above zero, found {format_minor(amount, currency)}"
+        )
     if TEMPLATES[kind].settles:
         _refuse_above(row, query(
             connection, "SELECT open_minor FROM open_amount WHERE item_id = ?", [row["item_id"]]

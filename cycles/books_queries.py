@@ -60,7 +60,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "I4 invoice_is_bill_is_receivable", "invoice, bill, its lines with taxes and its receivable are one amount",
         """WITH lines AS (SELECT bill_id, sum(amount_minor) AS amount FROM books_line GROUP BY bill_id),
-                legs AS (SELECT bill_id, sum(amount_minor) AS amount FROM journal_line SEMI JOIN books_bill USING (bill_id)
+                legs AS (SELECT bill_id, sum(amount_minor) AS amount FROM journal_line
+                         SEMI JOIN books_bill USING (bill_id)
                          WHERE gl_account = '142' AND kind IN ('bill', 'reversal') GROUP BY bill_id),
                 invoices AS (SELECT bill_id, sum(total_minor) AS amount FROM books_invoice GROUP BY bill_id)
            SELECT bill_id AS subject_id, total_minor AS expected,
@@ -112,7 +113,8 @@ CHECKS: tuple[Check, ...] = (
                       least(coalesce(end_date, cut_off), cut_off) AS to_date
                FROM agreement),
            stands AS (
-               SELECT agreement_id, sum(least(period_end_date, to_date) - greatest(period_start_date, from_date)) AS days
+               SELECT agreement_id,
+                      sum(least(period_end_date, to_date) - greatest(period_start_date, from_date)) AS days
                FROM segment_key ANTI JOIN reversed_bill USING (bill_id) JOIN due USING (agreement_id)
                WHERE period_end_date > from_date AND period_start_date < to_date GROUP BY agreement_id)
            SELECT agreement_id AS subject_id, concat(to_date - from_date, ' days from ', from_date, ' to ', to_date)
@@ -124,7 +126,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "I7 reversed_once", "a journal is reversed at most once, and a reversal never",
         """SELECT r.reverses_id AS subject_id, 'one reversal of a journal that is none' AS expected,
-                  concat(count(DISTINCT r.journal_id), ' reversals of ', coalesce(any_value(o.state), 'no journal')) AS found
+                  concat(count(DISTINCT r.journal_id), ' reversals of ', coalesce(any_value(o.state), 'no journal'))
+                  AS found
            FROM (SELECT DISTINCT journal_id, reverses_id FROM journal_line WHERE reverses_id IS NOT NULL) AS r
            LEFT JOIN (SELECT journal_id, CASE WHEN bool_or(reverses_id IS NOT NULL) THEN 'a reversal' ELSE 'a journal'
                       END AS state FROM journal_line GROUP BY journal_id) AS o ON o.journal_id = r.reverses_id
@@ -134,13 +137,13 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "I7 exact_negation", "a reversal negates its journal in every account and tax",
         """WITH reversals AS (SELECT DISTINCT journal_id, reverses_id FROM journal_line WHERE reverses_id IS NOT NULL),
-                both AS (
+                paired AS (
                SELECT r.journal_id, l.branch_id, l.account_id, l.gl_account, l.commodity, l.tax_code, l.currency,
                       l.amount_minor
                FROM reversals AS r JOIN journal_line AS l ON l.journal_id IN (r.journal_id, r.reverses_id))
            SELECT journal_id AS subject_id, '0' AS expected,
                   concat(sum(amount_minor), ' in ', gl_account) AS found
-           FROM both GROUP BY journal_id, branch_id, account_id, gl_account, commodity, tax_code, currency
+           FROM paired GROUP BY journal_id, branch_id, account_id, gl_account, commodity, tax_code, currency
            HAVING sum(amount_minor) <> 0""",
     ),
     Check(
@@ -182,28 +185,35 @@ CHECKS: tuple[Check, ...] = (
            expected AS (SELECT account_id, branch_id, currency, sum(amount) AS amount FROM moves GROUP BY ALL),
            held AS (SELECT account_id, branch_id, currency, -sum(amount_minor) AS amount FROM journal_line
                     WHERE gl_account = '235' GROUP BY ALL)
-           SELECT concat_ws('/', branch_id, account_id, currency) AS subject_id, coalesce(expected.amount, 0) AS expected,
-                  coalesce(held.amount, 0) AS found
+           SELECT concat_ws('/', branch_id, account_id, currency) AS subject_id,
+                  coalesce(expected.amount, 0) AS expected, coalesce(held.amount, 0) AS found
            FROM expected FULL JOIN held USING (account_id, branch_id, currency)
            WHERE coalesce(expected.amount, 0) <> coalesce(held.amount, 0) OR coalesce(held.amount, 0) < 0""",
     ),
     Check(
         "I11 tax_of_bill", "the tax of a bill is that of its lines, of its invoice by code, and of its tax legs",
-        """WITH lines AS (SELECT bill_id, sum(amount_minor) AS amount FROM books_line WHERE category = 'tax' GROUP BY ALL),
+        """WITH lines AS (SELECT bill_id, sum(amount_minor) AS amount FROM books_line
+                          WHERE category = 'tax' GROUP BY ALL),
                 codes AS (SELECT bill_id, sum(tax_minor) AS amount FROM books_invoice_tax GROUP BY bill_id),
-                legs AS (SELECT bill_id, -sum(amount_minor) AS amount FROM journal_line SEMI JOIN books_bill USING (bill_id)
+                legs AS (SELECT bill_id, -sum(amount_minor) AS amount FROM journal_line
+                         SEMI JOIN books_bill USING (bill_id)
                          WHERE kind IN ('bill', 'reversal') AND gl_account <> '142' AND commodity IS NULL GROUP BY ALL)
            SELECT bill_id AS subject_id, tax_minor AS expected,
                   concat('lines ', lines.amount, ', codes ', codes.amount, ', legs ', legs.amount) AS found
-           FROM books_bill LEFT JOIN lines USING (bill_id) LEFT JOIN codes USING (bill_id) LEFT JOIN legs USING (bill_id)
+           FROM books_bill LEFT JOIN lines USING (bill_id) LEFT JOIN codes USING (bill_id)
+           LEFT JOIN legs USING (bill_id)
            WHERE tax_minor <> coalesce(lines.amount, 0) OR tax_minor <> coalesce(codes.amount, 0)
               OR tax_minor <> coalesce(legs.amount, 0)""",
     ),
     Check(
-        "I11 tax_is_base_by_rate", "a tax line before rounding is its base by its rate",
-        """SELECT line_id AS subject_id, quantity * rate / 100 AS expected, amount_exact AS found
-           FROM books_line WHERE category = 'tax' AND kind = 'percent' AND share_part IS NULL AND currency_digits IS NOT NULL
-             AND false""",
+        "I11 tax_is_base_by_rate", "a tax line, before it is rounded, is its base by its rate",
+        # In whole numbers of 10^-15 major units: a quotient of decimals would be a float.
+        """WITH exact AS (
+               SELECT line_id, replace(rate::VARCHAR, '.', '')::HUGEINT * quantity * (10 ** (4 - digits))::HUGEINT AS expected,
+                      replace(amount_exact::VARCHAR, '.', '')::HUGEINT AS found
+               FROM books_line JOIN currency_digits USING (currency)
+               WHERE category = 'tax' AND kind = 'percent' AND share_part IS NULL)
+           SELECT line_id AS subject_id, expected, found FROM exact WHERE expected <> found""",
     ),
     Check(
         "I14 numbers_are_gapless", "invoice numbers of a series have no gap and stand once",

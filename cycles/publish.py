@@ -8,6 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from cycles.books import refuse_closed
+from cycles.books_controls import check_books
 from cycles.carried import refuse_moved_banks
 from cycles.folders import manifest_files, read_manifest, run_folder, run_table
 from cycles.partition import plan_frame
@@ -55,6 +57,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
             raise refused_state(run_id, state, RunState.PUBLISHED)
         is_new = state == RunState.APPROVED
         if is_new:
+            refuse_closed(connection, row["business_date"], f"run `{run_id}`")
             _publish(workspace, connection, folder, run_id, at, actor)
         count, total = query(
             connection,
@@ -97,6 +100,7 @@ def _publish(workspace: Workspace, connection: Connection, folder: Path, run_id:
         change_state(connection, run_id, RunState.PUBLISHED, published_at=at)
         detail = f"{numbered.invoices.height} invoices, digest {manifest['digest'][:16]}"
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
+        check_books(workspace, connection, run_id)
 
 
 def _refuse_billed_twice(connection: Connection, run_id: str, keys: pl.DataFrame) -> None:

@@ -89,9 +89,7 @@ def allocation_journals(allocations: DataFrame[Allocations], items: pl.DataFrame
         _legs(to_deposit, 6, GL_DEPOSITS, "debit_branch", -1),
     ])  # fmt: skip
     sorted_legs = legs.sort("journal_id", "place")
-    return arranged(
-        JournalLines, sorted_legs.with_columns(leg_no=pl.int_range(1, pl.len() + 1).over("journal_id"))
-    )
+    return arranged(JournalLines, sorted_legs.with_columns(leg_no=pl.int_range(1, pl.len() + 1).over("journal_id")))
 
 
 def _legs(

@@ -99,8 +99,6 @@ def chart_of(own: DataFrame[LedgerAccounts], used: pl.Series) -> DataFrame[Ledge
     strangers = (
         pl.DataFrame({"gl_account": used.unique().cast(pl.String)})
         .join(known, how="anti", on="gl_account")
-        .with_columns(
-            number="gl_account", name=pl.lit("Revenue"), account_type=pl.lit(AccountType.INCOME.value)
-        )
+        .with_columns(number="gl_account", name=pl.lit("Revenue"), account_type=pl.lit(AccountType.INCOME.value))
     )
     return arranged(LedgerAccounts, pl.concat([known, strangers.select(known.columns)]).sort("gl_account"))

@@ -35,7 +35,9 @@ def book_postings(postings: DataFrame[Postings], items: pl.DataFrame, bill_legs:
     for (kind,), some in rows.partition_by("kind", as_dict=True, maintain_order=True).items():
         template = TEMPLATES[JournalKind(kind)]
         for place, leg in enumerate(template.legs):
-            legs.append(_shared_leg(some, leg, place, bill_legs) if leg.gl_account == SHARED else _leg(some, leg, place))
+            legs.append(
+                _shared_leg(some, leg, place, bill_legs) if leg.gl_account == SHARED else _leg(some, leg, place)
+            )
         kept += [_item(some, item) for item in template.items]
     if not legs:
         return Posted(empty(JournalLines), empty(OpenItems))
@@ -106,5 +108,3 @@ def _item(rows: pl.DataFrame, item: Item) -> pl.DataFrame:
         pl.coalesce("due_date", "booked_date").alias("due_date"),
         (pl.col("item_gl") if item.gl_account == OF_ITEM else pl.lit(item.gl_account)).alias("gl_account"),
     )
-
-

@@ -133,8 +133,8 @@ class Audit(pa.DataFrameModel):
     actor: str = column("Who")
     action: str = column(
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
-        "approve_edit, refuse_edit, decide_finding, assign_finding, plan, stage, approve, publish, set_account, post, approve_posting, "
-        "refuse_posting, import_postings, allocate, late_fees, unbilled, close_period"
+        "approve_edit, refuse_edit, decide_finding, assign_finding, plan, stage, approve, publish, set_account, "
+        "post, approve_posting, refuse_posting, import_postings, allocate, late_fees, unbilled, close_period"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")

@@ -42,9 +42,7 @@ class Postings(pa.DataFrameModel):
     """Postings that are no bill; each booked one has a journal `<posting>/J`. Grain: posting_id."""
 
     posting_id: str = column("Posting: kind, and a hash of channel, batch and reference")
-    kind: str = column(
-        "What is posted", isin=[kind.value for kind in JournalKind if kind not in WITHOUT_POSTING]
-    )
+    kind: str = column("What is posted", isin=[kind.value for kind in JournalKind if kind not in WITHOUT_POSTING])
     state: str = column("proposed, booked, refused", isin=[state.value for state in PostingState])
     account_id: str = column("Account; null when a branch as a whole is concerned, or it is not known", nullable=True)
     branch_id: str = column("Branch whose books it is in")
@@ -117,9 +115,7 @@ class Unbilled(pa.DataFrameModel):
 
     class Config:
         strict = True
-        metadata = {
-            "grain": ["at_date", "branch_id", "revenue_class", "commodity", "gl_account", "currency", "method"]
-        }
+        metadata = {"grain": ["at_date", "branch_id", "revenue_class", "commodity", "gl_account", "currency", "method"]}
 
 
 POSTED: dict[str, type[pa.DataFrameModel]] = {"posting": Postings, "ledger_account": LedgerAccounts}
