@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -19,20 +20,11 @@ from model.ledger import Allocations, JournalLines
 from model.money import CURRENCY_EXPONENT
 from model.postings import Postings, PostingState
 from model.schema import arranged, polars_schema
-from store.control import Connection, insert, query
+from outputs.analytics import build_analytics
+from store.control import Connection, control, insert, query, transaction
 from store.facts import record_facts
+from store.open_amounts import prepare_open_amounts
 from store.workspace import Workspace, workspace_settings
-
-# What each item has open: its amount, less what settled it, more what of a credit was used up.
-_OPEN_AMOUNTS = """
-    CREATE OR REPLACE TEMP VIEW open_amount AS
-    WITH settled AS (SELECT debit_item_id AS item_id, sum(amount_minor) AS amount FROM allocation GROUP BY ALL),
-         used AS (SELECT credit_item_id AS item_id, sum(amount_minor) AS amount FROM allocation GROUP BY ALL)
-    SELECT i.item_id, i.bill_id, i.account_id, i.branch_id, i.currency, coalesce(i.gl_account, '142') AS gl_account,
-           i.due_date, i.amount_minor,
-           (i.amount_minor - coalesce(settled.amount, 0) + coalesce(used.amount, 0))::BIGINT AS open_minor
-    FROM open_item AS i LEFT JOIN settled USING (item_id) LEFT JOIN used USING (item_id)
-"""
 
 
 @dataclass(frozen=True)
@@ -90,9 +82,14 @@ def decimal_of(value: object, where: str) -> Decimal:
     return number
 
 
-def prepare_open_amounts(connection: Connection) -> None:
-    """Make the view `open_amount` known to this connection."""
-    connection.execute(_OPEN_AMOUNTS)
+@contextmanager
+def ledger_act(workspace: Workspace, *, purpose: str) -> Iterator[Connection]:
+    """Run the block as one transaction on the books; afterwards the analysts' database is current."""
+    with control(workspace, purpose=purpose) as connection:
+        with transaction(connection):
+            prepare_open_amounts(connection)
+            yield connection
+        build_analytics(workspace, connection)
 
 
 def closed_until(connection: Connection) -> date | None:

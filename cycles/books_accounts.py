@@ -6,12 +6,13 @@ from datetime import datetime
 
 import polars as pl
 
+from cycles.books import ledger_act
 from cycles.books_reports import chart
 from model.errors import ConfigError
 from model.postings import LedgerAccounts
 from model.schema import arranged
 from store.audit import record
-from store.control import control, transaction
+from store.control import control
 from store.facts import record_facts
 from store.workspace import Workspace
 
@@ -31,7 +32,7 @@ def set_account(
     Raises:
         ConfigError: the account is new and its name or type is missing, or the number is another account's.
     """
-    with control(workspace, purpose="ledger accounts") as connection, transaction(connection):
+    with ledger_act(workspace, purpose="ledger accounts") as connection:
         known = chart(connection)
         before = known.filter(pl.col("gl_account") == gl_account)
         if before.is_empty() and (name is None or account_type is None):

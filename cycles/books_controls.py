@@ -13,7 +13,6 @@ import pandera.polars as pa
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from cycles.books import prepare_open_amounts
 from cycles.books_queries import CHECKS, Check
 from ledger.invariants import Violations
 from model.bills import Bills, Invoices, InvoiceTaxes
@@ -25,6 +24,7 @@ from model.rating import BillLines
 from model.schema import arranged, duckdb_type, empty, polars_schema
 from outputs.views import file_list
 from store.control import Connection, query
+from store.open_amounts import prepare_open_amounts
 from store.workspace import Workspace
 
 # Views over what runs published, by the name that the queries know.

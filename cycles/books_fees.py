@@ -12,8 +12,8 @@ import polars as pl
 from cycles.books import (
     book,
     decimal_of,
+    ledger_act,
     ledger_rules,
-    prepare_open_amounts,
     refuse_closed,
     settle_accounts,
 )
@@ -24,7 +24,7 @@ from model.ledger import JournalKind
 from model.postings import Postings, PostingState
 from model.schema import arranged
 from store.audit import record
-from store.control import control, query, transaction
+from store.control import query
 from store.workspace import Workspace, workspace_settings
 
 _STEP_KEYS = {"after_days", "amount", "percent", "minimum"}
@@ -50,9 +50,8 @@ def charge_late_fees(workspace: Workspace, *, business_date: date, at: datetime,
         ControlError: the period is closed.
     """
     rules = ledger_rules(workspace)
-    with control(workspace, purpose="ledger fees") as connection, transaction(connection):
+    with ledger_act(workspace, purpose="ledger fees") as connection:
         refuse_closed(connection, business_date, "late fees")
-        prepare_open_amounts(connection)
         items = query(connection, "SELECT * FROM open_amount WHERE open_minor > 0 AND due_date < ?", [business_date])
         found = pl.concat([
             late_fees(items.filter(pl.col("currency") == currency), fee_steps(workspace, currency), business_date)
@@ -120,9 +119,8 @@ def allocate_open(workspace: Workspace, *, business_date: date, at: datetime, ac
         ControlError: the period is closed.
     """
     rules = ledger_rules(workspace)
-    with control(workspace, purpose="ledger allocate") as connection, transaction(connection):
+    with ledger_act(workspace, purpose="ledger allocate") as connection:
         refuse_closed(connection, business_date, "allocation")
-        prepare_open_amounts(connection)
         accounts = query(connection, "SELECT DISTINCT account_id FROM open_amount WHERE open_minor < 0")["account_id"]
         made = settle_accounts(connection, accounts, rules, booked_date=business_date)
         if made.height:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cycles.books import LedgerRules, book, closed_until, ledger_rules
+from cycles.books import LedgerRules, book, closed_until, ledger_act, ledger_rules
 from cycles.books_post import posting_id
 from model.errors import ControlError, InputError
 from model.ledger import JournalKind
@@ -18,7 +18,7 @@ from model.money import CURRENCY_EXPONENT
 from model.postings import Postings, PostingState
 from model.schema import arranged
 from store.audit import record
-from store.control import Connection, control, query, transaction
+from store.control import Connection, query
 from store.files import read_bytes
 from store.workspace import Workspace
 
@@ -63,7 +63,7 @@ def import_postings(
     rules = ledger_rules(workspace)
     rows = _read(path, kind)
     _check_total(path, rows, control_total)
-    with control(workspace, purpose="ledger import") as connection, transaction(connection):
+    with ledger_act(workspace, purpose="ledger import") as connection:
         judged = _judged(connection, rows)
         rejects = judged.filter(pl.col("reason").is_not_null()).select(list(_REJECTS)).sort("line")
         good = arranged(Postings, _postings(judged.filter(pl.col("reason").is_null()), rules, actor))
@@ -127,12 +127,15 @@ def _judged(connection: Connection, rows: pl.DataFrame) -> pl.DataFrame:
         "SELECT account_id, branch_id AS own_branch, currency AS own_currency FROM accounts "
         "WHERE superseded_at IS NULL",
     )
+    # Money in suspense has no account that says its currency; in a utility of one there is nothing to ask.
+    currencies = accounts["own_currency"].unique()
+    only = currencies.item() if currencies.len() == 1 else None
     exponents = pl.DataFrame({"currency": list(CURRENCY_EXPONENT), "exponent": list(CURRENCY_EXPONENT.values())})
     found = rows.join(accounts, how="left", on="account_id", validate="m:1").with_columns(
         # A payment always has a place: money of an account that nobody knows waits in suspense.
         kind=pl.when((pl.col("kind") == "payment") & pl.col("own_branch").is_null())
         .then(pl.lit(JournalKind.SUSPENSE.value)).otherwise(pl.col("kind")),
-        currency=pl.coalesce("currency", "own_currency"),
+        currency=pl.coalesce("currency", "own_currency", pl.lit(only, dtype=pl.String)),
         branch_id=pl.coalesce("own_branch", "branch_id"),
         booked=pl.col("booked_date").str.to_date("%Y-%m-%d", strict=False),
         due=pl.col("due_date").str.to_date("%Y-%m-%d", strict=False),

@@ -73,6 +73,7 @@ def close_period(workspace: Workspace, period_id: str, *, at: datetime, actor: s
             insert(connection, "closed_period", arranged(ClosedPeriods, pl.DataFrame([row])))
             detail = f"{found['legs']} legs, sha256 {found['sha256']}"
             record(connection, at=at, actor=actor, action="close_period", subject=period_id, detail=detail)
+        connection.execute("CHECKPOINT")
     return Closed(period_id, found["legs"], found["sha256"], is_new=True)
 
 

@@ -12,9 +12,9 @@ import polars as pl
 from cycles.books import (
     LedgerRules,
     book,
+    ledger_act,
     ledger_rules,
     posting_rows,
-    prepare_open_amounts,
     refuse_closed,
 )
 from ledger.chart import GL_CREDITS, GL_DEPOSITS, GL_RECEIVABLE, GL_REFUNDS, GL_SUSPENSE
@@ -25,7 +25,7 @@ from model.ledger import JournalKind
 from model.money import CURRENCY_EXPONENT, format_minor
 from model.postings import PostingState
 from store.audit import record
-from store.control import Connection, control, query, transaction
+from store.control import Connection, query
 from store.workspace import Workspace
 
 # Kinds that hand back what an account or branch has in a ledger account: never more than is there.
@@ -79,8 +79,7 @@ def post_one(workspace: Workspace, asked: PostingAsked, *, at: datetime, actor: 
     rules, template = ledger_rules(workspace), TEMPLATES[asked.kind]
     if not asked.why.strip() and asked.kind not in _NEEDS_NO_REASON:
         raise ConfigError("option --why: expected a reason, found nothing", hint="say in a sentence why")
-    with control(workspace, purpose="ledger post") as connection, transaction(connection):
-        prepare_open_amounts(connection)
+    with ledger_act(workspace, purpose="ledger post") as connection:
         row = _row(connection, asked, template) | {"why": asked.why.strip(), "made_by": actor}
         known = _posting(connection, row["posting_id"])
         if known is not None:
@@ -103,8 +102,7 @@ def decide_posting(
         ControlError: the same person made it, or its period was closed meanwhile.
     """
     wanted = PostingState.REFUSED if is_refused else PostingState.BOOKED
-    with control(workspace, purpose="ledger approve") as connection, transaction(connection):
-        prepare_open_amounts(connection)
+    with ledger_act(workspace, purpose="ledger approve") as connection:
         row = _posting(connection, posting_id)
         if row is None:
             raise ConfigError(f"posting `{posting_id}` is not known", hint="billmill ledger postings --state proposed")

@@ -209,7 +209,8 @@ CHECKS: tuple[Check, ...] = (
         "I11 tax_is_base_by_rate", "a tax line, before it is rounded, is its base by its rate",
         # In whole numbers of 10^-15 major units: a quotient of decimals would be a float.
         """WITH exact AS (
-               SELECT line_id, replace(rate::VARCHAR, '.', '')::HUGEINT * quantity * (10 ** (4 - digits))::HUGEINT AS expected,
+               SELECT line_id,
+                      replace(rate::VARCHAR, '.', '')::HUGEINT * quantity * (10 ** (4 - digits))::HUGEINT AS expected,
                       replace(amount_exact::VARCHAR, '.', '')::HUGEINT AS found
                FROM books_line JOIN currency_digits USING (currency)
                WHERE category = 'tax' AND kind = 'percent' AND share_part IS NULL)

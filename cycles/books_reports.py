@@ -6,7 +6,6 @@ from datetime import date
 
 import polars as pl
 
-from cycles.books import prepare_open_amounts
 from cycles.books_controls import all_offenders, prepare_checks
 from cycles.books_periods import changed_periods
 from ledger.chart import chart_of
@@ -15,6 +14,7 @@ from model.postings import LedgerAccounts
 from model.schema import arranged
 from store.control import Connection, control, query
 from store.facts import facts
+from store.open_amounts import prepare_open_amounts
 from store.workspace import Workspace
 
 _ENDLESS = date(9999, 12, 31)

@@ -13,6 +13,7 @@ from ledger.unbilled import UnbilledFound, estimate_unbilled, unbilled_journals
 from model.errors import ControlError
 from model.postings import Unbilled
 from model.schema import column_names
+from outputs.analytics import build_analytics
 from store.audit import record
 from store.control import Connection, control, insert, query, transaction
 from store.workspace import Workspace
@@ -75,6 +76,7 @@ def unbilled_at(workspace: Workspace, at_date: date, *, is_booked: bool, at: dat
             insert(connection, "journal_line", unbilled_journals(found.rows, at_date))
             detail = f"{found.rows['agreements'].sum()} agreements and accounts, {found.unknown.height} not estimated"
             record(connection, at=at, actor=actor, action="unbilled", subject=str(at_date), detail=detail)
+        build_analytics(workspace, connection)
     return UnbilledDone(found, True, True)
 
 

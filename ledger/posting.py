@@ -31,7 +31,7 @@ def book_postings(postings: DataFrame[Postings], items: pl.DataFrame, bill_legs:
     """
     known = items.select("item_id", pl.col("gl_account").alias("item_gl"))
     rows = postings.join(known, how="left", on="item_id", validate="m:1")
-    legs, kept = [], []
+    legs, kept = [pl.DataFrame(schema={"commodity": pl.String, "tax_code": pl.String})], []
     for (kind,), some in rows.partition_by("kind", as_dict=True, maintain_order=True).items():
         template = TEMPLATES[JournalKind(kind)]
         for place, leg in enumerate(template.legs):
@@ -39,7 +39,7 @@ def book_postings(postings: DataFrame[Postings], items: pl.DataFrame, bill_legs:
                 _shared_leg(some, leg, place, bill_legs) if leg.gl_account == SHARED else _leg(some, leg, place)
             )
         kept += [_item(some, item) for item in template.items]
-    if not legs:
+    if rows.is_empty():
         return Posted(empty(JournalLines), empty(OpenItems))
     order = ["journal_id", "place", "gl_account", "commodity", "tax_code"]
     lines = pl.concat(legs, how="diagonal").filter(pl.col("amount_minor") != 0).sort(order, nulls_last=False)
