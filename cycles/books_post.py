@@ -17,7 +17,14 @@ from cycles.books import (
     posting_rows,
     refuse_closed,
 )
-from ledger.chart import GL_CREDITS, GL_DEPOSITS, GL_RECEIVABLE, GL_REFUNDS, GL_SUSPENSE
+from ledger.chart import (
+    GL_DEPOSITS,
+    GL_RECEIVABLE,
+    GL_RECEIVABLE_DEPOSIT,
+    GL_RECEIVABLE_FEE,
+    GL_REFUNDS,
+    GL_SUSPENSE,
+)
 from ledger.templates import TEMPLATES, Template
 from model.errors import ConfigError, ControlError
 from model.ids import content_hash
@@ -34,6 +41,12 @@ _LIMITED_BY = {
     JournalKind.DEPOSIT_REFUND: GL_DEPOSITS,
     JournalKind.PAYOUT: GL_REFUNDS,
     JournalKind.IDENTIFY: GL_SUSPENSE,
+}
+# Control accounts of the items that a kind settles.
+_SETTLES = {
+    JournalKind.WAIVER: (GL_RECEIVABLE_FEE,),
+    JournalKind.WRITE_OFF: (GL_RECEIVABLE, GL_RECEIVABLE_FEE),
+    JournalKind.DEPOSIT_CANCELLED: (GL_RECEIVABLE_DEPOSIT,),
 }
 _NEEDS_NO_REASON = (JournalKind.PAYMENT, JournalKind.SUSPENSE)
 _ADJUSTMENTS = (JournalKind.CREDIT_ADJUSTMENT, JournalKind.DEBIT_ADJUSTMENT)
@@ -304,11 +317,15 @@ def _check_amount(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def _check_class(connection: Connection, row: dict[str, Any]) -> None:
-    """A waiver is about a fee; what a customer has in credit is not written off."""
+    """A waiver is about a fee, a cancelled deposit about a deposit, a write-off about neither credit nor deposit."""
     gl_account = query(connection, "SELECT gl_account FROM open_amount WHERE item_id = ?", [row["item_id"]]).item()
-    is_fee = gl_account == "142.1"
-    if (row["kind"] == JournalKind.WAIVER.value and not is_fee) or gl_account == GL_CREDITS:
-        raise ConfigError(f"item `{row['item_id']}` stands in {gl_account}; {row['kind']} is not for it")
+    kind = JournalKind(row["kind"])
+    if gl_account not in _SETTLES[kind]:
+        expected = " or ".join(_SETTLES[kind])
+        raise ConfigError(
+            f"item `{row['item_id']}` stands in {gl_account}: {kind.value} is for items in {expected}",
+            hint="a fee is waived, a deposit cancelled, a bill or fee written off",
+        )
 
 
 def _refuse_above(row: dict[str, Any], limit: int, what: str) -> None:

@@ -89,6 +89,15 @@ CHECKS: tuple[Check, ...] = (
               OR d.amount_minor <= 0 OR c.account_id <> d.account_id OR c.currency <> d.currency""",
     ),
     Check(
+        "I5 settles_its_item", "what is waived, written off or cancelled settles the item that it is about",
+        """SELECT p.posting_id AS subject_id, concat(p.amount_minor, ' settled on ', p.item_id) AS expected,
+                  coalesce(a.amount_minor, 0) AS found
+           FROM posting AS p LEFT JOIN allocation AS a
+           ON a.credit_item_id = p.posting_id || '/I' AND a.debit_item_id = p.item_id
+           WHERE p.superseded_at IS NULL AND p.state = 'booked'
+             AND p.kind IN ('waiver', 'write_off', 'deposit_cancelled') AND a.amount_minor IS DISTINCT FROM p.amount_minor""",
+    ),
+    Check(
         "I6 no_day_twice", "no day of an agreement stands on two bills",
         """WITH stands AS (
                SELECT agreement_id, period_start_date, period_end_date, bill_id, max(period_end_date) OVER (
@@ -177,7 +186,8 @@ CHECKS: tuple[Check, ...] = (
         "I10 deposits_held", "deposits held are those received, less applied, less refunded",
         """WITH moves AS (
                SELECT d.account_id, d.branch_id, d.currency, a.amount_minor AS amount FROM allocation AS a
-               JOIN open_item AS d ON d.item_id = a.debit_item_id WHERE d.gl_account = '142.2'
+               JOIN open_item AS d ON d.item_id = a.debit_item_id JOIN open_item AS c ON c.item_id = a.credit_item_id
+               WHERE d.gl_account = '142.2' AND c.gl_account IS DISTINCT FROM '142.2'
                UNION ALL SELECT account_id, branch_id, currency,
                    CASE kind WHEN 'opening_deposit' THEN amount_minor ELSE -amount_minor END FROM posting
                WHERE superseded_at IS NULL AND state = 'booked'

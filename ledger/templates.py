@@ -130,6 +130,10 @@ TEMPLATES: dict[JournalKind, Template] = {
     JournalKind.DEPOSIT_BILLED: Template(
         (_own(GL_RECEIVABLE_DEPOSIT, DEBIT), _own(GL_DEPOSITS_BILLED, CREDIT)), (Item(GL_RECEIVABLE_DEPOSIT, DEBIT),)
     ),
+    JournalKind.DEPOSIT_CANCELLED: Template(
+        (_own(GL_DEPOSITS_BILLED, DEBIT), _own(GL_RECEIVABLE_DEPOSIT, CREDIT)),
+        (Item(GL_RECEIVABLE_DEPOSIT, CREDIT),), settles=True, about=("item_id",),
+    ),
     JournalKind.DEPOSIT_INTEREST: Template((_own(GL_INTEREST, DEBIT), _own(GL_DEPOSIT_INTEREST, CREDIT))),
     JournalKind.INTEREST_APPLIED: Template((_own(GL_DEPOSIT_INTEREST, DEBIT), *_DUE_CREDIT), _CREDIT_ITEM),
     JournalKind.DEPOSIT_APPLIED: Template((_own(GL_DEPOSITS, DEBIT), *_DUE_CREDIT), _CREDIT_ITEM),

@@ -33,6 +33,8 @@ class JournalKind(StrEnum):
     RECOVERY = "recovery"
     """A debt that was written off and is owed again, for somebody pays it."""
     DEPOSIT_BILLED = "deposit_billed"
+    DEPOSIT_CANCELLED = "deposit_cancelled"
+    """A deposit that was billed and is no longer asked for."""
     DEPOSIT_INTEREST = "deposit_interest"
     INTEREST_APPLIED = "interest_applied"
     DEPOSIT_APPLIED = "deposit_applied"

@@ -39,7 +39,7 @@ def posting(kind: JournalKind, amount_minor: int = 1_100, **given: Any) -> dict[
         row["bill_id"] = "B1"
     if kind is JournalKind.WAIVER:
         row["item_id"] = "F1/I"
-    if kind is JournalKind.WRITE_OFF:
+    if kind in {JournalKind.WRITE_OFF, JournalKind.DEPOSIT_CANCELLED}:
         row["item_id"] = "B1/I"
     if "other_account_id" in template.about:
         row |= {"other_account_id": "A2", "other_branch_id": "S"}

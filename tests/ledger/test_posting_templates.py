@@ -1,4 +1,4 @@
-"""What each kind of posting books: worked by hand beside the table of accounts, and sums to zero whatever the amount."""
+"""What each kind of posting books, worked by hand; it sums to zero whatever the amount."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ LEGS: dict[JournalKind, list[tuple[str, str | None, str, int]]] = {
     K.WRITE_OFF: [("N", "A1", "144", 1100), ("N", "A1", "142", -1100)],
     K.RECOVERY: [("N", "A1", "142", 1100), ("N", "A1", "144", -1100)],
     K.DEPOSIT_BILLED: [("N", "A1", "142.2", 1100), ("N", "A1", "235.1", -1100)],
+    K.DEPOSIT_CANCELLED: [("N", "A1", "235.1", 1100), ("N", "A1", "142.2", -1100)],
     K.DEPOSIT_INTEREST: [("N", "A1", "431", 1100), ("N", "A1", "237", -1100)],
     K.INTEREST_APPLIED: [("N", "A1", "237", 1100), ("N", "A1", "142", -1100)],
     K.DEPOSIT_APPLIED: [("N", "A1", "235", 1100), ("N", "A1", "142", -1100)],
@@ -54,7 +55,8 @@ ITEMS_LEFT: dict[JournalKind, list[tuple[str, str, int]]] = {
     K.CREDIT_ADJUSTMENT: [("A1", "142", -1100)], K.DEBIT_ADJUSTMENT: [("A1", "142", 1100)],
     K.LATE_FEE: [("A1", "142.1", 1100)], K.WAIVER: [("A1", "142.1", -1100)], K.PROVISION: [],
     K.WRITE_OFF: [("A1", "142", -1100)], K.RECOVERY: [("A1", "142", 1100)],
-    K.DEPOSIT_BILLED: [("A1", "142.2", 1100)], K.DEPOSIT_INTEREST: [], K.INTEREST_APPLIED: [("A1", "142", -1100)],
+    K.DEPOSIT_BILLED: [("A1", "142.2", 1100)], K.DEPOSIT_CANCELLED: [("A1", "142.2", -1100)], K.DEPOSIT_INTEREST: [],
+    K.INTEREST_APPLIED: [("A1", "142", -1100)],
     K.DEPOSIT_APPLIED: [("A1", "142", -1100)], K.DEPOSIT_REFUND: [], K.OPENING_BALANCE: [("A1", "142", 1100)],
     K.OPENING_CREDIT: [("A1", "242", -1100)], K.OPENING_DEPOSIT: [], K.REFUND: [("A1", "242", 1100)], K.PAYOUT: [],
     K.CASH_ROUNDING: [("A1", "142", 1100)], K.TRANSFER: [("A1", "142", -1100), ("A2", "142", 1100)],
