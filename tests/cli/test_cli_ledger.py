@@ -1,7 +1,4 @@
-"""A month of an accountant, through the command line: what is posted, refused, reported and handed on.
-
-June bills of the story: A1 owes 579.70 for electricity and 113.30 for water, A2 and so on; amounts are worked below.
-"""
+"""A month of an accountant, through the command line: what is posted, refused, reported and handed on."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import io
 import shutil
 import subprocess
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -173,7 +171,8 @@ REFUSED = {
     ),
     "no reason": (("late_fee", "--account", "A1", "--amount", "1"), "option --why: expected a reason"),
     "nothing to share by": (
-        ("credit_adjustment", "--account", "A1", "--amount", "1", "--why", "x"), "it needs a bill to share its amount by",
+        ("credit_adjustment", "--account", "A1", "--amount", "1", "--why", "x"),
+        "it needs a bill to share its amount by",
     ),
     "another's bill": (
         ("credit_adjustment", "--account", "A2", "--bill", "A1.2026-06.r0", "--amount", "1", "--why", "x"),
@@ -183,7 +182,8 @@ REFUSED = {
     "no amount": (("payment", "--account", "A1", "--amount", "lots"), "expected an amount, found `lots`"),
     "below zero": (("payment", "--account", "A1", "--amount", "-1"), "expected an amount above zero, found -1.00"),
     "to itself": (
-        ("transfer", "--account", "A1", "--to-account", "A1", "--amount", "1", "--why", "x"), "expected another account",
+        ("transfer", "--account", "A1", "--to-account", "A1", "--amount", "1", "--why", "x"),
+        "expected another account",
     ),
 }  # fmt: skip
 
@@ -244,7 +244,8 @@ def test_unbilled_revenue_is_booked_once_and_taken_back(command: CommandLine) ->
     # at the average of its class, 103.00 in 30 days, over the 61 days since June began: 209.43.
     rows = [(row["gl_account"], row["method"], row["days"], row["amount_minor"]) for row in shown["rows"]]
     assert rows == [
-        ("440", "last_bill", 51, 14_260 + 5_600), ("460", "class_average", 61, 20_943), ("460", "last_bill", 31, 10_643),
+        ("440", "last_bill", 51, 14_260 + 5_600), ("460", "class_average", 61, 20_943),
+        ("460", "last_bill", 31, 10_643),
     ]  # fmt: skip
     posted = command.done("ledger", "unbilled", "--at", "2026-07-31", "--post", "--json").json
     assert (posted["booked"], posted["new"]) == (True, True)
@@ -326,6 +327,6 @@ def theirs(rows: list[list[str]]) -> dict[str, int]:
     for account, amount in rows:
         name = account.split(":")[1]
         number = next(text for text in ("142-1", "242-1") if name.startswith(text)) if "-1-" in name else name[:3]
-        minor = round(float(amount.split()[0]) * 100)
+        minor = int(Decimal(amount.split()[0]) * 100)
         sums[number.replace("-", ".")] = sums.get(number.replace("-", "."), 0) + minor
     return {number: minor for number, minor in sums.items() if minor}
