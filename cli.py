@@ -33,6 +33,7 @@ from commands.events import event_app
 from commands.exceptions import exceptions_app
 from commands.findings import findings_app
 from commands.keep import add_keeping
+from commands.ledger_reports import ledger_app
 from commands.parallel import compare_app
 from commands.reads import reads_app
 from commands.rebill import rebill_app
@@ -83,6 +84,7 @@ app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(findings_app, name="findings")
 app.add_typer(bill_app, name="bill")
 app.add_typer(rebill_app, name="rebill")
+app.add_typer(ledger_app, name="ledger")
 app.add_typer(run_app, name="run")
 app.add_typer(event_app, name="event")
 app.add_typer(roles_app, name="roles")

@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from cycles.books import refuse_closed
+from cycles.books_controls import check_books
 from cycles.carried import refuse_moved_banks
 from cycles.exclusions import kept_out
 from cycles.folders import checked_manifest, manifest_files, run_folder, run_table
@@ -67,6 +69,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
             raise refused_state(run_id, state, RunState.PUBLISHED)
         is_new = state == RunState.APPROVED
         if is_new:
+            refuse_closed(connection, row["business_date"], f"run `{run_id}`")
             _publish(workspace, connection, folder, row, at, actor)
         count, total = query(
             connection,
@@ -140,6 +143,7 @@ def _publish(
             f"digest {manifest['digest']}"
         )
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
+        check_books(workspace, connection, run_id)
 
 
 def _refuse_billed_twice(

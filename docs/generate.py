@@ -29,6 +29,7 @@ import model.ledger
 import model.metering
 import model.nights
 import model.parallel
+import model.postings
 import model.problems
 import model.rating
 import model.reads
@@ -50,6 +51,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Bills and invoices", model.bills),
     ("Review", model.review),
     ("The ledger", model.ledger),
+    ("Postings beyond bills", model.postings),
     ("Controls", model.controls),
     ("Exceptions", model.exceptions),
     ("Nights", model.nights),

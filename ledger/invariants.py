@@ -13,7 +13,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ledger.post import GL_RECEIVABLE
+from ledger.chart import GL_RECEIVABLE
 from ledger.reversal import SUFFIX as REVERSAL_SUFFIX
 from model.schema import arranged, column, empty
 

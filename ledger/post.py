@@ -8,13 +8,11 @@ from datetime import date
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from ledger.chart import GL_RECEIVABLE
 from model.bills import Bills
 from model.ledger import JournalKind, JournalLines, OpenItems
 from model.rating import BillLines
 from model.schema import arranged
-
-# Customer accounts receivable. Source: Uniform System of Accounts, 18 CFR part 101, account 142.
-GL_RECEIVABLE = "142"
 
 _LEG_ORDER = ["journal_id", "side", "gl_account", "commodity", "tax_code", "currency"]
 
@@ -99,5 +97,6 @@ def _open_items(bills: pl.DataFrame) -> DataFrame[OpenItems]:
         "due_date",
         item_id=pl.col("bill_id") + "/I",
         amount_minor=pl.col("total_minor"),
+        gl_account=pl.lit(GL_RECEIVABLE),
     )
     return arranged(OpenItems, items.sort("item_id"))

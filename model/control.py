@@ -10,6 +10,7 @@ import polars as pl
 from model.codes import RunKind, RunState, TariffState
 from model.events import BilledCharges
 from model.parallel import COMPARED
+from model.postings import ClosedPeriods, Unbilled
 from model.schema import column
 
 
@@ -138,7 +139,8 @@ class Audit(pa.DataFrameModel):
         "What: init, import, add_tariff, approve_tariff, retire_tariff, land, vee, propose_edit, estimate, "
         "approve_edit, refuse_edit, event, decide_charge, decide_finding, assign_finding, calendar, plan, stage, "
         "approve, publish, abandon, exclude, include, hold, release_hold, decide_exception, assign_exception, "
-        "close_window, close_exceptions, compare, explain_difference, sign_comparison"
+        "close_window, close_exceptions, compare, explain_difference, sign_comparison, set_account, post, "
+        "approve_posting, refuse_posting, import_postings, allocate, late_fees, unbilled, close_period"
     )
     subject: str = column("On what")
     detail: str = column("Figures in a sentence")
@@ -180,5 +182,7 @@ CONTROL: dict[str, type[pa.DataFrameModel]] = {
     "reversed_bill": ReversedBills,
     "billed_charge": BilledCharges,
     "invoice_series": InvoiceSeries,
+    "closed_period": ClosedPeriods,
+    "unbilled": Unbilled,
     "audit": Audit,
 } | COMPARED

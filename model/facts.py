@@ -2,7 +2,8 @@
 
 Imported rows; events; what a cycle leaves to the next ones (values of quantities, balances of banks); called events
 and interval prices that tariffs take from outside; edits of reads; decisions about findings; rule sets of VEE; what
-was decided about bills before a run was published; what people say of differences from a legacy system.
+was decided about bills before a run was published; what people say of differences from a legacy system; postings that
+are no bill, and the chart of accounts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from model.edits import EDITS
 from model.events import EVENTS
 from model.feeds import FEEDS
 from model.parallel import SAID
+from model.postings import POSTED
 from model.rating import BankBalances, History
 from model.reads import RULES
 from model.review import REVIEW
@@ -24,7 +26,7 @@ from model.schema import create_table_sql
 CARRIED: dict[str, type[pa.DataFrameModel]] = {"quantity_history": History, "bank_balance": BankBalances}
 
 FACTS: dict[str, type[pa.DataFrameModel]] = (
-    IMPORTED | EVENTS | CARRIED | FEEDS | EDITS | RULES | DECISIONS | REVIEW | SAID
+    IMPORTED | EVENTS | CARRIED | FEEDS | EDITS | RULES | DECISIONS | REVIEW | SAID | POSTED
 )
 
 

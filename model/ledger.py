@@ -16,6 +16,43 @@ class JournalKind(StrEnum):
     BILL = "bill"
     REVERSAL = "reversal"
     """The exact negation of a bill's journal."""
+    PAYMENT = "payment"
+    SUSPENSE = "suspense"
+    """A payment whose account is not known yet."""
+    IDENTIFY = "identify"
+    """A payment in suspense whose account was found."""
+    ALLOCATION = "allocation"
+    """A credit used up by a debt of another control account or branch."""
+    CREDIT_ADJUSTMENT = "credit_adjustment"
+    DEBIT_ADJUSTMENT = "debit_adjustment"
+    LATE_FEE = "late_fee"
+    WAIVER = "waiver"
+    """A late fee taken back."""
+    PROVISION = "provision"
+    WRITE_OFF = "write_off"
+    RECOVERY = "recovery"
+    """A debt that was written off and is owed again, for somebody pays it."""
+    DEPOSIT_BILLED = "deposit_billed"
+    DEPOSIT_CANCELLED = "deposit_cancelled"
+    """A deposit that was billed and is no longer asked for."""
+    DEPOSIT_INTEREST = "deposit_interest"
+    INTEREST_APPLIED = "interest_applied"
+    DEPOSIT_APPLIED = "deposit_applied"
+    DEPOSIT_REFUND = "deposit_refund"
+    OPENING_BALANCE = "opening_balance"
+    """What an account owed in the books that these replace."""
+    OPENING_CREDIT = "opening_credit"
+    OPENING_DEPOSIT = "opening_deposit"
+    REFUND = "refund"
+    PAYOUT = "payout"
+    """Money that leaves the bank for refunds."""
+    CASH_ROUNDING = "cash_rounding"
+    TRANSFER = "transfer"
+    """A debt that another account takes over."""
+    TAX_PAYMENT = "tax_payment"
+    UNBILLED = "unbilled"
+    """Revenue of days supplied and not billed at a month's end."""
+    UNBILLED_REVERSAL = "unbilled_reversal"
 
 
 class JournalLines(pa.DataFrameModel):
@@ -50,6 +87,7 @@ class OpenItems(pa.DataFrameModel):
     currency: str = column("ISO 4217 code")
     amount_minor: pl.Int64 = column("Amount billed; below zero is a credit", unit="minor")
     due_date: pl.Date = column("Day by which it is to be paid")
+    gl_account: str = column("Control account that it stands in; null is 142, what bills leave", nullable=True)
 
     class Config:
         strict = True

@@ -28,6 +28,7 @@ from model.tariff import TariffVersions
 from model.units import SMALLEST_UNIT
 from model.zones import day_start_utc
 from outputs.interval_views import DayFiles, current_days, intervals_view, superseded_statements, usage_daily_view
+from outputs.ledger_views import ledger_copies, ledger_views
 from outputs.views import (
     View,
     ViewColumn,
@@ -88,6 +89,7 @@ def _fill(workspace: Workspace, connection: Connection, analytics: Connection) -
     for name, table in RUN_VIEWS.items():
         paths = _run_paths(workspace, connection, name)
         _create(analytics, lake_view(name, table, paths, decimals=decimals))
+    _ledger(connection, analytics, decimals)
     _create(analytics, _findings_view(_paths(workspace, lake_files(connection, "findings"))))
     by_length = [_day_files(workspace, connection, length) for length in INTERVAL_LENGTHS]
     lengths = [files.interval_minutes for files in by_length if _days_view(analytics, files)]
@@ -123,6 +125,14 @@ def _dimensions(connection: Connection, analytics: Connection) -> int:
     # Of all that was ever known: an older bill may be in a currency that its account no longer has.
     currencies = query(connection, "SELECT DISTINCT currency FROM accounts")["currency"]
     return max([DEFAULT_DECIMALS, *(CURRENCY_EXPONENT[currency] for currency in currencies)])
+
+
+def _ledger(connection: Connection, analytics: Connection, decimals: int) -> None:
+    """Copy what is not in the lake: postings beyond bills, what is open, what settles what."""
+    for copied in ledger_copies(connection):
+        _copy(analytics, f"lake.{copied.name}", copied.frame)
+    for view in ledger_views(decimals):
+        _create(analytics, view)
 
 
 def _copy(analytics: Connection, name: str, frame: pl.DataFrame) -> None:

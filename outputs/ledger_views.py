@@ -1,0 +1,70 @@
+"""The analysts' views of the ledger: every leg, what is open, allocations, postings, unbilled revenue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandera.polars as pa
+import polars as pl
+
+from model.ledger import Allocations, JournalLines, OpenItems
+from model.postings import LedgerAccounts, Postings, Unbilled
+from outputs.views import View, ViewColumn, major_columns, major_expression, table_columns, table_comment
+from store.control import Connection, query
+from store.open_amounts import prepare_open_amounts
+
+# Why something was posted is written by people about people: analysts do not need it.
+_NOT_SHOWN = {"why"}
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A table of the control database as the analysts' database keeps it, in the schema `lake`."""
+
+    name: str
+    frame: pl.DataFrame
+
+
+def ledger_copies(connection: Connection) -> list[Copied]:
+    """Return what is copied: legs beyond those of bills, open amounts, allocations, postings, unbilled revenue."""
+    prepare_open_amounts(connection)
+    facts = "SELECT * EXCLUDE (recorded_at, superseded_at) FROM {} WHERE superseded_at IS NULL ORDER BY 1"
+    return [
+        Copied("posted_lines", query(
+            connection,
+            "SELECT * FROM journal_line WHERE kind NOT IN ('bill', 'reversal') ORDER BY journal_id, leg_no",
+        )),
+        Copied("open_amounts", query(connection, "SELECT * FROM open_amount WHERE open_minor <> 0 ORDER BY item_id")),
+        Copied("allocations", query(connection, "SELECT * FROM allocation ORDER BY ALL")),
+        Copied("postings", query(connection, facts.format("posting"))),
+        Copied("ledger_accounts", query(connection, facts.format("ledger_account"))),
+        Copied("unbilled", query(connection, "SELECT * FROM unbilled ORDER BY ALL")),
+    ]  # fmt: skip
+
+
+def ledger_views(decimals: int) -> list[View]:
+    """Return the views; `journal_lines`, over the lake, stands already."""
+    names = ", ".join(f'"{column.name}"' for column in table_columns(JournalLines))
+    legs = f"SELECT {names} FROM journal_lines UNION ALL SELECT {names} FROM lake.posted_lines"
+    comment = "Every leg of the books: those of bills and their reversals, and of all other postings."
+    open_column = ViewColumn("open_minor", "BIGINT", "What of it is open [minor]")
+    return [
+        _view("ledger_lines", JournalLines, f"({legs})", decimals, comment=comment),
+        _view("open_amounts", OpenItems, "lake.open_amounts", decimals, open_column,
+              comment="Open items that have something open: above zero is owed."),
+        _view("allocations", Allocations, "lake.allocations", decimals),
+        _view("postings", Postings, "lake.postings", decimals),
+        _view("ledger_accounts", LedgerAccounts, "lake.ledger_accounts", decimals),
+        _view("unbilled", Unbilled, "lake.unbilled", decimals),
+    ]  # fmt: skip
+
+
+def _view(
+    name: str, table: type[pa.DataFrameModel], source: str, decimals: int, *more: ViewColumn, comment: str = ""
+) -> View:
+    own = (*table_columns(table, without=[key for key in table.to_schema().columns if key in _NOT_SHOWN]), *more)
+    has_currency = any(column.name == "currency" for column in own)
+    major = major_columns(own, decimals) if has_currency else ()
+    amounts = [f'{major_expression(column.name, decimals)} AS "{column.name}"' for column in major]
+    shown = ", ".join([*(f'"{column.name}"' for column in own), *amounts])
+    return View(name, comment or table_comment(table), (*own, *major), f"SELECT {shown} FROM {source}")
