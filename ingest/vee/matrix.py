@@ -48,6 +48,25 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
     return frame
 
 
+def day_positions(wanted: pl.DataFrame, days: pl.DataFrame) -> Ints:
+    """Return, for each wanted row, the row of `days` with its channel and day; -1 where there is none.
+
+    Rows of `days` are in order, each channel-day once; those wanted may come in any order.
+    """
+    keys, sought = _day_keys(days), _day_keys(wanted)
+    if not keys.size:
+        return np.full(sought.size, -1, np.int64)
+    places = np.minimum(np.searchsorted(keys, sought), keys.size - 1)
+    return np.where(keys[places] == sought, places, -1)
+
+
+def _day_keys(days: pl.DataFrame) -> Ints:
+    keys: Ints = days.select(pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col("day").cast(pl.Int32))[
+        "channel_no"
+    ].to_numpy()
+    return keys
+
+
 def value_matrix(frame: pl.DataFrame, interval_minutes: int) -> Values:
     """Return the slots as int32 [row, slot], columns contiguous; `MISSING` stands for null."""
     slots = slot_columns(interval_minutes)
