@@ -26,6 +26,7 @@ from ingest.vee.matrix import (
     day_kinds,
     day_positions,
     in_order,
+    placed_kinds,
     value_columns,
     wide_checked,
 )
@@ -208,7 +209,8 @@ def survey_days(
 
 def _see(landed: pl.DataFrame, expected: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int) -> Seen:
     measured = measure_days(landed, interval_minutes)
-    return Seen(landed, measured, expected, _place_days(expected, measured, interval_minutes), zones)
+    placed = _place_days(expected, measured, zones, interval_minutes)
+    return Seen(landed, measured, expected, placed, zones)
 
 
 def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame:
@@ -231,14 +233,16 @@ def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to
     row = np.repeat(np.arange(whole.height), lengths)
     number = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     days = whole["from_date"].to_physical().to_numpy()[row] + number
-    return whole[row].select("channel_no", pl.Series("day", days.astype(np.int32)).cast(pl.Date), "tz_name")
+    named = whole.select("channel_no", "tz_name")[row]
+    return named.select("channel_no", pl.Series("day", days.astype(np.int32)).cast(pl.Date), "tz_name")
 
 
-def _place_days(expected: pl.DataFrame, measured: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
+def _place_days(
+    expected: pl.DataFrame, measured: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int
+) -> pl.DataFrame:
     """Return a row for each expected day, with what was measured of it; zeros where nothing landed."""
-    kinds = day_kinds(expected, interval_minutes).table
-    slots = expected.join(kinds, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-    placed = _with_measured(slots, measured)
+    _, _, slots = placed_kinds(expected, zones, interval_minutes)
+    placed = _with_measured(expected.with_columns(pl.Series("slots", slots, dtype=pl.Int16)), measured)
     zeros = [pl.col(name).fill_null(0) for name in ("base_seq", "slots_valued", "quantity")]
     return placed.with_columns(pl.coalesce("n", "slots").alias("slots"), *zeros)
 

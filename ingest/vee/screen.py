@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from ingest.rules.rules import RuleSet
-from ingest.vee.kernels import screen_days
+from ingest.vee.kernels import screen_wide
 from ingest.vee.matrix import MISSING, day_positions, real_slots, value_matrix
 from model.codes import Quality
 
@@ -19,7 +19,7 @@ def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     channel_no, day, n, worst, base_seq; at (its row), is_flagged (its slots differ in quality); slots_valued, quantity,
     lowest, highest, third (smallest unit; the extremes mean nothing when there are fewer values).
     """
-    found = screen_days(value_matrix(landed, interval_minutes), real_slots(landed["n"]))
+    found = screen_wide(landed, interval_minutes, real_slots(landed["n"]))
     flagged = pl.col("flags").is_not_null()
     keys = landed.select("channel_no", "day", "n", "worst", base_seq="seq", is_flagged=flagged).with_row_index("at")
     return keys.with_columns(
