@@ -30,7 +30,7 @@ def measured_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes
     zones = channels.select("channel_no", "tz_name")
     # The slots are many, and stay where they are.
     keys = landed.select("channel_no", "day", "n", "worst", "seq").with_row_index("row")
-    rows = keys.filter(pl.col("channel_no").is_in(zones["channel_no"].implode()))
+    rows = keys.filter(pl.col("channel_no").is_in(zones["channel_no"].implode())).rechunk()
     kinds, kind_of, slots = placed_kinds(rows, zones, interval_minutes)
     rows = rows.with_columns(pl.Series("slots", slots, dtype=pl.Int16))
     known = landed if rows.height == landed.height else landed[rows["row"]]

@@ -26,7 +26,7 @@ def series_of(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.
     placed = named.select(key).join(
         series.drop("line"), on=list(key), how="left", validate="m:1", nulls_equal=True, maintain_order="left"
     )
-    return series, rows.with_columns(runs.spread(placed["series_no"]).alias("series_no"))
+    return series, rows.rechunk().with_columns(runs.spread(placed["series_no"]).alias("series_no"))
 
 
 def named_series(rows: pl.DataFrame) -> tuple[pl.DataFrame, DataFrame[Series]]:

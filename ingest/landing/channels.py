@@ -90,7 +90,7 @@ def with_day_slots(rows: pl.DataFrame) -> pl.DataFrame:
         validate="m:1",
         maintain_order="left",
     )
-    return rows.with_columns(runs.spread(told["n"]).alias("n"))
+    return rows.rechunk().with_columns(runs.spread(told["n"]).alias("n"))
 
 
 def _looked_up(asked: pl.DataFrame, channels: DataFrame[ChannelNumbers]) -> pl.DataFrame:

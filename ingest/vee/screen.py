@@ -21,7 +21,11 @@ def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     """
     found = screen_wide(landed, interval_minutes, real_slots(landed["n"]))
     flagged = pl.col("flags").is_not_null()
-    keys = landed.select("channel_no", "day", "n", "worst", base_seq="seq", is_flagged=flagged).with_row_index("at")
+    keys = (
+        landed.select("channel_no", "day", "n", "worst", base_seq="seq", is_flagged=flagged)
+        .rechunk()
+        .with_row_index("at")
+    )
     return keys.with_columns(
         pl.Series("slots_valued", found.present, dtype=pl.Int32),
         pl.Series("quantity", found.total, dtype=pl.Int64),

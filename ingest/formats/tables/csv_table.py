@@ -37,7 +37,8 @@ def read_columns(source: Source, names: Sequence[str]) -> tuple[pl.DataFrame, pl
     if _may_be_padded(source):
         fields = [column.str.strip_chars(' \t"') for column in fields]
     columns = [column.alias(name) for name, column in zip(wanted, fields, strict=True)]
-    return right.select("line").hstack(columns), rejects
+    # The reader leaves a piece for each of its threads; texts put together from several pieces have made Polars panic.
+    return right.select("line").hstack(columns).rechunk(), rejects
 
 
 def _may_be_padded(source: Source) -> bool:
