@@ -90,8 +90,8 @@ def findings_of(drawn: Drawn, rules: RuleSet, channels_per_block: int = 5_000) -
         drafts = checks.judge(now, [past], expected, INTERVAL_MINUTES, None)
         refusals = refusals_of(drafts)
         found.append(drafts)
-        _, doubtful = survey_days(now, some, INTERVAL_MINUTES, *PERIOD, rules=rules, active=spans, refusals=refusals)
-        numbers = pl.col("channel_no").is_in(doubtful.implode())
+        survey = survey_days(now, some, INTERVAL_MINUTES, *PERIOD, rules=rules, active=spans, refusals=refusals)
+        numbers = pl.col("channel_no").is_in(survey.doubtful.implode())
         close = (pl.col("day") >= PERIOD[0] - timedelta(days=rules.like_days_within)) & numbers
         judged = judge_core(
             landed.filter(close), arranged(ChannelNumbers, some.filter(numbers)), INTERVAL_MINUTES, *PERIOD,

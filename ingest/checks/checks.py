@@ -14,7 +14,7 @@ import polars as pl
 
 from ingest.checks.days import DayReads, check_days
 from ingest.checks.drafts import REFUSING, no_drafts, without_silenced
-from ingest.checks.features import feature_days, is_complete
+from ingest.checks.features import feature_days, is_complete, measured_days, with_channels
 from ingest.checks.history import TAIL_DAYS, History, learn, recent_from
 from ingest.checks.history_levels import late_moves, level_drafts, level_limits
 from ingest.checks.history_runs import run_drafts
@@ -24,7 +24,7 @@ from ingest.checks.siblings import DAY_TOTALS, SIBLING_CHECKS, paired_channels, 
 from ingest.rules.catalogue import HISTORY_CHECKS
 from ingest.rules.governing import governing, has_any
 from ingest.rules.rules import RuleSet
-from ingest.vee.matrix import in_order
+from ingest.vee.matrix import day_positions, in_order
 from model.codes import RuleSource, Severity
 
 RUN_DAYS = 31
@@ -77,8 +77,9 @@ class Checks:
         if not self.rules.rules:
             return self.nothing
         # Only what was measured is put together and sorted: the slots stay where they are.
-        parts = [feature_days(rows, self.places.channels, interval_minutes) for rows in (*before, landed)]
-        days = _with_expected(in_order(pl.concat(parts)), expected)
+        channels = self.places.channels
+        parts = [measured_days(rows, channels, interval_minutes) for rows in (*before, landed)]
+        days = _with_expected(with_channels(in_order(pl.concat(parts)), channels), expected)
         reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
         drafts = pl.concat([check_days(reads, self.rules), self._learn(reads)])
         self._keep_paired(days)
@@ -135,9 +136,7 @@ def _with_expected(days: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
     key = ["channel_no", "day"]
     if days.select(key).equals(expected.select(key)):
         return days.with_columns(is_expected=pl.lit(value=True))
-    marked = expected.select(*key, is_expected=pl.lit(value=True))
-    joined = days.join(marked, how="left", on=key, validate="1:1", maintain_order="left")
-    return joined.with_columns(pl.col("is_expected").fill_null(value=False))
+    return days.with_columns(pl.Series("is_expected", day_positions(days, expected) >= 0))
 
 
 def history_drafts(histories: Sequence[History], rules: RuleSet) -> pl.DataFrame:

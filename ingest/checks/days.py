@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -37,7 +38,7 @@ class DayReads:
     places: Places
     replaced: pl.DataFrame | None = None  # of days that landed again: channel_no, day, earlier (total), earlier_seq
 
-    @property
+    @cached_property
     def judged(self) -> pl.DataFrame:
         """Return the expected days of the period."""
         return self.days.filter(pl.col("is_expected") & self.in_period())
@@ -297,7 +298,8 @@ def day_runs(reads: DayReads, holds: pl.Expr, rule: Governing) -> pl.DataFrame:
     measure, revenue_class. The rule is the one that fits the last day; the finding stands on the first, so that it is
     the same finding when the run goes on.
     """
-    rows = reads.days.filter(pl.col("is_expected") & holds & (pl.col("day") < reads.to_date))
+    held = reads.days.lazy().filter(pl.col("is_expected") & holds & (pl.col("day") < reads.to_date))
+    rows = held.select("channel_no", "day", "base_seq", "measure", "revenue_class", "total", "lowest").collect()
     is_next = (pl.col("channel_no").diff() == 0) & (pl.col("day").diff() == pl.duration(days=1))
     numbered = rows.with_columns(run=(~is_next.fill_null(value=False)).cum_sum())
     runs = numbered.group_by("run", maintain_order=True).agg(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-from ingest.checks.kernels import GROUPS, NO_NIGHT, day_features
-from ingest.vee.kernels import screen_days
-from ingest.vee.matrix import Ints, day_kinds, real_slots, value_matrix
+from ingest.checks.kernels import GROUPS, NO_NIGHT, Features, day_features
+from ingest.vee.kernels import Screened, screen_days
+from ingest.vee.matrix import Ints, matrix_parts, placed_kinds, real_slots
 
 GROUP_COLUMNS = [f"g{group}" for group in range(GROUPS)]
 
@@ -18,21 +19,24 @@ def feature_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes:
 
     channel_no, day, n, worst, base_seq; slots (by the clock of the zone), present, total, lowest, highest, third;
     same_slots and same_first (longest run of one value, not zero); night_low (null without values at night); g0..g7
-    (sums by three hours); measure, revenue_class, interval_minutes, capacity_w, generation, row (place in `landed`).
-    `channels` has the columns of `Places.channels`.
+    (sums by three hours); row (place in `landed`); and what `with_channels` adds. `channels` has the columns of
+    `Places.channels`.
     """
+    return with_channels(measured_days(landed, channels, interval_minutes), channels)
+
+
+def measured_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
+    """Return `feature_days` without what is told of the channel."""
     zones = channels.select("channel_no", "tz_name")
-    # Joins go over keys alone: the slots are many, and stay where they are.
+    # The slots are many, and stay where they are.
     keys = landed.select("channel_no", "day", "n", "worst", "seq").with_row_index("row")
-    rows = keys.join(zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
-    kinds = day_kinds(rows, interval_minutes)
-    rows = rows.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-    values = value_matrix(landed if rows.height == landed.height else landed[rows["row"]], interval_minutes)
+    rows = keys.filter(pl.col("channel_no").is_in(zones["channel_no"].implode())).rechunk()
+    kinds, kind_of, slots = placed_kinds(rows, zones, interval_minutes)
+    rows = rows.with_columns(pl.Series("slots", slots, dtype=pl.Int16))
+    known = landed if rows.height == landed.height else landed[rows["row"]]
     # Slots beyond the clock's day have no time: another check speaks of them.
     slots_real = real_slots(pl.Series(rows.select(pl.min_horizontal("n", "slots")).to_series()))
-    screened = screen_days(values, slots_real)
-    clocks = 24 * 60 // interval_minutes
-    found = day_features(values, slots_real, kinds_of(rows), kinds.clock_of_slot, clocks)
+    screened, found = _screen_parts(known, slots_real, kind_of, kinds.clock_of_slot, interval_minutes)
     measured = rows.select("channel_no", "day", "n", "worst", "slots", "row", base_seq="seq").with_columns(
         pl.Series("present", screened.present, dtype=pl.Int32),
         pl.Series("total", screened.total, dtype=pl.Int64),
@@ -44,16 +48,31 @@ def feature_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes:
         pl.Series("night_low", found.night_low, dtype=pl.Int64),
         *[pl.Series(name, found.groups[group], dtype=pl.Int64) for group, name in enumerate(GROUP_COLUMNS)],
     )
-    measured = measured.with_columns(night_low=pl.when(pl.col("night_low") < NO_NIGHT).then(pl.col("night_low")))
-    return measured.join(
-        channels.select(_OF_CHANNEL), how="left", on="channel_no", validate="m:1", maintain_order="left"
+    return measured.with_columns(night_low=pl.when(pl.col("night_low") < NO_NIGHT).then(pl.col("night_low")))
+
+
+def with_channels(measured: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
+    """Add measure, revenue_class, interval_minutes, capacity_w and generation of each row's channel."""
+    ordered = channels.select(_OF_CHANNEL).sort("channel_no")
+    places = np.searchsorted(ordered["channel_no"].to_numpy(), measured["channel_no"].to_numpy())
+    return pl.concat([measured, ordered.drop("channel_no")[places]], how="horizontal")
+
+
+def _screen_parts(
+    days: pl.DataFrame, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, interval_minutes: int
+) -> tuple[Screened, Features]:
+    """Return sums, extremes and features of wide days, of some rows after the other."""
+    clocks = 24 * 60 // interval_minutes
+    screened, found = [], []
+    for rows, values in matrix_parts(days, interval_minutes):
+        screened.append(screen_days(values, slots_real[rows]))
+        found.append(day_features(values, slots_real[rows], kinds[rows], clock_of_slot, clocks))
+    return (
+        Screened(*(np.concatenate(column) for column in zip(*(vars(one).values() for one in screened), strict=True))),
+        Features(
+            *(np.concatenate(column, axis=-1) for column in zip(*(vars(one).values() for one in found), strict=True))
+        ),
     )
-
-
-def kinds_of(rows: pl.DataFrame) -> Ints:
-    """Return the kind of each row's day as the kernels want it."""
-    kinds: Ints = rows["kind"].cast(pl.Int64).to_numpy()
-    return kinds
 
 
 def is_complete() -> pl.Expr:

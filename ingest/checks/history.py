@@ -92,7 +92,8 @@ def _known_days(reads: DayReads, rules: RuleSet) -> pl.DataFrame:
     )
     holidays = pl.lit(pl.Series(list(rules.holidays), dtype=pl.Date)).implode()
     is_free = (pl.col("day").dt.weekday() >= 6) | pl.col("day").is_in(holidays)
-    return reads.days.filter(is_known).with_columns(is_free=is_free)
+    of_day = ["channel_no", "day", "base_seq", "measure", "revenue_class", "total", *GROUP_COLUMNS]
+    return reads.days.lazy().filter(is_known).select(*of_day, is_free=is_free).collect()
 
 
 def _expecting(recent: pl.DataFrame, past: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:

@@ -55,9 +55,9 @@ def late_moves(moves: pl.DataFrame, days: int) -> pl.DataFrame:
 
 def _median(moves: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     counted = moves.group_by([*key, "bin"]).agg(pl.col("channels").sum()).sort([*key, "bin"], nulls_last=True)
-    # A null class is a class: windows over structs keep it.
-    of = pl.struct(key)
-    reached = counted.with_columns(
+    # A null class is a class: runs of structs keep it.
+    of = "of"
+    reached = counted.with_columns(pl.struct(key).rle_id().alias(of)).with_columns(
         reached=pl.col("channels").cum_sum().over(of), count=pl.col("channels").sum().over(of)
     )
     middle = reached.filter(pl.col("reached") * 2 >= pl.col("count")).unique(key, keep="first", maintain_order=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ingest.estimates.estimate import Gaps
@@ -22,20 +23,7 @@ def fill_from_like_days(gaps: Gaps) -> None:
     """
     grid, rules = gaps.grid, gaps.rules
     targets = gaps.pending
-    columns = grid.keys.select(
-        channel=pl.col("channel_no").cast(pl.Int64),
-        day=pl.col("day").cast(pl.Int32).cast(pl.Int64),
-        day_class=day_class(rules),
-    )
-    references = reference_rows(
-        columns["channel"].to_numpy(),
-        columns["day"].to_numpy(),
-        columns["day_class"].to_numpy(),
-        gaps.usable,
-        targets,
-        within=rules.like_days_within,
-        wanted=rules.like_days,
-    )
+    references = like_days(grid.keys, gaps.usable, targets, rules)
     gaps.references[Method.LIKE_DAY] = (targets, references)
     clocks = (gaps.kinds.clock_of_slot, gaps.kinds.slot_of_clock)
     day_kind = grid.keys["kind"].to_numpy()
@@ -48,7 +36,7 @@ def fill_from_weeks(gaps: Gaps) -> None:
     Unlike for E02 a day need not be whole. Source: multi-week averages of meter data systems.
     """
     targets = gaps.pending
-    references = _weeks_before(gaps, targets)
+    references = weeks_before(gaps.grid.keys, targets, gaps.rules.multi_weeks)
     gaps.references[Method.MULTI_WEEK] = (targets, references)
     total, count = clock_sums(gaps, targets, references, only_trusted=True)
     gaps.fill(targets, count > 0, (2 * total + count) // np.maximum(2 * count, 1), Method.MULTI_WEEK)
@@ -89,10 +77,31 @@ def day_class(rules: RuleSet) -> pl.Expr:
     return pl.when(pl.col("day").is_in(holidays)).then(_HOLIDAY_CLASS).otherwise(like).cast(pl.UInt8)
 
 
-def _weeks_before(gaps: Gaps, targets: Ints) -> Ints:
-    """Return, for each target, the rows of the same channel 7, 14, ... days before; -1 where there is none."""
-    columns = gaps.grid.keys.select(pl.col("channel_no").cast(pl.Int64), pl.col("day").cast(pl.Int32).cast(pl.Int64))
+def weeks_before(days: pl.DataFrame, targets: Ints, weeks: int) -> Ints:
+    """Return, for each target, the rows of the same channel 7, 14, ... days before; -1 where there is none.
+
+    `days` has channel_no and day, in order.
+    """
+    columns = days.select(pl.col("channel_no").cast(pl.Int64), pl.col("day").cast(pl.Int32).cast(pl.Int64))
     keys = columns["channel_no"].to_numpy() * _DAYS_PER_CHANNEL + columns["day"].to_numpy()
-    wanted = keys[targets][:, None] - 7 * np.arange(1, gaps.rules.multi_weeks + 1)[None, :]
+    wanted = keys[targets][:, None] - 7 * np.arange(1, weeks + 1)[None, :]
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[places] == wanted, places, -1)
+
+
+def like_days(days: pl.DataFrame, usable: npt.NDArray[np.bool_], targets: Ints, rules: RuleSet) -> Ints:
+    """Return, for each target, the rows of the nearest usable like days; -1 where there are fewer. `days` as above."""
+    columns = days.select(
+        channel=pl.col("channel_no").cast(pl.Int64),
+        day=pl.col("day").cast(pl.Int32).cast(pl.Int64),
+        day_class=day_class(rules),
+    )
+    return reference_rows(
+        columns["channel"].to_numpy(),
+        columns["day"].to_numpy(),
+        columns["day_class"].to_numpy(),
+        usable,
+        targets,
+        within=rules.like_days_within,
+        wanted=rules.like_days,
+    )

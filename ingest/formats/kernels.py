@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
+from ingest.formats.lines import text_places
 from ingest.formats.numbers import SCALE
 
 Longs = npt.NDArray[np.int64]
@@ -23,6 +24,7 @@ PROBLEMS = {BAD_NUMBER: "bad_number", TOO_PRECISE: "too_precise", TOO_LARGE: "va
 _COMMA, _QUOTE, _BLANK, _TAB = ord(","), ord('"'), ord(" "), ord("\t")
 _ZERO, _NINE, _POINT, _MINUS, _PLUS = ord("0"), ord("9"), ord("."), ord("-"), ord("+")
 _ONE = 10**SCALE
+_TENS = 10 ** np.arange(SCALE + 1, dtype=np.int64)
 # A larger whole part, in billionths, would not fit int64: 9,223,372,036 is the first that does not.
 _WHOLE_MAX = (2**63 - 1) // _ONE - 1
 _SHIFT_MAX = 18  # the highest power of ten in int64
@@ -95,9 +97,42 @@ def _decimal(data: Bytes, at: int, stop: int) -> tuple[int, int, int]:  # noqa: 
 
 
 @_compiled
+def _plain_decimal(data: Bytes, begin: int, end: int) -> tuple[int, int]:
+    """Read a field of at most nine digits, a point and at most nine digits, as nearly all are.
+
+    Return where it ends and its value x 10^9; -1 where the field is anything else, which `_decimal` then judges.
+    """
+    # Indices without a sign need no look at whether they count from the end, and `stop` bounds them.
+    at, stop, one = np.uint64(begin), np.uint64(end), np.uint64(1)
+    number = 0
+    first = at
+    while at < stop:
+        if data[at] < _ZERO or data[at] > _NINE:
+            break
+        number = number * 10 + (int(data[at]) - _ZERO)
+        at += one
+    digits, places = at - first, np.uint64(0)
+    if digits == 0 or digits > SCALE:
+        return -1, 0
+    if at < stop and data[at] == _POINT:
+        at += one
+        first = at
+        while at < stop:
+            if data[at] < _ZERO or data[at] > _NINE:
+                break
+            number = number * 10 + (int(data[at]) - _ZERO)
+            at += one
+        places = at - first
+    if places > SCALE or (at < stop and data[at] != _COMMA):
+        return -1, 0
+    return int(np.int64(at)), int(number * _TENS[np.uint64(SCALE) - places])
+
+
+@_compiled
 def decimal_fields_kernel(
     data: Bytes,
-    offsets: Longs,
+    starts: Longs,
+    stops: Longs,
     first: int,
     count: int,
     out_billionths: Longs,
@@ -107,13 +142,13 @@ def decimal_fields_kernel(
 ) -> None:
     """Read fields `first` to `first + count` of each line as decimals x 10^9.
 
-    data: uint8, the lines one after the other; offsets: int64 [lines + 1]; out_billionths: int64 [lines * count];
+    data: uint8; starts, stops: int64 [line], where each line lies in it; out_billionths: int64 [lines * count];
     out_problem: uint8 [lines * count], see FINE and the codes beside it; out_span: int64 [2, lines], begin and end of
     the run within the line; out_fields: int32 [lines]. Lines in any order. Blanks, tabs and quotes around a field do
     not count.
     """
-    for line in range(len(offsets) - 1):
-        start, stop = offsets[line], offsets[line + 1]
+    for line in range(len(starts)):
+        start, stop = starts[line], stops[line]
         at, field = start, 0
         while field < first and at < stop:
             field += data[at] == _COMMA
@@ -123,7 +158,11 @@ def decimal_fields_kernel(
         if field == first:
             done = 0
             while done < count:
-                at, billionths, problem = _decimal(data, at, stop)
+                end, billionths = _plain_decimal(data, at, stop)
+                problem = FINE
+                if end < 0:
+                    end, billionths, problem = _decimal(data, at, stop)
+                at = end
                 out_billionths[line * count + done] = billionths
                 out_problem[line * count + done] = problem
                 done += 1
@@ -144,19 +183,14 @@ def decimal_fields(lines: pl.Series, first: int, count: int) -> DecimalFields:
 
     A line with fewer fields has `end` -1; its values mean nothing.
     """
-    assert lines.dtype == pl.String and not lines.null_count(), "lines are text, none is null"
     assert first >= 1 and count >= 1, "at least one field stands before the values"
     height = len(lines)
     billionths = np.zeros(height * count, dtype=np.int64)
     problem = np.zeros(height * count, dtype=np.uint8)
     span = np.zeros((2, height), dtype=np.int64)
     fields = np.zeros(height, dtype=np.int32)
-    if height:
-        packed = lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-        _, offsets, data = packed.buffers()
-        ends = np.frombuffer(offsets, dtype=np.int64)[packed.offset : packed.offset + height + 1]
-        text = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
-        decimal_fields_kernel(text, ends, first, count, billionths, problem, span, fields)
+    text, starts, stops = text_places(lines)
+    decimal_fields_kernel(text, starts, stops, first, count, billionths, problem, span, fields)
     return DecimalFields(billionths, problem, span[0], span[1], fields)
 
 

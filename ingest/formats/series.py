@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.formats.records import Series
+from ingest.formats.runs import runs_of
 from model.schema import arranged
 
 _KEY = ["meter_point", "suffix", "unit", "power", "is_register"]
@@ -15,12 +17,16 @@ _KEY = ["meter_point", "suffix", "unit", "power", "is_register"]
 
 def series_of(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the series of rows, numbered in order of their first line, and the rows with their `series_no`."""
-    numbered = rows.group_by(key).agg(pl.col("line").min()).sort("line", *key).with_row_index("series_no")
+    runs = runs_of(rows, key)
+    first = runs.first.to_numpy()
+    lines = np.minimum.reduceat(rows["line"].to_numpy(), first) if len(first) else np.zeros(0, np.int64)
+    named = rows.select(key)[first].with_columns(pl.Series("line", lines, dtype=rows.schema["line"]))
+    numbered = named.group_by(key).agg(pl.col("line").min()).sort("line", *key).with_row_index("series_no")
     series = numbered.with_columns(pl.col("series_no").cast(pl.Int32))
-    placed = rows.join(
+    placed = named.select(key).join(
         series.drop("line"), on=list(key), how="left", validate="m:1", nulls_equal=True, maintain_order="left"
     )
-    return series, placed
+    return series, rows.rechunk().with_columns(runs.spread(placed["series_no"]).alias("series_no"))
 
 
 def named_series(rows: pl.DataFrame) -> tuple[pl.DataFrame, DataFrame[Series]]:

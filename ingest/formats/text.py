@@ -7,6 +7,7 @@ import re
 
 import polars as pl
 
+from ingest.formats.lines import ending_lines
 from ingest.formats.parsed import Source
 from model.errors import InputError
 
@@ -56,7 +57,7 @@ def read_source(name: str, sha256: str, data: bytes) -> Source:
     Raises:
         InputError: the bytes are no text.
     """
-    lines = pl.DataFrame({"text": decode(data).split("\n")}, schema={"text": pl.String})
+    lines = ending_lines(_normal(data)).to_frame("text")
     numbered = lines.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("line"), "text")
     # Only short lines are looked at: a long one of nothing but commas is left to its format.
     is_blank = (pl.col("text").str.len_bytes() <= BLANK_MAX) & (pl.col("text").str.strip_chars(" \t,") == "")
@@ -64,3 +65,9 @@ def read_source(name: str, sha256: str, data: bytes) -> Source:
     if kept.height and kept["text"][0].strip().casefold().startswith("sep="):
         kept = kept.slice(1)  # spreadsheets write their separator into the first line
     return Source(name, sha256, kept, data)
+
+
+def _normal(data: bytes) -> bytes:
+    """Return the text of a file as UTF-8 without a mark; the bytes themselves where `decode` would change nothing."""
+    is_plain = data.isascii() and b"\x00" not in data and b"\r" not in data
+    return data if is_plain else decode(data).encode()

@@ -9,6 +9,7 @@ from pandera.typing.polars import DataFrame
 
 from ingest.formats.parsed import Source, reject_rows
 from ingest.formats.records import Clock, FileRecords
+from ingest.formats.runs import runs_of
 from ingest.landing.nem_days import fits_nem_days
 from model.accounts import ChannelNumbers
 from model.codes import Measure
@@ -76,16 +77,20 @@ def _records(records: FileRecords) -> pl.DataFrame:
 
 def with_day_slots(rows: pl.DataFrame) -> pl.DataFrame:
     """Add `n`, how many slots the civil day of a row (tz_name, day, interval_minutes) has."""
-    keys = rows.select("tz_name", "day", "interval_minutes").unique()
+    key = ["tz_name", "day", "interval_minutes"]
+    runs = runs_of(rows, key)
+    named = rows.select(key)[runs.first]
+    keys = named.unique()
     # A few zones times the days of the file, not the rows.
     counts = [day_slots(*key) for key in keys.iter_rows()]
-    return rows.join(
+    told = named.join(
         keys.with_columns(pl.Series("n", counts, dtype=pl.Int16)),
-        on=["tz_name", "day", "interval_minutes"],
+        on=key,
         how="left",
         validate="m:1",
         maintain_order="left",
     )
+    return rows.rechunk().with_columns(runs.spread(told["n"]).alias("n"))
 
 
 def _looked_up(asked: pl.DataFrame, channels: DataFrame[ChannelNumbers]) -> pl.DataFrame:

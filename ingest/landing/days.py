@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from ingest.formats.parsed import Source, reject_rows
+from ingest.formats.runs import runs_of
 from ingest.versions import DAY_KEY, best_first
 from model.codes import Quality
 from model.reads import ReadDays, slot_columns
@@ -105,7 +106,11 @@ def _fold(group: pl.DataFrame, minutes: int, count: int) -> pl.DataFrame:
         .sort(identity)
         .with_row_index("row")
     )
-    placed = group.join(keys.select("row", *identity), on=identity, how="left", validate="m:1")
+    runs = runs_of(group, identity)
+    of_runs = group.select(identity)[runs.first].join(
+        keys.select("row", *identity), on=identity, how="left", validate="m:1", maintain_order="left"
+    )
+    placed = group.select("slot", "value", "quality", row=runs.spread(of_runs["row"]))
     at = placed.select(pl.col("row").cast(pl.Int64) * count + pl.col("slot")).to_series().to_numpy()
     cells = keys.height * count
     values, missing = np.zeros(cells, dtype=np.int32), np.ones(cells, dtype=np.bool_)

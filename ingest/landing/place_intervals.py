@@ -9,6 +9,7 @@ import polars as pl
 
 from ingest.formats.parsed import Source, reject_rows, split_by_reason
 from ingest.formats.records import FileRecords
+from ingest.formats.runs import runs_of
 from ingest.landing.channels import Resolved, with_day_slots
 from ingest.landing.slots import days_of_slots, with_values
 from model.zones import day_begin, day_start_utc, slot_clock_minutes, zone
@@ -53,8 +54,9 @@ def place_intervals(
     known = resolved.at(records.intervals, *_SERIES).filter(pl.col("channel_no").is_not_null())
     fit, misfits = _of_this_length(source, known, drift_seconds_max)
     is_instant = pl.col("start_utc").is_not_null()
-    instants = _by_instant(fit.filter(is_instant), drift_seconds_max)
-    clocks, homeless = _by_clock(source, fit.filter(~is_instant), drift_seconds_max)
+    are_instants = not fit["start_utc"].null_count()
+    instants = _by_instant(fit if are_instants else fit.filter(is_instant), drift_seconds_max)
+    clocks, homeless = _by_clock(source, fit.clear() if are_instants else fit.filter(~is_instant), drift_seconds_max)
     placed, off_grid = _on_grid(source, pl.concat([instants, clocks.select(instants.columns)]))
     valued, bad_values = with_values(source, placed)
     days, duplicates = days_of_slots(source, valued)
@@ -90,14 +92,11 @@ def _drift(seconds: pl.Expr, drift_seconds_max: int) -> pl.Expr:
 def _by_instant(rows: pl.DataFrame, drift_seconds_max: int) -> pl.DataFrame:
     """Add day, n, slot, copy, drift_seconds: the place of the instant in the civil day of the service point's zone."""
     local = [
-        part.with_columns(_day_of(_clock_of(pl.col("start_utc"), str(tz_name)), _begin(str(tz_name))).alias("day"))
-        for (tz_name,), part in rows.partition_by("tz_name", as_dict=True, maintain_order=True).items()
+        part.with_columns(_day_of(_clock_of(pl.col("start_utc"), tz_name), _begin(tz_name)).alias("day"))
+        for tz_name, part in _by_zone(rows)
     ]
     dated = pl.concat(local) if local else rows.with_columns(pl.lit(None, dtype=pl.Date).alias("day"))
-    keys = dated.select("tz_name", "day").unique()
-    starts = [day_start_utc(*key) for key in keys.iter_rows()]  # a few zones times the days of the file
-    known = keys.with_columns(pl.Series("day_start_utc", starts, dtype=pl.Datetime("us", "UTC")))
-    sized = with_day_slots(dated).join(known, on=["tz_name", "day"], how="left", validate="m:1", maintain_order="left")
+    sized = with_day_slots(dated).with_columns(_day_starts(dated).alias("day_start_utc"))
     since = (pl.col("start_utc") - pl.col("day_start_utc")).dt.total_seconds()
     slot = (since - pl.col("drift_seconds").fill_null(0)) // (pl.col("interval_minutes").cast(pl.Int64) * 60)
     placed = sized.with_columns(_drift(since, drift_seconds_max).alias("drift_seconds")).with_columns(
@@ -109,6 +108,26 @@ def _by_instant(rows: pl.DataFrame, drift_seconds_max: int) -> pl.DataFrame:
     day = pl.when(is_next).then(pl.col("day").dt.offset_by("1d")).otherwise("day")
     moved = placed.with_columns(day.alias("day"), pl.when(is_next).then(0).otherwise("slot").alias("slot"))
     return with_day_slots(moved.drop("n")).select(placed.columns).drop("day_start_utc")
+
+
+def _day_starts(rows: pl.DataFrame) -> pl.Series:
+    """Return when the civil day of each row (tz_name, day) begins."""
+    runs = runs_of(rows, ["tz_name", "day"])
+    named = rows.select("tz_name", "day")[runs.first]
+    keys = named.unique()
+    starts = [day_start_utc(*key) for key in keys.iter_rows()]  # a few zones times the days of the file
+    known = keys.with_columns(pl.Series("day_start_utc", starts, dtype=pl.Datetime("us", "UTC")))
+    told = named.join(known, on=["tz_name", "day"], how="left", validate="m:1", maintain_order="left")
+    return runs.spread(told["day_start_utc"])
+
+
+def _by_zone(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """Return the rows of each zone; those of one zone, as most files are, stay where they lie."""
+    names = rows["tz_name"].unique().to_list()
+    if len(names) == 1:
+        return [(str(names[0]), rows)]
+    parts = rows.partition_by("tz_name", as_dict=True, maintain_order=True)
+    return [(str(tz_name), part) for (tz_name,), part in parts.items()]
 
 
 def _clock_of(instant: pl.Expr, tz_name: str) -> pl.Expr:

@@ -116,13 +116,20 @@ def energy_by_unit(days: Mapping[int, pl.DataFrame], channels: DataFrame[Channel
     units = {measure.value: unit for measure, unit in SMALLEST_UNIT.items()}
     assert set(units) == {measure.value for measure in Measure}, "a measure has no unit"
     named = channels.select("channel_no", pl.col("measure").replace_strict(units).alias("unit"))
-    sums = [
-        frame.select("channel_no", pl.sum_horizontal(pl.col(slot_columns(minutes)).cast(pl.Int64)).alias("quantity"))
-        for minutes, frame in days.items()
-    ]
+    sums = [_sums_by_unit(frame, named, slot_columns(minutes)) for minutes, frame in days.items()]
     if not sums:
         return {}
-    joined = pl.concat(sums).join(named, on="channel_no", how="left", validate="m:1")
-    totals = joined.group_by("unit").agg(pl.col("quantity").sum()).sort("unit")
+    totals = pl.concat(sums).group_by("unit").agg(pl.col("quantity").sum()).sort("unit")
     exact = {READABLE_UNIT[unit]: str(readable_amount(quantity, unit)) for unit, quantity in totals.iter_rows()}
     return dict(sorted(exact.items()))
+
+
+def _sums_by_unit(days: pl.DataFrame, named: pl.DataFrame, slots: list[str]) -> pl.DataFrame:
+    """Return `unit` and `quantity` of wide days; those of one unit, as most files are, are added up as they lie."""
+    units = days.select("channel_no").unique().join(named, on="channel_no", how="left", validate="1:1")["unit"].unique()
+    if len(units) == 1:
+        columns = days.select(pl.col(slots).cast(pl.Int64).sum())
+        return columns.select(unit=pl.lit(units[0], dtype=pl.String), quantity=pl.sum_horizontal(slots))
+    quantity = pl.sum_horizontal(pl.col(slots).cast(pl.Int64)).alias("quantity")
+    placed = days.select("channel_no", quantity).join(named, on="channel_no", how="left", validate="m:1")
+    return placed.select("unit", "quantity")

@@ -98,15 +98,24 @@ def write_days(workspace: Workspace, days: Mapping[int, pl.DataFrame]) -> list[L
     written: list[LakeFile] = []
     for minutes, frame in days.items():
         rows = INTERVALS_PER_FILE // len(slot_columns(minutes))
-        dated = frame.with_columns(pl.col("day").dt.strftime("%Y-%m").alias("month"))
-        months = dated.partition_by("month", as_dict=True, include_key=False, maintain_order=True)
-        for (month,), part in sorted(months.items()):
+        for month, part in _by_month(frame):
             folder = f"{days_table(minutes)}/{month}"
             written += [
                 write_lake_file(workspace, days_table(minutes), folder, part.slice(at, rows))
                 for at in range(0, part.height, rows)
             ]
     return written
+
+
+def _by_month(days: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """Return days by month, as 2026-10; those of one month, as most files are, stay where they lie."""
+    ends = days.select(pl.col("day").min().alias("first"), pl.col("day").max().alias("last"))
+    first, last = ends.select(pl.all().dt.strftime("%Y-%m")).row(0)
+    if first == last:
+        return [(first, days.rechunk())] if days.height else []
+    dated = days.with_columns(pl.col("day").dt.strftime("%Y-%m").alias("month"))
+    months = dated.partition_by("month", as_dict=True, include_key=False, maintain_order=True)
+    return sorted(((str(name), part) for (name,), part in months.items()), key=lambda named: named[0])
 
 
 def write_readings(workspace: Workspace, readings: DataFrame[RegisterReads]) -> list[LakeFile]:

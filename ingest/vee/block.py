@@ -17,7 +17,7 @@ from ingest.estimates.estimate import Beside
 from ingest.rules.governing import core_groups
 from ingest.rules.rules import RuleSet
 from ingest.vee.findings import finish_findings
-from ingest.vee.judge import Judged, expected_days, judge_days, survey_days
+from ingest.vee.judge import Judged, expected_days, judge_doubtful, survey_days
 from ingest.vee.lake import BlockReads
 from ingest.vee.report import BlockTotals, added_totals, block_totals
 from ingest.versions import DAY_KEY
@@ -154,15 +154,16 @@ def _judge_reads(
     edits = approved_edits(lake.connection, lake.channels, lake.from_date, lake.to_date)
     decided = decided_slots(lake.connection, lake.channels, lake.from_date, lake.to_date)
     edits = with_decided(edits, decided)
-    good, doubtful = survey_days(days, lake.channels, *period, rules=rules, active=active, refusals=own, edits=edits)
+    survey = survey_days(days, lake.channels, *period, rules=rules, active=active, refusals=own, edits=edits)
+    good, doubtful = survey.good, survey.doubtful
     if doubtful.is_empty():
         return good
     some = pl.col("channel_no").is_in(doubtful.implode())
     distance = timedelta(days=max(rules.like_days_within, 7 * rules.multi_weeks))
-    both = pl.concat([days.filter(some), lake.around(doubtful, distance)])
     channels = arranged(ChannelNumbers, lake.channels.filter(some))
     beside = replace(_beside(lake, channels, known, distance), edits=edits)
-    judged = judge_days(both, channels, *period, rules=rules, active=active, refusals=own, beside=beside)
+    around = lake.around(doubtful, distance)
+    judged = judge_doubtful(survey, around, lake.interval_minutes, rules=rules, refusals=own, beside=beside)
     findings = arranged(Findings, pl.concat([good.findings, judged.findings]))
     every_day = pl.concat([good.days, judged.days])
     return replace(judged, findings=unsettled(findings, every_day, decided), days=every_day)

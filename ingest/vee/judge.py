@@ -5,6 +5,7 @@ Pure: frames in, frames out. `ingest.vee.run` reads the lake, calls this block b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -23,10 +24,13 @@ from ingest.vee.matrix import (
     MISSING,
     bytes_column,
     day_kinds,
+    day_positions,
     in_order,
+    placed_kinds,
     value_columns,
     wide_checked,
 )
+from ingest.vee.needed import needed_days
 from ingest.vee.revalidate import judge_estimates
 from ingest.vee.screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
 from model.accounts import ChannelNumbers
@@ -56,6 +60,28 @@ class Judged:
     """Days whose estimates add up to a register with the rest of its span."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Landed days, wide and in order, and what a first look at them gave."""
+
+    landed: pl.DataFrame
+    measured: pl.DataFrame
+    """As `measure_days` returns it; `at` counts the rows of `landed` and of what is read beside it."""
+    expected: pl.DataFrame
+    placed: pl.DataFrame
+    """Each expected day, with what was measured of it."""
+    zones: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Channels that are good at first sight, judged; the numbers of the others, in order; and what was seen of all."""
+
+    good: Judged
+    doubtful: pl.Series
+    seen: Seen
+
+
 def judge_days(
     days: pl.DataFrame,
     channels: DataFrame[ChannelNumbers],
@@ -80,14 +106,55 @@ def judge_days(
     places = checked(ChannelNumbers, channels).filter(pl.col("interval_minutes") == interval_minutes)
     zones = places.select("channel_no", "tz_name")
     expected = expected_days(active, zones, from_date, to_date)
-    screened = screen(landed, expected, interval_minutes, rules)
-    judged_days = _place_days(expected, screened, interval_minutes).select(_JUDGED)
+    seen = _see(landed, expected, zones, interval_minutes)
+    return _judge_seen(seen, [landed], interval_minutes, rules, refusals, beside)
+
+
+def judge_doubtful(
+    survey: Survey,
+    around: pl.DataFrame,
+    interval_minutes: int,
+    *,
+    rules: RuleSet,
+    refusals: Refusals = NO_REFUSALS,
+    beside: Beside = NOTHING,
+) -> Judged:
+    """Judge the channels that a survey doubts as `judge_days` does, with what the survey has measured of them.
+
+    `around` holds their current landed rows on the days around the period.
+    """
+    some = pl.col("channel_no").is_in(survey.doubtful.implode())
+    seen = survey.seen
+    beyond = in_order(wide_checked(ReadDays, around, interval_minutes))
+    more = measure_days(beyond, interval_minutes).with_columns(pl.col("at") + seen.landed.height)
+    known = replace(
+        seen,
+        measured=in_order(pl.concat([seen.measured.filter(some), more])),
+        expected=seen.expected.filter(some),
+        placed=seen.placed.filter(some),
+    )
+    return _judge_seen(known, [seen.landed, beyond], interval_minutes, rules, refusals, beside)
+
+
+def _judge_seen(
+    seen: Seen,
+    parts: Sequence[pl.DataFrame],
+    interval_minutes: int,
+    rules: RuleSet,
+    refusals: Refusals,
+    beside: Beside,
+) -> Judged:
+    """Judge what was measured of the days in `parts`, the first of which has all expected days that landed."""
+    screened = screen(seen.measured, seen.expected, rules)
     warned = screened.filter(pl.col("is_expected") & pl.col("is_warned"))
-    drafts = [spike_warnings(with_highest_slot(warned, landed, interval_minutes))]
+    drafts = [spike_warnings(with_highest_slot(warned, parts[0], interval_minutes))]
+    judged_days = seen.placed.select(_JUDGED)
     work = _channels_to_work(judged_days, screened, refusals, beside.edits)
     judged = Judged(pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays)), empty(Findings), judged_days)
     if work.height:
-        keys = _grid_keys(landed, screened, expected, zones, work)
+        rows = _rows_to_work(screened, seen, work)
+        rows = rows.filter(pl.Series(needed_days(rows, rules, refusals, beside)))
+        keys = _grid_keys(rows, parts)
         kinds = day_kinds(keys, interval_minutes)
         keys = keys.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
         grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), interval_minutes, beside.edits)
@@ -117,26 +184,33 @@ def survey_days(
     active: pl.DataFrame,
     refusals: Refusals = NO_REFUSALS,
     edits: pl.DataFrame | None = None,
-) -> tuple[Judged, pl.Series]:
-    """Judge the channels whose days in [from_date, to_date) are all good at first sight; return the others' numbers.
+) -> Survey:
+    """Judge the channels whose days in [from_date, to_date) are all good at first sight, and name the others.
 
     `days` holds the current landed rows of the period alone: a channel that is good is judged the same without the
-    days around it, so those are read only for the channels returned, which `judge_days` judges. Channels with
-    refusals or `edits` are always returned.
+    days around it, so those are read only for the others, which `judge_doubtful` judges. Channels with refusals or
+    `edits` are always doubted.
     """
     landed = in_order(wide_checked(ReadDays, days, interval_minutes))
     zones = channels.filter(pl.col("interval_minutes") == interval_minutes).select("channel_no", "tz_name")
     expected = expected_days(active, zones, from_date, to_date)
-    placed = _place_days(expected, measure_days(landed, interval_minutes), interval_minutes)
+    seen = _see(landed, expected, zones, interval_minutes)
     is_short = pl.col("slots_valued") < pl.col("slots")
-    bad = placed.filter(is_short | is_doubtful(rules)).select("channel_no")
-    decided = refusals.channels.clear() if edits is None else _judged_too(edits, placed)
+    bad = seen.placed.filter(is_short | is_doubtful(rules)).select("channel_no")
+    decided = refusals.channels.clear() if edits is None else _judged_too(edits, seen.placed)
     doubtful = pl.concat([bad, refusals.channels, decided]).unique().sort("channel_no")
-    good = placed.join(doubtful, how="anti", on="channel_no", maintain_order="left") if doubtful.height else placed
+    is_good = ~pl.col("channel_no").is_in(doubtful["channel_no"].implode())
+    good = seen.placed.filter(is_good) if doubtful.height else seen.placed
     warned = with_highest_slot(good.filter(stands_out(rules)), landed, interval_minutes)
     findings = finish_findings([spike_warnings(warned)], rules)
     edited = pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays))
-    return Judged(edited, findings, good.select(_JUDGED)), doubtful.to_series()
+    return Survey(Judged(edited, findings, good.select(_JUDGED)), doubtful.to_series(), seen)
+
+
+def _see(landed: pl.DataFrame, expected: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int) -> Seen:
+    measured = measure_days(landed, interval_minutes)
+    placed = _place_days(expected, measured, zones, interval_minutes)
+    return Seen(landed, measured, expected, placed, zones)
 
 
 def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame:
@@ -159,24 +233,28 @@ def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to
     row = np.repeat(np.arange(whole.height), lengths)
     number = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     days = whole["from_date"].to_physical().to_numpy()[row] + number
-    return whole[row].select("channel_no", pl.Series("day", days.astype(np.int32)).cast(pl.Date), "tz_name")
+    named = whole.select("channel_no", "tz_name")[row]
+    return named.select("channel_no", pl.Series("day", days.astype(np.int32)).cast(pl.Date), "tz_name")
 
 
-def _place_days(expected: pl.DataFrame, measured: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
+def _place_days(
+    expected: pl.DataFrame, measured: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int
+) -> pl.DataFrame:
     """Return a row for each expected day, with what was measured of it; zeros where nothing landed."""
-    kinds = day_kinds(expected, interval_minutes).table
-    slots = expected.join(kinds, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-    placed = _with_measured(slots, measured)
+    _, _, slots = placed_kinds(expected, zones, interval_minutes)
+    placed = _with_measured(expected.with_columns(pl.Series("slots", slots, dtype=pl.Int16)), measured)
     zeros = [pl.col(name).fill_null(0) for name in ("base_seq", "slots_valued", "quantity")]
     return placed.with_columns(pl.coalesce("n", "slots").alias("slots"), *zeros)
 
 
 def _with_measured(days: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
-    """Return the days with what was measured of each; where all landed and nothing else, the columns need no join."""
+    """Return the days with what was measured of each; where all landed and nothing else, the columns lie ready."""
     key = ["channel_no", "day"]
     if days.select(key).equals(measured.select(key)):
         return pl.concat([days, measured.drop(key)], how="horizontal")
-    return days.join(measured, how="left", on=key, validate="1:1", maintain_order="left")
+    places = pl.Series(day_positions(days, measured))
+    of_days = measured.drop(key).select(pl.all().gather(places.set(places < 0, None)))
+    return pl.concat([days, of_days], how="horizontal")
 
 
 def _judged_too(edits: pl.DataFrame, judged_days: pl.DataFrame) -> pl.DataFrame:
@@ -195,26 +273,31 @@ def _channels_to_work(
     return pl.concat([is_short, faulty, refusals.channels, decided]).unique().sort("channel_no")
 
 
-def _grid_keys(
-    landed: pl.DataFrame,
-    screened: pl.DataFrame,
-    expected: pl.DataFrame,
-    zones: pl.DataFrame,
-    work: pl.DataFrame,
-) -> pl.DataFrame:
-    """Return all days of the channels to work on: landed rows, and empty ones for expected days that have none."""
-    verdicts = screened.select("is_expected", "refuse_above")
-    present = pl.concat([landed, verdicts], how="horizontal").join(
-        work, how="semi", on="channel_no", maintain_order="left"
+def _rows_to_work(screened: pl.DataFrame, seen: Seen, work: pl.DataFrame) -> pl.DataFrame:
+    """Return all days of the channels to work on, screened: landed ones, and expected ones that have no row."""
+    some = pl.col("channel_no").is_in(work["channel_no"].implode())
+    present = screened.filter(some).join(
+        seen.zones, how="inner", on="channel_no", validate="m:1", maintain_order="left"
     )
-    present = present.join(zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
-    absent = expected.join(work, how="semi", on="channel_no").join(landed, how="anti", on=["channel_no", "day"])
-    absent = absent.with_columns(
-        worst=pl.lit(int(Quality.MISSING), dtype=pl.UInt8),
-        seq=pl.lit(0, dtype=pl.Int64),
-        is_expected=pl.lit(value=True),
-    )
+    expected = seen.expected.filter(some)
+    absent = expected.filter(pl.Series(day_positions(expected, present) < 0)).with_columns(is_expected=True)
     return in_order(pl.concat([present, absent], how="diagonal"))
+
+
+def _grid_keys(rows: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the wide days of some screened rows; empty ones of those that did not land."""
+    absent = rows.filter(pl.col("at").is_null()).select(
+        "channel_no", "day", "tz_name", "is_expected",
+        worst=pl.lit(int(Quality.MISSING), dtype=pl.UInt8), seq=pl.lit(0, dtype=pl.Int64),
+    )  # fmt: skip
+    found = []
+    first = 0
+    for part in parts:
+        own = rows.filter(pl.col("at").is_between(first, first + part.height, closed="left"))
+        verdicts = own.select("is_expected", "refuse_above", "tz_name")
+        found.append(pl.concat([part[own["at"] - first], verdicts], how="horizontal"))
+        first += part.height
+    return in_order(pl.concat([*found, absent], how="diagonal"))
 
 
 def _edited_days(grid: DayGrid, estimated: Estimated, interval_minutes: int) -> pl.DataFrame:

@@ -12,9 +12,10 @@ from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from numba import njit
 
-from ingest.vee.matrix import MISSING, Bytes, Ints, Values
+from ingest.vee.matrix import MISSING, Bytes, Ints, Values, matrix_parts
 from model.codes import Method
 
 LARGEST = np.int32(2**31 - 1)  # the lowest value of a day without values
@@ -99,6 +100,12 @@ def screen_days(values: Values, slots_real: Ints) -> Screened:
     tops = np.full((3, rows), MISSING, np.int32)
     screen_kernel(np.asfortranarray(values), slots_real, counts, sums, lows, tops)
     return Screened(counts, sums, lows, tops[0], tops[2])
+
+
+def screen_wide(days: pl.DataFrame, interval_minutes: int, slots_real: Ints) -> Screened:
+    """Return what `screen_days` says of wide days, of some rows after the other: their matrix takes little memory."""
+    found = [screen_days(values, slots_real[rows]) for rows, values in matrix_parts(days, interval_minutes)]
+    return Screened(*(np.concatenate(column) for column in zip(*(vars(one).values() for one in found), strict=True)))
 
 
 @_compiled

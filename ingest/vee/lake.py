@@ -130,6 +130,8 @@ class BlockReads:
         files = overlapping(lake_files(self.connection, table), low, high, from_date, to_date)
         if not files:
             return None
+        # Named by content, files come in any order; by channel and day their rows mostly need no sorting.
+        files.sort(key=lambda file: (file.channel_min or 0, file.day_min or date.min, file.path))
         days = pl.col("day").is_between(from_date, to_date, closed="left")
         return scan_lake(self.workspace, files).filter(pl.col("channel_no").is_between(low, high) & days)
 

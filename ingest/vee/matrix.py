@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from model.zones import slot_clock_minutes
 Ints = npt.NDArray[np.int64]
 Values = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
+
+_PART_ROWS = 16_384
 
 MISSING = -(2**31)  # the value of an empty slot; the smallest int32, which no reading reaches
 
@@ -43,15 +46,45 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
     key = pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col("day").cast(pl.Int32)
     rises = key.diff().slice(1) > 0
     if not frame.select(rises.all()).item():
-        frame = frame.sort(key)
+        # Runs in order, as parts of several months are, merge at once in a stable sort.
+        frame = frame[np.argsort(frame.select(key).to_series().to_numpy(), kind="stable")]
         assert frame.select(rises.all()).item(), "a channel has two rows for one day"
     return frame
+
+
+def day_positions(wanted: pl.DataFrame, days: pl.DataFrame) -> Ints:
+    """Return, for each wanted row, the row of `days` with its channel and day; -1 where there is none.
+
+    Rows of `days` are in order, each channel-day once; those wanted may come in any order.
+    """
+    keys, sought = _day_keys(days), _day_keys(wanted)
+    if not keys.size:
+        return np.full(sought.size, -1, np.int64)
+    places = np.minimum(np.searchsorted(keys, sought), keys.size - 1)
+    return np.where(keys[places] == sought, places, -1)
+
+
+def _day_keys(days: pl.DataFrame) -> Ints:
+    keys: Ints = days.select(pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col("day").cast(pl.Int32))[
+        "channel_no"
+    ].to_numpy()
+    return keys
 
 
 def value_matrix(frame: pl.DataFrame, interval_minutes: int) -> Values:
     """Return the slots as int32 [row, slot], columns contiguous; `MISSING` stands for null."""
     slots = slot_columns(interval_minutes)
     return frame.select(pl.col(slots).fill_null(MISSING)).to_numpy().astype(np.int32, copy=False)
+
+
+def matrix_parts(frame: pl.DataFrame, interval_minutes: int) -> Iterator[tuple[slice, Values]]:
+    """Yield the rows of each part of a frame and their `value_matrix`; a frame without rows is one part.
+
+    Parts are small enough that one takes the memory of the one before it.
+    """
+    for start in range(0, max(frame.height, 1), _PART_ROWS):
+        rows = slice(start, start + _PART_ROWS)
+        yield rows, value_matrix(frame[rows], interval_minutes)
 
 
 def value_columns(values: Values, interval_minutes: int) -> pl.DataFrame:
@@ -106,7 +139,34 @@ class DayKinds:
 
 def day_kinds(days: pl.DataFrame, interval_minutes: int) -> DayKinds:
     """Return the kinds of the days in `days` (columns tz_name, day)."""
-    pairs = days.select("tz_name", "day").unique().sort("tz_name", "day")
+    return _kinds_of(days.select("tz_name", "day").unique().sort("tz_name", "day"), interval_minutes)
+
+
+def placed_kinds(days: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int) -> tuple[DayKinds, Ints, Ints]:
+    """Return the kinds of channel-days, and of each row its kind and the slots of its day.
+
+    `days` has channel_no and day; `zones` channel_no and tz_name, each channel of `days` once. Looked up by number, a
+    row costs no comparison of names.
+    """
+    names = zones["tz_name"].unique().sort()
+    ordered = zones.sort("channel_no")
+    code_of = ordered["tz_name"].replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
+    codes = code_of[np.searchsorted(ordered["channel_no"].to_numpy(), days["channel_no"].to_numpy())]
+    numbers = days["day"].to_physical().to_numpy().astype(np.int64)
+    first, last = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)
+    width = last - first + 1
+    places = codes * width + numbers - first
+    is_present = np.zeros(len(names) * width, np.bool_)
+    is_present[places] = True
+    present = np.flatnonzero(is_present)
+    pairs = pl.DataFrame({"tz_name": names.gather(present // width), "day": (present % width + first).astype(np.int32)})
+    kinds = _kinds_of(pairs.with_columns(pl.col("day").cast(pl.Date)), interval_minutes)
+    row = (np.cumsum(is_present) - 1)[places]
+    return kinds, kinds.table["kind"].to_numpy()[row], kinds.table["slots"].cast(pl.Int64).to_numpy()[row]
+
+
+def _kinds_of(pairs: pl.DataFrame, interval_minutes: int) -> DayKinds:
+    """Return the kinds of pairs of tz_name and day, each once, in order."""
     clocks = [slot_clock_minutes(tz_name, day, interval_minutes) for tz_name, day in pairs.rows()]
     kinds = {clock: kind for kind, clock in enumerate(sorted(set(clocks)))}
     slots = len(slot_columns(interval_minutes))

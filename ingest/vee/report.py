@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.matrix import flat_bytes
+from ingest.vee.matrix import day_positions, flat_bytes
 from model.codes import Measure, Method
 from model.reads import Findings, slot_columns
 from model.units import SMALLEST_UNIT
@@ -73,25 +73,26 @@ def block_totals(
         "day",
         slots_after=pl.sum_horizontal(pl.col(slots).is_not_null().cast(pl.Int32)),
         after=pl.sum_horizontal(pl.col(slots).cast(pl.Int64)),
+    ).sort("channel_no", "day")
+    places = pl.Series(day_positions(days, changed))
+    of_days = changed.select(pl.col("slots_after", "after").gather(places.set(places < 0, None)))
+    rows = pl.concat([days, of_days], how="horizontal").select(
+        "channel_no",
+        "quantity",
+        after=pl.coalesce("after", "quantity"),
+        is_changed=pl.col("after").is_not_null(),
+        is_whole=pl.coalesce("slots_after", "slots_valued") >= pl.col("slots"),
     )
-    measures = channels.select("channel_no", "measure")
-    rows = (
-        days.join(changed, how="left", on=["channel_no", "day"], validate="1:1")
-        .join(measures, how="left", on="channel_no", validate="m:1")
-        .with_columns(
-            pl.coalesce("slots_after", "slots_valued"),
-            pl.coalesce("after", "quantity"),
-            is_changed=pl.col("after").is_not_null(),
-        )
-    )
-    is_whole = pl.col("slots_after") >= pl.col("slots")
+    is_whole, is_changed = pl.col("is_whole"), pl.col("is_changed")
     counts = rows.select(
         days_judged=pl.len(),
-        days_complete=(is_whole & ~pl.col("is_changed")).sum(),
-        days_estimated=(is_whole & pl.col("is_changed")).sum(),
+        days_complete=(is_whole & ~is_changed).sum(),
+        days_estimated=(is_whole & is_changed).sum(),
         days_missing=(~is_whole).sum(),
     ).row(0, named=True)
-    sums = rows.group_by("measure").agg(pl.col("quantity").sum(), pl.col("after").sum()).sort("measure")
+    of_channels = rows.group_by("channel_no").agg(pl.col("quantity", "after").sum())
+    measured = of_channels.join(channels.select("channel_no", "measure"), how="left", on="channel_no", validate="1:1")
+    sums = measured.group_by("measure").agg(pl.col("quantity", "after").sum()).sort("measure")
     return BlockTotals(
         days_judged=counts["days_judged"],
         days_complete=counts["days_complete"],

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from ingest.rules.rules import RuleSet
-from ingest.vee.kernels import screen_days
-from ingest.vee.matrix import MISSING, real_slots, value_matrix
+from ingest.vee.kernels import screen_wide
+from ingest.vee.matrix import MISSING, day_positions, real_slots, value_matrix
 from model.codes import Quality
 
 _DAY_KEY = ["channel_no", "day"]
@@ -16,11 +16,17 @@ _DAY_KEY = ["channel_no", "day"]
 def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     """Return a row for each landed one, in its order, with what the rules need of it.
 
-    channel_no, day, n, worst, base_seq; slots_valued, quantity, lowest, highest, third (smallest unit; the extremes
-    mean nothing when there are fewer values).
+    channel_no, day, n, worst, base_seq; at (its row), is_flagged (its slots differ in quality); slots_valued, quantity,
+    lowest, highest, third (smallest unit; the extremes mean nothing when there are fewer values).
     """
-    found = screen_days(value_matrix(landed, interval_minutes), real_slots(landed["n"]))
-    return landed.select("channel_no", "day", "n", "worst", base_seq="seq").with_columns(
+    found = screen_wide(landed, interval_minutes, real_slots(landed["n"]))
+    flagged = pl.col("flags").is_not_null()
+    keys = (
+        landed.select("channel_no", "day", "n", "worst", base_seq="seq", is_flagged=flagged)
+        .rechunk()
+        .with_row_index("at")
+    )
+    return keys.with_columns(
         pl.Series("slots_valued", found.present, dtype=pl.Int32),
         pl.Series("quantity", found.total, dtype=pl.Int64),
         pl.Series("lowest", found.lowest, dtype=pl.Int64),
@@ -29,15 +35,13 @@ def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     )
 
 
-def screen(landed: pl.DataFrame, expected: pl.DataFrame, interval_minutes: int, rules: RuleSet) -> pl.DataFrame:
-    """Return the measured days with the verdict on spikes.
+def screen(measured: pl.DataFrame, expected: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
+    """Return the measured days with the verdict on spikes. Both frames in order of channel and day.
 
     Adds is_expected; refuse_above (V10, null when nothing is refused), is_refused, is_warned.
     """
-    is_expected = expected.select(*_DAY_KEY, is_expected=pl.lit(value=True))
-    measured = measure_days(landed, interval_minutes)
-    frame = measured.join(is_expected, how="left", on=_DAY_KEY, validate="1:1", maintain_order="left")
-    frame = _with_spike_limit(frame.with_columns(pl.col("is_expected").fill_null(value=False)), rules)
+    is_expected = pl.Series("is_expected", day_positions(measured, expected) >= 0)
+    frame = _with_spike_limit(measured.with_columns(is_expected), rules)
     is_refused = (pl.col("highest") > pl.col("refuse_above")).fill_null(value=False)
     return frame.with_columns(is_refused=is_refused, is_warned=stands_out(rules) & ~is_refused)
 
@@ -62,8 +66,8 @@ def is_doubtful(rules: RuleSet) -> pl.Expr:
 
 
 def with_highest_slot(days: pl.DataFrame, landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
-    """Add `highest_slot`, the first slot of the highest value. Both frames in order of channel and day."""
-    rows = landed.join(days, how="semi", on=_DAY_KEY, maintain_order="left") if days.height else landed.clear()
+    """Add `highest_slot`, the first slot of the highest value; `at` is the row of each day in `landed`."""
+    rows = landed[days["at"]]
     values = value_matrix(rows, interval_minutes).copy()
     values[np.arange(values.shape[1])[None, :] >= real_slots(days["n"])[:, None]] = MISSING
     return days.with_columns(pl.Series("highest_slot", values.argmax(axis=1), dtype=pl.Int16))

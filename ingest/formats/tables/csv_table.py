@@ -34,8 +34,16 @@ def read_columns(source: Source, names: Sequence[str]) -> tuple[pl.DataFrame, pl
         right, rejects = lines.filter(is_right), reject_rows(source, wrong, "wrong_field_count", detail)
     wanted = [name for name in names if name in header]
     fields = _fields(right["text"], [header.index(name) for name in wanted])
-    columns = [column.str.strip_chars(' \t"').alias(name) for name, column in zip(wanted, fields, strict=True)]
-    return right.select("line").hstack(columns), rejects
+    if _may_be_padded(source):
+        fields = [column.str.strip_chars(' \t"') for column in fields]
+    columns = [column.alias(name) for name, column in zip(wanted, fields, strict=True)]
+    # The reader leaves a piece for each of its threads; texts put together from several pieces have made Polars panic.
+    return right.select("line").hstack(columns).rechunk(), rejects
+
+
+def _may_be_padded(source: Source) -> bool:
+    """Return whether a field may have blanks or quotes around it: not where the file has none at all."""
+    return not source.data or any(sign in source.data for sign in (b" ", b"\t", b'"'))
 
 
 def _fields(lines: pl.Series, places: Sequence[int]) -> list[pl.Series]:
@@ -43,7 +51,7 @@ def _fields(lines: pl.Series, places: Sequence[int]) -> list[pl.Series]:
     if lines.is_empty():
         return [pl.Series([], dtype=pl.String) for _ in places]
     # Polars' reader of CSV cuts lines many times faster than a split into lists; it must find the same lines.
-    text = io.BytesIO("\n".join(lines).encode())
+    text = io.BytesIO(lines.str.join("\n").item().encode())
     table = pl.read_csv(text, has_header=False, quote_char=None, infer_schema=False)
     assert table.height == len(lines), "each line is one row, since none is blank"
     return [table.to_series(place).fill_null("") for place in places]

@@ -49,7 +49,7 @@ def read(source: Source) -> FileRecords:
     is_right = pl.col("fields") == len(header)
     detail_of = pl.format("expected {} fields, found {}", pl.lit(len(header)), "fields")
     wrong = reject_rows(source, placed.filter(~is_right), "wrong_field_count", detail_of)
-    named = placed.filter(is_right).with_columns(_other_columns(header, first, width))
+    named = _with_other_columns(placed.filter(is_right), header, first, width)
     dated, bad_dates = _with_dates(source, named.rename({"channel": "suffix"}), "updated_at" in header)
     sound, bad_values = reject_bad_values(source, dated, values, width, first=first, named="v{}")
     series, rows = series_of(sound, ["meter_point", "suffix", "unit"])
@@ -69,15 +69,18 @@ def read(source: Source) -> FileRecords:
     return FileRecords(source.name, source.sha256, FORMAT, told, rejects, days=(block,))
 
 
-def _other_columns(header: list[str], first: int, width: int) -> list[pl.Expr]:
-    """Return the columns before and behind the values."""
+def _with_other_columns(rows: pl.DataFrame, header: list[str], first: int, width: int) -> pl.DataFrame:
+    """Add the columns before and behind the values; each line is cut once, then its short rest into fields."""
     text = pl.col("text").cast(pl.Binary)  # places are in bytes
     before = text.bin.slice(0, pl.col("begin") - 1)
     behind = text.bin.slice(pl.col("end"))  # begins with the comma, or is empty
-    fields = (before + behind).cast(pl.String).str.split(",")
+    cut = rows.with_columns((before + behind).cast(pl.String).str.split(",").alias("others"))
     names = [*header[:first], *header[first + width :]]
     wanted = [name for name in (*REQUIRED[:-1], "updated_at") if name in names]
-    return [fields.list.get(names.index(name), null_on_oob=True).str.strip_chars(' \t"').alias(name) for name in wanted]
+    field = pl.col("others").list
+    return cut.with_columns(
+        field.get(names.index(name), null_on_oob=True).str.strip_chars(' \t"').alias(name) for name in wanted
+    ).drop("others")
 
 
 def _with_dates(source: Source, rows: pl.DataFrame, has_update: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
