@@ -82,8 +82,9 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
         left = _left_to_the_next(chosen, changes.self_correcting)
         if not candidates.passes:
             return RebillPlan(None, left, pl.DataFrame(schema=LINES))
-        partitions = cut_accounts(candidates.passes, candidates.inputs)
-        found = search(workspace, base, candidates, rule, partitions)
+    # Rating takes minutes where there are many: meanwhile others may work.
+    found = search(workspace, base, candidates, rule, cut_accounts(candidates.passes, candidates.inputs))
+    with control(workspace, purpose="rebill plan") as connection:
         lines = with_causes(workspace, connection, found, knowledge, base)
         told = _told(found, candidates)
         rest = left.join(told, on="new_id", how="anti")
