@@ -29,6 +29,7 @@ from books_by_hand import (
     write_file,
 )
 
+import cycles.publish
 from model.errors import ExitCode
 from store.control import control, query
 from store.workspace import open_workspace
@@ -179,3 +180,42 @@ def test_days_that_went_to_another_account_are_billed_there(command: CommandLine
     assert apart == {"A1.2026-07.r0": (-15686, "agreement"), "A2.2026-07.r0": (15686, "agreement")}
     published(command, found["run_id"])
     assert planned(command)["run_id"] is None
+
+
+def test_a_publish_that_is_cut_leaves_nothing_and_is_done_again(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tariffs(command, write_file(tmp_path / "flat.toml", DEARER))
+    run = planned(command, "--account", "A1")["run_id"]
+    command.done("rebill", "apply", run, "--workers", 1, "--by", "ops")
+    command.done("cycle", "approve", run, "--by", "mira")
+    before = asked(command, "SELECT count(*) FROM journal_line")
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cycles.publish, "record_carried", cut)
+        assert command("cycle", "publish", run, "--by", "ops").code == ExitCode.INTERRUPTED
+    assert asked(command, "SELECT count(*) FROM journal_line") == before
+    assert asked(command, "SELECT count(*) FROM reversed_bill") == [(0,)]
+    command.done("cycle", "publish", run, "--by", "ops")
+    assert asked(command, "SELECT count(*) FROM reversed_bill") == [(2,)]
+    assert command.done("rebill", "apply", run, "--json").json["state"] == "published"
+
+
+def test_a_bill_that_was_billed_again_is_billed_again_and_taken_back(command: CommandLine, tmp_path: Path) -> None:
+    for price in ("0.35", "0.40"):
+        add_tariffs(command, write_file(tmp_path / "flat.toml", FLAT.replace("price = 0.30", f"price = {price}")))
+        published(command, planned(command, "--account", "A1", "--cycle", "2026-06")["run_id"])
+    # 360 kWh x 0.40 = 144.00 + 30.00 + 17.40 = 191.40, and the water 113.30.
+    totals = "SELECT total_minor FROM bills WHERE bill_id = 'A1.2026-06.r2'"
+    assert command.done("query", totals, "--format", "json").json == [{"total_minor": 30470}]
+    assert command.done("bill", "rerate", "A1.2026-06.r2", "--json").json["same"]
+    run = command.done("bill", "cancel", "A1.2026-06.r2", *OPTIONS, "--json").json["run_id"]
+    command.done("cycle", "approve", run, "--by", "mira")
+    command.done("cycle", "publish", run, "--by", "ops")
+    left = "SELECT sum(amount_minor)::INT AS a FROM bill_lines WHERE account_id = 'A1' AND cycle_id = '2026-06'"
+    assert command.done("query", left, "--format", "json").json == [{"a": 0}]
+    items = "SELECT sum(amount_minor)::INT FROM open_item WHERE bill_id LIKE 'A1.2026-06%'"
+    assert asked(command, items) == [(0,)]
