@@ -61,7 +61,7 @@ def follow_audit(root: Path, connection: duckdb.DuckDBPyConnection) -> None:
     elif last is not None:
         return
     rows = connection.execute(
-        """SELECT entry_no, strftime(at_utc AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'), actor, action, subject,
+        """SELECT entry_no, strftime(at_utc AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'), actor, role, action, subject,
                   detail, entry_hash FROM audit WHERE entry_no > ? ORDER BY entry_no""",
         [number],
     ).fetchall()
