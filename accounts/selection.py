@@ -12,6 +12,8 @@ from accounts.membership import FAR_DATE, members
 from model.rating import DueAgreements, DueChannels
 from model.schema import arranged
 
+# The tables from which a cycle selects its accounts.
+SELECTED_FROM = ("accounts", "agreements", "cycles", "group_change", "opening_dates", "routes", "service_points")
 # Cost of an account in intervals: rating a register point costs about as much as reading two days of intervals.
 REGISTER_COST = 200
 

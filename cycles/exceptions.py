@@ -20,6 +20,7 @@ from model.review import ReviewState
 from store.control import Connection, control, query
 from store.facts import facts
 from store.roles import own_branches
+from store.standing import standing_keys
 from store.workspace import Workspace
 
 ALL = "all"
@@ -122,7 +123,7 @@ def _of_bills(workspace: Workspace, connection: Connection) -> pl.DataFrame:
 
 def _parked(workspace: Workspace, connection: Connection) -> pl.DataFrame:
     """Return the agreements that the last run in which they were due parked, and that nothing has billed since."""
-    keys = query(connection, "SELECT DISTINCT agreement_id, period_start_date AS start_date FROM segment_key")
+    keys = standing_keys(connection).select("agreement_id", start_date="period_start_date")
     found = [_nothing()]
     for run in _computed_runs(connection).iter_rows(named=True):
         manifest = read_manifest(run_folder(workspace, run["run_id"]))
@@ -147,9 +148,6 @@ def _parked(workspace: Workspace, connection: Connection) -> pl.DataFrame:
 
 def _of_cycles(connection: Connection) -> pl.DataFrame:
     """Return what nights recorded: accounts that a closed window left unbilled, and what else they could not settle."""
-    there = query(connection, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'exception'").item()
-    if not there:
-        return _nothing()
     rows = query(
         connection,
         """SELECT e.*, r.state AS run_state FROM "exception" AS e LEFT JOIN run AS r USING (run_id)

@@ -12,6 +12,7 @@ from model.money import CURRENCY_EXPONENT, format_minor
 from outputs.console import print_facts, print_frame
 from outputs.parallel_report import ParallelReport
 from outputs.vee_report import share_text
+from store.csv_text import csv_for_people
 
 _SHOWN = 2  # of each class
 _CSV = [
@@ -61,16 +62,7 @@ def shown_differences(differences: pl.DataFrame, currency: str) -> pl.DataFrame:
 
 def as_csv(report: ParallelReport) -> str:
     """Return every difference as CSV; a text that a spreadsheet would take for a formula is marked as text."""
-    shown = shown_differences(report.differences, report.row["currency"]).select(_CSV)
-    texts = [name for name, dtype in shown.schema.items() if dtype == pl.String]
-    marked = [
-        pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r]"))
-        .then(pl.concat_str(pl.lit("'"), name))
-        .otherwise(name)
-        .alias(name)
-        for name in texts
-    ]
-    return shown.with_columns(marked).write_csv()
+    return csv_for_people(shown_differences(report.differences, report.row["currency"]).select(_CSV))
 
 
 def print_opening(proof: Mapping[str, Any]) -> None:

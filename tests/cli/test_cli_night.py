@@ -74,6 +74,16 @@ def test_more_exceptions_than_allowed_tell_so(command: CommandLine) -> None:
     assert night(command, "2026-07-01", "--max-exceptions", 2).code == 0
 
 
+def test_what_a_closed_window_left_unbilled_is_on_the_work_list(command: CommandLine) -> None:
+    night(command, "2026-07-01")
+    night(command, "2026-07-20", "--by", "ops")  # long after the window
+    listed = command.done("exceptions", "list", "--code", "unbilled_at_close", "--json").json
+    rows = listed["exceptions"] if isinstance(listed, dict) else listed
+    assert {(row["account_id"], row["source"], row["owner"]) for row in rows} >= {
+        ("A2", "cycle", "metering"), ("A3", "cycle", "metering"),
+    }  # fmt: skip
+
+
 def test_a_run_that_waits_is_kept_until_it_is_overtaken(command: CommandLine) -> None:
     night(command, "2026-07-01")
     night(command, "2026-07-02")
