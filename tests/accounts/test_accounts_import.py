@@ -10,7 +10,7 @@ import pytest
 
 from accounts.importing import ImportReport, import_files
 from accounts.numbering import channel_numbers, number_channels
-from accounts.selection import Cycle, cut_partitions, select_due
+from accounts.selection import SELECTED_FROM, Cycle, cut_partitions, select_due
 from model.accounts import IMPORTED
 from model.errors import InputError
 from model.events import EVENTS
@@ -379,7 +379,7 @@ def test_days_between_bills_that_stand_are_due_and_an_id_is_given_once(workspace
     ]
     billed = pl.DataFrame(stands, schema=NOTHING_BILLED.schema, orient="row")
     with control(workspace, purpose="test") as connection:
-        known = {table: facts(connection, table) for table in IMPORTED}
+        known = {table: facts(connection, table) for table in SELECTED_FROM}
     made = pl.Series([*billed["bill_id"], "A1.2022-11.r1"])  # taken back
     due = select_due(CYCLE, known, billed, (), made=made)
     assert due.select("start_date", "end_date", "bill_id").rows() == [

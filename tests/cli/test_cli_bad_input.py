@@ -176,13 +176,13 @@ NEW_WORKSPACE = [
         "control database is garbage",
         after(lambda p: (p.books / "control.duckdb").write_bytes(BINARY), "run", "list"),
         4,
-        ("control.duckdb", "backup"),
+        ("control.duckdb", "billmill repair"),
     ),
     Wrong(
         "control database is gone",
         after(lambda p: (p.books / "control.duckdb").unlink(), "run", "list"),
         4,
-        ("control.duckdb", "backup"),
+        ("control.duckdb", "billmill restore"),
     ),
     Wrong(
         "analysts' database is gone",

@@ -12,7 +12,7 @@ from ledger.reversal import inexact_reversals, reverse_bills, settle_reversals
 from model.bills import Bills
 from model.ledger import JournalKind, JournalLines, OpenItems
 from model.rating import BillLines
-from model.schema import arranged, polars_schema
+from model.schema import arranged
 
 DAY = date(2026, 12, 1)
 NOTHING = pl.DataFrame(schema={"item_id": pl.String, "amount_minor": pl.Int64})
@@ -65,8 +65,11 @@ def test_what_is_open_of_a_bill_is_settled_and_no_more(
     amount: int, settled: int, expected: list[tuple[str, str, int]]
 ) -> None:
     def item(name: str, minor: int):
-        row = (f"{name}/I", name, "A", "N", "EUR", minor, DAY)
-        return arranged(OpenItems, pl.DataFrame([row], schema=polars_schema(OpenItems), orient="row"))
+        row = {
+            "item_id": f"{name}/I", "bill_id": name, "account_id": "A", "branch_id": "N", "currency": "EUR",
+            "amount_minor": minor, "due_date": DAY,
+        }  # fmt: skip
+        return arranged(OpenItems, pl.DataFrame([row]))
 
     allocated = pl.DataFrame({"item_id": ["A.r0/I"], "amount_minor": [settled]}) if settled else NOTHING
     found = settle_reversals(item("A.r0.x", -amount), item("A.r0", amount), allocated, DAY)
