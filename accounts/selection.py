@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 from pandera.typing.polars import DataFrame
@@ -34,6 +36,14 @@ class Cycle:
     estimate_date: date | None = None
     bill_date: date | None = None
     due_date: date | None = None
+
+    @classmethod
+    def planned(cls, plan: Mapping[str, Any]) -> Cycle:
+        """Return the cycle of a plan (its content), in which dates are texts."""
+        dates = {
+            name: value and date.fromisoformat(value) for name, value in plan["cycle"].items() if name.endswith("_date")
+        }
+        return cls(**(plan["cycle"] | dates))
 
     def estimates_allowed(self, business_date: date) -> bool:
         """Return whether a bill of this business date may rest on estimates."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -137,9 +137,7 @@ def _mapping(path: Path | None) -> LegacyMapping:
 
 
 def _cycle(workspace: Workspace, run_id: str) -> Cycle:
-    plan = work_on(workspace, run_id, pl.lit(True)).plan
-    dates = {key: date.fromisoformat(value) for key, value in plan["cycle"].items() if key.endswith("_date")}
-    return Cycle(**(plan["cycle"] | dates))
+    return Cycle.planned(work_on(workspace, run_id, pl.lit(True)).plan)
 
 
 def _currency(run_id: str, due: pl.DataFrame) -> str:

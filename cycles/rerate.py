@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -130,8 +130,7 @@ def _both_inputs(connection: Connection, place: BillPlace, work: Work, known_at:
     plan = work.plan
     then = _planned(place, work)
     billed = then.frames["due"]
-    dates = {key: date.fromisoformat(value) for key, value in plan["cycle"].items() if value and key.endswith("_date")}
-    cycle = Cycle(**(plan["cycle"] | dates))
+    cycle = Cycle.planned(plan)
     known = known_facts(connection, known_at)
     times = (datetime.fromisoformat(plan["known_at"]), known_at)
     books = [load_rate_book(connection, known_at=at) for at in times]
