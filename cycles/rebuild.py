@@ -21,9 +21,9 @@ from outputs.analytics import build_analytics
 from store.audit import record
 from store.audit_log import log_path, read_log, told
 from store.books import KeptBooks, keep_books, read_table, table_names, whole_books
-from store.control import Connection, control, insert, query, transaction
+from store.control import Connection, checkpoint, control, insert, query, transaction
 from store.facts import record_facts
-from store.files import sync_file, sync_folder
+from store.files import remove, rename, sync_file, sync_folder
 from store.lake import LakeFile, register_files, scan_lake, verify_file
 from store.lock import hold
 from store.repair import keep_aside, wal_path
@@ -78,12 +78,11 @@ def rebuild_books(workspace: Workspace, into: Path) -> Rebuilt:
             connection.execute("SET TimeZone = 'UTC'")
             with transaction(connection):
                 gone = _fill(workspace, connection, runs, kept)
-            connection.execute("CHECKPOINT")
+            checkpoint(connection)
         finally:
             connection.close()
         sync_file(aside)
-        aside.replace(target)
-        sync_folder(target.parent)
+        rename(aside, target)
         compared = _compare(workspace, target)
     return Rebuilt(target, len(runs.published), kept.path.name if kept else "", compared, tuple(gone))
 
@@ -93,14 +92,13 @@ def replace_control(workspace: Workspace, rebuilt: Rebuilt, *, at: datetime, act
     with hold(workspace.root / ".lock", purpose="rebuild"):
         old = [path for path in (workspace.control_path, wal_path(workspace)) if path.is_file()]
         kept = keep_aside(workspace, f"replaced-{at:%Y%m%d-%H%M%S}", [*old, log_path(workspace.root)]) if old else None
-        wal_path(workspace).unlink(missing_ok=True)  # it is kept, and does not fit the database that comes
-        rebuilt.path.replace(workspace.control_path)
-        sync_folder(workspace.root)
+        remove(wal_path(workspace))  # it is kept, and does not fit the database that comes
+        rename(rebuilt.path, workspace.control_path)
         with control(workspace, purpose="rebuild") as connection:
             with transaction(connection):
                 detail = f"{rebuilt.runs} published runs from the lake; gone: {'; '.join(rebuilt.gone) or 'nothing'}"
                 record(connection, at=at, actor=actor, action="rebuild", subject="control.duckdb", detail=detail)
-            connection.execute("CHECKPOINT")
+            checkpoint(connection)
             build_analytics(workspace, connection)
             keep_books(workspace.books, connection, DERIVED_ROWS)
     return kept

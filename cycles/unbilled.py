@@ -30,7 +30,7 @@ _BILLED_SINCE = """
     AND s.period_start_date < c.period_end_date AND s.period_end_date > c.period_start_date
     AND s.bill_id NOT IN (SELECT bill_id FROM reversed_bill)
 """
-_SELECTED_FROM = ("accounts", "agreements", "service_points", "routes")
+_SELECTED_FROM = ("accounts", "agreements", "service_points", "routes", "cycles", "group_change", "opening_dates")
 _PARKS = {"agreement_id": pl.String, "reason": pl.String, "detail": pl.String, "owner": pl.String, "run_id": pl.String}
 
 

@@ -14,7 +14,8 @@ from model.control import LakeFiles
 from model.errors import ControlError
 from model.schema import arranged, polars_schema
 from store.control import Connection, insert, query
-from store.files import SEALED, file_sha256, sync_file, sync_folder
+from store.failpoints import around
+from store.files import SEALED, file_sha256, rename, sync_file
 from store.workspace import Workspace
 
 # 32 k to 65 k channel-days a row group read fastest, whole and by ranges of channels.
@@ -46,13 +47,13 @@ def write_lake_file(workspace: Workspace, table: str, folder: str, frame: pl.Dat
     target.mkdir(parents=True, exist_ok=True)
     aside = target / f".{table}.{os.getpid()}.tmp"
     try:
-        frame.write_parquet(aside, compression="lz4", row_group_size=ROW_GROUP_ROWS)
+        with around("writing", aside):
+            frame.write_parquet(aside, compression="lz4", row_group_size=ROW_GROUP_ROWS)
         sync_file(aside)
         digest, size = file_sha256(aside), aside.stat().st_size
         final = target / f"{table}-{digest[:16]}.parquet"
         aside.chmod(SEALED)
-        aside.replace(final)
-        sync_folder(target)
+        rename(aside, final)
     finally:
         aside.unlink(missing_ok=True)
     path = final.relative_to(workspace.root).as_posix()
