@@ -23,6 +23,7 @@ FAULTS = ("kill", "stop", "full", "io")
 VARIABLE = "BILLMILL_FAILPOINT"
 # Process ids, hashes, dates and numbers in the names of files: the same step is the same point in every workspace.
 _CHANGING = re.compile(r"[-.]?(?<![a-z])(?=[0-9a-f]*[0-9])[0-9a-f]+(?![a-z])")
+_SHORT_HASH = re.compile("[0-9a-f]{2}")  # folders of a backup's contents
 _ERRNO = {"full": errno.ENOSPC, "io": errno.EIO}
 
 
@@ -98,11 +99,16 @@ def happen(fault: str, point: str, is_database: bool) -> None:
 
 
 def kind_of(path: Path) -> str:
-    """Return what kind of file a path is, without what differs from one workspace, run or process to the next."""
+    """Return what kind of file a path is, without what differs from one workspace, run or process to the next.
+
+    Tables of one folder are one kind: they are written in the same way.
+    """
+    folder = path.parent.parent if _SHORT_HASH.fullmatch(path.parent.name) else path.parent
+    place = "" if (folder / "lake").is_dir() else _CHANGING.sub("", folder.name)
     name = _CHANGING.sub("", path.name.lstrip(".").removesuffix(".tmp"))
-    folder = _CHANGING.sub("", path.parent.name)
-    is_root = (path.parent / "lake").is_dir()
-    return name if is_root or not folder else f"{folder}/{name}"
+    if place and name.partition(".")[2] in {"", "parquet"}:
+        name = "a table"
+    return f"{place}/{name}" if place else name
 
 
 def _from_environment() -> None:

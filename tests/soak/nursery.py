@@ -175,7 +175,13 @@ def _import_all() -> None:
         package = importlib.import_module(folder)
         for module in pkgutil.walk_packages(package.__path__, f"{folder}."):
             importlib.import_module(module.name)
-    importlib.import_module("cli")
+    import typer.main
+
+    import cli
+
+    laid_out = typer.main.get_command(cli.app)
+    # Typer lays out all commands anew on each call, which takes longer than most of them; their text does not change.
+    typer.main.get_command = lambda app: laid_out
     importlib.import_module("contents")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,11 +72,11 @@ STEPS = (
     Step("rebill apply", "rebill apply {rebill plan} --workers 1"),
     Step("rebill approved", "cycle approve {rebill plan} --by mira"),
     Step("rebill published", "cycle publish {rebill plan}"),
+    Step("rebuild", "rebuild --into {box}/rebuilt", again=2),
+    Step("rebuild in place", "rebuild --into {box}/rebuilt-again --replace", again=2),
     Step("night", "cycle night --business-date 2026-08-02 --inbox {in}/inbox --workers 1"),
     Step("backup", "backup --to {box}/copies"),
     Step("restore", "restore {box}/copies --into {box}/drill", again=2),
-    Step("rebuild", "rebuild --into {box}/rebuilt", again=2),
-    Step("rebuild in place", "rebuild --into {box}/rebuilt-again --replace", again=2),
 )  # fmt: skip
 
 
@@ -133,7 +134,9 @@ def play_month(nursery: Nursery, base: Path) -> Month:
     month.box.mkdir()
     for number, step in enumerate(STEPS):
         shutil.copytree(month.box, base / "kept" / f"{number:02}")
+        began = time.monotonic()
         left = nursery.alone(month.job(step, listens=True))
+        month.seconds[step.name] = time.monotonic() - began
         assert left.code == 0, (step, left)
         _keep_name(month, step, left)
         month.points[step.name] = left.points
