@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -51,27 +52,30 @@ class Rebuilt:
     """What neither the lake nor the kept books hold."""
 
 
-def rebuild_books(workspace: Workspace, into: Path) -> Rebuilt:
+def rebuild_books(workspace: Workspace, into: Path, *, to_replace: bool = False) -> Rebuilt:
     """Make `control.duckdb` in the folder `into` from the kept books and the published runs, and compare.
 
-    Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
+    With `to_replace` it is made under a name of its own, in the place of what a killed attempt left there. Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
     the rest from the books kept at the last publish; the audit from its log.
 
     Raises:
         ConfigError: there is one in the folder already.
         ControlError: a file of a run is damaged.
     """
-    target = into.resolve() / "control.duckdb"
-    if target.exists():
+    target = into.resolve() / ("control.duckdb" if not to_replace else "control.replacement.duckdb")
+    if target.exists() and not to_replace:
         raise ConfigError(f"`{target}` is there already", hint="choose another folder: --into FOLDER")
     into.mkdir(parents=True, exist_ok=True)
     with hold(workspace.root / ".lock", purpose="rebuild"):
+        with suppress(ControlError), control(workspace, purpose="rebuild", though_behind=True):
+            pass  # an act whose line a kill kept out of the audit's log gets it now: the audit is made of the log
         runs, kept = find_runs(workspace, None), whole_books(workspace.books)
         if runs.problems:
             first = runs.problems[0]
             raise ControlError(f"{first.subject}: {first.found}", hint=first.next_step)
         aside = target.with_name(".control.duckdb.rebuilt")
-        aside.unlink(missing_ok=True)
+        for left in (aside, aside.with_name(aside.name + ".wal")):
+            left.unlink(missing_ok=True)
         create_control_file(aside, tables_ddl())
         connection = duckdb.connect(str(aside))
         try:
