@@ -16,9 +16,8 @@ import polars as pl
 
 from store.audit import audit_head
 from store.control import Connection, query
-from store.failpoints import around
 from store.files import create_only, file_sha256, private_folder, read_bytes, remove, rename, sync_file
-from store.lake import ROW_GROUP_ROWS
+from store.lake import write_rows
 
 KEPT = 3
 
@@ -96,8 +95,7 @@ def _keep_table(folder: Path, connection: Connection, table: str, derived: str |
     rows = query(connection, f'SELECT * FROM "{table}"{where} ORDER BY ALL')
     aside = folder / f".{table}.tmp"
     try:
-        with around("writing", aside):
-            rows.write_parquet(aside, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+        write_rows(rows, aside, "zstd")
         sync_file(aside)
         sha256 = file_sha256(aside)
         name = f"{table}-{sha256[:16]}.parquet"

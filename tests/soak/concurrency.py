@@ -27,7 +27,7 @@ CONFLICTS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("publish", ("cycle publish {plan}", "cycle abandon {plan}"), 1),
     ("publish", ("cycle publish {plan}", "backup --to {box}/copies", "reads land {in}/late.csv"), 3),
     ("adjustment", ("ledger import {in}/payments.csv", "cycle approve {plan} --by mira",
-                    "ledger post write_off --account A2 --amount 61.60 --why gone --business-date 2026-07-20"), 3),
+                    "ledger post write_off --account A2 --item A2.2026-06.r0/I --amount 61.60 --why gone --business-date 2026-07-20"), 3),
     ("cancel", ("bill cancel A2.2026-06.r0 --business-date 2026-07-20 --why meter",
                 "bill cancel A1.2026-06.r0 A2.2026-06.r0 --business-date 2026-07-20 --why both",
                 "bill cancel A2.2026-06.r0 --business-date 2026-07-20 --sequence 2 --why meter"), 3),

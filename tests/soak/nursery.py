@@ -5,6 +5,7 @@ Run as a program it reads a list of jobs as a line of JSON, lets them run at onc
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDERS = ("commands", "cycles", "outputs", "ledger", "rating", "ingest", "tariffs", "accounts", "store", "model")
+SAID = 1 << 20  # bytes that a command may say
 LONGEST = 60  # seconds: a command that hangs is killed, and nobody can explain it
 DIGEST = "=digest"  # in the place of a command: verify the workspace and tell what it holds
 
@@ -91,12 +93,12 @@ def nursery(scratch: Path) -> Iterator[Nursery]:
         process.stdin.close()
 
 
-def _run(job: Job, said: Path) -> None:
+def _run(job: Job, said: Path, pipes: list[tuple[int, int]]) -> None:
     """Do a command in this process, which ends with it."""
     if job.delay:
         time.sleep(job.delay)
-    for number, suffix in ((1, ".out"), (2, ".err")):
-        os.dup2(os.open(said.with_suffix(suffix), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    for number, (_, end) in enumerate(pipes, start=1):
+        os.dup2(end, number)
     from store import failpoints
 
     reached: list[tuple[str, bool]] = []
@@ -111,7 +113,8 @@ def _run(job: Job, said: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (job.largest_file, job.largest_file))
     code = _command(job.words)
-    said.with_suffix(".points").write_text(json.dumps(reached))
+    if job.listens:
+        said.with_suffix(".points").write_text(json.dumps(reached))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -138,15 +141,18 @@ def _command(words: tuple[str, ...]) -> int:
 
 
 def _all_at_once(jobs: list[Job], scratch: Path) -> list[dict[str, Any]]:
-    children = {}
+    children, pipes = {}, []
     for number, job in enumerate(jobs):
         said = scratch / f"job{number}"
-        for suffix in (".out", ".err", ".points"):
-            said.with_suffix(suffix).unlink(missing_ok=True)
+        said.with_suffix(".points").unlink(missing_ok=True)
+        # Not files: those of a full disk would not hold what a command says of it.
+        pipes.append([os.pipe(), os.pipe()])
+        for _, end in pipes[-1]:
+            fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, SAID)
         pid = os.fork()
         if pid == 0:
             os.setsid()
-            _run(job, said)
+            _run(job, said, pipes[-1])
         children[pid] = number
     ended: dict[int, int] = {}
     deadline = time.monotonic() + LONGEST
@@ -160,14 +166,18 @@ def _all_at_once(jobs: list[Job], scratch: Path) -> list[dict[str, Any]]:
                 if number not in ended:
                     os.killpg(child, signal.SIGKILL)
         time.sleep(0.002)
-    return [_told(ended[number], scratch / f"job{number}") for number in range(len(jobs))]
+    return [_told(ended[number], scratch / f"job{number}", pipes[number]) for number in range(len(jobs))]
 
 
-def _told(code: int, said: Path) -> dict[str, Any]:
-    texts = {suffix: path.read_text() for suffix in ("out", "err") if (path := said.with_suffix(f".{suffix}")).exists()}
+def _told(code: int, said: Path, pipes: list[tuple[int, int]]) -> dict[str, Any]:
+    texts = []
+    for reader, writer in pipes:
+        os.close(writer)
+        with os.fdopen(reader, encoding="utf-8", errors="replace") as text:
+            texts.append(text.read())
     points = said.with_suffix(".points")
     reached = json.loads(points.read_text()) if points.exists() else []
-    return {"code": code, "out": texts.get("out", ""), "err": texts.get("err", ""), "points": reached}
+    return {"code": code, "out": texts[0], "err": texts[1], "points": reached}
 
 
 def _import_all() -> None:
