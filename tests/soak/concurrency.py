@@ -76,7 +76,7 @@ def _same(month: Month, dice: Random) -> tuple[str, list[int]]:
         return wrong, codes
     if 0 not in codes:
         return f"{step.name}: none of {len(jobs)} won: {codes}", codes
-    held, expected = month.held(), month.after[step.name]
+    held, expected = month.held(), month.after(step)
     if held["problems"] or held["digest"] != expected["digest"]:
         apart = [name for name in expected["digest"] if held["digest"].get(name) != expected["digest"][name]]
         return f"{step.name} {len(jobs)} times, delays {_delays(jobs)}: {held['problems'][:1]} {apart[:5]}", codes

@@ -61,7 +61,9 @@ def _views(workspace: Workspace, problems: list[str]) -> dict[str, str]:
 
 
 def _names(connection: duckdb.DuckDBPyConnection, base: str) -> list[str]:
-    sql = "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? AND table_schema = 'main' ORDER BY 1"
+    sql = (
+        "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? AND table_schema = 'main' ORDER BY 1"
+    )
     return [name for (name,) in connection.execute(sql, [base]).fetchall()]
 
 

@@ -41,9 +41,7 @@ def soak(seed: int, seconds: float) -> list[Count]:
         return [tried(month, what, trials, seed, share * seconds) for what, trials, share in PARTS]
 
 
-def tried(
-    month: Month, what: str, trials: Trials, seed: int, seconds: float, most: int | None = None
-) -> Count:
+def tried(month: Month, what: str, trials: Trials, seed: int, seconds: float, most: int | None = None) -> Count:
     """Do trials until the time is over, or `most` are done."""
     until, done, hurt, unexplained, points = time.monotonic() + seconds, 0, 0, [], set[str]()
     for step, job in itertools.islice(trials(month, Random(seed)), most):

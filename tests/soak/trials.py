@@ -22,7 +22,7 @@ def hurt_and_repeat(month: Month, step: Step, job: Job) -> tuple[Left, str]:
     again = month.nursery.alone(month.job(step))
     if again.code not in {0, step.again}:
         return hurt, f"the same command again ended with {again.code}: {_last(again)}"
-    held, expected = month.held(), month.after[step.name]
+    held, expected = month.held(), month.after(step)
     if held["problems"]:
         return hurt, f"verify: {held['problems'][0]}"
     apart = sorted(
