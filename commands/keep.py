@@ -75,7 +75,8 @@ def rebuild(
     from outputs.keep_screens import print_rebuilt
 
     opened = open_books(workspace)
-    done = rebuild_books(opened, into or opened.root.with_name(f"{opened.root.name}.rebuilt"))
+    folder = into or opened.root.with_name(f"{opened.root.name}.rebuilt")
+    done = rebuild_books(opened, folder, to_replace=replace)
     value = {"path": done.path, "runs": done.runs, "kept": done.kept, "tables": done.compared, "gone": list(done.gone)}
     print_result(json, value, lambda: print_rebuilt(done.compared, done.runs, done.kept, done.gone))
     if replace:

@@ -15,7 +15,7 @@ from model.errors import ConfigError, ControlError
 from model.postings import ClosedPeriods
 from model.schema import arranged
 from store.audit import record
-from store.control import Connection, control, insert, query, transaction
+from store.control import Connection, checkpoint, control, insert, query, transaction
 from store.workspace import Workspace
 
 BEGINNING = date(1, 1, 1)
@@ -73,7 +73,7 @@ def close_period(workspace: Workspace, period_id: str, *, at: datetime, actor: s
             insert(connection, "closed_period", arranged(ClosedPeriods, pl.DataFrame([row])))
             detail = f"{found['legs']} legs, sha256 {found['sha256']}"
             record(connection, at=at, actor=actor, action="close_period", subject=period_id, detail=detail)
-        connection.execute("CHECKPOINT")
+        checkpoint(connection)
     return Closed(period_id, found["legs"], found["sha256"], is_new=True)
 
 

@@ -23,6 +23,7 @@ from model.schema import arranged
 from store.audit import record
 from store.control import Connection, control, transaction
 from store.facts import facts, record_facts
+from store.files import remove
 from store.roles import refuse_strange
 from store.workspace import Workspace
 
@@ -141,7 +142,7 @@ def void_approvals(
         pl.col("run_id") == run_id, pl.col("branch_id").is_in(list(branches)), pl.col("state") == "approved"
     )
     # What an interrupted publish had written is of another list.
-    (run_folder(workspace, run_id) / RELEASED).unlink(missing_ok=True)
+    remove(run_folder(workspace, run_id) / RELEASED)
     if held.is_empty():
         return []
     record_facts(connection, "approval", held.with_columns(state=pl.lit("void")), recorded_at=at)

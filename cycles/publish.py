@@ -35,7 +35,7 @@ from outputs.invoices import Numbered, number_invoices
 from store.audit import record
 from store.backup import keep_backup
 from store.books import keep_books
-from store.control import Connection, control, insert, query, transaction
+from store.control import Connection, checkpoint, control, insert, query, transaction
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -78,7 +78,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
             [run_id, run_id],
         ).row(0)
         keep_published(workspace, connection, run_id)
-        connection.execute("CHECKPOINT")
+        checkpoint(connection)
         build_analytics(workspace, connection)
         keep_books(workspace.books, connection, DERIVED_ROWS)
     keep_backup(workspace, run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,9 +22,9 @@ from outputs.analytics import build_analytics
 from store.audit import record
 from store.audit_log import log_path, read_log, told
 from store.books import KeptBooks, keep_books, read_table, table_names, whole_books
-from store.control import Connection, control, insert, query, transaction
+from store.control import Connection, checkpoint, control, insert, query, transaction
 from store.facts import record_facts
-from store.files import sync_file, sync_folder
+from store.files import remove, rename, sync_file, sync_folder
 from store.lake import LakeFile, register_files, scan_lake, verify_file
 from store.lock import hold
 from store.repair import keep_aside, wal_path
@@ -51,39 +52,41 @@ class Rebuilt:
     """What neither the lake nor the kept books hold."""
 
 
-def rebuild_books(workspace: Workspace, into: Path) -> Rebuilt:
+def rebuild_books(workspace: Workspace, into: Path, *, to_replace: bool = False) -> Rebuilt:
     """Make `control.duckdb` in the folder `into` from the kept books and the published runs, and compare.
 
-    Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
+    With `to_replace` it is made under a name of its own, in the place of what a killed attempt left there. Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
     the rest from the books kept at the last publish; the audit from its log.
 
     Raises:
         ConfigError: there is one in the folder already.
         ControlError: a file of a run is damaged.
     """
-    target = into.resolve() / "control.duckdb"
-    if target.exists():
+    target = into.resolve() / ("control.duckdb" if not to_replace else "control.replacement.duckdb")
+    if target.exists() and not to_replace:
         raise ConfigError(f"`{target}` is there already", hint="choose another folder: --into FOLDER")
     into.mkdir(parents=True, exist_ok=True)
     with hold(workspace.root / ".lock", purpose="rebuild"):
+        with suppress(ControlError), control(workspace, purpose="rebuild", though_behind=True):
+            pass  # an act whose line a kill kept out of the audit's log gets it now: the audit is made of the log
         runs, kept = find_runs(workspace, None), whole_books(workspace.books)
         if runs.problems:
             first = runs.problems[0]
             raise ControlError(f"{first.subject}: {first.found}", hint=first.next_step)
         aside = target.with_name(".control.duckdb.rebuilt")
-        aside.unlink(missing_ok=True)
+        for left in (aside, aside.with_name(aside.name + ".wal")):
+            left.unlink(missing_ok=True)
         create_control_file(aside, tables_ddl())
         connection = duckdb.connect(str(aside))
         try:
             connection.execute("SET TimeZone = 'UTC'")
             with transaction(connection):
                 gone = _fill(workspace, connection, runs, kept)
-            connection.execute("CHECKPOINT")
+            checkpoint(connection)
         finally:
             connection.close()
         sync_file(aside)
-        aside.replace(target)
-        sync_folder(target.parent)
+        rename(aside, target)
         compared = _compare(workspace, target)
     return Rebuilt(target, len(runs.published), kept.path.name if kept else "", compared, tuple(gone))
 
@@ -93,14 +96,13 @@ def replace_control(workspace: Workspace, rebuilt: Rebuilt, *, at: datetime, act
     with hold(workspace.root / ".lock", purpose="rebuild"):
         old = [path for path in (workspace.control_path, wal_path(workspace)) if path.is_file()]
         kept = keep_aside(workspace, f"replaced-{at:%Y%m%d-%H%M%S}", [*old, log_path(workspace.root)]) if old else None
-        wal_path(workspace).unlink(missing_ok=True)  # it is kept, and does not fit the database that comes
-        rebuilt.path.replace(workspace.control_path)
-        sync_folder(workspace.root)
+        remove(wal_path(workspace))  # it is kept, and does not fit the database that comes
+        rename(rebuilt.path, workspace.control_path)
         with control(workspace, purpose="rebuild") as connection:
             with transaction(connection):
                 detail = f"{rebuilt.runs} published runs from the lake; gone: {'; '.join(rebuilt.gone) or 'nothing'}"
                 record(connection, at=at, actor=actor, action="rebuild", subject="control.duckdb", detail=detail)
-            connection.execute("CHECKPOINT")
+            checkpoint(connection)
             build_analytics(workspace, connection)
             keep_books(workspace.books, connection, DERIVED_ROWS)
     return kept

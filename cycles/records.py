@@ -11,6 +11,7 @@ from model.control import Runs
 from model.errors import BillmillError, ConfigError, ControlError
 from model.schema import arranged
 from store.control import Connection, insert, query
+from store.failpoints import around
 
 # What may follow what: the only table that says so.
 NEXT_STATES: dict[RunState, tuple[RunState, ...]] = {
@@ -65,7 +66,8 @@ def change_state(connection: Connection, run_id: str, new: RunState, **values: o
         raise refused_state(run_id, current, new)
     columns = ["state", *values]
     assigned = ", ".join(f'"{name}" = ?' for name in columns)
-    connection.execute(f"UPDATE run SET {assigned} WHERE run_id = ?", [new.value, *values.values(), run_id])
+    with around("update of", "run"):
+        connection.execute(f"UPDATE run SET {assigned} WHERE run_id = ?", [new.value, *values.values(), run_id])
 
 
 def refused_state(run_id: str, current: RunState, new: RunState) -> BillmillError:

@@ -12,7 +12,7 @@ from outputs.analytics import build_analytics
 from store.audit_log import NAME as LOG_NAME
 from store.control import control
 from store.copies import Backup, CopiedFile, find_backups, put_back
-from store.files import file_sha256, private_folder
+from store.files import file_sha256, private_folder, remove
 from store.lock import hold
 from store.repair import keep_aside, wal_path
 from store.workspace import CONFIG_NAME, Workspace, open_workspace
@@ -64,7 +64,7 @@ def _mend(source: Path, backup: Backup, workspace: Workspace, progress: Progress
         damaged += [wal_path(workspace)] if needs_control and wal_path(workspace).is_file() else []
         kept = keep_aside(workspace, f"replaced-{backup.entry_no:08d}", damaged) if damaged else None
         if needs_control:
-            wal_path(workspace).unlink(missing_ok=True)  # it is kept, and does not fit the database that comes
+            remove(wal_path(workspace))  # it is kept, and does not fit the database that comes
         _put_back(source, workspace.root, wanted, progress)
         if wanted:
             _build(workspace)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import BillmillError
-from store.files import write_bytes_atomic
+from store.files import remove, write_bytes_atomic
 
 _STAGE, _ERROR = ".stage", ".error"
 
@@ -47,9 +47,9 @@ def told(folder: Path, stage: str) -> Iterator[None]:
         write_bytes_atomic(folder / _ERROR, error.message.encode())
         raise
     else:
-        (folder / _ERROR).unlink(missing_ok=True)
+        remove(folder / _ERROR)
     finally:
-        (folder / _STAGE).unlink(missing_ok=True)
+        remove(folder / _STAGE)
 
 
 def at_stage(folder: Path, stage: str) -> None:

@@ -37,7 +37,7 @@ from outputs.views import (
     table_columns,
     table_comment,
 )
-from store.control import Connection, query, transaction
+from store.control import Connection, checkpoint, query, transaction
 from store.facts import facts
 from store.files import SEALED, written_aside
 from store.lake import LakeFile, lake_files
@@ -78,7 +78,7 @@ def build_analytics(workspace: Workspace, connection: Connection) -> None:
             with transaction(analytics):  # one: each statement by itself would wait for the disk
                 analytics.execute("CREATE SCHEMA lake")
                 _fill(workspace, connection, analytics)
-            analytics.execute("CHECKPOINT")
+            checkpoint(analytics)
         finally:
             analytics.close()
 

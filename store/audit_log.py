@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from store.failpoints import around
 from store.files import sync_folder
 
 NAME = "audit.log"
@@ -76,9 +77,11 @@ def _append(path: Path, entries: list[dict[str, Any]]) -> None:
     with os.fdopen(handle, "rb+") as log:
         log.truncate(_whole_bytes(path))
         log.seek(0, os.SEEK_END)
-        log.write(text.encode())
-        log.flush()
-        os.fsync(log.fileno())
+        with around("writing", path):
+            log.write(text.encode())
+            log.flush()
+        with around("sync", path):
+            os.fsync(log.fileno())
     if is_new:
         sync_folder(path.parent)
 

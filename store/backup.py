@@ -8,7 +8,9 @@ from pathlib import Path
 import duckdb
 
 from model.errors import ControlError
-from store.files import PRIVATE, file_sha256, private_folder, written_aside
+from store.control import checkpoint
+from store.failpoints import during
+from store.files import PRIVATE, file_sha256, private_folder, remove, written_aside
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -24,10 +26,10 @@ def keep_backup(workspace: Workspace, label: str) -> Path:
     folder = workspace.root / "backups"
     private_folder(folder)
     target = folder / f"control-{label}.duckdb"
-    with hold(workspace.root / ".lock", purpose="backup"):
+    with hold(workspace.root / ".lock", purpose="backup"), during("backup"):
         connection = duckdb.connect(str(workspace.control_path))
         try:
-            connection.execute("CHECKPOINT")  # afterwards everything is in the one file, nothing in its .wal
+            checkpoint(connection)  # afterwards everything is in the one file, nothing in its .wal
         finally:
             connection.close()
         with written_aside(target, mode=PRIVATE) as aside:
@@ -36,7 +38,7 @@ def keep_backup(workspace: Workspace, label: str) -> Path:
                 raise ControlError(f"backup `{target}` differs from the control database", hint="check the disk")
             _check_opens(aside)
     for old in sorted(folder.glob("control-*.duckdb"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        old.unlink()
+        remove(old)
     return target
 
 

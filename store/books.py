@@ -16,8 +16,8 @@ import polars as pl
 
 from store.audit import audit_head
 from store.control import Connection, query
-from store.files import create_only, file_sha256, private_folder, read_bytes, sync_file, sync_folder
-from store.lake import ROW_GROUP_ROWS
+from store.files import create_only, file_sha256, private_folder, read_bytes, remove, rename, sync_file
+from store.lake import write_rows
 
 KEPT = 3
 
@@ -95,14 +95,13 @@ def _keep_table(folder: Path, connection: Connection, table: str, derived: str |
     rows = query(connection, f'SELECT * FROM "{table}"{where} ORDER BY ALL')
     aside = folder / f".{table}.tmp"
     try:
-        rows.write_parquet(aside, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+        write_rows(rows, aside, "zstd")
         sync_file(aside)
         sha256 = file_sha256(aside)
         name = f"{table}-{sha256[:16]}.parquet"
         if not (folder / name).exists():
             aside.chmod(0o400)
-            aside.replace(folder / name)
-            sync_folder(folder)
+            rename(aside, folder / name)
     finally:
         aside.unlink(missing_ok=True)
     return {"name": name, "sha256": sha256, "rows": rows.height}
@@ -121,4 +120,4 @@ def _sweep(folder: Path) -> None:
     named = {file["name"] for kept in kept_books(folder)[-KEPT:] for file in kept.files.values()}
     for path in folder.glob("*.parquet"):
         if path.name not in named:
-            path.unlink()
+            remove(path)

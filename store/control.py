@@ -10,6 +10,7 @@ import polars as pl
 
 from model.errors import ControlError
 from store.audit_log import follow_audit, lost_entries, told
+from store.failpoints import around, during, reached
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -29,7 +30,7 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
             `though_behind`, it has lost the last acts that its log tells of (a torn write-ahead log opens without a
             word).
     """
-    with hold(workspace.root / ".lock", purpose=purpose):
+    with hold(workspace.root / ".lock", purpose=purpose), during(purpose):
         if not workspace.control_path.is_file():  # DuckDB would make an empty one
             raise ControlError(
                 f"control database `{workspace.control_path}` is not there",
@@ -85,13 +86,22 @@ def _refuse_behind(workspace: Workspace, connection: Connection) -> None:
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """Run the block as one transaction: all of it, or nothing."""
-    connection.execute("BEGIN TRANSACTION")
+    with around("begin of", "the transaction"):
+        connection.execute("BEGIN TRANSACTION")
     try:
         yield
+        reached("before commit of", "the transaction")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+    reached("after commit of", "the transaction")
+
+
+def checkpoint(connection: Connection) -> None:
+    """Put all that is committed into the database's one file; its write-ahead log is empty afterwards."""
+    with around("checkpoint of", "the database"):
+        connection.execute("CHECKPOINT")
 
 
 def query(connection: Connection, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
@@ -108,6 +118,7 @@ def insert(connection: Connection, table: str, frame: pl.DataFrame) -> None:
         return
     connection.register("incoming_rows", frame.to_arrow())
     try:
-        connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming_rows')
+        with around("insert into", table):
+            connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming_rows')
     finally:
         connection.unregister("incoming_rows")

@@ -18,7 +18,8 @@ from model.errors import ConfigError, ControlError
 from model.progress import Progress
 from store.audit import audit_head
 from store.audit_log import NAME as LOG_NAME
-from store.control import control
+from store.control import checkpoint, control
+from store.failpoints import around
 from store.files import (
     PRIVATE,
     SEALED,
@@ -26,7 +27,8 @@ from store.files import (
     file_sha256,
     private_folder,
     read_bytes,
-    sync_folder,
+    rename,
+    sync_file,
     written_aside,
 )
 from store.lake import LakeFile, all_files
@@ -72,7 +74,7 @@ def make_backup(workspace: Workspace, folder: Path, *, progress: Progress) -> Ba
         raise ConfigError(f"`{folder}` is inside the workspace", hint="choose a folder beside it, better another disk")
     private_folder(private_folder(folder) / "objects")
     with control(workspace, purpose="backup") as connection:
-        connection.execute("CHECKPOINT")  # afterwards everything is in the one file
+        checkpoint(connection)  # afterwards everything is in the one file
         number, _ = audit_head(connection)
         registered = {file.path: file for file in all_files(connection)}
     with control(workspace, purpose="backup"):  # open, so nobody writes; what is in the file is what was checkpointed
@@ -149,12 +151,11 @@ def _copy(workspace: Workspace, folder: Path, name: str, registered: LakeFile | 
     aside = folder / "objects" / f".{os.getpid()}.tmp"
     digest, size = hashlib.sha256(), 0
     try:
-        with path.open("rb") as source, aside.open("wb") as target:
+        with around("writing", aside), path.open("rb") as source, aside.open("wb") as target:
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 size += target.write(chunk)
-            target.flush()
-            os.fsync(target.fileno())
+        sync_file(aside)
         sha256 = digest.hexdigest()
         if registered is not None and sha256 != registered.sha256:
             raise ControlError(
@@ -168,8 +169,7 @@ def _copy(workspace: Workspace, folder: Path, name: str, registered: LakeFile | 
                 raise ControlError(f"the copy of `{name}` differs from it", hint=f"check the disk of {folder}")
             final.parent.mkdir(exist_ok=True)
             aside.chmod(0o400)
-            aside.replace(final)
-            sync_folder(final.parent)
+            rename(aside, final)
     except OSError as error:
         error.filename = error.filename or str(folder)
         raise

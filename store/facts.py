@@ -13,6 +13,7 @@ import polars as pl
 from model.facts import FACTS
 from model.schema import arranged, column_names, grain
 from store.control import Connection, query
+from store.failpoints import reached
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, rec
                        count(*) FILTER (known."{keys[0]}" IS NOT NULL AND {same}) AS same
                 FROM incoming LEFT JOIN (SELECT * FROM "{table}" WHERE superseded_at IS NULL) AS known ON {match}""",
         ).row(0)
+        reached("before update of", table)
         connection.execute(
             f"""UPDATE "{table}" AS known SET superseded_at = greatest(?, known.recorded_at) FROM incoming
                 WHERE known.superseded_at IS NULL AND {match} AND NOT ({same})""",
             [recorded_at],
         )
+        reached("before insert into", table)
         connection.execute(
             f"""INSERT INTO "{table}" BY NAME
                 SELECT incoming.*, greatest(?::TIMESTAMPTZ,
@@ -57,6 +60,7 @@ def record_facts(connection: Connection, table: str, frame: pl.DataFrame, *, rec
                 WHERE NOT EXISTS (SELECT 1 FROM "{table}" AS known WHERE known.superseded_at IS NULL AND {match})""",
             [recorded_at],
         )
+        reached("after insert into", table)
     finally:
         connection.unregister("incoming")
     return FactCounts(*(int(count) for count in counted))

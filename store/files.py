@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from model.errors import InputError
+from store.failpoints import around, reached
 
 _CHUNK = 1 << 20
 
@@ -64,7 +65,8 @@ def sync_file(path: Path) -> None:
     """Force a written file to the disk."""
     handle = os.open(path, os.O_RDWR)
     try:
-        os.fsync(handle)
+        with around("sync", path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -75,9 +77,23 @@ def sync_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
+        reached("before sync of the folder", folder / "entries")
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def rename(aside: Path, path: Path) -> None:
+    """Give a file that is whole and synced its name, in the place of what bore it, so that a power cut keeps it."""
+    with around("rename", path):
+        aside.replace(path)
+    sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file; one that is gone already is no mistake."""
+    with around("removal", path):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -90,12 +106,12 @@ def written_aside(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield aside
+        with around("writing", path):
+            yield aside
         sync_file(aside)
         if mode is not None:
             aside.chmod(mode)
-        aside.replace(path)
-        sync_folder(path.parent)
+        rename(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -114,11 +130,13 @@ def create_only(path: Path, data: bytes) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        aside.write_bytes(data)
+        with around("writing", path):
+            aside.write_bytes(data)
         sync_file(aside)
         aside.chmod(SEALED)
         try:
-            os.link(aside, path)
+            with around("creation", path):
+                os.link(aside, path)
         except FileExistsError:
             return False
         sync_folder(path.parent)
@@ -131,5 +149,5 @@ def sweep_temporaries(folder: Path) -> int:
     """Remove what killed processes left; return how many. Call it only while holding the lock of the folder."""
     left = [path for path in folder.rglob(".*.tmp") if path.is_file()]
     for path in left:
-        path.unlink(missing_ok=True)
+        remove(path)
     return len(left)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import polars as pl
 
@@ -14,7 +16,8 @@ from model.control import LakeFiles
 from model.errors import ControlError
 from model.schema import arranged, polars_schema
 from store.control import Connection, insert, query
-from store.files import SEALED, file_sha256, sync_file, sync_folder
+from store.failpoints import around
+from store.files import SEALED, file_sha256, rename, sync_file
 from store.workspace import Workspace
 
 # 32 k to 65 k channel-days a row group read fastest, whole and by ranges of channels.
@@ -46,17 +49,29 @@ def write_lake_file(workspace: Workspace, table: str, folder: str, frame: pl.Dat
     target.mkdir(parents=True, exist_ok=True)
     aside = target / f".{table}.{os.getpid()}.tmp"
     try:
-        frame.write_parquet(aside, compression="lz4", row_group_size=ROW_GROUP_ROWS)
+        write_rows(frame, aside, "lz4")
         sync_file(aside)
         digest, size = file_sha256(aside), aside.stat().st_size
         final = target / f"{table}-{digest[:16]}.parquet"
         aside.chmod(SEALED)
-        aside.replace(final)
-        sync_folder(target)
+        rename(aside, final)
     finally:
         aside.unlink(missing_ok=True)
     path = final.relative_to(workspace.root).as_posix()
     return LakeFile(table, path, digest, frame.height, size, **_bounds(frame))
+
+
+def write_rows(frame: pl.DataFrame, aside: Path, compression: Literal["lz4", "zstd"]) -> None:
+    """Write a frame as Parquet to a name that does not count yet.
+
+    Raises:
+        OSError: the disk is full or cannot be written; Polars tells of it as of a mistake in the data.
+    """
+    try:
+        with around("writing", aside):
+            frame.write_parquet(aside, compression=compression, row_group_size=ROW_GROUP_ROWS)
+    except pl.exceptions.ComputeError as error:
+        raise OSError(errno.EIO, f"it cannot be written ({error})", str(aside)) from error
 
 
 def register_files(connection: Connection, files: Sequence[LakeFile], *, owner: str) -> None:

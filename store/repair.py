@@ -16,7 +16,8 @@ from model.errors import ControlError
 from store.audit import broken_entries, record
 from store.audit_log import log_path, lost_entries, told
 from store.control import Connection, control, transaction
-from store.files import PRIVATE, file_sha256, private_folder, sync_file, sync_folder, written_aside
+from store.failpoints import around
+from store.files import PRIVATE, file_sha256, private_folder, remove, sync_file, sync_folder, written_aside
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -58,7 +59,7 @@ def repair_control(workspace: Workspace, *, at: datetime, actor: str) -> Repaire
         if kept_bytes < size:
             with written_aside(wal, mode=PRIVATE) as aside, wal.open("rb") as source:
                 aside.write_bytes(source.read(kept_bytes))
-        log_path(workspace.root).unlink(missing_ok=True)  # it stands among the originals; a new one follows the audit
+        remove(log_path(workspace.root))  # it stands among the originals; a new one follows the audit
         sync_folder(workspace.root)
         with control(workspace, purpose="repair") as connection, transaction(connection):
             gone = "; ".join(f"{entry['entry_no']} {told(entry)}" for entry in lost) or "none that the log tells of"
@@ -125,7 +126,8 @@ def keep_aside(workspace: Workspace, name: str, files: list[Path]) -> Path:
     kept = private_folder(private_folder(workspace.backups) / name)
     for file in files:
         if file.is_file():
-            shutil.copyfile(file, kept / file.name)
+            with around("writing", kept / file.name):
+                shutil.copyfile(file, kept / file.name)
             (kept / file.name).chmod(PRIVATE)
             sync_file(kept / file.name)
     sync_folder(kept)

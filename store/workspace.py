@@ -19,7 +19,8 @@ from model.ledger import Allocations, JournalLines, OpenItems
 from model.nights import NIGHTS
 from model.schema import create_table_sql
 from store.audit_log import log_path
-from store.files import PRIVATE, private_folder, sync_folder, write_bytes_atomic
+from store.failpoints import around
+from store.files import PRIVATE, private_folder, rename, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
 LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
@@ -180,17 +181,17 @@ def _create_control(workspace: Workspace, ddl: Sequence[str]) -> None:
         path.with_name(path.name + ".wal").unlink(missing_ok=True)
     log_path(workspace.root).unlink(missing_ok=True)
     create_control_file(aside, ddl)
-    aside.replace(workspace.control_path)
-    sync_folder(workspace.root)
+    rename(aside, workspace.control_path)
 
 
 def create_control_file(path: Path, ddl: Sequence[str]) -> None:
     """Make a control database without rows at `path`, where nothing is; `ddl` adds the tables of other folders."""
     connection = duckdb.connect(str(path))
     try:
-        for statement in (*_control_ddl(), *ddl):
-            connection.execute(statement)
-        connection.execute("CHECKPOINT")
+        with around("making", path):
+            for statement in (*_control_ddl(), *ddl):
+                connection.execute(statement)
+            connection.execute("CHECKPOINT")
     finally:
         connection.close()
     path.chmod(PRIVATE)

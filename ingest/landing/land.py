@@ -27,7 +27,7 @@ from model.schema import arranged
 from store.audit import record
 from store.control import Connection, control, query, transaction
 from store.csv_text import csv_for_people
-from store.files import PRIVATE, write_bytes_atomic
+from store.files import PRIVATE, remove, write_bytes_atomic
 from store.lake import LakeFile, register_files
 from store.loads import Load, find_loads, next_seq, record_load
 from store.workspace import Workspace
@@ -255,7 +255,7 @@ def _quarantine(workspace: Workspace, sha256: str, rejects: DataFrame[Rejects]) 
     """Write the rejects of a file for people; the same file gives the same name and bytes."""
     path = workspace.quarantine / f"{sha256[:12]}.rejects.csv"
     if rejects.is_empty() or not sha256:
-        path.unlink(missing_ok=True)  # what was rejected earlier has been taken now
+        remove(path)  # what was rejected earlier has been taken now
         return None
     write_bytes_atomic(path, csv_for_people(rejects).encode(), mode=PRIVATE)
     return path

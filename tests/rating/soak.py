@@ -1,4 +1,4 @@
-"""Random bills beside the slow twin for as long as one likes: `make soak BILLS=1000000`.
+"""Random bills beside the slow twin for as long as one likes: `make bills BILLS=1000000`.
 
 A batch is drawn from a seed, so one that failed can be drawn again: `python -m soak --seed 123`.
 """
