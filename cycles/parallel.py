@@ -138,7 +138,11 @@ def _mapping(path: Path | None) -> LegacyMapping:
 
 def _cycle(workspace: Workspace, run_id: str) -> Cycle:
     plan = work_on(workspace, run_id, pl.lit(True)).plan
-    dates = {key: date.fromisoformat(value) for key, value in plan["cycle"].items() if key.endswith("_date")}
+    dates = {
+        key: None if value is None else date.fromisoformat(value)  # calendars may leave days of reading open
+        for key, value in plan["cycle"].items()
+        if key.endswith("_date")
+    }
     return Cycle(**(plan["cycle"] | dates))
 
 

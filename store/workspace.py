@@ -22,6 +22,9 @@ from store.audit_log import log_path
 from store.files import PRIVATE, private_folder, sync_folder, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
+_TABLES = (
+    "name", "layout", "roles", "ledger", "late_fee", "review", "back_billing", "exceptions", "findings",
+)  # fmt: skip
 LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
 
 
@@ -117,7 +120,7 @@ def open_workspace(root: Path) -> Workspace:
     """Open a workspace.
 
     Raises:
-        ConfigError: the folder is no workspace, or one of a newer Billmill.
+        ConfigError: the folder is no workspace, or one of a newer Billmill, or its configuration has an unknown key.
     """
     root = root.resolve()
     path = root / CONFIG_NAME
@@ -129,6 +132,10 @@ def open_workspace(root: Path) -> Workspace:
     layout = config.get("layout")
     if layout != LAYOUT:
         raise ConfigError(f"`{path}`: expected layout {LAYOUT}, found {layout}", hint="use the Billmill that made it")
+    # A table that is misspelt would be no table at all: [role] would let everybody do everything.
+    unknown = sorted(set(config) - set(_TABLES))
+    if unknown:
+        raise ConfigError(f"`{path}` has the key `{unknown[0]}`", hint=f"it knows {', '.join(_TABLES)}")
     return Workspace(root, str(config.get("name", root.name)))
 
 
