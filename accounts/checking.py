@@ -51,6 +51,7 @@ SPANS: dict[str, tuple[str, str]] = {
 _CLOCK_YEARS = range(2020, 2038)
 # A file name has 255 bytes; the rest of it says kind, date, sequence, branches and that it is a backup being written.
 NAME_BYTES = 100
+_CONTROLS = r"[\x00-\x1f\x7f]"
 _EMPTY = {LINE: pl.Int64(), REASON: pl.String(), DETAIL: pl.String()}
 
 
@@ -62,6 +63,7 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
     applies.
     """
     found = [pl.DataFrame(schema=_EMPTY), _doubled(table, rows)]
+    found += [_with_controls(rows, name) for name in _texts(table, rows)]
     found += [_dangling(rows, column, known[other][key], other) for column, other, key in REFERENCES.get(table, [])]
     if table in SPANS:
         found.append(_reversed_span(rows, *SPANS[table]))
@@ -87,6 +89,23 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
     if table == "agreements":
         bad = _without_double_supply(rows, bad, known["agreements"])
     return bad.sort(LINE)
+
+
+def _texts(table: str, rows: pl.DataFrame) -> list[str]:
+    """Return the columns of text that a table of reference data has."""
+    return [name for name in IMPORTED[table].to_schema().columns if rows.schema.get(name) == pl.String]
+
+
+def _with_controls(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Text with control characters: screens obey them, and files of text break on them."""
+    return rows.filter(pl.col(column).str.contains(_CONTROLS)).select(
+        LINE,
+        pl.lit("value_not_allowed").alias(REASON),
+        pl.format(
+            "column {}: expected text without control characters, found `{}`",
+            pl.lit(column), pl.col(column).str.replace_all(_CONTROLS, "?"),
+        ).alias(DETAIL),
+    )  # fmt: skip
 
 
 def _doubled(table: str, rows: pl.DataFrame) -> pl.DataFrame:

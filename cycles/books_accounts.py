@@ -30,8 +30,13 @@ def set_account(
     """Give a ledger account a number, name or type; what is left out stays. Returns False when it was so already.
 
     Raises:
-        ConfigError: the account is new and its name or type is missing, or the number is another account's.
+        ConfigError: nothing is said of the account, it is new and its name or type is missing, or the number is another
+            account's.
     """
+    if number is None and name is None and account_type is None:
+        raise ConfigError(
+            f"ledger account `{gl_account}`: nothing is said of it", hint="--number TEXT, --name TEXT or --type TYPE"
+        )
     with ledger_act(workspace, purpose="ledger accounts") as connection:
         known = chart(connection)
         before = known.filter(pl.col("gl_account") == gl_account)

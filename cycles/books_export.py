@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from cycles.asked import check_order
 from cycles.books_reports import chart
 from model.ledger import JournalLines
 from model.schema import arranged, column_names
@@ -15,7 +16,12 @@ from store.workspace import Workspace
 
 
 def export_ledger(workspace: Workspace, format: LedgerFormat, *, from_date: date | None, to_date: date | None) -> str:
-    """Return journals booked in [from_date, to_date) as text; what was booked before is one opening transaction."""
+    """Return journals booked in [from_date, to_date) as text; what was booked before is one opening transaction.
+
+    Raises:
+        ConfigError: the days are empty.
+    """
+    check_order(from_date, to_date)
     with control(workspace, purpose="ledger export") as connection:
         legs = query(
             connection,

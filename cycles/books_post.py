@@ -17,6 +17,7 @@ from cycles.books import (
     posting_rows,
     refuse_closed,
 )
+from cycles.books_reports import chart
 from ledger.chart import (
     GL_DEPOSITS,
     GL_RECEIVABLE,
@@ -93,6 +94,7 @@ def post_one(workspace: Workspace, asked: PostingAsked, *, at: datetime, actor: 
     if not asked.why.strip() and asked.kind not in _NEEDS_NO_REASON:
         raise ConfigError("option --why: expected a reason, found nothing", hint="say in a sentence why")
     with ledger_act(workspace, purpose="ledger post") as connection:
+        _check_gl_account(connection, asked.gl_account)
         row = _row(connection, asked, template) | {"why": asked.why.strip(), "made_by": actor}
         known = _posting(connection, row["posting_id"])
         if known is not None:
@@ -103,6 +105,14 @@ def post_one(workspace: Workspace, asked: PostingAsked, *, at: datetime, actor: 
         state = (PostingState.PROPOSED if waits else PostingState.BOOKED).value
         _keep(connection, row | {"state": state}, rules, action="post", at=at, actor=actor)
     return PostingMade(row["posting_id"], state, row["amount_minor"], row["currency"], is_new=True)
+
+
+def _check_gl_account(connection: Connection, gl_account: str | None) -> None:
+    if gl_account is not None and gl_account not in chart(connection)["gl_account"]:
+        raise ConfigError(
+            f"ledger account `{gl_account}` is not in the chart",
+            hint="billmill ledger accounts list; a new one: billmill ledger accounts set",
+        )
 
 
 def decide_posting(

@@ -6,11 +6,12 @@ from datetime import date
 
 import polars as pl
 
+from cycles.asked import check_known, check_option, check_order
 from cycles.books_controls import all_offenders, prepare_checks
 from cycles.books_periods import changed_periods
 from ledger.chart import chart_of
 from model.errors import ConfigError
-from model.postings import LedgerAccounts
+from model.postings import LedgerAccounts, PostingState
 from model.schema import arranged
 from store.control import Connection, control, query
 from store.facts import facts
@@ -87,8 +88,14 @@ def account_balance(workspace: Workspace, account_id: str, *, at: date | None) -
 def open_items_of(
     workspace: Workspace, *, account: str | None, branch: str | None, due_before: date | None
 ) -> pl.DataFrame:
-    """Return items that have something open, by branch, account and due date."""
+    """Return items that have something open, by branch, account and due date.
+
+    Raises:
+        ConfigError: the account or the branch is not known.
+    """
     with control(workspace, purpose="ledger items") as connection:
+        check_known(connection, "account", [account] if account else [])
+        check_known(connection, "branch", [branch] if branch else [])
         prepare_open_amounts(connection)
         wanted = {"account": account, "branch": branch, "due_before": due_before}
         found: pl.DataFrame = connection.sql(_ITEMS, params=wanted).pl()
@@ -107,8 +114,13 @@ def account_statement(workspace: Workspace, account_id: str) -> pl.DataFrame:
 
 
 def trial_balance(workspace: Workspace, *, at: date | None, branch: str | None) -> pl.DataFrame:
-    """Return debits, credits and balance of each ledger account by branch and currency, at the end of a day."""
+    """Return debits, credits and balance of each ledger account by branch and currency, at the end of a day.
+
+    Raises:
+        ConfigError: the branch is not known.
+    """
     with control(workspace, purpose="ledger trial-balance") as connection:
+        check_known(connection, "branch", [branch] if branch else [])
         rows = query(connection, _TRIAL, [at or _ENDLESS, branch, branch])
         return _named(connection, rows)
 
@@ -121,7 +133,12 @@ def reconciliation(workspace: Workspace) -> pl.DataFrame:
 
 
 def roll_forward(workspace: Workspace, *, from_date: date, to_date: date) -> pl.DataFrame:
-    """Return opening + debits - credits = closing of the control accounts by branch, over [from_date, to_date)."""
+    """Return opening + debits - credits = closing of the control accounts by branch, over [from_date, to_date).
+
+    Raises:
+        ConfigError: the days are empty.
+    """
+    check_order(from_date, to_date)
     with control(workspace, purpose="ledger roll-forward") as connection:
         rows: pl.DataFrame = connection.sql(_ROLL, params={"start": from_date, "end": to_date}).pl()
     filled = rows.with_columns(pl.col("opening", "debits", "credits", "closing").fill_null(0).cast(pl.Int64))
@@ -131,8 +148,15 @@ def roll_forward(workspace: Workspace, *, from_date: date, to_date: date) -> pl.
 
 
 def postings_of(workspace: Workspace, *, state: str | None, account: str | None) -> pl.DataFrame:
-    """Return postings that are no bill, newest booked date first."""
+    """Return postings that are no bill, newest booked date first.
+
+    Raises:
+        ConfigError: the state or the account is not known.
+    """
+    check_option("--state", [state] if state else [], [item.value for item in PostingState])
     with control(workspace, purpose="ledger postings") as connection:
+        if account is not None:
+            _check_account(connection, account)
         found: pl.DataFrame = connection.sql(
             """SELECT posting_id, kind, state, account_id, branch_id, currency, amount_minor, booked_date, why, made_by,
                       approved_by

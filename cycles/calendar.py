@@ -8,6 +8,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from accounts.selection import Cycle, grouped_accounts
+from cycles.asked import check_known
 from cycles.unbilled import calendar, selectable, unbilled_accounts
 from model.accounts import BillCycles
 from model.codes import RunState
@@ -58,6 +59,7 @@ def list_cycles(
         )  # fmt: skip
         rows = calendar(connection).with_columns(state=state)
         if branches:
+            check_known(connection, "branch", branches)
             rows = rows.filter(pl.col("branch_id").is_null() | pl.col("branch_id").is_in(list(branches)))
         recent = pl.col("window_close_date") > business_date - _LISTED_AFTER_CLOSE
         rows = rows.filter(pl.col("state").is_in(list(states)) if states else recent)

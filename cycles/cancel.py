@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from cycles.asked import check_known, check_why
 from cycles.folders import read_manifest, run_folder
 from cycles.inputs import last_load
 from cycles.left_behind import left_behind, refuse_followed, restored
@@ -55,6 +56,7 @@ def plan_cancel(workspace: Workspace, request: CancelRequest) -> Planned:
         ControlError: a later bill rests on what one of them left.
         StaleError: a run of this identity exists with other inputs.
     """
+    check_why(request.reason)
     with control(workspace, purpose="bill cancel") as connection:
         asked = content_hash(
             *sorted(request.bills), "|", *sorted(request.accounts), "|", *sorted(request.runs), "|",
@@ -86,6 +88,10 @@ def plan_cancel(workspace: Workspace, request: CancelRequest) -> Planned:
 def _chosen(workspace: Workspace, connection: Connection, request: CancelRequest) -> pl.DataFrame:
     """Return the bills to take back (model.bills.Bills, run_id): the named ones, cut with the other conditions."""
     named = _named(workspace, connection, request.bills)
+    check_known(connection, "account", request.accounts)
+    check_known(connection, "run", request.runs)
+    check_known(connection, "cycle", request.cycles)
+    check_known(connection, "branch", request.branches)
     given = {
         "bill_id": named, "account_id": request.accounts, "cycle_id": request.cycles, "branch_id": request.branches
     }  # fmt: skip

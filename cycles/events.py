@@ -15,10 +15,11 @@ from accounts.event_meters import METER_EFFECTS
 from accounts.events import SUBJECTS, Event
 from accounts.numbering import renumber
 from accounts.reading import LINE
+from cycles.asked import check_known, check_option
 from cycles.event_readings import Readings, readings_source
 from model.accounts import IMPORTED
 from model.errors import ControlError, InputError
-from model.events import ChargeState, OneOffCharges, SupplyEvents
+from model.events import ChargeState, EventKind, OneOffCharges, SupplyEvents
 from model.facts import FACTS
 from model.schema import arranged, column_names, grain, polars_schema
 from store.audit import record
@@ -192,8 +193,14 @@ def _billed(connection: Connection, agreements: Sequence[str], event: Event) -> 
 
 
 def listed_events(workspace: Workspace, *, kind: str | None = None, point: str | None = None) -> pl.DataFrame:
-    """Return the events, in order of day; those of a kind, or at a service point, alone when asked."""
+    """Return the events, in order of day; those of a kind, or at a service point, alone when asked.
+
+    Raises:
+        ConfigError: the kind or the service point is not known.
+    """
+    check_option("--kind", [kind] if kind else [], [item.value for item in EventKind])
     with control(workspace, purpose="event list") as connection:
+        check_known(connection, "service point", [point] if point else [])
         found = facts(connection, "event")
         agreements = facts(connection, "agreements").select("agreement_id", pl.col("service_point_id").alias("at"))
     if kind is not None:

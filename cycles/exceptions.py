@@ -10,6 +10,7 @@ from datetime import date
 
 import polars as pl
 
+from cycles.asked import check_known, check_option
 from cycles.bill_findings import bill_findings
 from cycles.exclusions import KEPT_OUT, kept_out
 from cycles.folders import read_manifest, run_folder, run_table
@@ -71,6 +72,10 @@ def exceptions_of(
     states = [ALL, *(state.value for state in ReviewState)]
     if asked.state not in states:
         raise ConfigError(f"option --state: expected one of {', '.join(states)}, found `{asked.state}`")
+    check_option("--severity", asked.severities, _WEIGHT)
+    check_known(connection, "branch", asked.branches)
+    check_known(connection, "run", asked.runs)
+    check_known(connection, "account", asked.accounts)
     drafts = pl.concat([_of_bills(workspace, connection), _parked(workspace, connection), _of_cycles(connection)])
     branches = own_branches(workspace, asked.branches)
     if branches:

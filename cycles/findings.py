@@ -7,11 +7,12 @@ from datetime import date
 
 import polars as pl
 
+from cycles.asked import check_option
 from cycles.finding_effects import energy_effect, with_money
 from cycles.finding_parks import with_parks
 from cycles.finding_places import with_bases, with_channels, with_parties
 from cycles.work_lists import each_once, with_owner
-from model.codes import FindingState, Measure
+from model.codes import FindingState, Measure, Severity
 from model.errors import ConfigError, RoleError
 from model.reads import Findings
 from model.schema import column_names, polars_schema
@@ -108,6 +109,7 @@ def _check(asked: Asked) -> None:
     states = [ALL, *(state.value for state in FindingState)]
     if asked.state not in states:
         raise ConfigError(f"option --state: expected one of {', '.join(states)}, found `{asked.state}`")
+    check_option("--severity", asked.severities, [severity.value for severity in Severity])
     short = [text for text in asked.ids if len(text) < ID_SHORTEST]
     if short:
         raise ConfigError(f"finding `{short[0]}`: expected at least {ID_SHORTEST} characters of its id")

@@ -135,7 +135,13 @@ def _csv_texts(path: Path, data: bytes, mapping: LegacyMapping) -> pl.DataFrame:
 
 
 def _parquet_texts(path: Path, data: bytes) -> pl.DataFrame:
-    frame = pl.read_parquet(io.BytesIO(data))
+    try:
+        frame = pl.read_parquet(io.BytesIO(data))
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"legacy file `{path.name}` is not readable as Parquet: {str(error).splitlines()[0]}",
+            hint="export it again",
+        ) from error
     floats = [name for name, dtype in frame.schema.items() if dtype.is_float()]
     if floats:
         raise InputError(

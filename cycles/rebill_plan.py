@@ -8,7 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from cycles.asked import check_known, check_option, check_why
 from cycles.back_billing import BackBilling, back_billing_rule
+from cycles.causes import CAUSES
 from cycles.folders import read_manifest, run_folder
 from cycles.inputs import Inputs, known_facts, last_load
 from cycles.left_behind import left_behind, restored
@@ -64,12 +66,19 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
         ConfigError: no bill is meant by the options, or the back-billing rule is not usable.
         StaleError: the same plan was given up.
     """
+    check_why(request.reason)
+    check_option("--cause", request.causes, CAUSES)
     rule = back_billing_rule(workspace, request.business_date)
     with control(workspace, purpose="rebill plan") as connection:
         knowledge = Knowledge(
             request.known_at, last_load(connection), known_facts(connection, request.known_at),
             load_rate_book(connection, known_at=request.known_at),
         )  # fmt: skip
+        for what, names in (
+            ("account", request.accounts), ("branch", request.branches), ("cycle", request.cycles),
+            ("tariff", request.tariffs),
+        ):  # fmt: skip
+            check_known(connection, what, names)
         base = _base(connection, request, rule, knowledge)
         chosen = choose_bills(workspace, connection, request, knowledge.facts, knowledge.book)
         passes = passes_of(chosen, knowledge.facts)

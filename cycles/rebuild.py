@@ -24,7 +24,7 @@ from store.audit_log import log_path, read_log, told
 from store.books import KeptBooks, keep_books, read_table, table_names, whole_books
 from store.control import Connection, checkpoint, control, insert, query, transaction
 from store.facts import record_facts
-from store.files import remove, rename, sync_file, sync_folder
+from store.files import remove, rename, sync_file
 from store.lake import LakeFile, register_files, scan_lake, verify_file
 from store.lock import hold
 from store.repair import keep_aside, wal_path

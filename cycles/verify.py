@@ -13,7 +13,7 @@ from cycles.verify_audit import audit_problems
 from cycles.verify_books import book_problems, kept_problems
 from cycles.verify_lake import Orphans, analytics_problems, strange_files
 from cycles.verify_runs import RunsFound, find_runs, recomputed_problems
-from model.errors import ControlError
+from model.errors import ConfigError, ControlError
 from model.problems import ProblemKind, Problems
 from model.progress import Progress
 from model.schema import arranged, polars_schema
@@ -55,6 +55,8 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
         problems.append(_unopened(workspace, error))
         runs = find_runs(workspace, None)
     named = _once([*named, *runs.named, *_kept_files(workspace)])
+    if against is not None and not against.is_dir():
+        raise ConfigError(f"option --against: expected the folder of a backup, found none at `{against}`")
     damaged, counts["bytes"] = check_files(workspace.root, named, against=against, progress=progress)
     problems += damaged
     counts |= {"files": len(named), "runs": len(runs.published)}

@@ -122,13 +122,19 @@ def scan_lake(workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
     """Return a lazy frame over the rows of files of one table.
 
     Raises:
-        ControlError: a file is gone; the lake was touched by hand.
+        ControlError: a file is gone or has another size; the lake was touched by hand.
     """
     assert files, "scan_lake needs at least one file; without files there is no schema to give back"
     paths = [workspace.root / file.path for file in files]
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise ControlError(f"file `{missing[0]}` of the lake is missing", hint="restore it from a backup")
+    for file, path in zip(files, paths, strict=True):
+        if (found := path.stat().st_size) != file.bytes:
+            raise ControlError(
+                f"file `{path}` of the lake: expected {file.bytes} bytes, found {found}",
+                hint="restore it from a backup: billmill restore; billmill verify names all that differ",
+            )
     return pl.scan_parquet(paths, glob=False)  # a folder may have `[` or `*` in its name
 
 

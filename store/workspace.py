@@ -23,6 +23,9 @@ from store.failpoints import around
 from store.files import PRIVATE, private_folder, rename, write_bytes_atomic
 
 CONFIG_NAME = "billmill.toml"
+_TABLES = (
+    "name", "layout", "roles", "ledger", "late_fee", "review", "back_billing", "exceptions", "findings",
+)  # fmt: skip
 LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
 
 
@@ -118,7 +121,7 @@ def open_workspace(root: Path) -> Workspace:
     """Open a workspace.
 
     Raises:
-        ConfigError: the folder is no workspace, or one of a newer Billmill.
+        ConfigError: the folder is no workspace, or one of a newer Billmill, or its configuration has an unknown key.
     """
     root = root.resolve()
     path = root / CONFIG_NAME
@@ -130,6 +133,10 @@ def open_workspace(root: Path) -> Workspace:
     layout = config.get("layout")
     if layout != LAYOUT:
         raise ConfigError(f"`{path}`: expected layout {LAYOUT}, found {layout}", hint="use the Billmill that made it")
+    # A table that is misspelt would be no table at all: [role] would let everybody do everything.
+    unknown = sorted(set(config) - set(_TABLES))
+    if unknown:
+        raise ConfigError(f"`{path}` has the key `{unknown[0]}`", hint=f"it knows {', '.join(_TABLES)}")
     return Workspace(root, str(config.get("name", root.name)))
 
 

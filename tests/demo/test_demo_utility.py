@@ -157,8 +157,9 @@ def test_three_branches_in_queensland_keep_the_markets_clock(utility: Utility) -
 
 def test_the_cycle_is_the_month_with_ten_days_window(utility: Utility) -> None:
     assert utility.cycles.rows() == [
-        ("2026-10", "monthly", date(2026, 10, 1), date(2026, 11, 1), date(2026, 11, 1), date(2026, 11, 11))
-    ]
+        ("2026-10", "monthly", date(2026, 10, 1), date(2026, 11, 1), date(2026, 11, 1), date(2026, 11, 11),
+         *[None] * 6)
+    ]  # fmt: skip
 
 
 def test_a_leap_february_is_a_period_like_any_other() -> None:
