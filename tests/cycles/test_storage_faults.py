@@ -56,10 +56,10 @@ def flipped(workspace: Workspace, pattern: str, place: int) -> str:
 
 def test_a_flipped_byte_is_named_with_its_place(sound: Workspace, tmp_path: Path) -> None:
     workspace = copied(sound, tmp_path / "w")
-    name = flipped(workspace, "lake/runs/*/tables/open_items-*.parquet", 200)
+    name = flipped(workspace, "lake/runs/*/tables/open_items-*.parquet", 100)
     found = [row for row in problems(workspace) if row["subject"] == name]
     assert [row["kind"] for row in found] == ["altered"]
-    assert "byte 200 is 0x" in found[0]["found"] and "row group 0, column " in found[0]["found"]
+    assert "byte 100 is 0x" in found[0]["found"] and "row group 0, column " in found[0]["found"]
 
 
 def test_a_backup_tells_the_byte_of_a_large_file_too(sound: Workspace, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_a_page_says_what_the_tariff_is() -> None:
         "rounding": "line half_up 0.01",
         "quantities": "kwh, sum of import_energy in kWh; kw, max of import_energy in kW",
         "seasons": "winter from 03-01, summer from 12-01 (month-day)",
+        "true up": "rebill",
     }
     assert page.versions[0].facts == {"source": "Price list 2026"}
 
