@@ -24,7 +24,7 @@ from store.audit_log import log_path, read_log, told
 from store.books import KeptBooks, keep_books, read_table, table_names, whole_books
 from store.control import Connection, checkpoint, control, insert, query, transaction
 from store.facts import record_facts
-from store.files import remove, rename, sync_file, sync_folder
+from store.files import remove, rename, sync_file
 from store.lake import LakeFile, register_files, scan_lake, verify_file
 from store.lock import hold
 from store.repair import keep_aside, wal_path
@@ -55,8 +55,9 @@ class Rebuilt:
 def rebuild_books(workspace: Workspace, into: Path, *, to_replace: bool = False) -> Rebuilt:
     """Make `control.duckdb` in the folder `into` from the kept books and the published runs, and compare.
 
-    With `to_replace` it is made under a name of its own, in the place of what a killed attempt left there. Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
-    the rest from the books kept at the last publish; the audit from its log.
+    Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
+    the rest from the books kept at the last publish; the audit from its log. With `to_replace` it gets a name of its
+    own, in the place of what a killed attempt left there.
 
     Raises:
         ConfigError: there is one in the folder already.
