@@ -55,8 +55,9 @@ class Rebuilt:
 def rebuild_books(workspace: Workspace, into: Path, *, to_replace: bool = False) -> Rebuilt:
     """Make `control.duckdb` in the folder `into` from the kept books and the published runs, and compare.
 
-    With `to_replace` it is made under a name of its own, in the place of what a killed attempt left there. Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
-    the rest from the books kept at the last publish; the audit from its log.
+    Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
+    the rest from the books kept at the last publish; the audit from its log. With `to_replace` it gets a name of its
+    own, in the place of what a killed attempt left there.
 
     Raises:
         ConfigError: there is one in the folder already.

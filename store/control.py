@@ -57,7 +57,8 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
             told = str(error).partition("\n")[0]
             raise ControlError(
                 f"control database `{workspace.control_path}` could not go on: {told}",
-                hint="nothing of this command counts; make room or mend the disk, then billmill verify",
+                hint="make room or mend the disk, run the same command again: it goes on or says that all is done; "
+                "then billmill verify",
             ) from error
         finally:
             connection.close()

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 # A flipped bit is looked for by turning each bit back and hashing: half a second of work, then it is given up.
 SEARCH_BYTES = 400_000_000
+# A flipped bit in the footer can make a column that no index leads to.
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, IndexError)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def where_damaged(path: Path, expected_sha256: str, expected_bytes: int | None, 
         at = next(place for place, (ours, theirs) in enumerate(zip(data, original, strict=True)) if ours != theirs)
         return _at(at, original[at], data[at], chunks)
     regions = [(chunk.begin, chunk.end) for chunk in suspects] or [(0, len(data))]
+    if suspects:  # the footer may name what is sound wrongly
+        regions.append((max(chunk.end for chunk in chunks), len(data)))
     for begin, end in regions:
         found = _flipped_bit(data, expected_sha256, begin, end)
         if found is not None:
@@ -61,7 +66,7 @@ def _suspects(path: Path) -> tuple[list[_Chunk], list[_Chunk]]:
     try:
         file = pq.ParquetFile(path)
         chunks = list(_chunks(file))
-    except (pa.ArrowException, OSError, ValueError):
+    except _UNREADABLE:
         return [], []  # the footer itself
     return chunks, [chunk for chunk in chunks if not _decodes(file, chunk)]
 
@@ -89,9 +94,9 @@ def _decodes(file: pq.ParquetFile, chunk: _Chunk) -> bool:
             return False
         if not statistics.has_min_max or not pa.types.is_primitive(values.type):
             return True
-        bounds = pa.compute.min_max(values).as_py()
+        bounds = pc.min_max(values).as_py()
         return bool(bounds == {"min": statistics.min, "max": statistics.max})
-    except (pa.ArrowException, OSError, ValueError):
+    except _UNREADABLE:
         return False
 
 

@@ -92,7 +92,7 @@ def happen(fault: str, point: str, is_database: bool) -> None:
         raise StoppedHereError(point)
     told = os.strerror(_ERRNO[fault])
     if is_database:
-        import duckdb
+        import duckdb  # noqa: PLC0415  # slow to load, and whoever reaches such a point has it
 
         raise duckdb.IOException(f"IO Error: {told} ({point})")
     raise OSError(_ERRNO[fault], told, point)

@@ -8,6 +8,7 @@ import pytest
 LONG = (
     "tests/stories/test_real_meters.py", "tests/cycles/test_killed_runs.py", "tests/rating/test_rating_bills.py",
     "tests/cycles/test_demo_twin.py", "tests/test_packaging.py", "tests/test_readme.py",
+    "tests/soak/test_process_faults.py",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Two to four processes give the same or conflicting commands at once: one wins, the others are told, the books are whole.
+"""Two to four processes give the same or conflicting commands at once: one wins, others are told, nothing is broken.
 
 The same command several times must leave what it leaves alone. Of conflicting ones nothing may come twice.
 """
@@ -27,7 +27,8 @@ CONFLICTS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("publish", ("cycle publish {plan}", "cycle abandon {plan}"), 1),
     ("publish", ("cycle publish {plan}", "backup --to {box}/copies", "reads land {in}/late.csv"), 3),
     ("adjustment", ("ledger import {in}/payments.csv", "cycle approve {plan} --by mira",
-                    "ledger post write_off --account A2 --item A2.2026-06.r0/I --amount 61.60 --why gone --business-date 2026-07-20"), 3),
+                    "ledger post write_off --account A2 --item A2.2026-06.r0/I --amount 61.60 --why gone "
+                    "--business-date 2026-07-20"), 3),
     ("cancel", ("bill cancel A2.2026-06.r0 --business-date 2026-07-20 --why meter",
                 "bill cancel A1.2026-06.r0 A2.2026-06.r0 --business-date 2026-07-20 --why both",
                 "bill cancel A2.2026-06.r0 --business-date 2026-07-20 --sequence 2 --why meter"), 3),
@@ -35,7 +36,8 @@ CONFLICTS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("rebill published", ("cycle publish {rebill plan}",
                           "bill cancel A1.2026-06.r0 --business-date 2026-07-22 --why other"), 2),
     ("night", ("cycle night --business-date 2026-08-02 --inbox {in}/inbox --workers 1",
-               "reads land {in}/inbox/july.csv", "cycle night --business-date 2026-08-02 --inbox {in}/inbox --workers 1",
+               "reads land {in}/inbox/july.csv",
+               "cycle night --business-date 2026-08-02 --inbox {in}/inbox --workers 1",
                "cycle plan 2026-07 --business-date 2026-08-02"), 4),
 )  # fmt: skip
 REFUSED = {2, 4, 75}

@@ -1,4 +1,4 @@
-"""The month of `scenario`, hurt at every named point, killed at random moments, on full disks; and told apart by seed."""
+"""The month of `scenario`, hurt at every named point, killed at random moments, on full disks, from a seed."""
 
 from __future__ import annotations
 

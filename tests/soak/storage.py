@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -27,8 +26,7 @@ def soak(seed: int, seconds: float) -> list[Count]:
     with tempfile.TemporaryDirectory(prefix="soak-") as scratch:
         base = Path(scratch)
         files = prepare(base / "incoming", 60, 5)
-        branch = [path for path in files.reads if path.name.startswith("MOR")]
-        sound = prepare_books(base / "sound", replace(files, reads=branch))
+        sound = prepare_books(base / "sound", files)
         bill_cycle(sound, files)
         while time.monotonic() < until:
             number = dice.randrange(2**32)

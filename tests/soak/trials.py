@@ -1,4 +1,4 @@
-"""A command that is hurt, then given again: it must end as one that was never hurt, or there is something to explain."""
+"""A command that is hurt, then given again: it must end as one that never was, or there is something to explain."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def random_kills(month: Month, dice: Random) -> Iterator[tuple[Step, Job]]:
 
 
 def full_disks(month: Month, dice: Random) -> Iterator[tuple[Step, Job]]:
-    """Yield steps in which no file can grow beyond a random size: DuckDB and Parquet's writer run into it themselves."""
+    """Yield steps in which no file grows beyond a random size: DuckDB and the writer of Parquet run into it."""
     while True:
         step = dice.choice(STEPS)
         yield step, month.job(step, largest_file=int(2 ** dice.uniform(8, 22)))
