@@ -14,6 +14,8 @@ from model.schema import arranged
 
 # Cost of an account in intervals: rating a register point costs about as much as reading two days of intervals.
 REGISTER_COST = 200
+# The tables that `select_due` looks at.
+SELECTED_FROM = ("accounts", "agreements", "service_points", "routes", "cycles", "group_change", "opening_dates")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def select_due(
 ) -> pl.DataFrame:
     """Return the agreements that are due, without their partition, sorted by agreement.
 
-    `known` holds the imported tables and those of events; `billed` (agreement_id, period_start_date, period_end_date,
+    `known` holds at least `SELECTED_FROM`; `billed` (agreement_id, period_start_date, period_end_date,
     bill_id) what stands billed, `made` the ids of all bills ever published, those of `billed` when None. Days that
     stand billed are not due; those beside them are (an agreement that was extended, a bill that was taken back), the
     earliest first. `branches` empty means all.

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from accounts.selection import Cycle, select_due
+from accounts.selection import SELECTED_FROM, Cycle, select_due
 from cycles.folders import read_manifest, run_folder, run_table
 from model.codes import ParkReason, RunState, Severity
 from model.exceptions import ExceptionCode, Exceptions
@@ -30,7 +30,6 @@ _BILLED_SINCE = """
     AND s.period_start_date < c.period_end_date AND s.period_end_date > c.period_start_date
     AND s.bill_id NOT IN (SELECT bill_id FROM reversed_bill)
 """
-_SELECTED_FROM = ("accounts", "agreements", "service_points", "routes")
 _PARKS = {"agreement_id": pl.String, "reason": pl.String, "detail": pl.String, "owner": pl.String, "run_id": pl.String}
 
 
@@ -59,7 +58,7 @@ def calendar(connection: Connection) -> pl.DataFrame:
 
 def selectable(connection: Connection) -> dict[str, pl.DataFrame]:
     """Return the tables from which a cycle selects its accounts, as known now."""
-    return {table: facts(connection, table) for table in _SELECTED_FROM}
+    return {table: facts(connection, table) for table in SELECTED_FROM}
 
 
 def unbilled_accounts(
