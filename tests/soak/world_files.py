@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from world_truth import BOOKS, BRANCHES, COMMODITY, DIALS, END, FIRST, Meter, Point, Price, Truth, days_between, slots_of
+from world_truth import (
+    BOOKS,
+    BRANCHES,
+    COMMODITY,
+    DIALS,
+    END,
+    FIRST,
+    Meter,
+    Point,
+    Price,
+    Truth,
+    days_between,
+    slots_of,
+)
 
 MEASURE = {"E": "import_energy", "W": "water_volume", "G": "gas_volume"}
 UNIT = {"E": "kWh", "W": "m3", "G": "m3"}
@@ -91,7 +104,7 @@ def _version_text(price: Price, percent: object) -> str:
         f'[[versions]]\nvalid_from = {price.valid_from}\nsource = "the world"\n'
         f'[versions.charges.energy]\nof = "use"\n{of_use}\n'
         f'[versions.charges.supply]\nper = "day"\nprice = {price.supply}\n'
-        f"[versions.charges.levy]\nper = \"day\"\nprice = {price.levy}\nwhen = \"social == 'no'\"\n"
+        f'[versions.charges.levy]\nper = "day"\nprice = {price.levy}\nwhen = "social == \'no\'"\n'
         f'[versions.charges.vat]\npercent = {percent}\nof = ["energy", "supply", "levy"]\ntax = "VAT"\n'
     )
 
@@ -163,6 +176,7 @@ def _reading(truth: Truth, point: Point, end: date) -> list[Delivery]:
     if chance < 0.22:
         read_on = end + timedelta(days=draw.randint(1, 5))
         truth.log.append(f"{point.point_id}: read on {read_on}, not on {end}")
+        point.never_read.add(end)
         return [Delivery(end + timedelta(days=6), name, True, (reading_line(point, meter, read_on, on),))]
     if chance < 0.34:
         truth.log.append(f"{point.point_id}: reading of {end} is wrong until {later}")
