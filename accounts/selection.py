@@ -18,6 +18,8 @@ from model.schema import arranged
 SELECTED_FROM = ("accounts", "agreements", "cycles", "group_change", "opening_dates", "routes", "service_points")
 # Cost of an account in intervals: rating a register point costs about as much as reading two days of intervals.
 REGISTER_COST = 200
+# The tables that `select_due` looks at.
+SELECTED_FROM = ("accounts", "agreements", "service_points", "routes", "cycles", "group_change", "opening_dates")
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,11 @@ def select_due(
 ) -> pl.DataFrame:
     """Return the agreements that are due, without their partition, sorted by agreement.
 
-    `known` holds the imported tables and those of events; `billed` (agreement_id, period_start_date, period_end_date,
+    `known` holds at least `SELECTED_FROM`; `billed` (agreement_id, period_start_date, period_end_date,
     bill_id) what stands billed, `made` the ids of all bills ever published, those of `billed` when None. Days that
-    stand billed are not due; those beside them are (an agreement that was extended, a bill that was taken back), the
-    earliest first. `branches` empty means all.
+    stand billed are not due, nor are those that stand billed to another agreement of the place (they went to this one
+    later: a rebill takes them back there); those beside them are (an agreement that was extended, a bill that was taken
+    back), the earliest first. `branches` empty means all.
     """
     accounts = members(
         cycle.bill_group, cycle.period_start_date, grouped_accounts(known), known["group_change"], known["cycles"]
@@ -86,7 +89,7 @@ def select_due(
         .filter(pl.col("start_date") < pl.col("end_date"))
         .drop("member_from", "member_to", "billed_to_date")
     )
-    due = _without_billed_days(supplied, billed)
+    due = _without_billed_days(supplied, _billed_at_places(supplied, billed, known["agreements"]))
     return _with_bill_ids(due, cycle, billed["bill_id"] if made is None else made).sort("agreement_id")
 
 
@@ -107,6 +110,19 @@ def grouped_accounts(known: dict[str, pl.DataFrame]) -> pl.DataFrame:
     )  # fmt: skip
     grouped = known["accounts"].join(of_routes, on="account_id", how="left", validate="1:1", maintain_order="left")
     return grouped.with_columns(bill_group=pl.coalesce("route_group", "bill_group")).drop("route_group")
+
+
+def _billed_at_places(supplied: pl.DataFrame, billed: pl.DataFrame, agreements: pl.DataFrame) -> pl.DataFrame:
+    """Return what stands billed as days of each supplied agreement: its own, and those of others at its place."""
+    days = ["period_start_date", "period_end_date"]
+    places = agreements.select("agreement_id", "service_point_id")
+    at_places = (
+        billed.select("agreement_id", *days)
+        .join(places, on="agreement_id", how="inner", validate="m:1")
+        .drop("agreement_id")
+        .join(supplied.select("agreement_id", "service_point_id"), on="service_point_id", how="inner", validate="m:m")
+    )
+    return pl.concat([billed.select("agreement_id", *days), at_places.select("agreement_id", *days)]).unique()
 
 
 def _without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
