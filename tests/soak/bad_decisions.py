@@ -28,7 +28,7 @@ def with_roles(line: str, *says: str, roles: str = ROLES, code: int = 4) -> Wron
             file.write(roles)
         return say(line)(place)
 
-    return Wrong(f"roles: {line}", words, code, says, is_damage="[roles.reader]" not in roles)
+    return Wrong(f"roles: {line}: {says[0]} {len(roles)}", words, code, says, is_damage="[roles.reader]" not in roles)
 
 
 DECISIONS = [

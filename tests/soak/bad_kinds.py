@@ -1,4 +1,4 @@
-"""A bad input as data: what is given, the command, how it must end, what it must say; and the means to write one short."""
+"""A bad input as data: what is given, the command, how it must end, what it must say; and how to write one short."""
 
 from __future__ import annotations
 

@@ -42,8 +42,11 @@ def place(original: Path, tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.mark.parametrize("case", HERE)
-def test_wrong_input_is_told_and_nothing_is_lost(case: Wrong, place: Place, before: dict[str, int]) -> None:
-    assert wrong_with(case, place, before) == []
+def test_wrong_input_is_told_and_nothing_is_lost(
+    case: Wrong, original: Path, before: dict[str, int], tmp_path: Path
+) -> None:
+    assert wrong_with(case, copied(original, tmp_path, with_backups=case.is_damage), original, before) == []
+    shutil.rmtree(tmp_path)
 
 
 def test_the_catalogue_is_large_and_no_case_stands_twice() -> None:
