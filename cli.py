@@ -32,7 +32,7 @@ from commands.cycle import cycle_app
 from commands.events import event_app
 from commands.exceptions import exceptions_app
 from commands.findings import findings_app
-from commands.keep import add_keeping
+from commands.keep import add_keeping, audit_app
 from commands.ledger_reports import ledger_app
 from commands.parallel import compare_app
 from commands.reads import reads_app
@@ -70,26 +70,20 @@ app = Commands(
 )
 
 
-def _group(name: str, text: str) -> typer.Typer:
-    group = command_group(text)
-    app.add_typer(group, name=name)
-    return group
-
-
-accounts_app = _group("accounts", "Customers, accounts, premises, service points, meters, channels, agreements.")
-app.add_typer(tariff_app, name="tariff")
-app.add_typer(reads_app, name="reads")
-app.add_typer(cycle_app, name="cycle")
-app.add_typer(exceptions_app, name="exceptions")
-app.add_typer(findings_app, name="findings")
-app.add_typer(bill_app, name="bill")
-app.add_typer(rebill_app, name="rebill")
-app.add_typer(ledger_app, name="ledger")
-app.add_typer(run_app, name="run")
-app.add_typer(event_app, name="event")
-app.add_typer(roles_app, name="roles")
-app.add_typer(compare_app, name="compare")
-add_keeping(app)
+accounts_app = command_group("Customers, accounts, premises, service points, meters, channels, agreements.")
+# The help names commands in the order of an operator's day.
+PANELS: dict[str, dict[str, typer.Typer]] = {
+    "What bills rest on": {
+        "accounts": accounts_app, "event": event_app, "tariff": tariff_app, "reads": reads_app,
+        "findings": findings_app,
+    },
+    "Billing": {"cycle": cycle_app, "exceptions": exceptions_app, "run": run_app, "bill": bill_app},
+    "Corrections and cutover": {"rebill": rebill_app, "compare": compare_app},
+    "The books": {"ledger": ledger_app, "audit": audit_app, "roles": roles_app},
+}  # fmt: skip
+for _panel, _groups in PANELS.items():
+    for _name, _commands in _groups.items():
+        app.add_typer(_commands, name=_name, rich_help_panel=_panel)
 
 
 @app.callback()
@@ -101,7 +95,7 @@ def _options(
     Clock.fixed = clock.replace(tzinfo=UTC) if clock else None
 
 
-@app.command()
+@app.command(rich_help_panel="Begin, and ask")
 def init(
     folder: Annotated[Path, typer.Argument(help="Empty or new folder.")],
     name: Annotated[str, typer.Option("--name", help="Name of the utility.")] = "utility",
@@ -118,7 +112,7 @@ def init(
     talk(f"next: billmill accounts import FILES --workspace {folder}")
 
 
-@app.command()
+@app.command(rich_help_panel="Begin, and ask")
 def demo(
     folder: Annotated[Path, typer.Argument(help="Empty or new folder.")] = Path("demo-utility"),
     points: Annotated[int, typer.Option("--points", min=50, help="Service points.")] = 2_000,
@@ -170,7 +164,7 @@ def accounts_import(
         raise typer.Exit(ExitCode.PARKED_ABOVE_LIMIT)
 
 
-@app.command()
+@app.command(rich_help_panel="Begin, and ask")
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT statement.")],
     format: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
@@ -193,6 +187,9 @@ def query(
     else:
         write_bytes_atomic(output.resolve(), data)
         print(output)
+
+
+add_keeping(app, "Keeping the books safe")
 
 
 def _leave_stdout() -> None:

@@ -26,11 +26,10 @@ from model.errors import ExitCode
 audit_app = command_group("Who did what: list, show.")
 
 
-def add_keeping(app: typer.Typer) -> None:
-    """Add the commands of this module to the application."""
-    for command in (verify, rebuild, backup, restore, repair):
-        app.command(command.__name__)(command)
-    app.add_typer(audit_app, name="audit")
+def add_keeping(app: typer.Typer, panel: str) -> None:
+    """Add the commands of this module that are in no group to the application, in a panel of its help."""
+    for command in (verify, backup, restore, rebuild, repair):
+        app.command(command.__name__, rich_help_panel=panel)(command)
 
 
 def verify(
