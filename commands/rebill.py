@@ -119,6 +119,7 @@ def rebill_apply(
 
 def _show(found: Any, csv: Path | None, json: bool) -> None:
     from outputs.rebill_screen import print_rebill, rebill_sheet
+    from store.csv_text import csv_for_people
     from store.files import write_bytes_atomic
 
     plan = found.planned.content if found.planned else None
@@ -132,6 +133,6 @@ def _show(found: Any, csv: Path | None, json: bool) -> None:
     )
     if csv is not None:
         target = csv.resolve()
-        write_bytes_atomic(target, found.bills.write_csv().encode())
-        write_bytes_atomic(target.with_name(f"{target.stem}-lines.csv"), found.lines.write_csv().encode())
+        write_bytes_atomic(target, csv_for_people(found.bills).encode())
+        write_bytes_atomic(target.with_name(f"{target.stem}-lines.csv"), csv_for_people(found.lines).encode())
     talk(f"next: billmill rebill apply {plan['run_id']}" if plan else "nothing to apply")
