@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 # A flipped bit is looked for by turning each bit back and hashing: half a second of work, then it is given up.
 SEARCH_BYTES = 400_000_000
-# A flipped bit in the footer can make a column that no index leads to.
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, IndexError)
+# A flipped bit can make a column that no index leads to, and a time that no calendar has.
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import time
+import traceback
 from importlib.util import find_spec
 from random import SystemRandom
 
@@ -36,8 +37,14 @@ def main() -> None:
     counts: list[Count] = []
     for name, share in chosen.items():
         began = time.monotonic()
-        counts += importlib.import_module(name).soak(seed, 60 * options.minutes * share / whole)
+        try:
+            found = importlib.import_module(name).soak(seed, 60 * options.minutes * share / whole)
+        except Exception:  # whatever it is, nobody expected it: the other parts go on, and this one is not explained
+            traceback.print_exc()
+            found = [Count(name, 0, 1, "ended with the traceback above")]
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+        print_table(found)
+        counts += found
     print_table(counts)
     unexplained = sum(count.unexplained for count in counts)
     print(f"{unexplained} unexplained; seed {seed}")

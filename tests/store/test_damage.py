@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -24,3 +25,15 @@ def test_a_flipped_bit_is_told_anywhere_in_a_file_its_footer_too(tmp_path: Path)
         path.write_bytes(damaged)
         told = where_damaged(path, sha256, len(sound))
         assert told.startswith(f"byte {place:,} is 0x{damaged[place]:02x}, not 0x{sound[place]:02x}"), (place, told)
+
+
+def test_a_time_that_became_one_of_no_calendar_is_told(tmp_path: Path) -> None:
+    path, at = tmp_path / "runs.parquet", datetime(2026, 11, 4, 1)
+    pl.DataFrame({"at_utc": [at]}).write_parquet(path, compression="uncompressed")
+    sound, sha256 = path.read_bytes(), file_sha256(path)
+    stored = int((at - datetime(1970, 1, 1)).total_seconds() * 1_000_000).to_bytes(8, "little")
+    place = sound.index(stored) + 7
+    damaged = bytearray(sound)
+    damaged[place] ^= 0x40
+    path.write_bytes(damaged)
+    assert where_damaged(path, sha256, len(sound)).startswith(f"byte {place:,} is 0x40, not 0x00")
