@@ -68,7 +68,6 @@ FAULTS = [
          'pl.min_horizontal("end_date", "valid_to").alias', 'pl.min_horizontal("end_date", pl.col("valid_to") + pl.duration(days=1)).alias'),
         ("a tier begins one unit later", "rating.charges:tier_quantity", "- lower)", "- lower - 1)"),
         ("a tier forgets its upper edge", "rating.charges:tier_quantity", "pl.min_horizontal(total, upper)", "total"),
-        ("what is below zero is free", "rating.charges:tier_quantity", ".then(total)", ".then(0)"),
         ("volume takes every tier", "rating.charges:_tiered", '(method == "volume") & reached', 'method == "volume"'),
         ("the tier's edge is the next tier's", "rating.charges:_tiered", 'pl.col("quantity") <= pl.col("upper")',
          'pl.col("quantity") < pl.col("upper")'),
@@ -79,11 +78,8 @@ FAULTS = [
         ("a tax of the quantity in place of money", "rating.taxes:_percentages", "* _minor_e15()", "* int128(1)"),
         ("a floor is always owed", "rating.taxes:_limits", "limit > base", "limit < base"),
         ("a floor is added to the base", "rating.taxes:_limits", "divide_toward_zero(limit - base, whole)", "divide_toward_zero(limit, whole)"),
-        ("a bill that is cut owes the whole price", "rating.charges:_is_cut", "!=", "<"),
+        ("a bill that is cut owes the whole price", "rating.charges:_is_cut", "!=", "=="),
         ("a reading is shared by one day more", "rating.registers:_parts", "* begin // length", "* (begin + 1) // length"),
-        ("two readings of a day are lost", "rating.registers:_parts", "overlaps | instant", "overlaps"),
-        ("channels are not added up", "rating.determinants:_summed", 'pl.col("quantity").sum()', 'pl.col("quantity").max()'),
-        ("a difference is a sum", "rating.determinants:_with_differences", '-pl.col("quantity")', 'pl.col("quantity")'),
     ),
     *faults(
         "month",
@@ -114,9 +110,9 @@ FAULTS = [
         ("a reversal settles nothing", "ledger.reversal:settle_reversals", 'pl.col("open") > 0', 'pl.col("open") < 0'),
         ("a reversal settles twice over", "ledger.reversal:settle_reversals", 'pl.col("open").alias("amount_minor")', '(pl.col("open") * 2).alias("amount_minor")'),
         ("credit notes share the invoices' series", "outputs.invoices:_series", 'f"-{CREDIT_SERIES}-"', '"-"'),
-        ("a payment settles more than is open", "ledger.allocate:allocate", 'pl.col("end_minor").shift(1, fill_value=0).over(_OF_ONE)', '0'),
+        ("a payment settles more than is open", "ledger.allocate:allocate", 'pl.col("end_minor") - pl.col', 'pl.col("end_minor") * 2 - pl.col'),
         ("a payment settles nothing", "ledger.allocate:allocate", 'pl.col("amount_minor") > 0', 'pl.col("amount_minor") < 0'),
-        ("a payment of another account settles", "ledger.allocate:_ends", ".over(_OF_ONE)", ""),
+        ("a credit counts below zero", "ledger.allocate:_ends", ".abs()", ""),
     ),
 ]  # fmt: skip
 
@@ -243,11 +239,17 @@ def month(books: Path) -> str:
 
 
 def correction(books: Path) -> str:
-    """A1 pays 300.00 of 265.10, A2's bill of 61.60 is taken back: 34.90 stand to A1's credit, A2 owes nothing."""
+    """A1 pays 300.00 of 265.10; A2 pays 10.00 of 61.60, then its bill is taken back.
+
+    A1 has a credit of 34.90, A2 of 10.00; settled are 265.10, 10.00, and 51.60 by the reversal.
+    """
     command = CommandLine(books / "published")
-    paid = command("ledger", "post", "payment", "--account", "A1", "--amount", "300", "--business-date", "2026-07-03")
-    if paid.code:
-        return f"ledger post: {_error(paid)}"
+    for account, amount in (("A1", 300), ("A2", 10)):
+        paid = command(
+            "ledger", "post", "payment", "--account", account, "--amount", amount, "--business-date", "2026-07-03"
+        )
+        if paid.code:
+            return f"ledger post: {_error(paid)}"
     planned = command(
         "bill", "cancel", "A2.2026-06.r0", "--business-date", "2026-07-03", "--why", "x", "--by", "ops", "--json"
     )
@@ -265,8 +267,8 @@ def correction(books: Path) -> str:
     settled = "SELECT sum(amount_minor)::BIGINT FROM allocation"
     series = "SELECT series, last_no::BIGINT FROM invoice_series ORDER BY series"
     return _audited(
-        command, ("what is settled", settled, [(26_510 + 6_160,)]),
-        ("balances", _BALANCE, [("A1", -3_490), ("A2", 0)]),
+        command, ("what is settled", settled, [(26_510 + 1_000 + 5_160,)]),
+        ("balances", _BALANCE, [("A1", -3_490), ("A2", -1_000)]),
         ("series", series, [("N-2026", 2), ("N-CR-2026", 1)]), ("invoices", _SEEN, "3,265.10"),
     )  # fmt: skip
 
