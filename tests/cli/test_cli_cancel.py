@@ -125,8 +125,8 @@ def test_bills_are_chosen_by_account_cycle_branch_or_run(command: CommandLine) -
 
 def test_what_was_paid_stays_as_a_credit(command: CommandLine) -> None:
     # 100.00 of the bill are settled: the reversal settles the rest, 165.10, and 100.00 of it stand open.
-    with control(open_workspace(command.workspace), purpose="test") as connection:
-        connection.execute(f"INSERT INTO allocation VALUES ('P1/I', '{BILL}/I', 10000, DATE '2026-07-04')")
+    paid = ("--account", "A1", "--amount", "100.00", "--business-date", "2026-07-04")
+    command.done("ledger", "post", "payment", *paid, "--by", "ops")
     published(command, BILL)
     settled = "SELECT amount_minor FROM allocation WHERE credit_item_id = 'A1.2026-06.r0.x/I'"
     assert asked(command, settled) == [(16510,)]
