@@ -25,7 +25,7 @@ from model.postings import ClosedPeriods
 from model.schema import arranged
 from store.control import Connection, control, insert, query, transaction
 
-EVENTS = int(os.environ.get("BILLMILL_EVENTS", "1000"))
+EVENTS = int(os.environ.get("BILLMILL_EVENTS", "300"))
 SEED = int(os.environ.get("BILLMILL_SEED", "20261122"))
 BATCH = 100
 START = date(2026, 1, 1)

@@ -1,6 +1,6 @@
 """Kill the night anywhere, run it again: the same files, rows and invoice numbers as a night that was never killed.
 
-Each step of the night is killed at random moments, 50 times in all.
+Each step of the night is killed at random moments, 25 times in all; `make soak` kills at every named point.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from store.workspace import open_workspace
 BILLING = ("plan", "run", "approve", "publish")
 # Where a night starts (nothing, or validated reads), its steps, and how often it must die in each.
 STEPS = {"books": ("init", "accounts", "tariffs", "land", "vee", *BILLING), "read": BILLING}
-KILLS = {"books": 2, "read": 8}
+KILLS = {"books": 1, "read": 4}
 SEED = 7
 LONGEST = 120  # seconds
 
@@ -144,7 +144,7 @@ def test_a_night_killed_in_any_step_ends_in_the_same_bytes(files: DemoFiles, tmp
             f"{start}: {deaths.total()} kills, {finished} nights finished, all equal to the clean one: {dict(deaths)}"
         )
         assert all(deaths[step] >= KILLS[start] for step in STEPS[start])
-    assert sum(deaths.total() for deaths, _ in results.values()) >= 50
+    assert sum(deaths.total() for deaths, _ in results.values()) >= 25
     counted = "SELECT count(*) AS invoices FROM invoices"
     survivor = open_workspace(tmp_path / "books" / "books-1")
     assert analytics_frame(survivor, counted).item() == analytics_frame(workspace, counted).item() > 0

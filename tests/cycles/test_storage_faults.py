@@ -16,7 +16,7 @@ from store.copies import make_backup
 from store.workspace import Workspace, open_workspace
 
 # Each kind of file twice; with BILLMILL_FAULTS=90 each kind with each fault, and so on.
-COUNT = int(os.environ.get("BILLMILL_FAULTS", "36"))
+COUNT = int(os.environ.get("BILLMILL_FAULTS", "18"))
 
 
 @pytest.fixture(scope="module")
