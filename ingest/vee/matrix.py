@@ -150,8 +150,10 @@ def placed_kinds(days: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int)
     """
     names = zones["tz_name"].unique().sort()
     ordered = zones.sort("channel_no")
-    code_of = ordered["tz_name"].replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
-    codes = code_of[np.searchsorted(ordered["channel_no"].to_numpy(), days["channel_no"].to_numpy())]
+    code_of = ordered["tz_name"].replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64)
+    codes = code_of.to_numpy().astype(np.int64)[
+        np.searchsorted(ordered["channel_no"].to_numpy(), days["channel_no"].to_numpy())
+    ]
     numbers = days["day"].to_physical().to_numpy().astype(np.int64)
     first, last = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)
     width = last - first + 1

@@ -31,7 +31,7 @@ from tariffs.library import add_tariff_files
 from tariffs.lifecycle import approve_tariffs
 
 FIRST = date(2026, 7, 1)
-NIGHTS = 30
+NIGHTS = 19
 BEFORE = datetime(2026, 6, 30, 12, tzinfo=UTC)
 _POINTS = {"A1": "electricity", "A2": "water", "A3": "water", "B1": "electricity", "B2": "water", "B3": "electricity"}
 _BRANCH = {"1": "N", "2": "S", "3": "W"}

@@ -172,4 +172,4 @@ def test_nothing_due_gives_empty_tables() -> None:
 
 def test_every_reason_has_an_owner() -> None:
     assert set(OWNER) == set(ParkReason)
-    assert pl.Series(list(OWNER.values())).is_in(["metering", "tariffs", "accounts"]).all()
+    assert pl.Series(list(OWNER.values())).is_in(["metering", "tariffs", "accounts", "billing"]).all()

@@ -34,6 +34,8 @@ def test_there_are_points_on_the_path_of_every_command_that_writes(month: Month)
     points = all_points(month)
     assert len({name for _, name, _ in points}) >= 40
     for step in STEPS:
+        if step.name == "vee again":  # it finds what it found before, and writes nothing
+            continue
         assert any("commit" in name or "rename" in name for of, name, _ in points if of == step), step.name
     assert len({(step.name, job.point, job.fault) for step, job in matrix(month, Random(1))}) == 4 * len(points)
 
