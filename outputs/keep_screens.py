@@ -23,7 +23,11 @@ def print_verified(problems: pl.DataFrame, counts: Mapping[str, int], orphans: S
         shown = ", ".join(orphans[:_ORPHANS_SHOWN]) + (", ..." if len(orphans) > _ORPHANS_SHOWN else "")
         sys.stdout.write(f"left by a killed or abandoned command, harmless: {len(orphans)} ({shown})\n")
     size = counts["bytes"] / 1_000_000
-    told = "nothing differs" if problems.is_empty() else f"{problems.height} things differ"
+    told = (
+        "nothing differs"
+        if problems.is_empty()
+        else f"{problems.height} {'thing differs' if problems.height == 1 else 'things differ'}"
+    )
     sys.stdout.write(
         f"verified {counts['files']:,} files ({size:,.1f} MB), {counts['runs']} published runs, "
         f"{counts['audit_entries']:,} entries of the audit: {told}\n"
