@@ -10,16 +10,16 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 
+from cycles.attempts import Compute
 from cycles.tasks import Receipt, Task
 from model.errors import ControlError
 
-Compute = Callable[[Task], Receipt]
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import polars as pl
 
+from cycles.attempts import attempt_files
 from cycles.folders import run_folder
 from cycles.partition import STEPS, work_on
 from cycles.published import NAME, read_published
 from cycles.records import list_runs
-from cycles.tasks import read_receipt
+from cycles.tasks import read_receipt, receipts_folder
 from model.codes import RunKind, RunState
 from model.control import Runs
 from model.errors import BillmillError, ControlError
@@ -81,6 +82,7 @@ def _own_names(folder: Path, partitions: int) -> Iterator[str]:
     base = f"lake/runs/{folder.name}"
     yield from (f"{base}/{name}" for name in _BESIDE)
     yield from (f"{base}/receipts/p{number:05d}.json" for number in range(partitions))
+    yield from (f"{base}/receipts/{note.name}" for note in attempt_files(receipts_folder(folder)))
     path = folder / "plan" / "plan.json"
     try:
         listed = json.loads(path.read_bytes())["files"]
