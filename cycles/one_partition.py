@@ -6,6 +6,9 @@ so that a hundred of them can run at once on machines that share the workspace's
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from cycles.attempts import Told
 from cycles.folders import run_folder
 from cycles.plan import Planned, check_code, check_plan
@@ -42,6 +45,15 @@ def compute_alone(workspace: Workspace, run_id: str, index: int) -> tuple[Receip
     return compute(partition_task(workspace, plan, index)), True
 
 
+def planned_partitions(workspace: Workspace, run_id: str) -> int:
+    """Return how many partitions the plan of a run has.
+
+    Raises:
+        ConfigError: there is no such plan.
+    """
+    return int(json.loads(read_bytes(_plan_path(workspace, run_id)))["partitions"])
+
+
 def read_plan_alone(workspace: Workspace, run_id: str) -> Planned:
     """Return a plan from its folder, without the control database; the commit compares it with the run's row.
 
@@ -49,10 +61,16 @@ def read_plan_alone(workspace: Workspace, run_id: str) -> Planned:
         ConfigError: there is no such plan.
         StaleError: a file of it was changed, or it was made by another version of Billmill.
     """
+    path = _plan_path(workspace, run_id)
+    again = "plan it again with a higher --sequence"
+    plan = check_plan(run_id, run_folder(workspace, run_id), content_hash(read_bytes(path)), again)
+    check_code(plan, again)
+    return plan
+
+
+def _plan_path(workspace: Workspace, run_id: str) -> Path:
     folder = run_folder(workspace, run_id)
     path = folder / "plan" / "plan.json"
     if not path.is_file():
         raise ConfigError(f"run `{run_id}` has no plan in `{folder}`", hint="billmill run list")
-    plan = check_plan(run_id, folder, content_hash(read_bytes(path)), "plan it again with a higher --sequence")
-    check_code(plan, "plan it again with a higher --sequence")
-    return plan
+    return path

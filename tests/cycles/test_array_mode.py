@@ -13,6 +13,7 @@ from cycles import attempts
 from cycles.attempts import Told
 from cycles.one_partition import compute_alone
 from cycles.partition import compute_partition
+from cycles.partitions import partitions_of
 from cycles.plan import plan_cycle
 from cycles.run import commit_run, partition_task, run_cycle
 from cycles.verify import verify_workspace
@@ -40,6 +41,11 @@ def test_an_array_leaves_the_manifest_of_one_command(
         receipt, is_new = compute_alone(array, planned.run_id, index)
         assert receipt.partition == index
     assert not is_new
+    shown = partitions_of(array, planned.run_id)
+    assert shown.select("partition", "state", "runner", "attempts").rows() == [
+        (n, "done", "array", 1) for n in range(3)
+    ]
+    assert shown["agreements"].sum() == planned.content["selected"]
     assert commit_run(array, planned.run_id, at=PLANNED, actor="night").state == RunState.VALIDATED
     assert commit_run(array, planned.run_id, at=PLANNED, actor="night").state == RunState.VALIDATED  # changes nothing
     assert (planned.folder / "manifest.json").read_bytes() == (whole.folder / "manifest.json").read_bytes()
@@ -54,7 +60,7 @@ def test_an_array_leaves_the_manifest_of_one_command(
 
 def test_a_partition_that_is_not_in_the_plan_is_refused(workspace: Workspace, files: DemoFiles) -> None:
     planned = plan_cycle(workspace, request(files, partitions=PARTITIONS))
-    with pytest.raises(ConfigError, match="partition 3: run .* has 3, from 0 to 2"):
+    with pytest.raises(ConfigError, match=r"partition 3: run .* has 3, from 0 to 2"):
         compute_alone(workspace, planned.run_id, 3)
     with pytest.raises(ConfigError, match="run `bill-nothing` has no plan"):
         compute_alone(workspace, "bill-nothing", 0)
@@ -68,6 +74,9 @@ def test_a_machine_with_another_version_of_the_code_is_refused(workspace: Worksp
     (note,) = attempts.attempts(planned.folder)
     assert "another version of Billmill" in note.failure
     assert not list((planned.folder / "receipts").glob("p*.json"))
+    shown = partitions_of(workspace, planned.run_id)
+    assert shown["state"].to_list() == ["waiting", "failed", "waiting"]
+    assert "another version of Billmill" in shown["note"][1]
 
 
 def test_a_changed_plan_is_refused_without_the_control_database(workspace: Workspace, files: DemoFiles) -> None:
