@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from click import Choice
 
 from commands.calendar import cycle_calendar, cycle_list, cycle_ready
 from commands.context import (
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 _ParkedLimit = Annotated[
     float, typer.Option("--parked-limit", help="Exit code 3 when more than this percentage is parked.")
 ]
-_RUNNERS = [RunnerName.LOCAL.value, RunnerName.RAY.value]
 
 cycle_app = command_group("A billing cycle: its calendar, plan, run, review, approve, publish; the night that does it.")
 cycle_app.command("calendar")(cycle_calendar)
@@ -89,7 +87,7 @@ def cycle_run(
     run: Annotated[str, typer.Argument(help="Run, as `cycle plan` named it.")],
     workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Processes.")] = None,
     runner: Annotated[
-        RunnerName, typer.Option("--runner", click_type=Choice(_RUNNERS), help="Who computes: this machine, or Ray.")
+        RunnerName, typer.Option("--runner", help="Who computes: this machine, or Ray.")
     ] = RunnerName.LOCAL,
     address: Annotated[
         str | None, typer.Option("--address", help="Ray cluster, `auto` or host:port; otherwise one of this machine.")
@@ -107,7 +105,7 @@ def cycle_run(
     from cycles.runners import runner_asked
 
     opened = open_books(workspace)
-    asked = runner_asked(RunnerName(runner), address)
+    asked = runner_asked(runner, address)
     with progress_shown(json) as progress:
         result = run_cycle(
             opened, run, workers=workers_asked(workers), progress=progress, at=now(), actor=who_acts(by), runner=asked

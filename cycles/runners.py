@@ -38,10 +38,15 @@ def runner_asked(name: RunnerName, address: str | None) -> Runner:
     """Return the runner that was asked for. `address`: of a Ray cluster, None for one of this machine alone.
 
     Raises:
-        ConfigError: an address without Ray, or Ray is not installed.
+        ConfigError: an address without Ray, or an array, whose partitions have commands of their own.
     """
     if name == RunnerName.LOCAL:
         if address:
             raise ConfigError(f"address `{address}`: only Ray has one", hint="add --runner ray, or leave it out")
         return LOCAL
+    if name == RunnerName.ARRAY:
+        raise ConfigError(
+            "runner `array`: a scheduler's tasks compute the partitions, a command for each",
+            hint="billmill cycle run-partition RUN --index I, then billmill cycle commit RUN",
+        )
     return Runner(name, partial(run_on_ray, address=address or "local"))
