@@ -86,3 +86,19 @@ def test_a_changed_plan_is_refused_without_the_control_database(workspace: Works
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(StaleError, match=r"file `due\.parquet` of the plan"):
         compute_alone(workspace, planned.run_id, 0)
+
+
+def test_another_runner_goes_on_where_an_array_was_left(
+    workspace: Workspace, books: Path, files: DemoFiles, tmp_path: Path
+) -> None:
+    whole = plan_cycle(workspace, request(files, partitions=PARTITIONS))
+    run_cycle(workspace, whole.run_id, workers=1, progress=Silent(), at=PLANNED, actor="night")
+
+    shutil.copytree(books, tmp_path / "mixed")
+    mixed = open_workspace(tmp_path / "mixed")
+    planned = plan_cycle(mixed, request(files, partitions=PARTITIONS))
+    compute_alone(mixed, planned.run_id, 1)
+    done = run_cycle(mixed, planned.run_id, workers=2, progress=Silent(), at=PLANNED, actor="night")
+    assert done.computed == PARTITIONS - 1
+    assert partitions_of(mixed, planned.run_id)["runner"].to_list() == ["local", "array", "local"]
+    assert (planned.folder / "manifest.json").read_bytes() == (whole.folder / "manifest.json").read_bytes()
