@@ -1,4 +1,4 @@
-"""A Ray cluster of several machines, played by processes here: one is taken away, a driver is killed, two drive at once.
+"""A Ray cluster of several machines, played by processes here, of which one is taken away.
 
 Ray comes with the extra `ray`; without it these tests are skipped.
 """
