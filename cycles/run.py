@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,7 @@ def manifest_of(run_id: str, plan_sha256: str, selected: int, receipts: Sequence
         "run_id": run_id,
         "plan_sha256": plan_sha256,
         "files": files,
+        "receipts": [sha256(receipt.as_json()).hexdigest() for receipt in receipts],
         "digest": content_hash(*(file["sha256"] for file in files)),
         "totals": totals,
     }
