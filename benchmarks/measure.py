@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,9 +13,7 @@ from statistics import median
 import polars as pl
 
 from benchmarks.contenders import CONTENDERS, settled
-
-_BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-_STATUS = Path("/proc/self/status")
+from benchmarks.memory import peak_bytes, resident_bytes
 
 
 @dataclass(frozen=True)
@@ -72,24 +68,3 @@ def check_equal(results: dict[str, pl.DataFrame]) -> None:
     total = expected["quantity"].sum()
     for name, found in results.items():
         assert found["quantity"].sum() == total, f"`{name}` and `{first}` differ in total"
-
-
-def resident_bytes() -> int:
-    """Return the resident memory now, and let the highest be counted from here."""
-    if not _STATUS.exists():
-        return peak_bytes()
-    # Otherwise the highest of the parent, which drew the data, would count: a child inherits it.
-    Path("/proc/self/clear_refs").write_text("5")
-    return _status_bytes("VmRSS")
-
-
-def peak_bytes() -> int:
-    """Return the highest resident memory; where there is no /proc, that since the process began."""
-    if _STATUS.exists():
-        return _status_bytes("VmHWM")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_UNIT
-
-
-def _status_bytes(name: str) -> int:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024
