@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,12 @@ from statistics import median
 
 import polars as pl
 
-from benchmarks.contenders import CONTENDERS, settled
 from benchmarks.memory import peak_bytes, resident_bytes
+
+Contend = Callable[[Path], Callable[[], pl.DataFrame]]
+"""Gets a folder of drawn reads and returns the work that is measured."""
+Settle = Callable[[pl.DataFrame], pl.DataFrame]
+"""Puts a result in one order and one set of types, so that results can be compared."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,12 @@ class Measured:
     grown_bytes: int
 
 
-def measure_once(name: str, folder: Path, result: Path | None) -> Measured:
+def measure_once(contend: Contend, settle: Settle, folder: Path, result: Path | None) -> Measured:
     """Run a contender twice in this process, measure the second run, and write its result to `result`.
 
     The first run loads what a long-lived process has loaded: libraries, compiled kernels, the files in the page cache.
     """
-    work = CONTENDERS[name](folder)
+    work = contend(folder)
     before = resident_bytes()
     work()
     wall, cpu = time.perf_counter(), time.process_time()
@@ -38,15 +42,15 @@ def measure_once(name: str, folder: Path, result: Path | None) -> Measured:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     grown = peak_bytes() - before
     if result is not None:
-        settled(found).write_parquet(result)
+        settle(found).write_parquet(result)
     return Measured(wall, cpu, grown)
 
 
-def measure(name: str, folder: Path, result: Path | None = None) -> Measured:
+def measure(contend: Contend, settle: Settle, folder: Path, result: Path | None = None) -> Measured:
     """Run `measure_once` in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(measure_once, name, folder, result).result()
+        return pool.submit(measure_once, contend, settle, folder, result).result()
 
 
 def medians(runs: Sequence[Measured]) -> Measured:

@@ -36,7 +36,7 @@ from tariffs.library import add_factor_file
 
 DRAWN_AT = datetime(2026, 11, 2, tzinfo=UTC)
 FEWEST_DAYS = 7  # of a period whose customers move
-CHANNELS_PER_FILE = 10_000  # some 30 million intervals of a month
+CHANNELS_PER_FILE = 9_600  # a month of them is one file, as landing cuts files by size, so that no channel is in two
 _CHANNELS_PER_BLOCK = 620  # interval channels that a block of points has, about
 _BLOCKS_PER_GROUP = 16  # a group is in memory at once: about 130 MB a process, and as much again while it is sorted
 _ACTOR = "benchmark"
