@@ -52,11 +52,25 @@ def active_days(
 
 
 @dataclass(frozen=True)
+class LengthFiles:
+    """The registered files of one interval length."""
+
+    landed: list[LakeFile]
+    judged: list[LakeFile]
+
+
+def files_of(connection: Connection, interval_minutes: int) -> LengthFiles:
+    """Return the registered files that hold days of an interval length."""
+    tables = (f"reads_day_{interval_minutes}", f"vee_day_{interval_minutes}")
+    return LengthFiles(*(lake_files(connection, table) for table in tables))
+
+
+@dataclass(frozen=True)
 class BlockReads:
     """The reads of some channels of one interval length in the lake."""
 
     workspace: Workspace
-    connection: Connection
+    files: LengthFiles
     channels: DataFrame[ChannelNumbers]
     interval_minutes: int
     from_date: date
@@ -74,7 +88,7 @@ class BlockReads:
 
     def _current(self, some: pl.Expr, from_date: date, to_date: date) -> pl.DataFrame:
         minutes = self.interval_minutes
-        scan = self._scan(f"reads_day_{minutes}", from_date, to_date)
+        scan = self._scan(self.files.landed, from_date, to_date)
         if scan is None:
             return pl.DataFrame(schema=read_days_schema(minutes))
         return wide_checked(ReadDays, current_days(scan.filter(some), None, minutes), minutes)
@@ -93,7 +107,7 @@ class BlockReads:
     def replaced(self) -> pl.DataFrame:
         """Return what days that landed again held before: channel_no, day, earlier (total of the version before)."""
         minutes = self.interval_minutes
-        scan = self._scan(f"reads_day_{minutes}", self.from_date, self.to_date)
+        scan = self._scan(self.files.landed, self.from_date, self.to_date)
         empty = pl.DataFrame(schema={"channel_no": pl.Int32, "day": pl.Date, "earlier": pl.Int64})
         if scan is None:
             return empty
@@ -117,17 +131,17 @@ class BlockReads:
     def judged_before(self) -> pl.DataFrame:
         """Return the rows that earlier runs wrote for the period: of each channel-day and judged load the latest."""
         minutes = self.interval_minutes
-        scan = self._scan(f"vee_day_{minutes}", self.from_date, self.to_date)
+        scan = self._scan(self.files.judged, self.from_date, self.to_date)
         if scan is None:
             return pl.DataFrame(schema=read_days_schema(minutes, VeeDays))
         rows = scan.collect().sort([*DAY_KEY, "base_seq", "seq"])
         latest = rows.unique([*DAY_KEY, "base_seq"], keep="last", maintain_order=True)
         return wide_checked(VeeDays, latest, minutes)
 
-    def _scan(self, table: str, from_date: date, to_date: date) -> pl.LazyFrame | None:
+    def _scan(self, registered: Sequence[LakeFile], from_date: date, to_date: date) -> pl.LazyFrame | None:
         numbers = self.channels["channel_no"]
         low, high = int(numbers[0]), int(numbers[-1])
-        files = overlapping(lake_files(self.connection, table), low, high, from_date, to_date)
+        files = overlapping(registered, low, high, from_date, to_date)
         if not files:
             return None
         # Named by content, files come in any order; by channel and day their rows mostly need no sorting.
