@@ -113,8 +113,8 @@ def linked_values(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the trusted values of check channels, and of flows calculated from others (FLOW_SCHEMA each).
 
-    `known` links channels; `every` has all of these; `days_of` returns the current days of some. A calculated value needs
-    all its parts, and is not below zero.
+    `known` links channels; `every` has all of these; `days_of` returns the current days of some. A calculated value
+    needs all its parts, and is not below zero.
     """
     if known.is_empty():
         return pl.DataFrame(schema=FLOW_SCHEMA), pl.DataFrame(schema=FLOW_SCHEMA)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.matrix import wide_checked
+from ingest.vee.matrix import empty_days, wide_checked
 from ingest.versions import DAY_KEY, best_first, current_days, days_rise
 from model.accounts import ChannelNumbers
 from model.codes import Quality
@@ -90,8 +90,12 @@ class BlockReads:
         minutes = self.interval_minutes
         scan = self._scan(self.files.landed, from_date, to_date)
         if scan is None:
-            return pl.DataFrame(schema=read_days_schema(minutes))
-        return wide_checked(ReadDays, current_days(scan.filter(some), None, minutes), minutes)
+            return empty_days(ReadDays, minutes)
+        rows = scan.filter(some).select(list(read_days_schema(minutes))).collect()
+        # Mostly each day landed once: then nothing has to be chosen, and files were read once.
+        if not days_rise(rows.select(DAY_KEY)):
+            rows = current_days(rows.lazy(), None, minutes)
+        return wide_checked(ReadDays, rows, minutes)
 
     def before(self, distance: timedelta) -> Iterator[pl.DataFrame]:
         """Return the current landed row of each channel-day up to `distance` before the period, a month at a time.
@@ -133,7 +137,7 @@ class BlockReads:
         minutes = self.interval_minutes
         scan = self._scan(self.files.judged, self.from_date, self.to_date)
         if scan is None:
-            return pl.DataFrame(schema=read_days_schema(minutes, VeeDays))
+            return empty_days(VeeDays, minutes)
         rows = scan.collect().sort([*DAY_KEY, "base_seq", "seq"])
         latest = rows.unique([*DAY_KEY, "base_seq"], keep="last", maintain_order=True)
         return wide_checked(VeeDays, latest, minutes)
