@@ -15,7 +15,8 @@ import polars as pl
 from ingest.checks.days import DayReads, check_days
 from ingest.checks.drafts import REFUSING, no_drafts, without_silenced
 from ingest.checks.features import feature_days, is_complete, measured_days, with_channels
-from ingest.checks.history import TAIL_DAYS, History, learn, recent_from
+from ingest.checks.habits import habits_of, recent_from
+from ingest.checks.history import TAIL_DAYS, History, learn
 from ingest.checks.history_levels import late_moves, level_drafts, level_limits
 from ingest.checks.history_runs import run_drafts
 from ingest.checks.history_shapes import changed_shapes, shifted_clocks, swapped_pairs
@@ -139,7 +140,9 @@ class Checks:
         if not has_any(self.rules, HISTORY_CHECKS):
             return no_drafts(), ()
         low, high = level_limits(self.rules)
-        return run_drafts(reads, self.rules), (learn(reads, self.rules, moved_low=low, moved_high=high),)
+        habits = habits_of(reads, self.rules)
+        history = learn(reads, habits, self.rules, moved_low=low, moved_high=high)
+        return run_drafts(reads, habits, self.rules), (history,)
 
     def _paired_days(self, days: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
         kept = days.join(self.paired, how="semi", on="channel_no", maintain_order="left")
