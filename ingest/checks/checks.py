@@ -17,7 +17,7 @@ from ingest.checks.drafts import REFUSING, no_drafts, without_silenced
 from ingest.checks.features import feature_days, is_complete, measured_days, with_channels
 from ingest.checks.habits import habits_of, recent_from
 from ingest.checks.history import TAIL_DAYS, History, learn
-from ingest.checks.history_levels import late_moves, level_drafts, level_limits
+from ingest.checks.history_levels import class_moves, late_moves, level_drafts, level_limits
 from ingest.checks.history_runs import run_drafts
 from ingest.checks.history_shapes import changed_shapes, shifted_clocks, swapped_pairs
 from ingest.checks.places import Places
@@ -97,7 +97,8 @@ class Checks:
             return self.nothing, NOTHING_LEFT
         # Only what was measured is put together and sorted: the slots stay where they are.
         channels = self.places.channels
-        parts = [measured_days(rows, channels, interval_minutes) for rows in (*before, landed)]
+        parts = [measured_days(rows, channels, interval_minutes, is_past=True) for rows in before]
+        parts.append(measured_days(landed, channels, interval_minutes))
         days = _with_expected(with_channels(in_order(pl.concat(parts)), channels), expected)
         reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
         learned, histories = self._learn(reads)
@@ -171,7 +172,7 @@ def _with_expected(days: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
 def history_drafts(histories: Sequence[History], rules: RuleSet) -> pl.DataFrame:
     """Return what is learned from the past of all channels: first swaps and clocks, which explain shapes."""
     channels = pl.concat([one.channels for one in histories]).sort("channel_no")
-    moves = pl.concat([one.moves for one in histories])
+    moves = class_moves(pl.concat([one.moves for one in histories]))
     swaps = swapped_pairs(channels, late_moves(moves, TAIL_DAYS), rules)
     others = channels.join(swaps, how="anti", on="channel_no", maintain_order="left")
     clocks = shifted_clocks(others, rules)

@@ -17,17 +17,18 @@ def run_drafts(reads: DayReads, habits: Habits, rules: RuleSet) -> pl.DataFrame:
     night, stopped = governing(rules, "night_flow"), governing(rules, "stopped")
     if night is None and stopped is None:
         return no_drafts()
-    first = recent_from(reads.from_date, reads.to_date)
     past = nights_before(habits, rules)
-    days = reads.days.filter(pl.col("day") >= first).join(
-        past, how="inner", on="channel_no", validate="m:1", maintain_order="left"
-    )
     found = [no_drafts()]
-    if night is not None:
-        found.append(_night_flow(reads, days, night))
-    if stopped is not None:
-        found.append(_stopped(reads, days, stopped))
+    for rule, check in ((night, _night_flow), (stopped, _stopped)):
+        if rule is not None and (days := _recent_days(reads.of(rule), past)).height:
+            found.append(check(reads, days, rule))
     return pl.concat(found)
+
+
+def _recent_days(reads: DayReads, past: pl.DataFrame) -> pl.DataFrame:
+    """Return the recent days of channels with a past, and what was usual in it."""
+    recent = reads.days.filter(pl.col("day") >= recent_from(reads.from_date, reads.to_date))
+    return recent.join(past, how="inner", on="channel_no", validate="m:1", maintain_order="left")
 
 
 def _night_flow(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFrame:
