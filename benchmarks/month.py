@@ -63,9 +63,10 @@ class MonthReport:
         }
 
 
-def vee(root: Path, _workers: int) -> None:
+def vee(root: Path, workers: int) -> None:
     """Validate and estimate the month."""
-    run_vee(open_workspace(root), from_date=PERIOD[0], to_date=PERIOD[1], received_at=DRAWN_AT, progress=Silent())
+    workspace, progress = open_workspace(root), Silent()
+    run_vee(workspace, from_date=PERIOD[0], to_date=PERIOD[1], received_at=DRAWN_AT, progress=progress, workers=workers)
 
 
 def plan(root: Path, cycle_id: str) -> str:
