@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 from pandera.typing.polars import DataFrame
 
@@ -47,8 +48,7 @@ def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
     columns = {"agreement_id": pl.String(), "branch_id": pl.String(), "measure": pl.String(), "quantity": pl.Int64()}
     found = [pl.DataFrame(schema=columns)]
     for minutes, days in sorted(given.days.items()):
-        slots = [pl.col(name).cast(pl.Int64).fill_null(0) for name in slot_columns(minutes)]
-        totals = days.select("channel_no", "day", pl.sum_horizontal(slots).alias("quantity"))
+        totals = days.select("channel_no", "day", _day_totals(days.select(slot_columns(minutes))))
         owned = given.channels.filter(pl.col("interval_minutes") == minutes)
         placed = (
             totals.join(owned, on="channel_no", how="inner", validate="m:m")
@@ -57,6 +57,15 @@ def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
         )
         found.append(placed.group_by("agreement_id", "branch_id", "measure").agg(pl.col("quantity").sum()))
     return pl.concat(found)
+
+
+def _day_totals(slots: pl.DataFrame) -> pl.Series:
+    """Return the sum of each day's slots; an empty slot adds nothing."""
+    totals = np.zeros(slots.height, dtype=np.int64)
+    for slot in slots:
+        if slot.null_count() < slot.len():
+            np.add(totals, slot.fill_null(0).to_numpy(), out=totals)
+    return pl.Series("quantity", totals)
 
 
 def _priced_measures(given: RatingInput, rated: Rated) -> pl.DataFrame:

@@ -237,9 +237,10 @@ STEPS: tuple[Step, ...] = (
 
 
 def _inputs(work: Work, table: str, channels: pl.Series) -> list[LakeFile]:
-    """Return the plan's files of a table that can hold rows of these channels."""
+    """Return the plan's files of a table that can hold rows of these channels, in order of channel and day."""
     low, high = int(channels.min()), int(channels.max())  # type: ignore[arg-type]
-    files = [lake_file_from(item) for item in work.plan["inputs"].get(table, [])]
+    listed = [lake_file_from(item) for item in work.plan["inputs"].get(table, [])]
+    files = sorted(listed, key=lambda file: (file.channel_min or 0, file.day_min or date.min, file.path))
     return [
         file
         for file in files

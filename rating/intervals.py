@@ -7,12 +7,16 @@ row, its maximum the largest of them. Rows are grouped by the few distinct masks
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
+import numpy as np
 import polars as pl
 
 from model.codes import Quality
 from rating.calendar import Mask
 from rating.costs import COST_SCHEMA, SlotPrices, costs_by_slice
+from rating.kernels import add_slots
 from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, powers_by_slice, slots_by_period
 
 USE_SCHEMA = {
@@ -122,10 +126,23 @@ def _bands(wide: pl.DataFrame, row_count: int, masks: list[Mask], reading: Readi
         bands.setdefault(tuple(periods[slot] for periods in by_slot), []).append(slot)
     if len(bands) > len(names) // 4 or row_count < wide.height // 4:
         return _Bands(wide.select(names), list(range(len(names))))
-    energy = wide.select(
-        _added([pl.col(names[slot]) for slot in slots]).alias(f"b{place}") for place, slots in enumerate(bands.values())
-    )
-    return _Bands(energy, [slots[0] for slots in bands.values()])
+    energy = [
+        _band(wide.select(names[slot] for slot in slots)).alias(f"b{place}") for place, slots in enumerate(bands.values())
+    ]
+    return _Bands(pl.DataFrame(energy), [slots[0] for slots in bands.values()])
+
+
+def _band(slots: pl.DataFrame) -> pl.Series:
+    """Return the sum of some slots along the row, null where one of them is."""
+    sums = np.zeros(slots.height, dtype=np.int64)
+    for slot in slots:
+        add_slots((slot.fill_null(0) if slot.null_count() else slot).to_numpy(), sums)
+    gaps = [slot.is_null() for slot in slots if slot.null_count()]
+    found = pl.Series(sums)
+    if not gaps:
+        return found
+    is_null = reduce(or_, gaps)
+    return found.set(is_null, None)
 
 
 def _added(parts: list[pl.Expr]) -> pl.Expr:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 Int64s = npt.NDArray[np.int64]
+Slots = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 # Squares of two such numbers add up inside int64.
 APPARENT_MAX = 2**31 - 1
@@ -30,6 +31,29 @@ APPORTION_MAX = 2**61
 def _compiled(function: Kernel) -> Kernel:
     """Compile with numba, keeping the types that mypy sees."""
     return cast("Kernel", numba.njit(cache=True)(function))
+
+
+@_compiled
+def add_slots_kernel(values: Slots, out_sums: Int64s) -> None:
+    """Add a slot of each row to the sum of its row.
+
+    `values`: int32 or int64, a slot of one day in each; `out_sums`: int64, in the same order. A day has at most 300
+    slots, so sums of int32 stay inside int64.
+    """
+    for row in range(len(values)):
+        out_sums[row] += values[row]
+
+
+def add_slots(values: Slots, sums: Int64s) -> None:
+    """Add values to `sums` as `add_slots_kernel` does, after checking what it trusts.
+
+    Raises:
+        AssertionError: lengths or types are not as the kernel needs them.
+    """
+    assert values.dtype in (np.int32, np.int64), f"the kernel takes int32 or int64, found {values.dtype}"
+    assert sums.dtype == np.int64, f"the kernel adds up in int64, found {sums.dtype}"
+    assert len(values) == len(sums), "there must be a sum for each row"
+    add_slots_kernel(values, sums)
 
 
 @_compiled
