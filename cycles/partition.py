@@ -130,7 +130,7 @@ def _gather(work: Work) -> None:
         if wanted.len():
             days[minutes] = _days(work, minutes, wanted, first, after)
     book = RateBook(**{table: work.frame(f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
-    meters = arranged(Meters, work.frame("meters"))
+    meters = arranged(Meters, work.frame("meters").join(due, on="service_point_id", how="semi"))
     usage, _ = usage_between_reads(
         _registers(work, numbers), meters, arranged(ChannelNumbers, numbers), rules_of_text(work.plan.get("rules")),
         classes=_classes(due, numbers),

@@ -48,13 +48,10 @@ def current_days(
     edited = None if vee is None else _current_vee(vee, keys, losers)
     if edited is None or vee is None or edited.is_empty():
         return _sorted_by_day([_landed_days(landed, losers, needed)]).select(wanted)
-    # A filter is asked before the slots are read, a join after.
-    replaced = edited.select(_identity().alias("replaced")).to_series()
-    unedited = landed.filter(~_identity().is_in(replaced.implode()))
     stand_ins = vee.select(*needed, "methods").join(
         edited.lazy(), on=[*DAY_KEY, "seq"], how="semi", maintain_order="left"
     )
-    return _sorted_by_day([_landed_days(unedited, losers, needed), stand_ins.collect()]).select(wanted)
+    return _sorted_by_day([_landed_days(landed, losers, needed), stand_ins.collect()], last_counts=True).select(wanted)
 
 
 def _landed_days(landed: pl.LazyFrame, losers: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
@@ -68,7 +65,8 @@ def _landed_days(landed: pl.LazyFrame, losers: pl.DataFrame, columns: list[str])
 def current_registers(reads: pl.DataFrame) -> DataFrame[RegisterReads]:
     """Return one reading per channel, meter, date and kind, sorted: the version that counts."""
     ordered = best_first(reads, READING_KEY, quality="quality", latest="seq")
-    return arranged(RegisterReads, ordered.unique(READING_KEY, keep="first", maintain_order=True))
+    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in READING_KEY)
+    return arranged(RegisterReads, ordered.filter(~again.fill_null(value=False)))
 
 
 def days_rise(keys: pl.DataFrame) -> bool:
@@ -105,10 +103,12 @@ def _current_vee(vee: pl.LazyFrame, keys: pl.DataFrame, losers: pl.DataFrame) ->
     return valid.group_by(DAY_KEY).agg(pl.col("seq").max())
 
 
-def _sorted_by_day(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Return the rows of all parts by channel and day; files come sorted, so mostly little is to be moved."""
+def _sorted_by_day(parts: list[pl.DataFrame], *, last_counts: bool = False) -> pl.DataFrame:
+    """Return the rows of all parts by channel and day; where a day comes twice, that of the later part if it counts."""
     days = pl.concat(parts)
     if days_rise(days):
         return days
+    places = days.select(_identity().alias("id")).with_row_index("row").sort("id", maintain_order=True)
+    kept = places.filter(pl.col("id") != pl.col("id").shift(-1).fill_null(-1)) if last_counts else places
     # Moving rows of many chunks takes four times as long as to put the chunks together first.
-    return days.rechunk()[days.select(_identity().arg_sort()).to_series()]
+    return days.rechunk()[kept["row"]]
