@@ -56,7 +56,9 @@ def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
             for end in (begin, end)
         )
         # What was read up to each day: the days of an agreement are a difference, and no row per day is made.
-        until = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(_day_totals(days.select(slot_columns(minutes))))])
+        until = np.concatenate(
+            [np.zeros(1, dtype=np.int64), np.cumsum(_day_totals(days.select(slot_columns(minutes))))]
+        )
         read = placed.with_columns(pl.Series("quantity", until[np.maximum(after, first)] - until[first]))
         some = read.filter(pl.Series(after > first))
         found.append(some.group_by("agreement_id", "branch_id", "measure").agg(pl.col("quantity").sum()))

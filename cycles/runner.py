@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +23,8 @@ from model.errors import ControlError
 Compute = Callable[[Task], Receipt]
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
+# Tasks on their way for each worker: one that it computes, and one at hand when that is done.
+AHEAD = 2
 # Memory that Polars frees goes back to the system after half a second, and each page is cleared when it is asked for
 # again: a quarter of a partition's CPU. A worker keeps it from step to step, and from partition to partition.
 _ALLOCATOR = "_RJEM_MALLOC_CONF"
@@ -82,11 +85,12 @@ def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Recei
 
 def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Receipt]:
     context = multiprocessing.get_context("spawn")
+    waiting = deque(tasks)
     with ProcessPoolExecutor(max_workers=min(workers, len(tasks)), mp_context=context) as pool:
-        with _interrupts_ignored():
-            pending: dict[Future[Receipt], Task] = {pool.submit(compute, task): task for task in tasks}
+        pending: dict[Future[Receipt], Task] = {}
         try:
-            while pending:
+            while waiting or pending:
+                _give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = pending.pop(future)
@@ -97,6 +101,25 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
         except BaseException:  # interrupted: what is being computed ends and leaves its receipt, the rest is left
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _give_out(
+    pool: ProcessPoolExecutor,
+    compute: Compute,
+    waiting: deque[Task],
+    pending: dict[Future[Receipt], Task],
+    most: int,
+    lost: list[Task],
+) -> None:
+    """Give tasks to the pool until `most` are on their way; all that wait are lost when the pool is broken."""
+    try:
+        with _interrupts_ignored():
+            while waiting and len(pending) < most:
+                pending[pool.submit(compute, waiting[0])] = waiting[0]
+                waiting.popleft()
+    except BrokenProcessPool:
+        lost += waiting
+        waiting.clear()
 
 
 @contextmanager

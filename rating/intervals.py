@@ -80,7 +80,7 @@ def interval_use(
     sums = np.zeros((placed.groups.height, 2 + 2 * len(tous)), dtype=np.int64)
     parts = [no_use()]
     for length in sorted({mask.n for mask in masks} & set(days["n"].unique().to_list())):
-        # On the few days when the clock changes others are left out; else it is dearer to copy the days than to pass by.
+        # When the clock changes all other days are left out; else it is dearer to copy the days than to pass by some.
         is_rare = (days["n"] == length).sum() * 4 < days.height
         of_length = days.filter(pl.col("n") == length) if is_rare else days
         here = placed if of_length is days else place_days(of_length["channel_no"], channels, masked_days)
