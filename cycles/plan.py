@@ -333,10 +333,14 @@ def _row(request: PlanRequest, plan: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_ROW_GROUP_ROWS = 20_000
+
+
 def as_parquet(frame: pl.DataFrame) -> bytes:
     """Return a frame of a plan as the bytes of its file."""
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="lz4")
+    # Those of a partition stand together, and are read without the others.
+    frame.write_parquet(buffer, compression="lz4", row_group_size=_ROW_GROUP_ROWS)
     return buffer.getvalue()
 
 
