@@ -78,3 +78,8 @@ def manifest_files(manifest: dict[str, Any], table: str) -> list[LakeFile]:
 def run_table(workspace: Workspace, manifest: dict[str, Any], table: str) -> pl.LazyFrame:
     """Return the rows of a run's table over all its partitions."""
     return scan_lake(workspace, manifest_files(manifest, table))
+
+
+def plan_frame(folder: Path, name: str) -> pl.DataFrame:
+    """Return a frame of the plan in a run's folder."""
+    return pl.read_parquet(folder / "plan" / f"{name}.parquet", glob=False)

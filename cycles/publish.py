@@ -12,16 +12,15 @@ import polars as pl
 from cycles.books import refuse_closed
 from cycles.books_controls import check_books
 from cycles.carried import refuse_moved_banks
+from cycles.controls import check_controls, new_segment_keys, taken_back
 from cycles.exclusions import kept_out
-from cycles.folders import checked_manifest, manifest_files, run_folder, run_table
+from cycles.folders import checked_manifest, manifest_files, plan_frame, run_folder, run_table
 from cycles.one_offs import billed_charges, refuse_charged_twice
-from cycles.partition import plan_frame
 from cycles.plan import read_planned
 from cycles.published import DERIVED_ROWS, keep_published
 from cycles.records import change_state, refused_state, the_run
 from cycles.release import released_manifest, released_review
 from cycles.review import refuse_other_than_approved
-from cycles.run import check_controls, new_segment_keys, taken_back
 from cycles.scope import refuse_strange_run
 from cycles.taking_back import record_carried, record_taken_back, take_back, write_taken_back
 from cycles.tasks import lake_file_from
