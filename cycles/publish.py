@@ -15,7 +15,7 @@ from cycles.carried import refuse_moved_banks
 from cycles.controls import check_controls, new_segment_keys, taken_back
 from cycles.exclusions import kept_out
 from cycles.folders import checked_manifest, manifest_files, plan_frame, run_folder, run_table
-from cycles.one_offs import billed_charges, refuse_charged_twice
+from cycles.one_offs import billed_charges, is_one_off, refuse_charged_twice
 from cycles.plan import read_planned
 from cycles.published import DERIVED_ROWS, keep_published
 from cycles.records import change_state, refused_state, the_run
@@ -30,11 +30,11 @@ from model.control import SegmentKeys
 from model.errors import ControlError
 from model.schema import arranged
 from outputs.analytics import build_analytics
-from outputs.invoices import Numbered, number_invoices
+from outputs.invoices import Numbered, number_invoices, told_on_invoices
 from store.audit import record
 from store.backup import keep_backup
 from store.books import keep_books
-from store.control import Connection, checkpoint, control, insert, query, transaction
+from store.control import Connection, checkpoint, control, insert, insert_files, query, transaction
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -78,7 +78,7 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
         ).row(0)
         keep_published(workspace, connection, run_id)
         checkpoint(connection)
-        build_analytics(workspace, connection)
+        build_analytics(workspace, connection, whole=not is_new)
         keep_books(workspace.books, connection, DERIVED_ROWS)
     keep_backup(workspace, run_id)
     return Published(run_id, int(count), int(total or 0), is_new)
@@ -103,8 +103,9 @@ def _publish(
     files += released_review(workspace, run_id, out)
     for file in files:
         verify_file(workspace, file)
+    legs = manifest_files(manifest, "journal_lines")
     bills = run_table(workspace, manifest, "bills").collect()
-    lines = run_table(workspace, manifest, "bill_lines").collect()
+    lines = run_table(workspace, manifest, "bill_lines").filter(told_on_invoices() | is_one_off()).collect()
     parked = run_table(workspace, manifest, "parked").collect()
     open_items = run_table(workspace, manifest, "open_items").collect()
     keys = new_segment_keys(plan_frame(folder, "due"), parked)
@@ -126,7 +127,7 @@ def _publish(
         insert(connection, "segment_key", arranged(SegmentKeys, keys.with_columns(run_id=pl.lit(run_id))))
         insert(connection, "billed_charge", charged)
         register_files(connection, files, owner=run_id)
-        insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
+        insert_files(connection, "journal_line", [workspace.root / file.path for file in legs])
         insert(connection, "open_item", open_items)
         if back is not None:
             record_taken_back(connection, back)
