@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ from outputs.invoices import Numbered, number_invoices, told_on_invoices
 from store.audit import record
 from store.backup import keep_backup
 from store.books import keep_books
-from store.control import Connection, checkpoint, control, insert, insert_files, query, transaction
+from store.control import Connection, checkpoint, control, insert, insert_files, query, reader, transaction
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -78,8 +79,11 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
         ).row(0)
         keep_published(workspace, connection, run_id)
         checkpoint(connection)
-        build_analytics(workspace, connection, whole=not is_new)
-        keep_books(workspace.books, connection, DERIVED_ROWS)
+        # Both only read what is committed, so they work side by side: each has a connection, and a core, of its own.
+        with reader(connection) as other, ThreadPoolExecutor(1) as beside:
+            kept = beside.submit(keep_books, workspace.books, other, DERIVED_ROWS)
+            build_analytics(workspace, connection, whole=not is_new)
+            kept.result()
     keep_backup(workspace, run_id)
     return Published(run_id, int(count), int(total or 0), is_new)
 

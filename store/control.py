@@ -86,6 +86,17 @@ def _refuse_behind(workspace: Workspace, connection: Connection) -> None:
 
 
 @contextmanager
+def reader(connection: Connection) -> Iterator[Connection]:
+    """Give another connection to the same open database, to read what is committed from another thread."""
+    other = connection.cursor()
+    try:
+        other.execute("SET TimeZone = 'UTC'")
+        yield other
+    finally:
+        other.close()
+
+
+@contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """Run the block as one transaction: all of it, or nothing."""
     with around("begin of", "the transaction"):
