@@ -66,6 +66,11 @@ def measure(root: Path, operators: int, acts: int) -> Borne:
     return Borne(operators, len(took) - refused, seconds, statistics.median(took), max(took), refused)
 
 
+def print_to_stderr(what: str) -> None:
+    """Tell how far the drawing is."""
+    print(what, file=sys.stderr)
+
+
 def _nothing(_: int) -> None:
     time.sleep(0.5)
 
@@ -81,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for heading in ("operators", "acts", "acts / s", "median ms", "longest ms", "told to wait"):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory(prefix="billmill-operators-") as folder:
-        root = draw_books(Path(folder), asked.meters, days=1, seed=7).root
+        root = draw_books(Path(folder), asked.meters, 1, 7, os.cpu_count() or 1, print_to_stderr).root
         for operators in asked.operators:
             found = measure(root, operators, asked.acts)
             table.add_row(

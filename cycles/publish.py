@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,16 +13,15 @@ import polars as pl
 from cycles.books import refuse_closed
 from cycles.books_controls import check_books
 from cycles.carried import refuse_moved_banks
+from cycles.controls import check_controls, new_segment_keys, taken_back
 from cycles.exclusions import kept_out
-from cycles.folders import checked_manifest, manifest_files, run_folder, run_table
-from cycles.one_offs import billed_charges, refuse_charged_twice
-from cycles.partition import plan_frame
+from cycles.folders import checked_manifest, manifest_files, plan_frame, run_folder, run_table
+from cycles.one_offs import billed_charges, is_one_off, refuse_charged_twice
 from cycles.plan import read_planned
 from cycles.published import DERIVED_ROWS, keep_published
 from cycles.records import change_state, refused_state, the_run
 from cycles.release import released_manifest, released_review
 from cycles.review import refuse_other_than_approved
-from cycles.run import check_controls, new_segment_keys, taken_back
 from cycles.scope import refuse_strange_run
 from cycles.taking_back import record_carried, record_taken_back, take_back, write_taken_back
 from cycles.tasks import lake_file_from
@@ -31,11 +31,11 @@ from model.control import SegmentKeys
 from model.errors import ControlError
 from model.schema import arranged
 from outputs.analytics import build_analytics
-from outputs.invoices import Numbered, number_invoices
+from outputs.invoices import Numbered, number_invoices, told_on_invoices
 from store.audit import record
 from store.backup import keep_backup
 from store.books import keep_books
-from store.control import Connection, checkpoint, control, insert, query, transaction
+from store.control import Connection, checkpoint, control, insert, insert_files, query, reader, transaction
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -79,8 +79,11 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
         ).row(0)
         keep_published(workspace, connection, run_id)
         checkpoint(connection)
-        build_analytics(workspace, connection)
-        keep_books(workspace.books, connection, DERIVED_ROWS)
+        # Both only read what is committed, so they work side by side: each has a connection, and a core, of its own.
+        with reader(connection) as other, ThreadPoolExecutor(1) as beside:
+            kept = beside.submit(keep_books, workspace.books, other, DERIVED_ROWS)
+            build_analytics(workspace, connection, whole=not is_new)
+            kept.result()
     keep_backup(workspace, run_id)
     return Published(run_id, int(count), int(total or 0), is_new)
 
@@ -104,8 +107,9 @@ def _publish(
     files += released_review(workspace, run_id, out)
     for file in files:
         verify_file(workspace, file)
+    legs = manifest_files(manifest, "journal_lines")
     bills = run_table(workspace, manifest, "bills").collect()
-    lines = run_table(workspace, manifest, "bill_lines").collect()
+    lines = run_table(workspace, manifest, "bill_lines").filter(told_on_invoices() | is_one_off()).collect()
     parked = run_table(workspace, manifest, "parked").collect()
     open_items = run_table(workspace, manifest, "open_items").collect()
     keys = new_segment_keys(plan_frame(folder, "due"), parked)
@@ -127,7 +131,7 @@ def _publish(
         insert(connection, "segment_key", arranged(SegmentKeys, keys.with_columns(run_id=pl.lit(run_id))))
         insert(connection, "billed_charge", charged)
         register_files(connection, files, owner=run_id)
-        insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
+        insert_files(connection, "journal_line", [workspace.root / file.path for file in legs])
         insert(connection, "open_item", open_items)
         if back is not None:
             record_taken_back(connection, back)
