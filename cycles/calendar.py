@@ -9,7 +9,7 @@ from pandera.typing.polars import DataFrame
 
 from accounts.selection import Cycle, grouped_accounts
 from cycles.asked import check_known
-from cycles.unbilled import calendar, selectable, unbilled_accounts
+from cycles.unbilled import CANCELLED, calendar, selectable, unbilled_accounts
 from model.accounts import BillCycles
 from model.codes import RunState
 from model.errors import ConfigError
@@ -106,7 +106,7 @@ def _counted(
             on="agreement_id", how="semi",
         ).join(left, on="account_id", how="anti")  # fmt: skip
         waiting = int((left["reason"] == "waiting_for_approval").sum())
-        untried = int((left["reason"] == "not_planned").sum())
+        untried = int(left["reason"].is_in(["not_planned", CANCELLED]).sum())
         counts.append((
             cycle.cycle_id, billed["account_id"].n_unique() + left.height, billed["account_id"].n_unique(), waiting,
             left.height - waiting - untried,
