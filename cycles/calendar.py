@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from accounts.calendar_dates import overlapping_cycles
+from accounts.reading import DETAIL, LINE
 from accounts.selection import Cycle, grouped_accounts
 from cycles.asked import check_known
 from cycles.unbilled import CANCELLED, calendar, selectable, unbilled_accounts
@@ -29,11 +31,13 @@ def keep_calendar(workspace: Workspace, cycles: DataFrame[BillCycles], *, at: da
     """Record cycles; recording the same again changes nothing.
 
     Raises:
-        ConfigError: a branch is not known, or a cycle that has been planned would become another one.
+        ConfigError: a branch is not known, a cycle that has been planned would become another one, or two of a group
+            share days.
     """
     with control(workspace, purpose="cycle calendar") as connection, transaction(connection):
         _refuse_unknown_branches(connection, cycles)
         _refuse_begun(connection, cycles)
+        _refuse_overlaps(connection, cycles)
         counts = record_facts(connection, "cycles", cycles, recorded_at=at)
         if counts.new or counts.changed:
             detail = f"{counts.new} new, {counts.changed} changed, {counts.same} same"
@@ -130,6 +134,17 @@ def _refuse_unknown_branches(connection: Connection, cycles: pl.DataFrame) -> No
     for branch in cycles["branch_id"].drop_nulls().unique().sort():
         if branch not in known:
             raise ConfigError(f"branch `{branch}` is not known", hint=f"known branches: {', '.join(known) or 'none'}")
+
+
+def _refuse_overlaps(connection: Connection, cycles: pl.DataFrame) -> None:
+    lined = cycles.with_row_index(LINE).with_columns(pl.col(LINE).cast(pl.Int64))
+    found = overlapping_cycles(lined, facts(connection, "cycles").join(cycles, on="cycle_id", how="anti"))
+    if found.height:
+        first = found.row(0, named=True)
+        raise ConfigError(
+            f"cycle `{cycles['cycle_id'][first[LINE]]}` shares days with another: {first[DETAIL]}",
+            hint="leave its month out, or change the other one: --out cycles.csv, then billmill accounts import",
+        )
 
 
 def _refuse_begun(connection: Connection, cycles: pl.DataFrame) -> None:
