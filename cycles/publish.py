@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from cycles.billed_places import refuse_places_billed_twice
 from cycles.books import refuse_closed
 from cycles.books_controls import check_books
 from cycles.carried import refuse_moved_banks
@@ -112,9 +113,11 @@ def _publish(
     lines = run_table(workspace, manifest, "bill_lines").filter(told_on_invoices() | is_one_off()).collect()
     parked = run_table(workspace, manifest, "parked").collect()
     open_items = run_table(workspace, manifest, "open_items").collect()
-    keys = new_segment_keys(plan_frame(folder, "due"), parked)
+    due = plan_frame(folder, "due")
+    keys = new_segment_keys(due, parked)
     taken = taken_back(folder)
     _refuse_billed_twice(connection, stands, run_id, keys, taken)
+    refuse_places_billed_twice(connection, run_id, keys, due, taken)
     back = take_back(connection, run_id, taken, open_items, booked_date) if taken.height else None
     history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
     opening = plan_frame(folder, "banks")
