@@ -144,12 +144,12 @@ def _channels(connection: Connection) -> pl.DataFrame:
 def _published_files(workspace: Workspace, connection: Connection, making: Making) -> None:
     files = query(
         connection,
-        "SELECT f.path, f.owner FROM lake_file AS f JOIN run AS r ON r.run_id = f.owner "
+        "SELECT f.path, f.owner, f.byte_count FROM lake_file AS f JOIN run AS r ON r.run_id = f.owner "
         "WHERE r.state = ? ORDER BY f.path",
         [RunState.PUBLISHED.value],
     )
     root = f"{workspace.root.as_posix()}/"
-    making.small_table("files", files.select((pl.lit(root) + pl.col("path")).alias("file_name"), "owner"))
+    making.small_table("files", files.select((pl.lit(root) + pl.col("path")).alias("file_name"), "owner", "byte_count"))
 
 
 def _published_paths(workspace: Workspace, connection: Connection) -> dict[str, list[str]]:

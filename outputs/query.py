@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Literal, get_args
 
 import duckdb
@@ -70,9 +71,10 @@ def _open(workspace: Workspace) -> duckdb.DuckDBPyConnection:
         raise ConfigError(f"`{path}` is not there yet", hint="it is made by `billmill init` and after each publish")
     try:
         connection = duckdb.connect(str(path), read_only=True)
-        connection.execute("SELECT file_name FROM lake.files LIMIT 0")
+        connection.execute("SELECT file_name, byte_count FROM lake.files LIMIT 0")
     except duckdb.Error as error:
         raise ConfigError(f"`{path}` cannot be opened: {error}", hint="publish again: it is rebuilt") from error
+    _refuse_changed(workspace, connection)
     lake = str(workspace.lake).replace("'", "''")
     for setting in (
         "TimeZone = 'UTC'",
@@ -82,6 +84,21 @@ def _open(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     ):
         connection.execute(f"SET {setting}")
     return connection
+
+
+def _refuse_changed(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse to answer from files that are not as long as when they were published: they were changed, or swapped."""
+    base = f"{workspace.lake.as_posix()}/"
+    for name, expected in connection.execute("SELECT file_name, byte_count FROM lake.files").fetchall():
+        path = Path(name)
+        if not name.startswith(base) or not path.is_file():  # the query that asks for it says so
+            continue
+        if (found := path.stat().st_size) != expected:
+            connection.close()
+            raise ConfigError(
+                f"file `{name}` of the lake: expected {expected:,} bytes, found {found:,}",
+                hint="billmill verify names all that differ; billmill restore brings them back from a backup",
+            )
 
 
 def _refuse_when_moved(workspace: Workspace, connection: duckdb.DuckDBPyConnection, told: str) -> None:

@@ -108,3 +108,20 @@ def test_an_unknown_format_is_refused(workspace: Workspace) -> None:
 def test_a_workspace_without_the_database_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not there yet"):
         query_analytics(new_workspace(tmp_path / "w"), TOTALS)
+
+
+def test_files_that_took_each_others_place_give_no_answer(tmp_path: Path) -> None:
+    """Invoices have the columns of bills that totals need, and as many rows as numbers were given out."""
+    swapped = new_workspace(tmp_path / "w")
+    record_accounts(swapped)
+    stage_run(swapped, "bill-C-1", "published")
+    with control(swapped, purpose="test") as connection:
+        build_analytics(swapped, connection)
+    bills, invoices = (next(swapped.lake.rglob(f"{name}-*.parquet")) for name in ("bills", "invoices"))
+    mine, theirs = bills.read_bytes(), invoices.read_bytes()
+    assert len(mine) != len(theirs)
+    for path, data in ((bills, theirs), (invoices, mine)):
+        path.chmod(0o600)
+        path.write_bytes(data)
+    with pytest.raises(ConfigError, match=r"of the lake: expected .* bytes, found"):
+        query_analytics(swapped, TOTALS)
