@@ -19,16 +19,13 @@ from dataclasses import replace
 
 from cycles.tasks import Receipt, Task
 from model.errors import ControlError
+from store.memory import keep_freed_memory
 
 Compute = Callable[[Task], Receipt]
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
 # Tasks on their way for each worker: one that it computes, and one at hand when that is done.
 AHEAD = 2
-# Memory that Polars frees goes back to the system after half a second, and each page is cleared when it is asked for
-# again: a quarter of a partition's CPU. A worker keeps it from step to step, and from partition to partition.
-_ALLOCATOR = "_RJEM_MALLOC_CONF"
-_KEEP_PAGES = "dirty_decay_ms:10000,muzzy_decay_ms:10000"
 
 
 def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
@@ -40,32 +37,17 @@ def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Ite
     if workers <= 1 or len(tasks) <= 1:
         yield from (compute(task) for task in tasks)
         return
-    with _surroundings(_of_workers(workers)):
-        yield from _rounds(compute, list(tasks), workers)
-
-
-def _of_workers(workers: int) -> dict[str, str]:
-    """Return what Polars reads from the environment when a worker imports it."""
-    # Workers times threads should not exceed the cores.
-    threads = {"POLARS_MAX_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}
-    if _ALLOCATOR in os.environ:
-        return threads
-    return threads | {_ALLOCATOR: _KEEP_PAGES}
-
-
-@contextmanager
-def _surroundings(values: dict[str, str]) -> Iterator[None]:
-    """Let processes that begin in the block find these in their environment."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ |= values
+    keep_freed_memory()
+    # Read by Polars when a worker imports it; workers times threads should not exceed the cores.
+    before = os.environ.get("POLARS_MAX_THREADS")
+    os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     try:
-        yield
+        yield from _rounds(compute, list(tasks), workers)
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        if before is None:
+            del os.environ["POLARS_MAX_THREADS"]
+        else:
+            os.environ["POLARS_MAX_THREADS"] = before
 
 
 def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Receipt]:

@@ -28,7 +28,6 @@ _KINDS = [ReadKind.ESTIMATE, ReadKind.CUSTOMER, ReadKind.INSTALL, ReadKind.REGUL
 KIND_ORDER = {kind.value: place for place, kind in enumerate(_KINDS)}
 
 _HANGING = ["channel_no", "meter_id", "installed_date"]
-_DAYS_TO_1970 = 719_528  # from the first day of the year 0
 
 
 @dataclass(frozen=True)
@@ -141,13 +140,13 @@ def _place_readings(
 
 def _pair_readings(placed: pl.DataFrame) -> pl.DataFrame:
     """Return successive readings of each hanging: from_date, to_date, earlier, later; worse quality, later load."""
-    # Readings lie in order, so the one before is the row above, where that is of the same hanging.
     ordered = placed.sort([*_HANGING, "read_date"])
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _HANGING)
     earlier = {"from_date": "read_date", "earlier": "reading", "earlier_quality": "quality", "earlier_seq": "seq"}
-    above = [pl.col(column).shift(1).alias(name) for name, column in earlier.items()]
-    pairs = ordered.with_columns(*above, same.fill_null(value=False).alias("is_next"))
-    return pairs.filter("is_next").select(
+    # In order, the reading before is the row above, unless that is of another hanging.
+    is_next = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in _HANGING)
+    above = [pl.col(old).shift(1).alias(new) for new, old in earlier.items()]
+    pairs = ordered.with_columns(*above, is_next=is_next).filter("is_next")
+    return pairs.select(
         *_HANGING,
         "from_date",
         "earlier",
@@ -189,20 +188,20 @@ def _judge_pairs(pairs: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
 def _judge_overlap(judged: pl.DataFrame) -> pl.DataFrame:
     """Refuse uses of one channel that overlap in time: two meters would count the same days."""
     ordered = judged.sort("channel_no", "from_date", "to_date", "meter_id")
-    # Days of a channel with the higher number come after all days of the others, so no row has to be grouped.
-    first, after = _placed_day("from_date"), _placed_day("to_date")
-    overlaps = (first < after.cum_max().shift(1)).fill_null(value=False)
-    overlaps = overlaps | (first.shift(-1) < after).fill_null(value=False)
+    begins, ends = _on_one_axis("from_date"), _on_one_axis("to_date")
+    begins_early = (begins < ends.cum_max().shift(1)).fill_null(value=False)
+    is_followed = pl.col("channel_no") == pl.col("channel_no").shift(-1)
+    next_begins_early = is_followed & (pl.col("from_date").shift(-1) < pl.col("to_date"))
+    overlaps = begins_early | next_begins_early.fill_null(value=False)
     return ordered.with_columns(
         reason=pl.when(overlaps).then(pl.lit("reads_overlap")).otherwise("reason"),
         is_rejected=pl.col("is_rejected") | overlaps,
     )
 
 
-def _placed_day(name: str) -> pl.Expr:
-    """Return one integer for a channel's day; 2^22 days, counted from the year 0, reach past the year 9999."""
-    days = pl.col(name).to_physical().cast(pl.Int64) + _DAYS_TO_1970
-    return pl.col("channel_no").cast(pl.Int64) * 2**22 + days
+def _on_one_axis(day: str) -> pl.Expr:
+    """Return days of all channels, one channel's after another's, so that no day reaches into the next channel's."""
+    return pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col(day).cast(pl.Int32)
 
 
 def _judge_usual(judged: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
