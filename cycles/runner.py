@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -72,7 +72,7 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
         pending: dict[Future[Receipt], Task] = {}
         try:
             while waiting or pending:
-                _give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
+                give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = pending.pop(future)
@@ -85,8 +85,8 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
             raise
 
 
-def _give_out(
-    pool: ProcessPoolExecutor,
+def give_out(
+    pool: Executor,
     compute: Compute,
     waiting: deque[Task],
     pending: dict[Future[Receipt], Task],
