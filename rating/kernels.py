@@ -117,7 +117,8 @@ def sum_days(
         assert channels[:, 5].max() <= calendar.shape[1] and channels[:, 4].min() >= 0, "days are beyond the calendar"
         last = channels[:, 6] + channels[:, 1] - channels[:, 0]
         assert last.max() <= len(masks), "there are more rows of channels than masks"
-        assert channels[:, 3].max() + calendar[:, :, 0].max() < len(groups), "there are more slices than groups"
+        of_channel = calendar[:, :, 0].max(axis=1, initial=0)[channels[:, 2]]
+        assert (channels[:, 3] + of_channel).max() < len(groups), "there are more slices than groups"
     sum_days_kernel(first_row, rows, channels, calendar, periods, bands, groups, masks)
 
 
