@@ -33,7 +33,10 @@ def use_of(lines: pl.LazyFrame, bills: pl.LazyFrame) -> DataFrame[BillUse]:
     """
     chosen = lines.select(_LINE).collect()
     keys = ["bill_id", "agreement_id"]
-    rows = chosen.sort("line_no").group_by(keys).agg(
+    # Lines lie in the order of their bills, and are sorted only where they do not.
+    rises = (pl.col("line_no") > pl.col("line_no").shift(1)) | (pl.col("bill_id") != pl.col("bill_id").shift(1))
+    ordered = chosen if chosen.select(rises.all()).item() else chosen.sort("line_no")
+    rows = ordered.group_by(keys).agg(
         pl.col("account_id", "branch_id", "service_point_id", "commodity", "tariff_id", "currency").first(),
         pl.col("period_start_date").min(), pl.col("period_end_date").max(), pl.col("is_estimated").any(),
         summed_minor("amount_minor"),
@@ -43,7 +46,7 @@ def use_of(lines: pl.LazyFrame, bills: pl.LazyFrame) -> DataFrame[BillUse]:
         chosen.filter(is_use)
         .with_columns(pl.col("unit").replace_strict(USE_UNITS, return_dtype=pl.String))
         .group_by(*keys, "component_id", "unit").agg(pl.col("quantity").sum())
-        .sort(*keys, "quantity", "component_id", "unit", descending=[False, False, True, False, False])
+        .sort("quantity", "component_id", "unit", descending=[True, False, False])
         .unique(keys, keep="first", maintain_order=True)
     )  # fmt: skip
     classes = bills.select("bill_id", "revenue_class").collect()

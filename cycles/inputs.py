@@ -28,9 +28,9 @@ from store.facts import facts
 from store.lake import LakeFile, lake_files
 from tariffs.feeds import with_feeds
 
-# Rating some agreements at all takes a quarter of a second, however few. A partition of this cost (40 million
-# intervals of 22,000 agreements, or 40,000 agreements with registers) takes a worker two seconds and a gigabyte.
-COST_PER_PARTITION = 120_000_000
+# Rating some agreements at all takes a quarter of a second, however few. A partition of this cost (50 million
+# intervals of 30,000 agreements, or 50,000 agreements with registers) takes a worker two seconds and 1.3 gigabytes.
+COST_PER_PARTITION = 150_000_000
 
 
 @dataclass(frozen=True)

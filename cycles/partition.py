@@ -101,9 +101,12 @@ def _gather(work: Work) -> None:
     of_agreement, of_point = (
         pl.col(name).is_in(due[name].unique().implode()) for name in ("agreement_id", "service_point_id")
     )
-    channels, attributes, banks = (work.frame(name, of_agreement) for name in ("channels", "attributes", "banks"))
+    attributes, banks = (work.frame(name, of_agreement) for name in ("attributes", "banks"))
+    # Beside what is asked for stands what lets whole row groups be passed by.
+    channels = work.frame("channels", of_agreement & _between("partition", due))
     history = work.frame("history", of_point)
-    numbers = work.frame("numbers", pl.col("channel_no").is_in(channels["channel_no"].implode()))
+    of_channel = pl.col("channel_no").is_in(channels["channel_no"].unique().implode())
+    numbers = work.frame("numbers", of_channel & _between("channel_no", channels))
     first = min([date.fromisoformat(work.plan["cycle"]["period_start_date"]), *due["start_date"].unique()])
     after = date.fromisoformat(work.plan["cycle"]["period_end_date"])
     days = {}
@@ -128,6 +131,11 @@ def _gather(work: Work) -> None:
         None if work.plan.get("estimates_allowed", True) else _date(work.plan["cycle"], "estimate_date"),
         checked(OneOffCharges, charges),
     )  # fmt: skip
+
+
+def _between(name: str, rows: pl.DataFrame) -> pl.Expr:
+    """Return whether a column lies between its lowest and highest value in some rows."""
+    return pl.col(name).is_between(rows[name].min(), rows[name].max())
 
 
 def _date(values: dict[str, Any], key: str) -> date | None:

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,15 +20,12 @@ from dataclasses import replace
 from cycles.attempts import Compute
 from cycles.tasks import Receipt, Task
 from model.errors import ControlError
+from store.memory import keep_freed_memory
 
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
 # Tasks on their way for each worker: one that it computes, and one at hand when that is done.
 AHEAD = 2
-# Memory that Polars frees goes back to the system after half a second, and each page is cleared when it is asked for
-# again: a quarter of a partition's CPU. A worker keeps it from step to step, and from partition to partition.
-_ALLOCATOR = "_RJEM_MALLOC_CONF"
-_KEEP_PAGES = "dirty_decay_ms:10000,muzzy_decay_ms:10000"
 
 
 def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
@@ -40,32 +37,17 @@ def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Ite
     if workers <= 1 or len(tasks) <= 1:
         yield from (compute(task) for task in tasks)
         return
-    with _surroundings(_of_workers(workers)):
-        yield from _rounds(compute, list(tasks), workers)
-
-
-def _of_workers(workers: int) -> dict[str, str]:
-    """Return what Polars reads from the environment when a worker imports it."""
-    # Workers times threads should not exceed the cores.
-    threads = {"POLARS_MAX_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}
-    if _ALLOCATOR in os.environ:
-        return threads
-    return threads | {_ALLOCATOR: _KEEP_PAGES}
-
-
-@contextmanager
-def _surroundings(values: dict[str, str]) -> Iterator[None]:
-    """Let processes that begin in the block find these in their environment."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ |= values
+    keep_freed_memory()
+    # Read by Polars when a worker imports it; workers times threads should not exceed the cores.
+    before = os.environ.get("POLARS_MAX_THREADS")
+    os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     try:
-        yield
+        yield from _rounds(compute, list(tasks), workers)
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        if before is None:
+            del os.environ["POLARS_MAX_THREADS"]
+        else:
+            os.environ["POLARS_MAX_THREADS"] = before
 
 
 def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Receipt]:
@@ -90,7 +72,7 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
         pending: dict[Future[Receipt], Task] = {}
         try:
             while waiting or pending:
-                _give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
+                give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = pending.pop(future)
@@ -103,8 +85,8 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
             raise
 
 
-def _give_out(
-    pool: ProcessPoolExecutor,
+def give_out(
+    pool: Executor,
     compute: Compute,
     waiting: deque[Task],
     pending: dict[Future[Receipt], Task],

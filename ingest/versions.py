@@ -105,10 +105,10 @@ def _current_vee(vee: pl.LazyFrame, keys: pl.DataFrame, losers: pl.DataFrame) ->
 
 def _sorted_by_day(parts: list[pl.DataFrame], *, last_counts: bool = False) -> pl.DataFrame:
     """Return the rows of all parts by channel and day; where a day comes twice, that of the later part if it counts."""
-    days = pl.concat(parts)
-    if days_rise(days):
-        return days
-    places = days.select(_identity().alias("id")).with_row_index("row").sort("id", maintain_order=True)
+    keys = pl.concat([part.select(DAY_KEY) for part in parts])
+    if days_rise(keys):
+        return pl.concat(parts)
+    places = keys.select(_identity().alias("id")).with_row_index("row").sort("id", maintain_order=True)
     kept = places.filter(pl.col("id") != pl.col("id").shift(-1).fill_null(-1)) if last_counts else places
     # Moving rows of many chunks takes four times as long as to put the chunks together first.
-    return days.rechunk()[kept["row"]]
+    return pl.concat(parts, rechunk=True)[kept["row"]]

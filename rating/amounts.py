@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from model.codes import ParkReason
-from rating.parking import park
+from rating.parking import apart, park
 from rating.ratebook import UNIT_SIZE_SCALE
 from rating.rounding import (
     PRODUCT_MAX,
@@ -56,7 +56,8 @@ def within_bounds(priced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         & (pl.col("share_part").fill_null(0).abs() <= SHARE_MAX)
         & (pl.col("share_whole").fill_null(0) <= SHARE_MAX)
     )
-    return priced.filter(fits), _too_large(priced.filter(~fits))
+    small, large = apart(priced, fits)
+    return small, _too_large(large)
 
 
 def _too_large(frame: pl.DataFrame) -> pl.DataFrame:
@@ -153,8 +154,7 @@ def rounded(priced: pl.DataFrame, components: pl.DataFrame) -> tuple[pl.DataFram
         "version_id", "component_id", "round_mode", "round_step_minor", "currency_exponent", "is_rounded_once"
     )
     ruled = priced.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
-    too_large = ruled.filter(amount_is_too_large())
-    fits = ruled.filter(~amount_is_too_large())
+    fits, too_large = apart(ruled, ~amount_is_too_large())
     columns = [pl.col(name).cast(dtype) for name, dtype in CORE_SCHEMA.items()]
     of_one_line = "rest" not in priced.columns
     each = fits if of_one_line else fits.filter(~pl.col("is_rounded_once"))

@@ -12,7 +12,7 @@ from rating.aggregates import aggregate
 from rating.amounts import rounded, with_exact_amount, within_bounds
 from rating.chronological import filled_in_time
 from rating.kernels import apportion
-from rating.parking import no_parks, park
+from rating.parking import apart, no_parks, park
 from rating.personal import PieceValues, bill_days, piece_values, with_personal_prices, with_texts
 from rating.pieces import PIECE_KEYS, cut_pieces, price_pieces
 from rating.rounding import QUANTITY_MAX, rounded_to_step, wide
@@ -213,14 +213,14 @@ def _with_prices(
     )
     # What is no measured quantity, and of which there is nothing, needs no price: a period that does not occur.
     is_priced = pl.col("price_e9").is_not_null() | pl.col("price_id").is_not_null() | (pl.col("kind") == "amount")
-    unpriced = joined.filter(~is_priced)
+    found, unpriced = apart(joined, is_priced)
     of_text = pl.when(pl.col("key") == ANY).then(pl.lit("")).otherwise(pl.format(", text `{}`", "key"))
     detail = pl.format(
         "charge {} of version {} has no price for season `{}`, period `{}`{} from {}", "component_id", "version_id",
         "season", "tou", of_text, "piece_start",
     )  # fmt: skip
     is_shared = pl.col("kind") != "amount"
-    priced = joined.filter(is_priced).with_columns(
+    priced = found.with_columns(
         pl.col("price_e9", "fixed_e9").fill_null(0),
         pl.col("tier").fill_null(0),
         pl.when(is_shared).then(_price_share("part", "piece_days")).alias("share_part"),
@@ -273,9 +273,9 @@ def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
 def _bounded(priced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pieces whose total quantity is rated, and parks for the others."""
     total = pl.col("quantity").cast(pl.Int128).abs().sum().over(_GROUP)
-    large = priced.filter(total > QUANTITY_MAX)
+    small, large = apart(priced, total <= QUANTITY_MAX)
     detail = pl.format("charge {}: quantity {} is beyond what is rated", "component_id", "quantity")
-    return priced.filter(total <= QUANTITY_MAX), park(large, ParkReason.AMOUNT_TOO_LARGE, detail)
+    return small, park(large, ParkReason.AMOUNT_TOO_LARGE, detail)
 
 
 def _packed(priced: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
@@ -361,7 +361,7 @@ def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFram
         (nothing & (pl.col("amount_minor") == 0)).alias("is_empty")
     )
     # Few lines are empty: only pieces that have no other line are looked at.
-    full, hollow = judged.filter(~pl.col("is_empty")), judged.filter("is_empty")
+    full, hollow = apart(judged, ~pl.col("is_empty"))
     measured = (pl.col("split_method") != "none").any().over(piece) & (pl.col("kind") == "quantity")
     kept = (
         hollow.join(full, on=piece, how="anti")

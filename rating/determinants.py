@@ -197,7 +197,7 @@ def filled(
         pl.lit(False).alias("is_estimated"), pl.lit("none").alias("split_method"),
         pl.lit(0, pl.Int64).alias("reads_seq"),
     )  # fmt: skip
-    return pl.concat([found, absent.select(found.columns)]).sort(*SLICE_KEYS, "quantity_id", "tou", "rank")
+    return pl.concat([found, absent.select(found.columns)])
 
 
 def slice_quantities(

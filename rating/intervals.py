@@ -15,7 +15,7 @@ import polars as pl
 from model.codes import Quality
 from rating.calendar import Mask
 from rating.costs import COST_SCHEMA, SlotPrices, costs_by_slice
-from rating.kernels import Int32s, Int64s, add_slots, sum_days_kernel
+from rating.kernels import Int32s, Int64s, add_slots, sum_days
 from rating.placed_days import PlacedDays, place_days
 from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, powers_by_slice
 
@@ -157,7 +157,7 @@ def _added_up(slots: pl.DataFrame, rows: Int64s, placed: PlacedDays, bands: _Ban
                 add_slots((slot.fill_null(0) if slot.null_count() else slot).to_numpy(), energy[place])
         begin = np.searchsorted(placed.lines[:, 1], first, "right")
         end = np.searchsorted(placed.lines[:, 0], first + some.height, "left")
-        sum_days_kernel(first, rows, placed.lines[begin:end], placed.calendar, bands.periods, energy, sums, found)
+        sum_days(first, rows, placed.lines[begin:end], placed.calendar, bands.periods, energy, sums, found)
     return found
 
 

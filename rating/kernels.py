@@ -95,6 +95,33 @@ def sum_days_kernel(
             out_masks[place + row - low] = mask
 
 
+def sum_days(
+    first_row: int, rows: Int64s, channels: Int64s, calendar: Int32s, periods: Int32s, bands: Int64s,
+    groups: Int64s, masks: Int32s,
+) -> None:  # fmt: skip
+    """Add days to `groups` and `masks` as `sum_days_kernel` does, after checking what it trusts.
+
+    Raises:
+        AssertionError: lengths, types or bounds are not as the kernel needs them.
+    """
+    for array in (rows, channels, bands, groups):
+        assert array.dtype == np.int64, f"the kernel takes int64, found {array.dtype}"
+    for small in (calendar, periods, masks):
+        assert small.dtype == np.int32, f"the kernel takes int32, found {small.dtype}"
+    assert rows.shape[0] == 3 and channels.shape[1] == 7, "a row has three figures, a channel seven"
+    assert first_row + bands.shape[1] <= rows.shape[1], "there is energy of more rows than there are"
+    assert periods.shape[1] == len(bands), "a mask must give a period to each band"
+    assert periods.max(initial=-1) < (groups.shape[1] - 2) // 2, "there are more periods than sums"
+    assert calendar[:, :, 1].max(initial=-1) < len(periods), "there are more masks than have periods"
+    if len(channels):
+        assert channels[:, 5].max() <= calendar.shape[1] and channels[:, 4].min() >= 0, "days are beyond the calendar"
+        last = channels[:, 6] + channels[:, 1] - channels[:, 0]
+        assert last.max() <= len(masks), "there are more rows of channels than masks"
+        of_channel = calendar[:, :, 0].max(axis=1, initial=0)[channels[:, 2]]
+        assert (channels[:, 3] + of_channel).max() < len(groups), "there are more slices than groups"
+    sum_days_kernel(first_row, rows, channels, calendar, periods, bands, groups, masks)
+
+
 @_compiled
 def share_kernel(part: int, amount: int, whole: int) -> tuple[int, int]:
     """Return quotient and remainder of part x amount / whole without leaving int64.

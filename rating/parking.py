@@ -51,6 +51,14 @@ def park(frame: pl.DataFrame, reason: ParkReason, detail: pl.Expr) -> pl.DataFra
     )
 
 
+def apart(frame: pl.DataFrame, holds: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows of which a statement holds, and those of which it does not. Mostly it holds of all."""
+    told = frame.select(holds.alias("holds")).to_series()
+    if told.all(ignore_nulls=False):
+        return frame, frame.clear()
+    return frame.filter(told), frame.filter(~told)
+
+
 def first_parks(parks: list[pl.DataFrame]) -> pl.DataFrame:
     """Return one park per agreement: the first reason in the order of the codes, then the first sentence."""
     return (

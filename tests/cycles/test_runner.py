@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
 from fragile_worker import die_always, die_once
 
-from cycles.runner import ROUNDS, run_locally
+from cycles.runner import AHEAD, ROUNDS, give_out, run_locally
 from cycles.tasks import Receipt, Task, read_receipt, write_receipt
 from model.errors import ControlError
 
@@ -23,6 +25,23 @@ def test_what_a_killed_worker_left_is_computed_again() -> None:
     attempts = {receipt.partition: receipt.counts["attempt"] for receipt in receipts}
     assert sorted(attempts) == [0, 1, 2, 3]
     assert attempts[1] == 2
+
+
+@POSIX
+def test_tasks_that_wait_for_a_free_worker_outlive_one_that_dies() -> None:
+    many = [Task("/nowhere", "bill-x", partition) for partition in range(4 * AHEAD)]
+    receipts = list(run_locally(die_once, many, workers=2))
+    assert sorted(receipt.partition for receipt in receipts) == list(range(4 * AHEAD))
+
+
+def test_no_more_is_given_out_than_workers_can_begin() -> None:
+    class Idle(Executor):
+        def submit(self, *_: object, **__: object) -> Future[Receipt]:  # type: ignore[override]
+            return Future()
+
+    waiting, pending, lost = deque(TASKS), dict[Future[Receipt], Task](), list[Task]()
+    give_out(Idle(), die_once, waiting, pending, 3, lost)
+    assert (list(pending.values()), list(waiting), lost) == (TASKS[:3], TASKS[3:], [])
 
 
 @POSIX

@@ -9,9 +9,11 @@ import polars as pl
 import pytest
 from whole_night import PLANNED, bill_cycle, digest, prepare_books, request
 
+from cycles.partition import compute_partition
 from cycles.plan import plan_cycle
 from cycles.publish import publish_run
 from cycles.run import run_cycle
+from cycles.tasks import Task
 from demo.night import DemoFiles
 from model.errors import ControlError, StaleError
 from model.progress import Silent
@@ -44,14 +46,23 @@ def test_partitions_and_workers_do_not_show_in_the_rows(
         assert rows.equals(published(other)[table]), table
 
 
-def test_two_workers_write_the_bytes_of_one(
+def test_many_workers_write_the_bytes_of_one(
     workspace: Workspace, books: Path, files: DemoFiles, tmp_path: Path
 ) -> None:
-    bill_cycle(workspace, files, workers=1, partitions=4)
-    shutil.copytree(books, tmp_path / "other")
-    other = open_workspace(tmp_path / "other")
-    bill_cycle(other, files, workers=2, partitions=4)
-    assert digest(other) == digest(workspace)
+    bill_cycle(workspace, files, workers=1, partitions=8)
+    expected = digest(workspace)
+    for workers in (2, 3, 8):
+        shutil.copytree(books, tmp_path / f"of_{workers}")
+        other = open_workspace(tmp_path / f"of_{workers}")
+        bill_cycle(other, files, workers=workers, partitions=8)
+        assert digest(other) == expected, f"{workers} workers"
+
+
+def test_a_run_that_goes_on_computes_only_what_has_no_receipt(workspace: Workspace, files: DemoFiles) -> None:
+    run = plan_cycle(workspace, request(files, partitions=3)).run_id
+    compute_partition(Task(str(workspace.root), run, 1))
+    result = run_cycle(workspace, run, workers=1, progress=Silent(), at=PLANNED, actor="night")
+    assert result.computed == 2
 
 
 def test_every_step_again_changes_nothing(workspace: Workspace, files: DemoFiles) -> None:
