@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.measure import Measured, medians, peak_bytes, resident_bytes
 from benchmarks.vee_contenders import Counts, contenders
 from benchmarks.vee_data import october_files, write_books
-from ingest.vee.run import CHANNELS_PER_BLOCK
+from ingest.vee.blocks import CHANNELS_PER_BLOCK
 from store.workspace import Workspace, open_workspace
 
 _FAULTY_PER_MILLE = 10
