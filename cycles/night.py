@@ -24,6 +24,7 @@ from cycles.unbilled import (
     close_settled,
     record_exceptions,
     selectable,
+    taken_back_since,
     unbilled_accounts,
     unbilled_exceptions,
 )
@@ -263,7 +264,10 @@ def _close_windows(
     for cycle in left:
         progress.about(cycle.cycle_id)
         _close(workspace, connection, cycle, known, request)
+    before = [cycle for cycle in cycles if _has_branch(cycle, request.branches) and cycle.cycle_id in closed]
+    cancelled = taken_back_since(workspace, connection, before, request.branches)
     with transaction(connection):
+        done.count += record_exceptions(connection, cancelled, request.business_date)
         settled = close_settled(workspace, connection, request.business_date)
         if settled:
             detail = f"{settled} accounts have been billed since their window closed"
