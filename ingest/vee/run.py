@@ -78,18 +78,11 @@ def run_vee(
     with control(workspace, purpose="reads vee") as connection:
         rules = rules_in_force(connection) if rules is None else rules
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
-        supplied = supplied_spans(connection, channels)
-        active = clipped(supplied, from_date, to_date)
-        active = active if only is None else active.filter(pl.col("channel_no").is_in(list(only)))
         checks = checks_of(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
-        earlier = clipped(supplied, from_date - checks.days_before, from_date)
         registers = _read_registers(workspace, connection, channels, checks)
-        known = Known(
-            channels, active, earlier, _spans(connection, channels, registers, rules), recorded_beside(connection),
-            decided_slots(connection, from_date, to_date), only is not None,
-        )  # fmt: skip
-        progress.begin("vee", active["channel_no"].n_unique(), "channels")
-        due = channels.join(active, how="semi", on="channel_no", maintain_order="left")
+        known = _known(connection, channels, checks, registers, only)
+        due = channels.join(known.active, how="semi", on="channel_no", maintain_order="left")
+        progress.begin("vee", due.height, "channels")
         reads = block_reads(
             workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
         )
@@ -109,6 +102,27 @@ def run_vee(
         totals = [block.totals for _, block in blocks]
         progress.end("vee", findings=new.height)
         return report_of(totals, new, seq=seq, rows_written=sum(days.height for days in edited.values()))
+
+
+def _known(
+    connection: Connection,
+    channels: DataFrame[ChannelNumbers],
+    checks: Checks,
+    registers: JudgedRegisters | None,
+    only: Sequence[int] | None,
+) -> Known:
+    """Return what blocks are to know of all channels; `only` says which are judged, None that all are."""
+    supplied = supplied_spans(connection, channels)
+    active = clipped(supplied, checks.from_date, checks.to_date)
+    return Known(
+        channels,
+        active if only is None else active.filter(pl.col("channel_no").is_in(list(only))),
+        clipped(supplied, checks.from_date - checks.days_before, checks.from_date),
+        _spans(connection, channels, registers, checks.rules),
+        recorded_beside(connection),
+        decided_slots(connection, checks.from_date, checks.to_date),
+        only is not None,
+    )
 
 
 def _read_registers(
