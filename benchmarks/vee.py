@@ -23,7 +23,7 @@ from benchmarks.measure import Measured, medians
 from benchmarks.memory import peak_bytes, resident_bytes
 from benchmarks.vee_contenders import Counts, contenders
 from benchmarks.vee_data import october_files, write_books
-from ingest.vee.run import CHANNELS_PER_BLOCK
+from ingest.vee.blocks import CHANNELS_PER_BLOCK
 from store.workspace import Workspace, open_workspace
 
 _FAULTY_PER_MILLE = 10

@@ -17,7 +17,8 @@ from benchmarks.vee_data import NOW, october_files
 from demo.lake import INTERVAL_MINUTES, PERIOD
 from ingest.rules.rule_store import standard_rules
 from ingest.rules.rules import DEFAULT_RULES, RuleSet
-from ingest.vee.run import CHANNELS_PER_BLOCK, run_vee
+from ingest.vee.blocks import CHANNELS_PER_BLOCK
+from ingest.vee.run import run_vee
 from model.reads import slot_columns
 from store.control import control, query
 from store.lake import lake_files, scan_lake

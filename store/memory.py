@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 # The allocator of Polars is jemalloc, which reads this variable when Polars is loaded. As it comes it returns what was
-# freed to the system after half a second at most; a run frees and asks for the same tens of megabytes over and over,
-# and each time the system hands them out anew, page by page, zeroed.
+# freed to the system before long; a run frees and asks for the same tens of megabytes over and over, and each time the
+# system hands them out anew, page by page, zeroed.
 _VARIABLE = "_RJEM_MALLOC_CONF"
 _KEPT = "dirty_decay_ms:20000,muzzy_decay_ms:20000"
 

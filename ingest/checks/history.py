@@ -23,7 +23,7 @@ from ingest.checks.habits import (
     is_known,
     recent_from,
     with_habits,
-)  # fmt: skip
+)
 from ingest.rules.rules import RuleSet
 
 TAIL_DAYS = 7

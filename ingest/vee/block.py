@@ -200,6 +200,8 @@ def _beside(lake: BlockReads, channels: DataFrame[ChannelNumbers], known: Known,
 
 def _standing(judged: Judged, before: pl.DataFrame) -> pl.DataFrame:
     """Return the earlier rows of VEE that still stand for the current landed row."""
+    if before.is_empty():
+        return before
     current = judged.days.select("channel_no", "day", "base_seq")
     return before.join(current, how="semi", on=[*DAY_KEY, "base_seq"], maintain_order="left")
 

@@ -286,19 +286,14 @@ def _rows_to_work(screened: pl.DataFrame, seen: Seen, work: pl.DataFrame) -> pl.
 
 
 def _grid_keys(rows: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the wide days of some screened rows; empty ones of those that did not land."""
-    absent = rows.filter(pl.col("at").is_null()).select(
-        "channel_no", "day", "tz_name", "is_expected",
-        worst=pl.lit(int(Quality.MISSING), dtype=pl.UInt8), seq=pl.lit(0, dtype=pl.Int64),
-    )  # fmt: skip
-    found = []
-    first = 0
-    for part in parts:
-        own = rows.filter(pl.col("at").is_between(first, first + part.height, closed="left"))
-        verdicts = own.select("is_expected", "refuse_above", "tz_name")
-        found.append(pl.concat([part[own["at"] - first], verdicts], how="horizontal"))
-        first += part.height
-    return in_order(pl.concat([*found, absent], how="diagonal"))
+    """Return the wide days of some screened rows, in their order; empty ones of those that did not land."""
+    # `at` counts the rows of all parts; where it is null nothing landed, and nothing is fetched.
+    wide = pl.concat(parts).select(pl.all().gather(rows["at"]))
+    return wide.with_columns(
+        *rows.select("channel_no", "day", "is_expected", "refuse_above", "tz_name").get_columns(),
+        pl.col("worst").fill_null(int(Quality.MISSING)),
+        pl.col("seq").fill_null(0),
+    )
 
 
 def _edited_days(grid: DayGrid, estimated: Estimated, interval_minutes: int) -> pl.DataFrame:

@@ -28,7 +28,12 @@ from store.workspace import Workspace
 def active_days(
     connection: Connection, channels: DataFrame[ChannelNumbers], from_date: date, to_date: date
 ) -> pl.DataFrame:
-    """Return when channels must have reads, clipped to the period: channel_no, from_date, to_date (half-open).
+    """Return when channels must have reads, clipped to the period: channel_no, from_date, to_date (half-open)."""
+    return clipped(supplied_spans(connection, channels), from_date, to_date)
+
+
+def supplied_spans(connection: Connection, channels: DataFrame[ChannelNumbers]) -> pl.DataFrame:
+    """Return when channels must have reads: channel_no, from_date, to_date (half-open; null while it goes on).
 
     That is while an agreement runs, a meter hangs at the channel's service point, and the channel is read.
     """
@@ -37,18 +42,25 @@ def active_days(
     both = agreements.join(meters, how="inner", on="service_point_id", validate="m:m")
     spans = both.select(
         "service_point_id",
-        from_date=pl.max_horizontal("start_date", "installed_date", pl.lit(from_date)),
-        to_date=pl.min_horizontal("end_date", "removed_date", pl.lit(to_date)),
-    ).filter(pl.col("from_date") < pl.col("to_date"))
-    points = channels.select("channel_no", "service_point_id", "start_date", "end_date")
-    active = (
-        points.join(spans, how="inner", on="service_point_id", validate="m:m")
-        .with_columns(
-            from_date=pl.max_horizontal("from_date", "start_date"), to_date=pl.min_horizontal("to_date", "end_date")
-        )
-        .filter(pl.col("from_date") < pl.col("to_date"))
+        from_date=pl.max_horizontal("start_date", "installed_date"),
+        to_date=pl.min_horizontal("end_date", "removed_date"),
     )
-    return active.select("channel_no", "from_date", "to_date").unique().sort("channel_no", "from_date", "to_date")
+    points = channels.select("channel_no", "service_point_id", "start_date", "end_date")
+    return points.join(spans, how="inner", on="service_point_id", validate="m:m").select(
+        "channel_no",
+        from_date=pl.max_horizontal("from_date", "start_date"),
+        to_date=pl.min_horizontal("to_date", "end_date"),
+    )
+
+
+def clipped(spans: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame:
+    """Return the spans, clipped to the days in [from_date, to_date), each once, in order."""
+    inside = spans.select(
+        "channel_no",
+        from_date=pl.max_horizontal("from_date", pl.lit(from_date)),
+        to_date=pl.min_horizontal("to_date", pl.lit(to_date)),
+    ).filter(pl.col("from_date") < pl.col("to_date"))
+    return inside.unique().sort("channel_no", "from_date", "to_date")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ A run that finds nothing new writes nothing and takes no sequence, so it can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -21,9 +20,10 @@ from ingest.edits.finding_decisions import decided_slots
 from ingest.estimates.beside import recorded_beside, register_spans
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
-from ingest.vee.block import JudgedBlock, Known, judge_block
+from ingest.vee.block import JudgedBlock, Known
+from ingest.vee.blocks import CHANNELS_PER_BLOCK, block_reads, judged_blocks
 from ingest.vee.findings import finish_findings
-from ingest.vee.lake import BlockReads, active_days, files_of
+from ingest.vee.lake import clipped, supplied_spans
 from ingest.vee.registers import JudgedRegisters, judge_registers, usage_of
 from ingest.vee.report import VeeReport, report_of
 from ingest.versions import DAY_KEY, current_registers
@@ -32,7 +32,6 @@ from model.errors import ConfigError
 from model.ids import content_hash
 from model.progress import SILENT, Progress
 from model.reads import (
-    INTERVAL_LENGTHS,
     Estimates,
     Findings,
     RegisterReads,
@@ -45,9 +44,6 @@ from store.facts import facts
 from store.lake import lake_files, register_files, scan_lake, write_lake_file
 from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace
-
-CHANNELS_PER_BLOCK = 8_192  # a month and its reference days at 15 minutes: about 200 MB
-WORTH_A_WORKER = 1_000  # channels; fewer take a worker less time than a block costs whatever it holds
 
 
 def run_vee(
@@ -82,23 +78,16 @@ def run_vee(
     with control(workspace, purpose="reads vee") as connection:
         rules = rules_in_force(connection) if rules is None else rules
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
-        active = active_days(connection, channels, from_date, to_date)
-        active = active if only is None else active.filter(pl.col("channel_no").is_in(list(only)))
         checks = checks_of(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
-        earlier = active_days(connection, channels, from_date - checks.days_before, from_date)
         registers = _read_registers(workspace, connection, channels, checks)
-        known = Known(
-            channels, active, earlier, _spans(connection, channels, registers, rules), recorded_beside(connection),
-            decided_slots(connection, from_date, to_date), only is not None,
-        )  # fmt: skip
-        progress.begin("vee", active["channel_no"].n_unique(), "channels")
-        due = channels.join(active, how="semi", on="channel_no", maintain_order="left")
-        reads = [
-            BlockReads(workspace, files_of(connection, minutes), some, minutes, from_date, to_date)
-            for minutes, some in _blocks(due, channels_per_block, workers)
-        ]
+        known = _known(connection, channels, checks, registers, only)
+        due = channels.join(known.active, how="semi", on="channel_no", maintain_order="left")
+        progress.begin("vee", due.height, "channels")
+        reads = block_reads(
+            workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
+        )
         blocks: list[tuple[int, JudgedBlock]] = []
-        for lake, block in _judged(reads, checks, known, workers):
+        for lake, block in judged_blocks(list(reads), checks, known, workers):
             blocks.append((lake.interval_minutes, block))
             progress.advance("vee", lake.channels.height)
         found = [block.findings for _, block in blocks]
@@ -115,38 +104,25 @@ def run_vee(
         return report_of(totals, new, seq=seq, rows_written=sum(days.height for days in edited.values()))
 
 
-def _blocks(
-    due: pl.DataFrame, channels_per_block: int, workers: int
-) -> Iterator[tuple[int, DataFrame[ChannelNumbers]]]:
-    """Yield the channels by interval length, so many at most at a time, in order, in blocks of one size.
-
-    How channels are divided changes nothing of what is found; many are divided so that all workers have as much to do.
-    """
-    for minutes in INTERVAL_LENGTHS:
-        of_length = due.filter(pl.col("interval_minutes") == minutes)
-        count = -(-of_length.height // channels_per_block)
-        if of_length.height >= workers * WORTH_A_WORKER:
-            count = -(-count // workers) * workers
-        size = -(-of_length.height // max(count, 1))
-        for start in range(0, of_length.height, max(size, 1)):
-            yield minutes, arranged(ChannelNumbers, of_length.slice(start, size))
-
-
-def _judged(
-    reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
-) -> Iterator[tuple[BlockReads, JudgedBlock]]:
-    """Judge blocks, `workers` of them at a time, and yield them in their order.
-
-    Polars and the kernels work beside Python, so threads use the cores; they need no start and share what is known.
-    """
-    if workers <= 1 or len(reads) <= 1:
-        yield from ((lake, judge_block(lake, checks, known)) for lake in reads)
-        return
-    pool = ThreadPoolExecutor(min(workers, len(reads)), thread_name_prefix="vee")
-    try:
-        yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)  # interrupted: what is being judged ends, the rest is left
+def _known(
+    connection: Connection,
+    channels: DataFrame[ChannelNumbers],
+    checks: Checks,
+    registers: JudgedRegisters | None,
+    only: Sequence[int] | None,
+) -> Known:
+    """Return what blocks are to know of all channels; `only` says which are judged, None that all are."""
+    supplied = supplied_spans(connection, channels)
+    active = clipped(supplied, checks.from_date, checks.to_date)
+    return Known(
+        channels,
+        active if only is None else active.filter(pl.col("channel_no").is_in(list(only))),
+        clipped(supplied, checks.from_date - checks.days_before, checks.from_date),
+        _spans(connection, channels, registers, checks.rules),
+        recorded_beside(connection),
+        decided_slots(connection, checks.from_date, checks.to_date),
+        only is not None,
+    )
 
 
 def _read_registers(

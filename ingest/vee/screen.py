@@ -9,6 +9,7 @@ from ingest.rules.rules import RuleSet
 from ingest.vee.kernels import screen_wide
 from ingest.vee.matrix import MISSING, day_positions, real_slots, value_matrix
 from model.codes import Quality
+from model.reads import slot_columns
 
 _DAY_KEY = ["channel_no", "day"]
 
@@ -67,7 +68,7 @@ def is_doubtful(rules: RuleSet) -> pl.Expr:
 
 def with_highest_slot(days: pl.DataFrame, landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     """Add `highest_slot`, the first slot of the highest value; `at` is the row of each day in `landed`."""
-    rows = landed[days["at"]]
+    rows = landed.select(pl.col(slot_columns(interval_minutes)).gather(days["at"]))
     values = value_matrix(rows, interval_minutes).copy()
     values[np.arange(values.shape[1])[None, :] >= real_slots(days["n"])[:, None]] = MISSING
     return days.with_columns(pl.Series("highest_slot", values.argmax(axis=1), dtype=pl.Int16))

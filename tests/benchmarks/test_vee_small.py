@@ -72,7 +72,7 @@ def test_each_block_reads_its_days_once_and_no_more_than_a_month_of_them(
 
 
 def test_any_count_of_workers_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.vee.run.WORTH_A_WORKER", 1)
+    monkeypatch.setattr("ingest.vee.blocks.WORTH_A_WORKER", 1)
     found = {}
     for workers in (1, 2, 3):
         books = write_books(tmp_path / str(workers), CHANNELS, faulty_per_mille=20)
@@ -94,7 +94,7 @@ def test_an_error_in_one_block_ends_the_run_and_leaves_nothing(tmp_path: Path, m
     def broken(*_: object) -> None:
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr("ingest.vee.run.judge_block", broken)
+    monkeypatch.setattr("ingest.vee.blocks.judge_block", broken)
     with pytest.raises(OSError, match="the disk is gone"):
         run_vee(
             books, from_date=PERIOD[0], to_date=PERIOD[1], received_at=NOW, rules=DEFAULT_RULES,

@@ -1,0 +1,65 @@
+"""Blocks of channels: how a run divides its channels, and how several blocks are judged at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import polars as pl
+
+from ingest.checks.checks import Checks
+from ingest.vee.block import JudgedBlock, Known, judge_block
+from ingest.vee.lake import BlockReads, files_of
+from model.accounts import ChannelNumbers
+from model.reads import INTERVAL_LENGTHS
+from model.schema import arranged
+from store.control import Connection
+from store.workspace import Workspace
+
+CHANNELS_PER_BLOCK = 8_192  # a month and its reference days at 15 minutes: about 200 MB
+WORTH_A_WORKER = 1_000  # channels; fewer take a worker less time than a block costs whatever it holds
+
+
+def block_reads(
+    workspace: Workspace,
+    connection: Connection,
+    due: pl.DataFrame,
+    period: tuple[date, date],
+    *,
+    channels_per_block: int,
+    workers: int,
+) -> Iterator[BlockReads]:
+    """Yield the channels that are due (ChannelNumbers) by interval length, in order, in blocks of one size.
+
+    How channels are divided changes nothing of what is found; many are divided so that all workers have as much to do.
+    """
+    for minutes in INTERVAL_LENGTHS:
+        of_length = due.filter(pl.col("interval_minutes") == minutes)
+        if of_length.is_empty():
+            continue
+        files = files_of(connection, minutes)
+        count = -(-of_length.height // channels_per_block)
+        if of_length.height >= workers * WORTH_A_WORKER:
+            count = -(-count // workers) * workers
+        size = -(-of_length.height // count)
+        for start in range(0, of_length.height, size):
+            some = arranged(ChannelNumbers, of_length.slice(start, size))
+            yield BlockReads(workspace, files, some, minutes, *period)
+
+
+def judged_blocks(
+    reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
+) -> Iterator[tuple[BlockReads, JudgedBlock]]:
+    """Judge blocks, `workers` of them at a time, and yield them in their order.
+
+    Polars and the kernels work beside Python, so threads use the cores; they need no start and share what is known.
+    """
+    if workers <= 1 or len(reads) <= 1:
+        yield from ((lake, judge_block(lake, checks, known)) for lake in reads)
+        return
+    pool = ThreadPoolExecutor(min(workers, len(reads)), thread_name_prefix="vee")
+    try:
+        yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # interrupted: what is being judged ends, the rest is left
