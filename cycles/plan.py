@@ -28,7 +28,7 @@ from store.audit import audit_head, record
 from store.code import code_version
 from store.control import Connection, control, transaction
 from store.facts import facts
-from store.files import SEALED, write_bytes_atomic
+from store.files import SEALED, write_all_atomic, write_bytes_atomic
 from store.roles import own_branches
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -139,8 +139,7 @@ def keep_plan(
 ) -> Planned:
     """Write the files of a plan and add its run (a row of model.control.Runs without the plan's hash)."""
     folder = run_folder(workspace, plan["run_id"])
-    for file_name, data in frames.items():
-        write_bytes_atomic(folder / "plan" / file_name, data, mode=SEALED)
+    write_all_atomic({folder / "plan" / file_name: data for file_name, data in frames.items()}, mode=SEALED)
     text = json.dumps(plan, indent=1, sort_keys=True).encode()
     write_bytes_atomic(folder / "plan" / "plan.json", text, mode=SEALED)
     sha256 = content_hash(text)
