@@ -16,7 +16,7 @@ from ingest.checks.checks import Checks
 from ingest.checks.places import known_places
 from ingest.checks.registers import idle_drafts
 from ingest.checks.siblings import PAIRS
-from ingest.estimates.beside import register_spans
+from ingest.estimates.beside import register_spans, registers_beside
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
 from ingest.vee.block import JudgedBlock, Known, judge_block
@@ -81,7 +81,7 @@ def run_vee(
         active = active if only is None else active.filter(pl.col("channel_no").is_in(list(only)))
         checks = Checks(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
         earlier = active_days(connection, channels, from_date - checks.days_before, from_date)
-        registers = _read_registers(workspace, connection, channels, checks)
+        registers = _read_registers(workspace, connection, channels, checks, only)
         known = Known(channels, _spans(connection, channels, registers, rules), only is not None)
         blocks: list[tuple[int, JudgedBlock]] = []
         progress.begin("vee", active["channel_no"].n_unique(), "channels")
@@ -108,13 +108,24 @@ def run_vee(
 
 
 def _read_registers(
-    workspace: Workspace, connection: Connection, channels: DataFrame[ChannelNumbers], checks: Checks
+    workspace: Workspace,
+    connection: Connection,
+    channels: DataFrame[ChannelNumbers],
+    checks: Checks,
+    only: Sequence[int] | None,
 ) -> JudgedRegisters | None:
-    """Return the readings of all registers, judged; None when none ever landed."""
+    """Return the readings of all registers, judged; with `only`, of those that count what these channels do.
+
+    A register is judged by its own readings, so others need not be read. None when none ever landed.
+    """
     files = lake_files(connection, "register_reads")
     if not files:
         return None
-    landed = scan_lake(workspace, files).select(list(polars_schema(RegisterReads))).collect()
+    reads = scan_lake(workspace, files).select(list(polars_schema(RegisterReads)))
+    if only is not None:
+        beside = registers_beside(channels).filter(pl.col("channel_no").is_in(list(only)))
+        reads = reads.filter(pl.col("channel_no").is_in(beside["register_no"].implode()))
+    landed = reads.collect()
     meters = arranged(Meters, facts(connection, "meters"))
     classes = checks.places.channels.select("channel_no", "revenue_class")
     return judge_registers(current_registers(landed), meters, channels, checks.rules, classes=classes)
