@@ -9,16 +9,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.month import plan, publish, rate
+from benchmarks.month_stages import plan, publish, rate
 from benchmarks.registers_data import DrawnRegisters, draw_register_books
 from benchmarks.stages import StageMeasured, measure_stage
 from cycles.folders import read_manifest, run_folder
+from demo.lake import PERIOD
 from store.workspace import open_workspace
 
 _PLAN = "plan"
@@ -57,7 +59,7 @@ def run_registers(folder: Path, bills: int, workers: int, seed: int, say: Callab
         stages[name], result = measure_stage(stage, drawn.root, *arguments)
         return result
 
-    run_id = measured(_PLAN, plan, drawn.cycle_id)
+    run_id = measured(_PLAN, plan, drawn.cycle_id, PERIOD[1] + timedelta(days=3))
     totals = measured("rate, tax, post, controls", rate, run_id, workers)
     invoices = measured("approve, number, publish", publish, run_id)
     digest = read_manifest(run_folder(open_workspace(drawn.root), run_id))["digest"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def manifest_of(run_id: str, plan_sha256: str, selected: int, receipts: Sequence
         "run_id": run_id,
         "plan_sha256": plan_sha256,
         "files": files,
+        "receipts": [sha256(receipt.as_json()).hexdigest() for receipt in receipts],
         "digest": content_hash(*(file["sha256"] for file in files)),
         "totals": totals,
     }

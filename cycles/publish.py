@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from cycles.billed_places import refuse_places_billed_twice
 from cycles.books import refuse_closed
 from cycles.books_controls import check_books
 from cycles.carried import refuse_moved_banks
@@ -92,29 +93,18 @@ def _publish(
     workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], at: datetime, actor: str
 ) -> None:
     run_id, booked_date = row["run_id"], row["business_date"]
-    read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
-    staged = checked_manifest(folder, row["manifest_sha256"])
-    for item in staged["files"]:
-        verify_file(workspace, lake_file_from(item))
-    refuse_other_than_approved(workspace, connection, run_id)
-    out = kept_out(workspace, connection, run_id)
-    manifest = released_manifest(workspace, staged, out)
     stands = standing_keys(connection)
-    if out.height:
-        check_controls(workspace, folder, manifest, stands)
-    tables = sorted({item["table"] for item in manifest["files"]})
-    files = [file for table in tables for file in manifest_files(manifest, table)]
-    files += released_review(workspace, run_id, out)
-    for file in files:
-        verify_file(workspace, file)
+    manifest, out, files = _checked(workspace, connection, folder, row, stands)
     legs = manifest_files(manifest, "journal_lines")
     bills = run_table(workspace, manifest, "bills").collect()
     lines = run_table(workspace, manifest, "bill_lines").filter(told_on_invoices() | is_one_off()).collect()
     parked = run_table(workspace, manifest, "parked").collect()
     open_items = run_table(workspace, manifest, "open_items").collect()
-    keys = new_segment_keys(plan_frame(folder, "due"), parked)
+    due = plan_frame(folder, "due")
+    keys = new_segment_keys(due, parked)
     taken = taken_back(folder)
     _refuse_billed_twice(connection, stands, run_id, keys, taken)
+    refuse_places_billed_twice(connection, run_id, keys, due, taken)
     back = take_back(connection, run_id, taken, open_items, booked_date) if taken.height else None
     history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
     opening = plan_frame(folder, "banks")
@@ -148,6 +138,29 @@ def _publish(
         )
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
         check_books(workspace, connection, run_id)
+
+
+def _checked(
+    workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], stands: pl.DataFrame
+) -> tuple[dict[str, Any], pl.DataFrame, list[LakeFile]]:
+    """Return what is published of a run, what is kept out, and its files, all of them the bytes that were approved."""
+    run_id = row["run_id"]
+    read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
+    staged = checked_manifest(folder, row["manifest_sha256"])
+    computed = [lake_file_from(item) for item in staged["files"]]
+    for file in computed:
+        verify_file(workspace, file)
+    refuse_other_than_approved(workspace, connection, run_id)
+    out = kept_out(workspace, connection, run_id)
+    manifest = released_manifest(workspace, staged, out)
+    tables = sorted({item["table"] for item in manifest["files"]})
+    files = [file for table in tables for file in manifest_files(manifest, table)]
+    files += released_review(workspace, run_id, out)
+    for file in set(files) - set(computed):
+        verify_file(workspace, file)
+    if out.height:
+        check_controls(workspace, folder, manifest, stands)
+    return manifest, out, files
 
 
 def _refuse_billed_twice(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -93,7 +94,7 @@ class Making:
         self._analytics.unregister("incoming_rows")
 
 
-def open_making(aside: Path, old: Path | None, options: dict[str, str]) -> tuple[Connection, dict[str, str]]:
+def open_making(aside: Path, old: Path | None, options: dict[str, Any]) -> tuple[Connection, dict[str, str]]:
     """Open a database at `aside`, a copy of `old` if that can be read; return it with the marks of its parts."""
     if old is not None and old.is_file():
         shutil.copyfile(old, aside)
