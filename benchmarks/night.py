@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from accounts.importing import import_files
-from benchmarks.month_data import BUSINESS_DATE, DRAWN_AT, draw_books
+from benchmarks.month_data import DRAWN_AT, draw_books
 from benchmarks.stages import StageMeasured, measure_stage
 from cycles.night import run_night
 from cycles.night_bill import NightRequest
@@ -25,6 +25,9 @@ from model.progress import Silent
 from store.control import control
 from store.facts import facts
 from store.workspace import open_workspace
+
+BUSINESS_DATE = date(2026, 11, 4)
+_DAYS = 31
 
 
 def spread(root: Path, groups: int) -> int:
@@ -66,7 +69,7 @@ def night(root: Path, workers: int) -> tuple[int, int]:
 def measured(folder: Path, meters: int, groups: int, workers: int, say: Callable[[str], None]) -> list[str]:
     """Draw a base, do its night, and return the row that tells of it."""
     say(f"drawing {meters:,} meters in {groups} groups ...")
-    drawn = draw_books(folder, meters, days=31, seed=7)
+    drawn = draw_books(folder, meters, _DAYS, 7, workers, say)
     accounts = spread(drawn.root, groups)
     say("night")
     stage, (billed, parked) = measure_stage(night, drawn.root, workers)
