@@ -91,6 +91,14 @@ def select_due(
     return _with_bill_ids(due, cycle, billed["bill_id"] if made is None else made).sort("agreement_id")
 
 
+def first_possible(cycle: Cycle, calendar: pl.DataFrame) -> date:
+    """Return the first day that a cycle can bill: that of the cycle before, for who entered the group within that."""
+    before = calendar.filter(
+        pl.col("bill_group") == cycle.bill_group, pl.col("period_start_date") < cycle.period_start_date
+    )
+    return max(before["period_start_date"].to_list(), default=cycle.period_start_date)
+
+
 def grouped_accounts(known: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Return the accounts, each in the group in which it is billed: that of its route where the route has one.
 

@@ -165,11 +165,15 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "I7 exact_negation", "a reversal negates its journal in every account and tax",
+        # Two joins: one ON l.journal_id IN (both) would compare every leg with every reversal.
         """WITH reversals AS (SELECT DISTINCT journal_id, reverses_id FROM journal_line WHERE reverses_id IS NOT NULL),
+                sides AS (
+               SELECT journal_id, journal_id AS leg_of FROM reversals
+               UNION ALL SELECT journal_id, reverses_id FROM reversals WHERE reverses_id <> journal_id),
                 paired AS (
-               SELECT r.journal_id, l.branch_id, l.account_id, l.gl_account, l.commodity, l.tax_code, l.currency,
+               SELECT s.journal_id, l.branch_id, l.account_id, l.gl_account, l.commodity, l.tax_code, l.currency,
                       l.amount_minor
-               FROM reversals AS r JOIN journal_line AS l ON l.journal_id IN (r.journal_id, r.reverses_id))
+               FROM sides AS s JOIN journal_line AS l ON l.journal_id = s.leg_of)
            SELECT journal_id AS subject_id, '0' AS expected,
                   concat(sum(amount_minor), ' in ', gl_account) AS found
            FROM paired GROUP BY journal_id, branch_id, account_id, gl_account, commodity, tax_code, currency

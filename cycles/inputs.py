@@ -33,6 +33,12 @@ from tariffs.feeds import with_feeds
 COST_PER_PARTITION = 150_000_000
 
 
+# The tables of facts that `gather_inputs` looks at.
+GATHERED_FROM = (
+    "agreement_attributes", "service_point_attributes", "meters", "history", "quality_gates", "usage_correction",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The frames of a plan by name, and the lake files that hold its reads, by table."""
@@ -66,9 +72,10 @@ def gather_inputs(
 ) -> Inputs:
     """Return the inputs for agreements that are due (`accounts.selection.select_due`), cut into partitions.
 
-    `known` are the facts, `numbers` the channels (model.accounts.ChannelNumbers) and `book` the tariffs as known at
-    `known_at`; reads are those up to load `seq_max`. `asked` are the attributes that matter (tariff_id, name): those
-    that `book` asks for when None. `replaced`: bills that are made anew (`cycles.one_offs.due_charges`).
+    `known` are the facts (at least `GATHERED_FROM`), `numbers` the channels (model.accounts.ChannelNumbers) and `book`
+    the tariffs as known at `known_at`; reads are those up to load `seq_max`. `asked` are the attributes that matter
+    (tariff_id, name): those that `book` asks for when None. `replaced`: bills that are made anew
+    (`cycles.one_offs.due_charges`).
     """
     asked = asked_attributes(book) if asked is None else asked
     periods, attributes = cut_at_attributes(

@@ -13,11 +13,11 @@ from typing import Any
 import polars as pl
 
 from accounts.numbering import channel_numbers
-from accounts.selection import Cycle, select_due
+from accounts.selection import SELECTED_FROM, Cycle, first_possible, select_due
 from cycles.finals import ended_agreements
 from cycles.folders import run_folder
 from cycles.holds import held_accounts
-from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
+from cycles.inputs import GATHERED_FROM, Inputs, gather_inputs, last_load
 from cycles.records import add_run, find_run
 from cycles.review_rules import review_rules
 from ingest.rules.rule_store import rules_of_text, text_in_force
@@ -28,7 +28,7 @@ from store.audit import audit_head, record
 from store.code import code_version
 from store.control import Connection, control, transaction
 from store.facts import facts
-from store.files import SEALED, write_bytes_atomic
+from store.files import SEALED, write_all_atomic, write_bytes_atomic
 from store.roles import own_branches
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -139,8 +139,7 @@ def keep_plan(
 ) -> Planned:
     """Write the files of a plan and add its run (a row of model.control.Runs without the plan's hash)."""
     folder = run_folder(workspace, plan["run_id"])
-    for file_name, data in frames.items():
-        write_bytes_atomic(folder / "plan" / file_name, data, mode=SEALED)
+    write_all_atomic({folder / "plan" / file_name: data for file_name, data in frames.items()}, mode=SEALED)
     text = json.dumps(plan, indent=1, sort_keys=True).encode()
     write_bytes_atomic(folder / "plan" / "plan.json", text, mode=SEALED)
     sha256 = content_hash(text)
@@ -229,8 +228,10 @@ def _run_of(cycle: Cycle, request: PlanRequest) -> str:
 
 def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max: int) -> Inputs:
     """Return what the plan pins. Facts are those known at the time of asking, whatever was learned since."""
-    known = known_facts(connection, request.known_at)
-    due = select_due(cycle, known, standing_keys(connection), request.branches, made=bills_made(connection))
+    known = {table: facts(connection, table, known_at=request.known_at) for table in SELECTED_FROM}
+    # Of what stands, only days from the earliest that the cycle may bill on can matter, and ids of its own bills.
+    stands = standing_keys(connection, ending_after=first_possible(cycle, known["cycles"]))
+    due = select_due(cycle, known, stands, request.branches, made=bills_made(connection, cycle.cycle_id))
     if request.finals is not None:
         due = ended_agreements(due, known["agreements"], request.finals, request.business_date)
     if due.is_empty():
@@ -238,6 +239,7 @@ def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max:
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
             hint="everything in it is billed already, or no account is in its group",
         )
+    known |= {table: facts(connection, table, known_at=request.known_at) for table in GATHERED_FROM}
     book = load_rate_book(connection, known_at=request.known_at)
     return gather_inputs(
         connection, cycle, due, known, channel_numbers(connection), book,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 from pandera.typing.polars import DataFrame
 
@@ -11,12 +13,19 @@ from model.schema import arranged
 from store.control import Connection, query
 
 
-def standing_keys(connection: Connection) -> DataFrame[SegmentKeys]:
-    """Return what is billed and was not taken back, sorted by agreement and first day."""
+def standing_keys(connection: Connection, *, ending_after: date | None = None) -> DataFrame[SegmentKeys]:
+    """Return what is billed and was not taken back, sorted by agreement and first day.
+
+    `ending_after` leaves out periods that end on this day or earlier: the books of years are not read for a month.
+    """
     rows = query(
-        connection, "SELECT key.* FROM segment_key AS key ANTI JOIN reversed_bill USING (bill_id) ORDER BY ALL"
+        connection,
+        """SELECT key.* FROM segment_key AS key ANTI JOIN reversed_bill USING (bill_id)
+           WHERE ?::DATE IS NULL OR period_end_date > ?::DATE
+           ORDER BY agreement_id, period_start_date, revision, period_end_date, bill_id, run_id""",
+        [ending_after, ending_after],
     )
-    return arranged(SegmentKeys, rows.sort("agreement_id", "period_start_date", "revision"))
+    return arranged(SegmentKeys, rows)
 
 
 def standing_bills(connection: Connection) -> pl.DataFrame:
@@ -27,9 +36,11 @@ def standing_bills(connection: Connection) -> pl.DataFrame:
     )
 
 
-def bills_made(connection: Connection) -> pl.Series:
-    """Return the ids of all bills ever published, those taken back among them: an id is given once."""
-    return query(connection, "SELECT DISTINCT bill_id FROM segment_key ORDER BY bill_id")["bill_id"]
+def bills_made(connection: Connection, cycle_id: str | None = None) -> pl.Series:
+    """Return the ids of all bills ever published, or of a cycle's, those taken back among them: an id is given once."""
+    named = "" if cycle_id is None else f".{cycle_id}.r"
+    sql = "SELECT DISTINCT bill_id FROM segment_key WHERE contains(bill_id, ?) ORDER BY bill_id"
+    return query(connection, sql, [named])["bill_id"]
 
 
 def known_loads_of(connection: Connection) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from ingest.checks.places import known_places
 from ingest.checks.registers import idle_drafts
 from ingest.checks.siblings import PAIRS
 from ingest.edits.finding_decisions import decided_slots
-from ingest.estimates.beside import recorded_beside, register_spans
+from ingest.estimates.beside import recorded_beside, register_spans, registers_beside
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
 from ingest.vee.block import JudgedBlock, Known
@@ -79,7 +79,7 @@ def run_vee(
         rules = rules_in_force(connection) if rules is None else rules
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         checks = checks_of(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
-        registers = _read_registers(workspace, connection, channels, checks)
+        registers = _read_registers(workspace, connection, channels, checks, only)
         known = _known(connection, channels, checks, registers, only)
         due = channels.join(known.active, how="semi", on="channel_no", maintain_order="left")
         progress.begin("vee", due.height, "channels")
@@ -126,13 +126,24 @@ def _known(
 
 
 def _read_registers(
-    workspace: Workspace, connection: Connection, channels: DataFrame[ChannelNumbers], checks: Checks
+    workspace: Workspace,
+    connection: Connection,
+    channels: DataFrame[ChannelNumbers],
+    checks: Checks,
+    only: Sequence[int] | None,
 ) -> JudgedRegisters | None:
-    """Return the readings of all registers, judged; None when none ever landed."""
+    """Return the readings of all registers, judged; with `only`, of those that count what these channels do.
+
+    A register is judged by its own readings, so others need not be read. None when none ever landed.
+    """
     files = lake_files(connection, "register_reads")
     if not files:
         return None
-    landed = scan_lake(workspace, files).select(list(polars_schema(RegisterReads))).collect()
+    reads = scan_lake(workspace, files).select(list(polars_schema(RegisterReads)))
+    if only is not None:
+        beside = registers_beside(channels).filter(pl.col("channel_no").is_in(list(only)))
+        reads = reads.filter(pl.col("channel_no").is_in(beside["register_no"].implode()))
+    landed = reads.collect()
     meters = arranged(Meters, facts(connection, "meters"))
     classes = checks.places.channels.select("channel_no", "revenue_class")
     return judge_registers(current_registers(landed), meters, channels, checks.rules, classes=classes)
