@@ -17,7 +17,7 @@ from benchmarks.month import Asked, tell, warm_up
 from benchmarks.month_data import DrawnBooks, Say, draw_books
 from benchmarks.month_stages import bill_month
 from benchmarks.record import Sheet
-from benchmarks.sampling import Samples, sampled
+from benchmarks.sampling import OUTSIDE, Name, Samples, module_of, sampled
 from benchmarks.stages import apart
 
 
@@ -43,25 +43,26 @@ def _sampled(stage: Callable[..., Any], arguments: tuple[object, ...]) -> tuple[
     return samples, result
 
 
-def stage_sheet(name: str, samples: Samples, top: int) -> Sheet:
-    """Return the functions of a stage that take the most: by themselves with what they ask of libraries, and in all."""
+def stage_sheet(name: str, samples: Samples, top: int, of: Name = str) -> Sheet:
+    """Return what takes most of a stage: by itself, with what it asks of libraries, and with all that it calls."""
     total = sum(samples.cpu.values()) or 1.0
     wall = sum(samples.wall.values())
     rows, shown = [], 0.0
-    for function, seconds in list(samples.innermost().items())[:top]:
-        within = samples.within(function) if function != "(outside)" else seconds
-        rows.append([function, f"{seconds:.2f}", f"{seconds / total:.1%}", f"{within:.2f}", f"{within / total:.1%}"])
+    for place, seconds in list(samples.innermost(of).items())[:top]:
+        within = seconds if place == OUTSIDE else samples.within(place, of)
+        rows.append([place, f"{seconds:.2f}", f"{seconds / total:.1%}", f"{within:.2f}", f"{within / total:.1%}"])
         shown += seconds
     rows.append(["all others", f"{total - shown:.2f}", f"{(total - shown) / total:.1%}", "", ""])
     title = f"{name}: {total:.2f} CPU s, {wall:.2f} s on the clock, one worker"
-    return Sheet(title, ("function", "own CPU s", "share", "with all it calls", "share"), rows)
+    return Sheet(title, ("where", "own CPU s", "share", "with all it calls", "share"), rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, look, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
     parser.add_argument("--meters", type=int, default=20_000, help="15-minute channels, about")
-    parser.add_argument("--top", type=int, default=12, help="functions to show of each stage")
+    parser.add_argument("--functions", action="store_true", help="functions, not modules")
+    parser.add_argument("--top", type=int, default=12, help="rows for each stage")
     parser.add_argument("--seed", type=int, default=7, help="seed of the draw")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
     parser.add_argument("--folded", type=Path, help="write the stacks to this file, for a flame graph")
@@ -71,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warm_up(month, say)
     with tempfile.TemporaryDirectory(prefix="billmill-profile-") as folder:
         found = profile_month(Path(folder), month, say)
-    sheets = [stage_sheet(name, samples, asked.top) for name, samples in found.items()]
+    sheets = [
+        stage_sheet(name, samples, asked.top, str if asked.functions else module_of) for name, samples in found.items()
+    ]
     for sheet in sheets:
         Console(file=sys.stdout, width=120, highlight=False).print(sheet.as_rich())
     if asked.markdown:

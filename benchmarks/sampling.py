@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,17 @@ ROOT = Path(__file__).resolve().parents[1]
 _EVERY_SECONDS = 0.002
 _OWN = ("benchmarks", ".venv")
 Stack = tuple[str, ...]
+Name = Callable[[str], str]
+OUTSIDE = "(outside)"  # libraries that nothing of the project asked, threads that begin and end
+
+
+def module_of(function: str) -> str:
+    """Return the module of a function of a stack.
+
+    >>> module_of("ingest.versions:current_days")
+    'ingest.versions'
+    """
+    return function.split(":", maxsplit=1)[0]
 
 
 @dataclass
@@ -34,17 +45,17 @@ class Samples:
         self.cpu[stack] = self.cpu.get(stack, 0.0) + cpu_seconds
         self.wall[stack] = self.wall.get(stack, 0.0) + wall_seconds
 
-    def innermost(self) -> dict[str, float]:
-        """Return CPU seconds by the innermost of the project's functions, the most first."""
+    def innermost(self, of: Name = str) -> dict[str, float]:
+        """Return CPU seconds by the innermost of the project's functions, or what `of` makes of its name."""
         found: dict[str, float] = {}
         for stack, seconds in self.cpu.items():
-            name = stack[-1] if stack else "(outside)"
+            name = of(stack[-1]) if stack else OUTSIDE
             found[name] = found.get(name, 0.0) + seconds
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
-    def within(self, name: str) -> float:
-        """Return the CPU seconds of all stacks that a function is in."""
-        return sum(seconds for stack, seconds in self.cpu.items() if name in stack)
+    def within(self, name: str, of: Name = str) -> float:
+        """Return the CPU seconds of all stacks that a function, or what `of` makes of it, is in."""
+        return sum(seconds for stack, seconds in self.cpu.items() if name in map(of, stack))
 
     def folded(self, head: str) -> list[str]:
         """Return a line for each stack, as flame graph programs take them; the number is microseconds of CPU."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.profile import stage_sheet
-from benchmarks.sampling import Samples, sampled
+from benchmarks.sampling import Samples, module_of, sampled
 from model.ids import content_hash
 
 
@@ -32,4 +32,6 @@ def test_the_table_adds_up() -> None:
         ["(outside)", "1.00", "20.0%", "1.00", "20.0%"],
         ["all others", "1.00", "20.0%", "", ""],
     ]
+    assert samples.innermost(module_of) == {"b": 3.0, "(outside)": 1.0, "a": 1.0}
+    assert samples.within("a", module_of) == 4.0
     assert samples.folded("rate") == ["rate 1000000", "rate;a:outer 1000000", "rate;a:outer;b:inner 3000000"]
