@@ -38,7 +38,7 @@ SHOWN: dict[str, Shown] = {
 }
 
 
-def vee(root: Path, start: date, end: date) -> None:
+def vee(root: Path, start: date, end: date, _workers: int) -> None:
     """Validate and estimate the month."""
     run_vee(open_workspace(root), from_date=start, to_date=end, received_at=DRAWN_AT, progress=Silent())
 
@@ -76,7 +76,7 @@ def bill_month(
     workers: int,
 ) -> tuple[str, dict[str, int], int]:
     """Run all stages through `measured(name, stage, *arguments)`; return the run, its totals, and the invoices."""
-    measured(VEE, vee, root, *period)
+    measured(VEE, vee, root, *period, workers)
     run_id = measured(PLAN, plan, root, cycle_id, business_date)
     totals = measured(RATE, rate, root, run_id, workers)
     return run_id, totals, measured(PUBLISH, publish, root, run_id)
