@@ -99,7 +99,7 @@ def _stack(frame: FrameType | None, names: dict[str, str | None]) -> Stack:
 def _module(path: str) -> str | None:
     """Return the name of a module of the project, None for all others and for the benchmarks themselves."""
     try:
-        inside = Path(path).resolve().relative_to(ROOT)
+        inside = Path(path).relative_to(ROOT)
     except ValueError:
         return None
     return None if inside.parts[0] in _OWN else ".".join(inside.with_suffix("").parts)
