@@ -35,7 +35,6 @@ class Asked:
     workers: int
     repeat: int
     seed: int
-    has_intervals: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,7 @@ class MonthReport:
 def run_month(folder: Path, asked: Asked, say: Say, warm_up: dict[str, StageMeasured] | None = None) -> MonthReport:
     """Draw a utility into `folder`, bill its month `repeat` times, each on a copy of the books; return what it took."""
     began = time.monotonic()
-    drawn = apart(
-        draw_books, folder, asked.meters, asked.days, asked.seed, os.cpu_count() or 1, say, asked.has_intervals
-    )
+    drawn = apart(draw_books, folder, asked.meters, asked.days, asked.seed, os.cpu_count() or 1, say)
     say(f"drawn in {time.monotonic() - began:.0f} s: {drawn.intervals:,} intervals, {drawn.lake_bytes / 1e6:,.0f} MB")
     turns, results = [], []
     for turn in range(1, asked.repeat + 1):
@@ -106,7 +103,7 @@ def warm_up(asked: Asked, say: Say) -> dict[str, StageMeasured]:
     """Bill the month of a small utility, so that kernels are compiled and cached; return what that took."""
     say("warming up: a small utility, not counted")
     with tempfile.TemporaryDirectory(prefix="billmill-warm-") as folder:
-        drawn = apart(draw_books, Path(folder), 1, asked.days, asked.seed, 1, _silent, asked.has_intervals)
+        drawn = apart(draw_books, Path(folder), 1, asked.days, asked.seed, 1, _silent)
         return _billed(drawn.root, drawn, asked.workers, _silent)[0]
 
 
@@ -149,7 +146,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.month", description=__doc__)
     parser.add_argument("--meters", type=int, default=5_000, help="15-minute channels, about")
-    parser.add_argument("--registers-only", action="store_true", help="so many registers instead, and no intervals")
     parser.add_argument("--growth", type=_sizes, help="several sizes, as 1000,5000,20000: how cost and memory grow")
     parser.add_argument(
         "--days", type=int, default=31, choices=range(FEWEST_DAYS, 32), metavar="7..31", help="days of October"
@@ -165,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     began, say = machine(), partial(tell, time.monotonic())
     reports, warm = [], None
     for meters in asked.growth or [asked.meters]:
-        of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed, not asked.registers_only)
+        of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed)
         warm = warm_up(of_size, say) if warm is None else warm
         with tempfile.TemporaryDirectory(prefix="billmill-month-") as temporary:
             folder = (asked.folder / str(meters) if asked.growth else asked.folder) if asked.folder else Path(temporary)
@@ -195,7 +191,6 @@ def _sizes(text: str) -> list[int]:
 def _command(asked: argparse.Namespace) -> str:
     """Return the command that gives these figures again, without where it wrote them."""
     sizes = f"--growth {','.join(map(str, asked.growth))}" if asked.growth else f"--meters {asked.meters}"
-    sizes += " --registers-only" if asked.registers_only else ""
     return (
         f"python -m benchmarks.month {sizes} --days {asked.days} --workers {asked.workers} --repeat {asked.repeat} "
         f"--seed {asked.seed}"

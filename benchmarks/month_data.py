@@ -17,7 +17,7 @@ from pandera.typing.polars import DataFrame
 
 from accounts.importing import import_files
 from accounts.numbering import channel_numbers
-from benchmarks.month_shapes import only_registers, shaped, shares, tariff_file
+from benchmarks.month_shapes import shaped, shares, tariff_file
 from benchmarks.pool import in_processes
 from cycles.setup import init_workspace
 from cycles.tariff_check import add_tariffs, approve_tariffs
@@ -37,7 +37,7 @@ from tariffs.library import add_factor_file
 DRAWN_AT = datetime(2026, 11, 2, tzinfo=UTC)
 FEWEST_DAYS = 7  # of a period whose customers move
 CHANNELS_PER_FILE = 9_600  # a month of them is one file, as landing cuts files by size, so that no channel is in two
-_METERS_PER_BLOCK = {True: 517, False: 620}  # registers, or interval channels, that a block of points has, about
+_CHANNELS_PER_BLOCK = 620  # interval channels that a block of points has, about
 _BLOCKS_PER_GROUP = 16  # a group is in memory at once: about 130 MB a process, and as much again while it is sorted
 _ACTOR = "benchmark"
 Say = Callable[[str], None]
@@ -60,27 +60,20 @@ class DrawnBooks:
     lake_bytes: int
 
     @property
-    def meters(self) -> int:
-        """15-minute channels; where there are none, registers."""
-        return self.interval_channels or self.registers
-
-    @property
     def business_date(self) -> date:
         """The date on which the cycle is billed: when all registers are read."""
         return self.period_end_date + timedelta(days=3)
 
 
-def draw_books(
-    folder: Path, meters: int, days: int, seed: int, processes: int, say: Say, has_intervals: bool = True
-) -> DrawnBooks:
+def draw_books(folder: Path, meters: int, days: int, seed: int, processes: int, say: Say) -> DrawnBooks:
     """Draw a utility with about so many 15-minute channels, and its water, gas and heat registers, into new books.
 
-    Without intervals it has so many registers, and nothing else. The same books, whatever the number of processes.
+    The same books, whatever the number of processes.
     """
-    points = -(-meters // _METERS_PER_BLOCK[not has_intervals]) * BLOCK_POINTS
+    points = -(-meters // _CHANNELS_PER_BLOCK) * BLOCK_POINTS
     start, end = PERIOD[0], PERIOD[0] + timedelta(days=days)
     utility = draw_utility(points, seed, period_start=start, period_end=end)
-    tables = shaped(utility) if has_intervals else only_registers(shaped(utility))
+    tables = shaped(utility)
     books = folder / "books"
     _import(books, folder / "tables", tables, say)
     agreements, cycle_id = tables["agreements"], utility.cycle_id
@@ -91,7 +84,7 @@ def draw_books(
     with control(workspace, purpose="benchmark") as connection:
         numbers = arranged(ChannelNumbers, channel_numbers(connection))
         seq = next_seq(connection)
-    intervals = _land(workspace, numbers, points, _Draw(seed, seq, start, end, has_intervals), processes, say)
+    intervals = _land(workspace, numbers, points, _Draw(seed, seq, start, end), processes, say)
     is_interval = numbers["interval_minutes"] > 0
     held = sum(path.stat().st_size for path in workspace.lake.rglob("*.parquet"))
     return DrawnBooks(
@@ -125,7 +118,6 @@ class _Draw:
     seq: int
     from_date: date
     to_date: date
-    has_intervals: bool
 
 
 def _land(
@@ -160,22 +152,21 @@ def _draw_group(aside: Path, blocks: range, draw: _Draw) -> int:
     listed = pl.scan_parquet(aside / "numbers.parquet").filter(of_group).drop("point_no").collect()
     numbers = arranged(ChannelNumbers, listed)
     period = (draw.from_date, draw.to_date)
-    registers = [draw_registers(block, draw.seed, numbers=numbers, period=period, seq=draw.seq) for block in blocks]
-    pl.concat(registers).write_parquet(aside / f"registers-{blocks.start:05d}.parquet")
-    if not draw.has_intervals:
-        return 0
-    days = [
-        draw_days(
-            block, draw.seed, from_date=draw.from_date, to_date=draw.to_date, period=period, numbers=numbers,
-            seq=draw.seq,
-        )
-        for block in blocks
-    ]  # fmt: skip
+    days, registers = [], []
+    for block in blocks:
+        days.append(
+            draw_days(
+                block, draw.seed, from_date=draw.from_date, to_date=draw.to_date, period=period, numbers=numbers,
+                seq=draw.seq,
+            )
+        )  # fmt: skip
+        registers.append(draw_registers(block, draw.seed, numbers=numbers, period=period, seq=draw.seq))
     together = pl.concat(days).with_columns((pl.col("channel_no") // CHANNELS_PER_FILE).alias("file"))
     for (file,), part in together.partition_by("file", as_dict=True, include_key=False).items():
         target = aside / f"file-{file:05d}" / f"{blocks.start:05d}.arrow"
         target.parent.mkdir(exist_ok=True)
         part.write_ipc(target)
+    pl.concat(registers).write_parquet(aside / f"registers-{blocks.start:05d}.parquet")
     return int(together["n"].cast(pl.Int64).sum())
 
 

@@ -35,25 +35,6 @@ def shaped(utility: Utility) -> dict[str, pl.DataFrame]:
     return utility.frames() | {"agreements": agreements, "history": past}
 
 
-def only_registers(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Return the tables of a utility that sends bills for water, gas and heat alone: no 15-minute channel is left."""
-    points = tables["service_points"].filter(pl.col("commodity") != "electricity")
-    agreements = tables["agreements"].join(points, on="service_point_id", how="semi", maintain_order="left")
-    accounts = tables["accounts"].join(agreements, on="account_id", how="semi", maintain_order="left")
-    of_points = {
-        name: tables[name].join(points, on="service_point_id", how="semi", maintain_order="left")
-        for name in ("meters", "channels")
-    }
-    left = {
-        "service_points": points,
-        "premises": tables["premises"].join(points, on="premise_id", how="semi", maintain_order="left"),
-        "customers": tables["customers"].join(accounts, on="customer_id", how="semi", maintain_order="left"),
-        "accounts": accounts,
-        "agreements": agreements,
-    }
-    return {name: frame for name, frame in (tables | of_points | left).items() if name != "history"}
-
-
 def shares(agreements: pl.DataFrame) -> dict[str, int]:
     """Return how many agreements are on each tariff, the most first."""
     counted = agreements.group_by("tariff_id").len().sort("len", "tariff_id", descending=[True, False])

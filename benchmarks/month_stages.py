@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,20 @@ PLANNER, APPROVER = "night", "second"
 VEE, PLAN, RATE, PUBLISH = "validate, estimate", "plan", "rate to controls", "approve to publish"
 
 
-# What the time of a stage is spent on outside the parts that are told apart.
-REST = {RATE: "manifest, controls", PUBLISH: "number, post, books"}
+@dataclass(frozen=True)
+class Shown:
+    """How a stage is shown: what it works through, and what its time outside its parts is spent on."""
+
+    items: str
+    rest: str = ""
+
+
+SHOWN: dict[str, Shown] = {
+    VEE: Shown("intervals"),
+    PLAN: Shown("agreements"),
+    RATE: Shown("agreements", "manifest, controls"),
+    PUBLISH: Shown("invoices", "number, post, books"),
+}
 
 
 def vee(root: Path, start: date, end: date, _workers: int) -> None:

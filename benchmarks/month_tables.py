@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.month_stages import PLAN, PUBLISH, RATE, REST, VEE
+from benchmarks.month_stages import PLAN, PUBLISH, RATE, SHOWN, VEE
 from benchmarks.record import Sheet
 from benchmarks.stages import PartMeasured, StageMeasured
 
@@ -25,22 +25,18 @@ GROWTH_BASE_METERS = 50_000
 def month_sheet(report: MonthReport) -> Sheet:
     """Return what each stage took, and how many items it went through in a second of the clock and of CPU."""
     drawn = report.drawn
-    every, unit = (drawn.intervals, "intervals") if drawn.intervals else (drawn.registers, "registers")
-    counts = {
-        VEE: (every, unit), PLAN: (drawn.agreements, "agreements"), RATE: (drawn.agreements, "agreements"),
-        PUBLISH: (report.invoices, "invoices"),
-    }  # fmt: skip
+    counts = {VEE: drawn.intervals, PLAN: drawn.agreements, RATE: drawn.agreements, PUBLISH: report.invoices}
     rows = []
     for name, stage in report.stages.items():
-        items, called = counts[name]
+        items = counts[name]
         rows.append([
-            name, *_times(stage), f"{items:,} {called}", _rate(items / stage.wall_seconds),
+            name, *_times(stage), f"{items:,} {SHOWN[name].items}", _rate(items / stage.wall_seconds),
             _rate(items / stage.cpu_seconds), *_sizes(stage),
         ])  # fmt: skip
         rows += [[f"  {part}", *_times(took), "", "", "", "", "", ""] for part, took in _parts(name, stage)]
     rows.append([
-        "together", f"{report.wall_seconds:.2f}", f"{report.cpu_seconds:.2f}", f"{every:,} {unit}",
-        _rate(every / report.wall_seconds), _rate(every / report.cpu_seconds),
+        "together", f"{report.wall_seconds:.2f}", f"{report.cpu_seconds:.2f}", f"{drawn.intervals:,} intervals",
+        _rate(drawn.intervals / report.wall_seconds), _rate(drawn.intervals / report.cpu_seconds),
         f"{report.peak_bytes / 1e6:,.0f}", *_sizes(_sum(report.stages.values()))[1:],
     ])  # fmt: skip
     if report.warm_up:
@@ -50,20 +46,19 @@ def month_sheet(report: MonthReport) -> Sheet:
 
 def growth_sheet(reports: Sequence[MonthReport]) -> Sheet:
     """Return what a meter costs by size: CPU against that at 50,000 meters, or at the size that is nearest."""
-    each = {report.drawn.meters: report.cpu_seconds / report.drawn.meters for report in reports}
+    each = {report.drawn.interval_channels: report.cpu_seconds / report.drawn.interval_channels for report in reports}
     base = min(each, key=lambda meters: abs(meters - GROWTH_BASE_METERS))
     rows = []
     for report in reports:
-        drawn, meters = report.drawn, report.drawn.meters
+        drawn, meters = report.drawn, report.drawn.interval_channels
         rows.append([
             f"{meters:,}", f"{drawn.intervals / 1e6:,.1f}", f"{drawn.agreements:,}", f"{report.wall_seconds:.1f}",
             f"{report.cpu_seconds:.1f}", f"{report.wall_seconds / meters * 1e3:.3f}", f"{each[meters] * 1e3:.3f}",
             f"{each[meters] / each[base]:.2f}", f"{report.peak_bytes / 1e6:,.0f}",
         ])  # fmt: skip
-    turns, workers = len(reports[0].turns), reports[0].workers
     notes = [
-        f"Medians of {turns}, {workers} workers. Meters are 15-minute channels; each size has registers, too; with",
-        "--registers-only they are registers. `ratio`: CPU for each meter against the row nearest to 50,000 meters.",
+        f"Medians of {len(reports[0].turns)}, {reports[0].workers} workers. Meters are 15-minute channels; each size",
+        "has its registers, too. `ratio`: CPU for each meter against that of the row nearest to 50,000 meters.",
     ]
     return Sheet("What a meter costs, by size", _GROWTH_HEADINGS, rows, notes)
 
@@ -98,7 +93,7 @@ def _parts(name: str, stage: StageMeasured) -> list[tuple[str, PartMeasured]]:
         return []
     wall = stage.wall_seconds - sum(part.wall_seconds for part in stage.parts.values())
     cpu = stage.cpu_seconds - sum(part.cpu_seconds for part in stage.parts.values())
-    return [*stage.parts.items(), (REST[name], PartMeasured(wall, cpu))]
+    return [*stage.parts.items(), (SHOWN[name].rest, PartMeasured(wall, cpu))]
 
 
 def _sum(stages: Iterable[StageMeasured]) -> StageMeasured:

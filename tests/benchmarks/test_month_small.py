@@ -71,16 +71,6 @@ def test_the_utility_has_the_shapes_of_tariffs_that_it_states(books: Books) -> N
     assert (billed_w > demands["drawn_w"]).any() and (billed_w == demands["drawn_w"]).any()
 
 
-def test_a_utility_without_intervals_bills_its_registers(tmp_path: Path) -> None:
-    report = run_month(tmp_path, Asked(100, 31, 1, 1, 7, has_intervals=False), _ignore)
-    assert (report.drawn.interval_channels, report.drawn.intervals) == (0, 0)
-    assert set(report.drawn.shares) == {"water-home", "gas-home", "heat-home"}
-    assert report.drawn.meters == report.drawn.registers > 400
-    # Nobody is parked but those whose readings are missing or fell: faults that the draw states.
-    assert report.billed > 0.95 * report.drawn.agreements
-    assert "registers" in month_sheet(report).rows[0][3]
-
-
 def test_copied_books_share_the_files_of_the_lake_and_nothing_else(books: Books) -> None:
     folder, report = books
     copy = copy_books(report.drawn.root, folder / "copy")
