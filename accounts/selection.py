@@ -14,12 +14,10 @@ from accounts.membership import FAR_DATE, members
 from model.rating import DueAgreements, DueChannels
 from model.schema import arranged
 
-# The tables from which a cycle selects its accounts.
-SELECTED_FROM = ("accounts", "agreements", "cycles", "group_change", "opening_dates", "routes", "service_points")
-# Cost of an account in intervals: rating a register point costs about as much as reading two days of intervals.
-REGISTER_COST = 200
+# Cost of an agreement in intervals: to price, tax and post it takes as long as to read and add up a month of them.
+REGISTER_COST = 3_000
 # The tables that `select_due` looks at.
-SELECTED_FROM = ("accounts", "agreements", "service_points", "routes", "cycles", "group_change", "opening_dates")
+SELECTED_FROM = ("accounts", "agreements", "cycles", "group_change", "opening_dates", "routes", "service_points")
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def select_due(
         .filter(pl.col("start_date") < pl.col("end_date"))
         .drop("member_from", "member_to", "billed_to_date")
     )
-    due = _without_billed_days(supplied, _billed_at_places(supplied, billed, known["agreements"]))
+    due = without_billed_days(supplied, _billed_at_places(supplied, billed, known["agreements"]))
     return _with_bill_ids(due, cycle, billed["bill_id"] if made is None else made).sort("agreement_id")
 
 
@@ -125,31 +123,33 @@ def _billed_at_places(supplied: pl.DataFrame, billed: pl.DataFrame, agreements: 
     return pl.concat([billed.select("agreement_id", *days), at_places.select("agreement_id", *days)]).unique()
 
 
-def _without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
-    """Cut off the days that are billed; an agreement comes at most once, with the first days that are not."""
-    spans = supplied.select("agreement_id", pl.col("start_date").alias("from"), pl.col("end_date").alias("to"))
+def without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame, key: str = "agreement_id") -> pl.DataFrame:
+    """Cut off the days that are billed; an agreement comes at most once, with the first days that are not.
+
+    `supplied` has a row for each `key`, with start_date and end_date; `billed` any number of them, with
+    period_start_date and period_end_date.
+    """
+    spans = supplied.select(key, pl.col("start_date").alias("from"), pl.col("end_date").alias("to"))
     standing = (
-        billed.select("agreement_id", "period_start_date", "period_end_date")
-        .join(spans, on="agreement_id", how="inner", validate="m:1")
+        billed.select(key, "period_start_date", "period_end_date")
+        .join(spans, on=key, how="inner", validate="m:1")
         .filter(pl.col("period_start_date") < pl.col("to"), pl.col("from") < pl.col("period_end_date"))
-        .select("agreement_id", "period_start_date", "period_end_date")
+        .select(key, "period_start_date", "period_end_date")
     )
     # The day after the last stands as a period without days, so that what follows the last bill is a gap as well.
-    closing = spans.select(
-        "agreement_id", pl.col("to").alias("period_start_date"), pl.col("to").alias("period_end_date")
-    )
-    billed_to = pl.col("period_end_date").cum_max().shift(1).over("agreement_id")
+    closing = spans.select(key, pl.col("to").alias("period_start_date"), pl.col("to").alias("period_end_date"))
+    billed_to = pl.col("period_end_date").cum_max().shift(1).over(key)
     gaps = (
         pl.concat([standing, closing])
-        .sort("agreement_id", "period_start_date", "period_end_date")
-        .join(spans, on="agreement_id", how="left", validate="m:1", maintain_order="left")
+        .sort(key, "period_start_date", "period_end_date")
+        .join(spans, on=key, how="left", validate="m:1", maintain_order="left")
         .with_columns(billed_to.fill_null(pl.col("from")).alias("gap_from"))
         .filter(pl.col("gap_from") < pl.col("period_start_date"))
-        .unique("agreement_id", keep="first", maintain_order=True)
-        .select("agreement_id", "gap_from", pl.col("period_start_date").alias("gap_to"))
+        .unique(key, keep="first", maintain_order=True)
+        .select(key, "gap_from", pl.col("period_start_date").alias("gap_to"))
     )
     return (
-        supplied.join(gaps, on="agreement_id", how="inner", validate="1:1")
+        supplied.join(gaps, on=key, how="inner", validate="1:1")
         .with_columns(start_date=pl.col("gap_from"), end_date=pl.col("gap_to"))
         .drop("gap_from", "gap_to")
     )
@@ -213,7 +213,7 @@ def _joined_spans(spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def cut_partitions(
-    due: pl.DataFrame, channel_numbers: pl.DataFrame, *, intervals_each: int, partitions: int | None = None
+    due: pl.DataFrame, channel_numbers: pl.DataFrame, *, cost_each: int, partitions: int | None = None
 ) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:
     """Give each account a partition of about equal cost (intervals), neighbours on disk together.
 
@@ -239,7 +239,7 @@ def cut_partitions(
         .sort("channel_no", "account_id", nulls_last=True)
     )  # fmt: skip
     total = int(costs["cost"].sum())
-    count = min(partitions or max(1, -(-total // intervals_each)), max(1, costs.height))
+    count = min(partitions or _partition_count(total, cost_each), max(1, costs.height))
     # The partition of an account is where the middle of its cost falls on the line of all costs.
     middle = pl.col("cost").cum_sum() * 2 - pl.col("cost")
     placed = costs.with_columns(
@@ -254,6 +254,12 @@ def cut_partitions(
     once = channels.filter(pl.col("channel_no").is_not_null()).unique(["agreement_id", "channel_no"])
     cut = once.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
     return (
-        arranged(DueAgreements, due_cut.sort("agreement_id", "start_date")),
-        arranged(DueChannels, cut.sort("agreement_id", "channel_no")),
+        arranged(DueAgreements, due_cut.sort("partition", "agreement_id", "start_date")),
+        arranged(DueChannels, cut.sort("partition", "agreement_id", "channel_no")),
     )
+
+
+def _partition_count(cost: int, cost_each: int) -> int:
+    """Return how many partitions there are: an even number, where there are several, so that two workers end as one."""
+    count = max(1, -(-cost // cost_each))
+    return count if count == 1 else count + count % 2

@@ -38,9 +38,10 @@ SHOWN: dict[str, Shown] = {
 }
 
 
-def vee(root: Path, start: date, end: date, _workers: int) -> None:
+def vee(root: Path, start: date, end: date, workers: int) -> None:
     """Validate and estimate the month."""
-    run_vee(open_workspace(root), from_date=start, to_date=end, received_at=DRAWN_AT, progress=Silent())
+    workspace, progress = open_workspace(root), Silent()
+    run_vee(workspace, from_date=start, to_date=end, received_at=DRAWN_AT, progress=progress, workers=workers)
 
 
 def plan(root: Path, cycle_id: str, business_date: date) -> str:

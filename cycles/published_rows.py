@@ -7,8 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
-from cycles.folders import read_manifest, run_folder, run_table
+from cycles.folders import read_frame, read_manifest, run_folder, run_table
 from model.bills import Bills
+from model.rating import DueAgreements
 from model.schema import polars_schema
 from store.control import Connection
 from store.lake import lake_files, scan_lake
@@ -44,6 +45,8 @@ def planned_due(workspace: Workspace, bills: pl.DataFrame) -> pl.DataFrame:
 
     `run_id`, and `pass_name` (see `frame_of_pass`), stand beside them.
     """
+    if bills.is_empty():
+        return pl.DataFrame(schema=polars_schema(DueAgreements) | {"run_id": pl.String, "pass_name": pl.String})
     found = []
     for (run,), some in sorted(bills.partition_by("run_id", as_dict=True).items()):
         folder = run_folder(workspace, str(run)) / "plan"
@@ -55,13 +58,12 @@ def planned_due(workspace: Workspace, bills: pl.DataFrame) -> pl.DataFrame:
         else:
             mine = mine.with_columns(pl.lit("").alias("pass_name"))
         found.append(mine)
-    assert found, "agreements of no bill are asked for"
     return pl.concat(found)
 
 
-def frame_of_pass(folder: Path, pass_name: str, name: str) -> pl.DataFrame:
+def frame_of_pass(folder: Path, pass_name: str, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
     """Return a frame of a run's plan: a run that bills again keeps its frames by pass, others have one without name."""
-    return pl.read_parquet(folder / "plan" / pass_name / f"{name}.parquet", glob=False)
+    return read_frame(folder / "plan" / pass_name / f"{name}.parquet", keep)
 
 
 def bill_runs(bills: pl.DataFrame) -> Sequence[str]:
