@@ -58,7 +58,7 @@ format: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.month --meters 10000 --repeat 3
 	@$(BIN)/python -m benchmarks.side_by_side
-	@$(BIN)/python -m benchmarks.tariffs
+	@$(BIN)/python -m benchmarks.tariffs --tariffs 3000 --agreements 50000 --repeat 1
 
 # docs/tables.md from model/, docs/commands.md from the help of each command.
 docs: $(READY)

@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of results.json and results.md")
     parser.add_argument("--no-results", action="store_true", help="print only")
     asked = parser.parse_args(arguments)
-    began, say = machine(), partial(_tell, time.monotonic())
+    began, say = machine(), partial(tell, time.monotonic())
     reports, warm = [], None
     for meters in asked.growth or [asked.meters]:
         of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed)
@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         keep(asked.results, _command(asked), began, report, sheets)
 
 
-def _tell(began: float, what: str) -> None:
+def tell(began: float, what: str) -> None:
     """Tell on stderr what goes on, also from a process of its own."""
     sys.stderr.write(f"{time.monotonic() - began:6.0f} s  {what}\n")
 

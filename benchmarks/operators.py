@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.month_data import draw_books
+from benchmarks.month_data import FEWEST_DAYS, draw_books
 from model.errors import LockedError
 from store.audit import record
 from store.control import control, transaction
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for heading in ("operators", "acts", "acts / s", "median ms", "longest ms", "told to wait"):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory(prefix="billmill-operators-") as folder:
-        root = draw_books(Path(folder), asked.meters, 1, 7, os.cpu_count() or 1, print_to_stderr).root
+        root = draw_books(Path(folder), asked.meters, FEWEST_DAYS, 7, os.cpu_count() or 1, print_to_stderr).root
         for operators in asked.operators:
             found = measure(root, operators, asked.acts)
             table.add_row(

@@ -68,6 +68,8 @@ def _long(folder: Path, then: Callable[[str, int], str]) -> Work:
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, sql: str) -> Work:
+    connection.sql("SET enable_progress_bar = false")
+
     def work() -> pl.DataFrame:
         rows: pl.DataFrame = connection.sql(sql).pl()
         return rows
