@@ -14,6 +14,7 @@ from commands.context import (
     ByOption,
     JsonOption,
     WorkspaceOption,
+    amount_asked,
     command_group,
     now,
     open_books,
@@ -41,7 +42,7 @@ OfOption = Annotated[list[str] | None, typer.Option("--of", help="Only whose wor
 AccountOption = Annotated[list[str] | None, typer.Option("--account", help="Only of this account; may be repeated.")]
 AgeOption = Annotated[int | None, typer.Option("--age", min=0, help="Only those found so many days ago or earlier.")]
 AmountOption = Annotated[
-    int | None, typer.Option("--min-amount", min=0, help="Only bills of so much or more, in minor units.")
+    str | None, typer.Option("--min-amount", help="Only bills of so much or more, in their currency: 12.50.")
 ]
 WhyOption = Annotated[str, typer.Option("--why", help="Why; kept with the decision.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without it a filter only counts.")]
@@ -59,7 +60,7 @@ class _Filter:
     owner: list[str] | None
     account: list[str] | None
     age: int | None
-    amount: int | None
+    amount: str | None
 
     def asked(self, ids: list[str] | None, state: str) -> AskedExceptions:
         from cycles.exceptions import AskedExceptions
@@ -67,7 +68,8 @@ class _Filter:
         return AskedExceptions(
             ids=tuple(ids or ()), runs=tuple(self.run or ()), codes=tuple(self.code or ()),
             severities=tuple(self.severity or ()), branches=tuple(self.branch or ()), owners=tuple(self.owner or ()),
-            accounts=tuple(self.account or ()), age_days=self.age, amount_least=self.amount, state=state,
+            accounts=tuple(self.account or ()), age_days=self.age,
+            amount_least=amount_asked(self.amount, "--min-amount", at_least=0), state=state,
         )  # fmt: skip
 
     def to_decide(self, ids: list[str] | None, state: str) -> AskedExceptions:
