@@ -30,7 +30,7 @@ test: $(READY)
 # (docs/proof.md; Linux only).
 MINUTES ?= 10
 soak: $(READY)
-	@PYTHONPATH=.:tests/soak:tests/rating:tests/cycles:tests/cli $(BIN)/python -m proof --minutes $(MINUTES)
+	@PYTHONPATH=.:tests/soak:tests/rating:tests/cycles:tests/cli:tests/ingest $(BIN)/python -m proof --minutes $(MINUTES)
 
 # Random bills beside the slow twin until so many are 0 cents apart; a failure tells its seed.
 BILLS ?= 1000000

@@ -148,15 +148,17 @@ def bill_cancel(
 def bill_late(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> None:
     """List published bills whose reads changed since: late actuals in place of estimates, corrections, edits.
 
-    Quantities are in smallest units; what a bill comes to with them: `billmill bill rerate`.
+    With --json quantities are in smallest units. What a bill comes to with them: `billmill bill rerate`.
 
     Example: `billmill bill late`
     """
     from cycles.late_reads import rebill_candidates
     from outputs.console import print_frame
+    from outputs.reads_report import in_readable_units
 
     frame = rebill_candidates(open_books(workspace))
-    print_result(json, frame, lambda: print_frame(frame, nothing="no published bill rests on reads that changed"))
+    nothing = "no published bill rests on reads that changed"
+    print_result(json, frame, lambda: print_frame(in_readable_units(frame), nothing=nothing))
     if frame.height:
         talk(f"next: billmill bill rerate {frame['bill_id'][0]}")
 

@@ -109,16 +109,17 @@ def cycle_list(
 
     Example: `billmill cycle list --state open --business-date 2026-11-04`
     """
-    from cycles.calendar import list_cycles
+    from cycles.calendar import list_cycles, nothing_listed
     from outputs.console import print_frame
 
     for word in state or ():
         if word not in {"upcoming", "open", "closed"}:
             raise ConfigError(f"--state: expected upcoming, open or closed, found `{word}`")
     day = (business_date or now()).date()
-    frame = list_cycles(open_books(workspace), day, branches=tuple(branch or ()), states=tuple(state or ()))
+    opened = open_books(workspace)
+    frame = list_cycles(opened, day, branches=tuple(branch or ()), states=tuple(state or ()))
     shown = frame.drop("estimate_date", "bill_date", "due_date")
-    nothing = "no cycles; make them: billmill cycle calendar --year YEAR --groups NUMBER --apply"
+    nothing = "" if frame.height else nothing_listed(opened, day)
     print_result(json, frame, lambda: print_frame(shown, nothing=nothing))
 
 

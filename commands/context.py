@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -184,6 +185,26 @@ def print_result(as_json: bool, value: object, show: Callable[[], None]) -> None
         print_json(value)
     else:
         show()
+
+
+def amount_asked(text: str | None, option: str, *, at_least: int | None = None) -> Decimal | None:
+    """Return an amount in major units that an option gives; None when it is left out.
+
+    Raises:
+        ConfigError: it is no number, or below what it may be.
+    """
+    from model.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or (at_least is not None and number < at_least):
+        wanted = "an amount" if at_least is None else f"an amount of {at_least} or more"
+        raise ConfigError(f"option {option}: expected {wanted}, found `{text}`", hint="for example 12.50")
+    return number
 
 
 def talk(text: str | None) -> None:

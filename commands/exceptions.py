@@ -14,12 +14,24 @@ from commands.context import (
     ByOption,
     JsonOption,
     WorkspaceOption,
+    amount_asked,
     command_group,
     now,
     open_books,
     print_result,
     talk,
     who_acts,
+)
+from commands.filters import (
+    AgeOption,
+    BranchOption,
+    Filters,
+    OfOption,
+    OwnerOption,
+    SeverityOption,
+    WhyOption,
+    YesOption,
+    with_filters,
 )
 from model.errors import ConfigError
 
@@ -35,45 +47,40 @@ IdsArgument = Annotated[
 ]
 RunOption = Annotated[list[str] | None, typer.Option("--run", help="Only of this run; may be repeated.")]
 CodeOption = Annotated[list[str] | None, typer.Option("--code", help="Only with this code; may be repeated.")]
-SeverityOption = Annotated[list[str] | None, typer.Option("--severity", help="Only so severe; may be repeated.")]
-BranchOption = Annotated[list[str] | None, typer.Option("--branch", help="Only of this branch; may be repeated.")]
-OfOption = Annotated[list[str] | None, typer.Option("--of", help="Only whose work it is; may be repeated.")]
 AccountOption = Annotated[list[str] | None, typer.Option("--account", help="Only of this account; may be repeated.")]
-AgeOption = Annotated[int | None, typer.Option("--age", min=0, help="Only those found so many days ago or earlier.")]
 AmountOption = Annotated[
-    int | None, typer.Option("--min-amount", min=0, help="Only bills of so much or more, in minor units.")
+    str | None, typer.Option("--min-amount", help="Only bills of so much or more, in their currency: 12.50.")
 ]
-WhyOption = Annotated[str, typer.Option("--why", help="Why; kept with the decision.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without it a filter only counts.")]
 StateOption = Annotated[str, typer.Option("--state", help="open, accepted, excluded, past or all.")]
 
 
 @dataclass(frozen=True)
-class _Filter:
+class ExceptionFilters(Filters):
     """The filters that all commands on exceptions share."""
 
-    run: list[str] | None
-    code: list[str] | None
-    severity: list[str] | None
-    branch: list[str] | None
-    owner: list[str] | None
-    account: list[str] | None
-    age: int | None
-    amount: int | None
+    run: RunOption = None
+    code: CodeOption = None
+    severity: SeverityOption = None
+    branch: BranchOption = None
+    of: OfOption = None
+    account: AccountOption = None
+    age: AgeOption = None
+    min_amount: AmountOption = None
 
     def asked(self, ids: list[str] | None, state: str) -> AskedExceptions:
+        """Return what is asked for: these ids, or what the filters say, in a state."""
         from cycles.exceptions import AskedExceptions
 
         return AskedExceptions(
             ids=tuple(ids or ()), runs=tuple(self.run or ()), codes=tuple(self.code or ()),
-            severities=tuple(self.severity or ()), branches=tuple(self.branch or ()), owners=tuple(self.owner or ()),
-            accounts=tuple(self.account or ()), age_days=self.age, amount_least=self.amount, state=state,
+            severities=tuple(self.severity or ()), branches=tuple(self.branch or ()), owners=tuple(self.of or ()),
+            accounts=tuple(self.account or ()), age_days=self.age,
+            amount_least=amount_asked(self.min_amount, "--min-amount", at_least=0), state=state,
         )  # fmt: skip
 
     def to_decide(self, ids: list[str] | None, state: str) -> AskedExceptions:
         """Return what a decision is about: ids, whatever their state, or a filter among those in a state."""
-        is_empty = all(value is None or value == [] for value in vars(self).values())
-        if bool(ids) != is_empty:
+        if bool(ids) != self.is_empty:
             found = "both" if ids else "neither"
             raise ConfigError(
                 f"expected ids of exceptions, or filters such as --code, found {found}",
@@ -82,16 +89,13 @@ class _Filter:
         return self.asked(ids, "all" if ids else state)
 
 
+NO_FILTERS = ExceptionFilters()
+
+
 @exceptions_app.command("list")
+@with_filters(ExceptionFilters, of=OwnerOption)
 def exceptions_list(
-    run: RunOption = None,
-    code: CodeOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    owner: Annotated[list[str] | None, typer.Option("--owner", help="Only whose work it is; may be repeated.")] = None,
-    account: AccountOption = None,
-    age: AgeOption = None,
-    min_amount: AmountOption = None,
+    chosen: ExceptionFilters = NO_FILTERS,
     state: StateOption = "open",
     business_date: Annotated[
         datetime | None, typer.Option("--business-date", formats=["%Y-%m-%d"], show_default="today")
@@ -109,7 +113,7 @@ def exceptions_list(
     from outputs.exceptions_screen import print_exceptions
     from store.csv_text import csv_for_people
 
-    asked = _Filter(run, code, severity, branch, owner, account, age, min_amount).asked(None, state)
+    asked = chosen.asked(None, state)
     day = business_date.date() if business_date else now().date()
     rows = exceptions(open_books(workspace), asked, day)
     if csv:
@@ -136,17 +140,11 @@ def exceptions_show(
 
 
 @exceptions_app.command("assign")
+@with_filters(ExceptionFilters)
 def exceptions_assign(
     ids: IdsArgument = None,
     owner: Annotated[str, typer.Option("--owner", help="Who gets them.")] = "",
-    run: RunOption = None,
-    code: CodeOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    of: OfOption = None,
-    account: AccountOption = None,
-    age: AgeOption = None,
-    min_amount: AmountOption = None,
+    chosen: ExceptionFilters = NO_FILTERS,
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
@@ -158,7 +156,7 @@ def exceptions_assign(
     """
     from cycles.exception_decisions import assign_exceptions
 
-    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "open")
+    asked = chosen.to_decide(ids, "open")
     outcome = assign_exceptions(
         open_books(workspace), asked, owner, actor=who_acts(by), at=now(), is_recorded=bool(ids) or yes
     )
@@ -166,16 +164,10 @@ def exceptions_assign(
 
 
 @exceptions_app.command("accept")
+@with_filters(ExceptionFilters)
 def exceptions_accept(
     ids: IdsArgument = None,
-    run: RunOption = None,
-    code: CodeOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    of: OfOption = None,
-    account: AccountOption = None,
-    age: AgeOption = None,
-    min_amount: AmountOption = None,
+    chosen: ExceptionFilters = NO_FILTERS,
     why: WhyOption = "",
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
@@ -188,21 +180,15 @@ def exceptions_accept(
     """
     from model.review import ReviewState
 
-    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "open")
+    asked = chosen.to_decide(ids, "open")
     _decide(ReviewState.ACCEPTED, "accepted", asked, why, bool(ids) or yes, workspace, by, json)
 
 
 @exceptions_app.command("exclude")
+@with_filters(ExceptionFilters)
 def exceptions_exclude(
     ids: IdsArgument = None,
-    run: RunOption = None,
-    code: CodeOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    of: OfOption = None,
-    account: AccountOption = None,
-    age: AgeOption = None,
-    min_amount: AmountOption = None,
+    chosen: ExceptionFilters = NO_FILTERS,
     why: WhyOption = "",
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
@@ -215,21 +201,15 @@ def exceptions_exclude(
     """
     from model.review import ReviewState
 
-    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "open")
+    asked = chosen.to_decide(ids, "open")
     _decide(ReviewState.EXCLUDED, "kept out", asked, why, bool(ids) or yes, workspace, by, json)
 
 
 @exceptions_app.command("release")
+@with_filters(ExceptionFilters)
 def exceptions_release(
     ids: IdsArgument = None,
-    run: RunOption = None,
-    code: CodeOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    of: OfOption = None,
-    account: AccountOption = None,
-    age: AgeOption = None,
-    min_amount: AmountOption = None,
+    chosen: ExceptionFilters = NO_FILTERS,
     why: WhyOption = "",
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
@@ -242,7 +222,7 @@ def exceptions_release(
     """
     from model.review import ReviewState
 
-    asked = _Filter(run, code, severity, branch, of, account, age, min_amount).to_decide(ids, "all")
+    asked = chosen.to_decide(ids, "all")
     _decide(ReviewState.OPEN, "released", asked, why, bool(ids) or yes, workspace, by, json)
 
 

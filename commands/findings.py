@@ -21,6 +21,17 @@ from commands.context import (
     talk,
     who_acts,
 )
+from commands.filters import (
+    AgeOption,
+    BranchOption,
+    Filters,
+    OfOption,
+    OwnerOption,
+    SeverityOption,
+    WhyOption,
+    YesOption,
+    with_filters,
+)
 from model.codes import FindingState
 from model.errors import ConfigError
 
@@ -33,57 +44,44 @@ findings_app = command_group("Findings of VEE: work lists, decisions, owners.")
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Findings: ids or their beginnings.", show_default=False)]
 RuleOption = Annotated[list[str] | None, typer.Option("--rule", "--code", help="Only of this rule; may be repeated.")]
 ReasonOption = Annotated[list[str] | None, typer.Option("--reason", help="Only with this reason; may be repeated.")]
-SeverityOption = Annotated[list[str] | None, typer.Option("--severity", help="Only so severe; may be repeated.")]
-BranchOption = Annotated[list[str] | None, typer.Option("--branch", help="Only of this branch; may be repeated.")]
-OwnerOption = Annotated[list[str] | None, typer.Option("--of", help="Only whose work it is; may be repeated.")]
-AgeOption = Annotated[int | None, typer.Option("--age", min=0, help="Only those found so many days ago or earlier.")]
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of reads.")]
 ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Day after the last.")]
 RunOption = Annotated[int | None, typer.Option("--run", help="Only of this run of VEE, by its load.")]
-WhyOption = Annotated[str, typer.Option("--why", help="Why; kept with the decision.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do it; without it a filter only counts.")]
 
 
 @dataclass(frozen=True)
-class _Filter:
+class FindingFilters(Filters):
     """The filters that commands on many findings share."""
 
-    rule: list[str] | None
-    reason: list[str] | None
-    severity: list[str] | None
-    branch: list[str] | None
-    owner: list[str] | None
-    age: int | None
-    from_date: datetime | None
-    to_date: datetime | None
-    run: int | None
+    rule: RuleOption = None
+    reason: ReasonOption = None
+    severity: SeverityOption = None
+    branch: BranchOption = None
+    of: OfOption = None
+    age: AgeOption = None
+    from_date: FromOption = None
+    to_date: ToOption = None
+    run: RunOption = None
 
     def asked(self, ids: list[str] | None, state: str, *, parks: bool = False) -> Asked:
+        """Return what is asked for: these ids, or what the filters say, in a state."""
         from cycles.findings import Asked
 
         return Asked(
             ids=tuple(ids or ()), rules=tuple(self.rule or ()), reasons=tuple(self.reason or ()),
-            severities=tuple(self.severity or ()), branches=tuple(self.branch or ()), owners=tuple(self.owner or ()),
+            severities=tuple(self.severity or ()), branches=tuple(self.branch or ()), owners=tuple(self.of or ()),
             age_days=self.age, from_date=_day(self.from_date), to_date=_day(self.to_date), state=state, seq=self.run,
             parks=parks,
         )  # fmt: skip
 
-    @property
-    def is_empty(self) -> bool:
-        return all(value is None or value == [] for value in vars(self).values())
+
+NO_FILTERS = FindingFilters()
 
 
 @findings_app.command("list")
+@with_filters(FindingFilters, of=OwnerOption)
 def findings_list(
-    rule: RuleOption = None,
-    reason: ReasonOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    owner: Annotated[list[str] | None, typer.Option("--owner", help="Only whose work it is; may be repeated.")] = None,
-    age: AgeOption = None,
-    from_date: FromOption = None,
-    to_date: ToOption = None,
-    run: RunOption = None,
+    chosen: FindingFilters = NO_FILTERS,
     state: Annotated[
         str, typer.Option("--state", help="open, proposed, accepted, edited, estimated, overtaken or all.")
     ] = "open",
@@ -105,7 +103,7 @@ def findings_list(
     from cycles.findings import work_list
     from outputs.findings_screen import print_findings
 
-    asked = _Filter(rule, reason, severity, branch, owner, age, from_date, to_date, run).asked(None, state, parks=parks)
+    asked = chosen.asked(None, state, parks=parks)
     rows = work_list(open_books(workspace), asked, _day(business_date) or now().date())
     print_result(json, rows, lambda: print_findings(rows, limit))
 
@@ -130,17 +128,10 @@ def findings_show(
 
 
 @findings_app.command("accept")
+@with_filters(FindingFilters)
 def findings_accept(
     ids: IdsArgument = None,
-    rule: RuleOption = None,
-    reason: ReasonOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    owner: OwnerOption = None,
-    age: AgeOption = None,
-    from_date: FromOption = None,
-    to_date: ToOption = None,
-    run: RunOption = None,
+    chosen: FindingFilters = NO_FILTERS,
     why: WhyOption = "",
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
@@ -151,22 +142,14 @@ def findings_accept(
 
     Example: `billmill findings accept 8b6415f9 --why "customer confirms a test of the sprinklers"`
     """
-    chosen = _Filter(rule, reason, severity, branch, owner, age, from_date, to_date, run)
     _decide(FindingState.ACCEPTED, "accepted", ids, chosen, why, yes, workspace, by, json)
 
 
 @findings_app.command("estimate")
+@with_filters(FindingFilters)
 def findings_estimate(
     ids: IdsArgument = None,
-    rule: RuleOption = None,
-    reason: ReasonOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    owner: OwnerOption = None,
-    age: AgeOption = None,
-    from_date: FromOption = None,
-    to_date: ToOption = None,
-    run: RunOption = None,
+    chosen: FindingFilters = NO_FILTERS,
     why: WhyOption = "",
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
@@ -177,22 +160,14 @@ def findings_estimate(
 
     Example: `billmill findings estimate 3fa94c10 --why "register shows no such use"`
     """
-    chosen = _Filter(rule, reason, severity, branch, owner, age, from_date, to_date, run)
     _decide(FindingState.ESTIMATED, "set to be estimated", ids, chosen, why, yes, workspace, by, json)
 
 
 @findings_app.command("release")
+@with_filters(FindingFilters)
 def findings_release(
     ids: IdsArgument = None,
-    rule: RuleOption = None,
-    reason: ReasonOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    owner: OwnerOption = None,
-    age: AgeOption = None,
-    from_date: FromOption = None,
-    to_date: ToOption = None,
-    run: RunOption = None,
+    chosen: FindingFilters = NO_FILTERS,
     why: WhyOption = "",
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
@@ -203,7 +178,6 @@ def findings_release(
 
     Example: `billmill findings release 8b6415f9 --why "wrong meter"`
     """
-    chosen = _Filter(rule, reason, severity, branch, owner, age, from_date, to_date, run)
     _decide(FindingState.OPEN, "released", ids, chosen, why, yes, workspace, by, json)
 
 
@@ -243,18 +217,11 @@ def findings_edit(
 
 
 @findings_app.command("assign")
+@with_filters(FindingFilters)
 def findings_assign(
     ids: IdsArgument = None,
     owner: Annotated[str, typer.Option("--owner", help="Who gets them.")] = "",
-    rule: RuleOption = None,
-    reason: ReasonOption = None,
-    severity: SeverityOption = None,
-    branch: BranchOption = None,
-    of: OwnerOption = None,
-    age: AgeOption = None,
-    from_date: FromOption = None,
-    to_date: ToOption = None,
-    run: RunOption = None,
+    chosen: FindingFilters = NO_FILTERS,
     yes: YesOption = False,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
@@ -266,7 +233,6 @@ def findings_assign(
     """
     from cycles.finding_decisions import assign
 
-    chosen = _Filter(rule, reason, severity, branch, of, age, from_date, to_date, run)
     asked = chosen.asked(ids, _state_asked(ids, chosen, FindingState.OPEN.value))
     is_recorded = bool(ids) or yes
     outcome = assign(
@@ -276,7 +242,7 @@ def findings_assign(
 
 
 def _decide(
-    state: FindingState, verb: str, ids: list[str] | None, chosen: _Filter, why: str, yes: bool, workspace: Path,
+    state: FindingState, verb: str, ids: list[str] | None, chosen: FindingFilters, why: str, yes: bool, workspace: Path,
     by: str | None, json: bool,
 ) -> None:  # fmt: skip
     from cycles.finding_decisions import Decision, decide
@@ -291,7 +257,7 @@ def _decide(
         talk(_next_run(days.min(), days.max()))  # type: ignore[arg-type]  # days of rows that exist
 
 
-def _state_asked(ids: list[str] | None, chosen: _Filter, wanted: str) -> str:
+def _state_asked(ids: list[str] | None, chosen: FindingFilters, wanted: str) -> str:
     """Return which states to look among: any for findings that are named, else those that can be wanted."""
     if ids and not chosen.is_empty:
         hint = "leave one of them out; --reason is a filter, why you decide goes with --why"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from commands.context import (
     ByOption,
     JsonOption,
     WorkspaceOption,
+    amount_asked,
     command_group,
     now,
     open_books,
@@ -71,8 +71,8 @@ def ledger_post(
     if named not in kinds:
         raise ConfigError(f"posting `{kind}` is not known", hint=f"one of {', '.join(kinds)}")
     asked = PostingAsked(
-        JournalKind(named), (business_date or now()).date(), account, _amount(amount, "--amount"), branch, currency,
-        due.date() if due else None, bill, item, to_account, gl, reference, why,
+        JournalKind(named), (business_date or now()).date(), account, amount_asked(amount, "--amount"), branch,
+        currency, due.date() if due else None, bill, item, to_account, gl, reference, why,
     )  # fmt: skip
     made = post_one(open_books(workspace), asked, at=now(), actor=who_acts(by))
     print_result(json, asdict(made), lambda: print_posting(asdict(made)))
@@ -124,7 +124,7 @@ def ledger_import(
     named = {known.value: known for known in BULK_KINDS}
     if kind not in named:
         raise ConfigError(f"kind `{kind}` is not posted from a file", hint=f"one of {', '.join(named)}")
-    total = _amount(control_total, "--control-total")
+    total = amount_asked(control_total, "--control-total")
     opened = open_books(workspace)
     done = import_postings(opened, file, named[kind], control_total=total, at=now(), actor=who_acts(by))
     print_result(json, vars(done), lambda: print_imported(vars(done)))
@@ -246,20 +246,3 @@ def ledger_accounts_set(
         open_books(workspace), gl_account, number=number, name=name, account_type=type, at=now(), actor=who_acts(by)
     )
     print(f"{gl_account} set" if is_new else f"{gl_account} was so before")
-
-
-def _amount(text: str | None, option: str) -> Decimal | None:
-    """Return an amount that an option gives; None when it is left out.
-
-    Raises:
-        ConfigError: it is no number.
-    """
-    if text is None:
-        return None
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise ConfigError(f"option {option}: expected an amount, found `{text}`", hint="for example 12.50")
-    return number

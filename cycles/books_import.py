@@ -197,6 +197,10 @@ def _reasons(open_from: date | None) -> list[pl.Expr]:
     kinds = [kind.value for kind in (*BULK_KINDS, JournalKind.SUSPENSE)]
     tests: list[tuple[pl.Expr, str, pl.Expr]] = [
         (pl.any_horizontal(pl.col(_KEY).is_null()), "key_missing", pl.lit("channel, batch and reference are needed")),
+        (
+            pl.any_horizontal(pl.col(_KEY).str.contains(r"[\x00-\x1f\x7f]")),
+            "value_not_allowed", pl.lit("expected channel, batch and reference without control characters"),
+        ),
         (~pl.col("kind").is_in(kinds), "kind_unknown", pl.format("kind `{}` is not posted from a file", "kind")),
         (
             pl.struct(_KEY).is_first_distinct().not_(),

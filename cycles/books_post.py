@@ -93,6 +93,9 @@ def post_one(workspace: Workspace, asked: PostingAsked, *, at: datetime, actor: 
     rules, template = ledger_rules(workspace), TEMPLATES[asked.kind]
     if not asked.why.strip() and asked.kind not in _NEEDS_NO_REASON:
         raise ConfigError("option --why: expected a reason, found nothing", hint="say in a sentence why")
+    if asked.reference is not None and not asked.reference.isprintable():
+        shown = "".join(sign if sign.isprintable() else "?" for sign in asked.reference)
+        raise ConfigError(f"option --reference: expected text without control characters, found `{shown}`")
     with ledger_act(workspace, purpose="ledger post") as connection:
         _check_gl_account(connection, asked.gl_account)
         row = _row(connection, asked, template) | {"why": asked.why.strip(), "made_by": actor}

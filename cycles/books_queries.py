@@ -85,10 +85,15 @@ CHECKS: tuple[Check, ...] = (
                   'a credit and a debt of one account' AS expected,
                   concat_ws(', ', c.account_id, c.currency, c.amount_minor, d.account_id, d.currency, d.amount_minor)
                   AS found
-           FROM allocation AS a LEFT JOIN open_item AS c ON c.item_id = a.credit_item_id
+           FROM (SELECT credit_item_id, debit_item_id, sum(amount_minor) AS amount_minor,
+                        bool_or(amount_minor < 0) AS is_released, bool_or(amount_minor = 0) AS is_nothing
+                 FROM allocation GROUP BY credit_item_id, debit_item_id) AS a
+           LEFT JOIN open_item AS c ON c.item_id = a.credit_item_id
            LEFT JOIN open_item AS d ON d.item_id = a.debit_item_id
-           WHERE a.amount_minor <= 0 OR c.amount_minor IS NULL OR d.amount_minor IS NULL OR c.amount_minor >= 0
-              OR d.amount_minor <= 0 OR c.account_id <> d.account_id OR c.currency <> d.currency""",
+           WHERE a.amount_minor < 0 OR a.is_nothing
+              OR a.is_released AND d.bill_id NOT IN (SELECT bill_id FROM reversed_bill) OR c.amount_minor IS NULL
+              OR d.amount_minor IS NULL OR c.amount_minor >= 0 OR d.amount_minor <= 0
+              OR c.account_id <> d.account_id OR c.currency <> d.currency""",
     ),
     Check(
         "I5 settles_its_item", "what is waived, written off or cancelled settles the item that it is about",

@@ -77,6 +77,19 @@ def list_cycles(
     )  # fmt: skip
 
 
+def nothing_listed(workspace: Workspace, business_date: date) -> str:
+    """Return why `list_cycles` has no rows: there is no calendar, or none of it is near the date."""
+    with control(workspace, purpose="cycle list") as connection:
+        rows = calendar(connection)
+    if rows.is_empty():
+        return "no cycles; make them: billmill cycle calendar --year YEAR --groups NUMBER --apply"
+    first, last = rows.select(pl.col("window_open_date").min(), pl.col("window_close_date").max()).row(0)
+    return (
+        f"none of the {rows.height:,} cycles of the calendar is meant on {business_date}; their windows are from "
+        f"{first} to {last}: billmill cycle list --state closed, or --business-date DATE"
+    )
+
+
 def find_cycle(connection: Connection, cycle_id: str) -> Cycle:
     """Return a cycle of the calendar.
 

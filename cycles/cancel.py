@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from cycles.asked import check_known, check_why
+from cycles.books import refuse_closed
 from cycles.folders import read_manifest, run_folder
 from cycles.inputs import last_load
 from cycles.left_behind import left_behind, refuse_followed, restored
@@ -53,11 +54,12 @@ def plan_cancel(workspace: Workspace, request: CancelRequest) -> Planned:
 
     Raises:
         ConfigError: a bill is not known, not published, taken back already, or takes back another; none is meant.
-        ControlError: a later bill rests on what one of them left.
+        ControlError: the period is closed, or a later bill rests on what one of them left.
         StaleError: a run of this identity exists with other inputs.
     """
     check_why(request.reason)
     with control(workspace, purpose="bill cancel") as connection:
+        refuse_closed(connection, request.business_date, "taking bills back")
         asked = content_hash(
             *sorted(request.bills), "|", *sorted(request.accounts), "|", *sorted(request.runs), "|",
             *sorted(request.cycles), "|", *sorted(request.branches),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from math import ceil
 
 import polars as pl
 
@@ -17,7 +19,9 @@ from cycles.folders import read_manifest, run_folder, run_table
 from cycles.work_lists import each_once, with_owner
 from model.codes import ParkReason, RunState
 from model.errors import ConfigError
-from model.review import ReviewState
+from model.exceptions import ExceptionCode
+from model.money import CURRENCY_EXPONENT
+from model.review import BillCheck, ReviewState
 from store.control import Connection, control, query
 from store.facts import facts
 from store.roles import own_branches
@@ -33,6 +37,8 @@ LISTED = {
     "currency": pl.String(), "kept_out": pl.Boolean(), "detail": pl.String(),
 }  # fmt: skip
 _DRAFT = [name for name in LISTED if name not in {"state", "owner", "age_days"}]
+_CODES = {code.value for kinds in (BillCheck, ParkReason, ExceptionCode) for code in kinds}
+_AMOUNT_MAX = Decimal(10) ** 18  # more than any bill
 _WEIGHT = ["stop", "terminate", "fail", "parked", "warn", "info"]
 
 
@@ -50,8 +56,8 @@ class AskedExceptions:
     accounts: tuple[str, ...] = ()
     age_days: int | None = None
     """Found so many days before the business date, or more."""
-    amount_least: int | None = None
-    """The bill is at least so much, above or below zero, in minor units."""
+    amount_least: Decimal | None = None
+    """The bill is at least so much, above or below zero, in its currency."""
     state: str = ALL
 
 
@@ -77,6 +83,7 @@ def exceptions_of(
     check_known(connection, "run", asked.runs)
     check_known(connection, "account", asked.accounts)
     drafts = pl.concat([_of_bills(workspace, connection), _parked(workspace, connection), _of_cycles(connection)])
+    check_option("--code", asked.codes, sorted(_CODES | set(drafts["code"])))
     branches = own_branches(workspace, asked.branches)
     if branches:
         drafts = drafts.filter(pl.col("branch_id").is_in(list(branches)))
@@ -102,7 +109,10 @@ def _wanted(asked: AskedExceptions) -> pl.Expr:
     if asked.age_days is not None:
         found.append(pl.col("age_days") >= asked.age_days)
     if asked.amount_least is not None:
-        found.append(pl.col("amount_minor").abs() >= asked.amount_least)
+        amount = min(asked.amount_least, _AMOUNT_MAX)
+        least = {name: ceil(amount.scaleb(places)) for name, places in CURRENCY_EXPONENT.items()}
+        in_minor = pl.col("currency").replace_strict(least, default=None, return_dtype=pl.Int128)
+        found.append(pl.col("amount_minor").abs() >= in_minor)
     return pl.all_horizontal(found)
 
 

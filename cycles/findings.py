@@ -12,6 +12,7 @@ from cycles.finding_effects import energy_effect, with_money
 from cycles.finding_parks import with_parks
 from cycles.finding_places import with_bases, with_channels, with_parties
 from cycles.work_lists import each_once, with_owner
+from ingest.rules.catalogue import known_reasons, known_rules
 from model.codes import FindingState, Measure, Severity
 from model.errors import ConfigError, RoleError
 from model.reads import Findings
@@ -117,7 +118,12 @@ def _check(asked: Asked) -> None:
 
 def _found(workspace: Workspace, connection: Connection, asked: Asked) -> pl.DataFrame:
     rows = finding_files(workspace, connection)
+    known = {"rule": known_rules(), "reason": known_reasons()}
     for name, values in (("rule", asked.rules), ("reason", asked.reasons), ("severity", asked.severities)):
+        if values and name in known:
+            # What an older version found is known too.
+            found = set(rows.select(name).unique().collect()[name])
+            check_option(f"--{name}", values, sorted(known[name] | found))
         if values:
             rows = rows.filter(pl.col(name).is_in(list(values)))
     if asked.from_date is not None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from cycles.asked import check_known, check_option, check_why
 from cycles.back_billing import BackBilling, back_billing_rule
+from cycles.books import refuse_closed
 from cycles.carried import opening_banks
 from cycles.causes import CAUSES
 from cycles.folders import read_manifest, run_folder
@@ -66,12 +67,14 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
 
     Raises:
         ConfigError: no bill is meant by the options, or the back-billing rule is not usable.
+        ControlError: the business date is in a closed period.
         StaleError: the same plan was given up.
     """
     check_why(request.reason)
     check_option("--cause", request.causes, CAUSES)
     rule = back_billing_rule(workspace, request.business_date)
     with control(workspace, purpose="rebill plan") as connection:
+        refuse_closed(connection, request.business_date, "billing again")
         knowledge = Knowledge(
             request.known_at, last_load(connection), known_facts(connection, request.known_at),
             load_rate_book(connection, known_at=request.known_at),

@@ -9,10 +9,12 @@ from pathlib import Path
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ledger.reversal import SUFFIX, settle_reversals
+from ledger.allocate import release_journals
+from ledger.reversal import SUFFIX, released, settle_reversals
+from ledger.templates import TEMPLATES
 from model.control import ReversedBills
 from model.errors import ControlError
-from model.ledger import Allocations, OpenItems
+from model.ledger import Allocations, JournalLines, OpenItems
 from model.rating import BankBalances
 from model.schema import arranged, grain
 from store.control import Connection, insert, query
@@ -21,6 +23,20 @@ from store.lake import LakeFile, write_lake_file
 from store.standing import standing_bills
 from store.workspace import Workspace
 
+# A waiver, a write-off is about its item: it settles it whatever becomes of the bill.
+_ABOUT_ITEMS = [kind.value for kind, template in TEMPLATES.items() if template.settles]
+_PAID = """
+    SELECT a.credit_item_id, a.debit_item_id, sum(a.amount_minor)::BIGINT AS amount_minor
+    FROM allocation AS a SEMI JOIN incoming_items AS i ON i.item_id = a.debit_item_id
+    ANTI JOIN (SELECT posting_id FROM posting WHERE superseded_at IS NULL AND list_contains(?, kind)) AS p
+    ON a.credit_item_id = p.posting_id || '/I'
+    GROUP BY ALL HAVING sum(a.amount_minor) > 0 ORDER BY ALL
+"""
+_PLACES = """
+    SELECT item_id, account_id, branch_id, currency, coalesce(gl_account, '142') AS gl_account FROM open_item
+    WHERE list_contains(?, item_id) ORDER BY item_id
+"""
+
 
 @dataclass(frozen=True)
 class TakenBack:
@@ -28,6 +44,8 @@ class TakenBack:
 
     reversed_bills: DataFrame[ReversedBills]
     allocations: DataFrame[Allocations]
+    journal_lines: DataFrame[JournalLines]
+    """Of what is released"""
 
 
 def take_back(
@@ -47,6 +65,12 @@ def take_back(
         )
     wanted = query(connection, "SELECT * FROM open_item").join(taken, on="bill_id", how="semi")
     mine = open_items.filter(pl.col("bill_id").str.ends_with(SUFFIX))
+    connection.register("incoming_items", wanted.select("item_id").to_arrow())
+    paid = query(connection, _PAID, [_ABOUT_ITEMS])
+    connection.unregister("incoming_items")
+    named = pl.concat([paid["credit_item_id"], paid["debit_item_id"]]).unique().sort()
+    places = query(connection, _PLACES, [named.to_list()])
+    free = released(paid, booked_date)
     allocated = query(
         connection,
         """SELECT item_id, sum(amount_minor)::BIGINT AS amount_minor FROM (
@@ -54,9 +78,13 @@ def take_back(
                UNION ALL SELECT debit_item_id, amount_minor FROM allocation)
            GROUP BY item_id""",
     )
-    settled = settle_reversals(arranged(OpenItems, mine), arranged(OpenItems, wanted), allocated, booked_date)
+    given_back = free.select(pl.col("debit_item_id").alias("item_id"), "amount_minor")
+    left = pl.concat([allocated, given_back]).group_by("item_id").agg(pl.col("amount_minor").sum())
+    settled = settle_reversals(arranged(OpenItems, mine), arranged(OpenItems, wanted), left, booked_date)
     rows = taken.with_columns(pl.lit(run_id).alias("run_id")).sort("bill_id")
-    return TakenBack(arranged(ReversedBills, rows), settled)
+    return TakenBack(
+        arranged(ReversedBills, rows), arranged(Allocations, pl.concat([free, settled])), release_journals(free, places)
+    )
 
 
 def write_taken_back(workspace: Workspace, run_id: str, back: TakenBack) -> list[LakeFile]:
@@ -72,6 +100,7 @@ def record_taken_back(connection: Connection, back: TakenBack) -> None:
     """Make bills no longer stand. Call it inside the transaction that publishes their reversals."""
     insert(connection, "reversed_bill", back.reversed_bills)
     insert(connection, "allocation", back.allocations)
+    insert(connection, "journal_line", back.journal_lines)
 
 
 def record_carried(

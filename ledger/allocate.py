@@ -92,6 +92,13 @@ def allocation_journals(allocations: DataFrame[Allocations], items: pl.DataFrame
     return arranged(JournalLines, sorted_legs.with_columns(leg_no=pl.int_range(1, pl.len() + 1).over("journal_id")))
 
 
+def release_journals(releases: DataFrame[Allocations], items: pl.DataFrame) -> DataFrame[JournalLines]:
+    """Book what is released, negating the journals of allocations leg by leg; `items`: see `allocation_journals`."""
+    legs = allocation_journals(releases, items)
+    original = pl.col("journal_id")
+    return arranged(JournalLines, legs.with_columns(original + "/R", original.alias("reverses_id")))
+
+
 def _legs(
     moved: pl.DataFrame, place: int, gl_account: str, branch: str, side: int, *, of_account: bool = True
 ) -> pl.DataFrame:

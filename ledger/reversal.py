@@ -93,8 +93,8 @@ def settle_reversals(
     """Return what the items of reversals settle: of each bill what still stands open, and no more.
 
     `items` are those of reversals, `originals` the items of the bills that they take back, `allocated` (item_id,
-    amount_minor) what is settled of these already. What was paid of a bill stays as a credit on the account. Of a
-    bill in credit it is the reversal that owes, and the bill that settles it.
+    amount_minor) what is settled of these already and stays so. Of a bill in credit it is the reversal that owes, and
+    the bill that settles it.
     """
     pairs = (
         items.select(pl.col("bill_id").str.strip_suffix(SUFFIX), "item_id", "amount_minor")
@@ -113,6 +113,15 @@ def settle_reversals(
         pl.lit(booked_date).alias("booked_date"),
     )
     return arranged(Allocations, settled.sort("credit_item_id", "debit_item_id"))
+
+
+def released(settled: pl.DataFrame, booked_date: date) -> DataFrame[Allocations]:
+    """Return what takes allocations back (`settled`: credit_item_id, debit_item_id, amount_minor): the same below zero.
+
+    What paid a bill that is taken back is an open credit again, and settles what is owed by the usual rule.
+    """
+    rows = settled.with_columns(-pl.col("amount_minor"), pl.lit(booked_date).alias("booked_date"))
+    return arranged(Allocations, rows.sort("credit_item_id", "debit_item_id"))
 
 
 def inexact_reversals(journal_lines: pl.DataFrame, originals: pl.DataFrame) -> pl.DataFrame:

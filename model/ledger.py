@@ -95,16 +95,18 @@ class OpenItems(pa.DataFrameModel):
 
 
 class Allocations(pa.DataFrameModel):
-    """What settles what: a credit item against a debit item of the same account. Grain: credit_item_id, debit_item_id.
+    """What settles what: a credit item against a debit item of the same account. Grain: credit_item_id, debit_item_id,
+    amount_minor.
 
-    An open item stands open with its amount less what is allocated to it; a balance is always a sum.
+    An open item stands open with its amount less what is allocated to it; a balance is always a sum. When a bill is
+    taken back, what settled it is released: the same row again, below zero.
     """
 
     credit_item_id: str = column("Item below zero that is used up")
     debit_item_id: str = column("Item above zero that is settled")
-    amount_minor: pl.Int64 = column("Amount settled", unit="minor", ge=0)
+    amount_minor: pl.Int64 = column("Amount settled; below zero: released", unit="minor")
     booked_date: pl.Date = column("Business date on which it counts")
 
     class Config:
         strict = True
-        metadata = {"grain": ["credit_item_id", "debit_item_id"]}
+        metadata = {"grain": ["credit_item_id", "debit_item_id", "amount_minor"]}

@@ -6,6 +6,7 @@ import polars as pl
 
 from ingest.landing.report import LandReport
 from ingest.vee.report import VeeReport
+from model.units import READABLE_UNIT, readable_amount
 
 
 def landed_files(report: LandReport) -> pl.DataFrame:
@@ -47,6 +48,17 @@ def unfit_lines(report: LandReport) -> pl.DataFrame:
         for reason, count in (file.unfit or {}).items()
     ]
     return pl.DataFrame(rows, schema={"file": pl.String, "reason": pl.String, "count": pl.Int64})
+
+
+def in_readable_units(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `cycles.late_reads.rebill_candidates` with quantities as people read them: kWh, m3, all decimals shown."""
+    shown = [
+        pl.Series(
+            name, [str(readable_amount(n, unit)) for n, unit in frame.select(name, "unit").iter_rows()], pl.String
+        )
+        for name in ("before", "after", "delta")
+    ]  # a row per bill and channel, as many as are shown to a person
+    return frame.with_columns(*shown, pl.col("unit").replace_strict(READABLE_UNIT, return_dtype=pl.String))
 
 
 def vee_figures(report: VeeReport) -> dict[str, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -38,6 +39,8 @@ def parse_tariff(text: str, name: str) -> TariffFile:
             be used. All problems found are in the one message; what has wrong keys or types is not checked further.
     """
     content = _read_toml(text, name)
+    if problems := list(_control_characters(content, ())):
+        raise tariff_error(problems, content, name)
     whole, problems = with_inherited(content)
     whole, in_rider = with_rider_head(whole)
     if problems := problems + in_rider:
@@ -60,6 +63,19 @@ def _read_toml(text: str, name: str) -> dict[str, Any]:
             f"tariff file {name}: expected TOML, found: {error}",
             hint="text stands in quotes, dates and numbers do not, and a key stands once in its table",
         ) from None
+
+
+def _control_characters(value: Any, path: KeyPath) -> Iterator[Problem]:
+    """Yield texts with control characters: screens obey them, and files of text break on them. Lines may end."""
+    if isinstance(value, str):
+        if not value.replace("\n", "").replace("\t", "").isprintable():
+            yield Problem(path, "expected text without control characters, found " + show_value(value))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _control_characters(inner, (*path, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _control_characters(inner, (*path, place))
 
 
 def _structural_problem(detail: ErrorDetails) -> Problem:

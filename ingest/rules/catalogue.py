@@ -223,3 +223,25 @@ _HISTORY = (
 CHECKS: dict[str, Check] = {check.name: check for check in (*_CORE, *_INTERVALS, *_REGISTERS, *_BOTH, *_HISTORY)}
 CORE_CHECKS = tuple(check.name for check in _CORE)
 HISTORY_CHECKS = tuple(check.name for check in _HISTORY)
+
+# What every run may say beside the names of the checks: rule -> its reasons.
+FURTHER_REASONS: dict[str, tuple[str, ...]] = {
+    "V01": ("meter_unknown", "reads_overlap"),
+    "V03": ("missing", "missing_day"),
+    "V07": ("negative",),
+    "V09": ("vacant_use", "uninstalled_use", "disconnected_use"),
+    "V18": ("reading_above_dials",),
+    "V19": ("read_decreased",),
+    "V20": ("usage_too_large",),
+    "E16": ("set_aside",),
+}
+
+
+def known_rules() -> set[str]:
+    """Return the rules that a finding may name."""
+    return {check.rule for check in CHECKS.values()} | set(FURTHER_REASONS)
+
+
+def known_reasons() -> set[str]:
+    """Return the reasons that a finding may name."""
+    return set(CHECKS) | {reason for reasons in FURTHER_REASONS.values() for reason in reasons}

@@ -123,11 +123,34 @@ def test_bills_are_chosen_by_account_cycle_branch_or_run(command: CommandLine) -
     assert by_account["bills"] == 1 and by_account["total_minor"] == -6160
 
 
-def test_what_was_paid_stays_as_a_credit(command: CommandLine) -> None:
-    # 100.00 of the bill are paid: the reversal settles the rest, 165.10, and 100.00 of it stand open.
+ALLOCATED = "SELECT credit_item_id, debit_item_id, amount_minor FROM allocation ORDER BY booked_date, amount_minor"
+RELEASED = "SELECT journal_id, reverses_id, gl_account, amount_minor FROM journal_line WHERE journal_id LIKE '%/R'"
+OWED = "SELECT gl_account, sum(amount_minor)::INT FROM journal_line WHERE account_id = 'A1' GROUP BY ALL ORDER BY ALL"
+
+
+def test_what_was_paid_is_released_and_settles_what_is_billed_again(command: CommandLine) -> None:
+    # 100.00 of the bill of 265.10 are paid; taken back, all of it is settled by the reversal, and the payment is open.
     paid = ("--account", "A1", "--amount", "100.00", "--business-date", "2026-07-04", "--by", "ops")
     command.done("ledger", "post", "payment", *paid)
-    command.done("ledger", "allocate", "--business-date", "2026-07-04", "--by", "ops")
+    ((credit,),) = asked(command, "SELECT item_id FROM open_item WHERE gl_account = '242'")
+    first, debt = (credit, f"{BILL}/I", 10_000), f"{BILL}/I"
+    assert asked(command, ALLOCATED) == [first]
     published(command, BILL)
-    settled = "SELECT amount_minor FROM allocation WHERE credit_item_id = 'A1.2026-06.r0.x/I'"
-    assert asked(command, settled) == [(16510,)]
+    assert asked(command, ALLOCATED) == [first, (credit, debt, -10_000), (f"{BILL}.x/I", debt, 26_510)]
+    assert [row for row in asked(command, OWED) if row[1]] == [("242", -10_000)]
+    moved, back = f"{credit}>{debt}", f"{credit}>{debt}/R"
+    assert sorted(asked(command, RELEASED)) == [(back, moved, "142", 10_000), (back, moved, "242", -10_000)]
+    bill(command, "2026-06", "2026-07-06")
+    command.done("verify")
+    command.done("rebuild", "--into", command.workspace.parent / "again")
+    command.done("ledger", "allocate", "--business-date", "2026-07-06", "--by", "ops")
+    assert asked(command, ALLOCATED)[3:] == [(credit, "A1.2026-06.r1/I", 10_000)]
+    command.done("ledger", "check", "--business-date", "2026-07-06")
+
+
+def test_a_write_off_is_about_its_bill_and_stays_with_it(command: CommandLine) -> None:
+    item = ("--account", "A1", "--item", f"{BILL}/I", "--amount", "65.10", "--business-date", "2026-07-04")
+    made = command.done("ledger", "post", "write_off", *item, "--why", "old", "--by", "ops", "--json").json
+    command.done("ledger", "approve", made["posting_id"], "--by", "mira")
+    published(command, BILL)
+    assert [amount for _, _, amount in asked(command, ALLOCATED)] == [6_510, 20_000]

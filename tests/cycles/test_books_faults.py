@@ -84,6 +84,10 @@ FAULTS: dict[str, tuple[str, str]] = {
     "an account pays for another": (
         "UPDATE allocation SET debit_item_id = 'A2.C.r0/I' WHERE debit_item_id = 'A1.C.r0/I'", "I5 allocation_fits",
     ),
+    "what pays a bill that stands is released": (
+        "INSERT INTO allocation SELECT * REPLACE (-amount_minor AS amount_minor) FROM allocation "
+        "WHERE debit_item_id = 'A1.C.r0/I'", "I5 allocation_fits",
+    ),
     "a write-off leaves the debt open": (
         "DELETE FROM allocation WHERE credit_item_id = 'write_off-1/I'", "I5 settles_its_item",
     ),

@@ -76,6 +76,7 @@ LEDGER = [
     refused("ledger fees --business-date 2026-02-30", "2026-02-30"),
     refused("ledger allocate --business-date soon", "soon"),
     refused("ledger import {folder}/no.csv", "no.csv"),
+    refused("ledger post payment --account A1 --amount 5 --reference a\0b", "--reference", "a?b"),
     refused_file("payments: a web page", "ledger import @", "p.csv", HTML, "p.csv"),
     refused_file("payments: empty", "ledger import @", "p.csv", "", "p.csv"),
     refused_file("payments: binary", "ledger import @", "p.csv", BINARY, "p.csv"),

@@ -68,6 +68,7 @@ FILES = [
     ("no versions", FLAT.split("[[versions]]", maxsplit=1)[0], "versions"),
     ("no source", changed('source = "price sheet of the story"\n', ""), "source"),
     ("a version without a day", changed("valid_from = 2020-01-01\n", ""), "valid_from"),
+    ("a NUL in a text", changed('text = "Supply"', 'text = "Sup\\u0000ply"'), "control characters"),
     ("a version from a text", changed("valid_from = 2020-01-01", 'valid_from = "soon"'), "valid_from"),
     ("a version twice", FLAT + "[[versions]]" + FLAT.split("[[versions]]")[1], "2020-01-01"),
     ("30 February", changed("2020-01-01", "2020-02-30"), "wrong.toml"),

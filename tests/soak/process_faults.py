@@ -14,13 +14,14 @@ from random import Random
 from counts import Count
 from nursery import Job, nursery
 from scenario import STEPS, Month, Step, play_month
-from trials import all_points, full_disks, hurt_and_repeat, matrix, random_kills
+from trials import all_points, full_disks, hurt_and_repeat, matrix, random_kills, rebill_kills
 
 Trials = Callable[[Month, Random], Iterator[tuple[Step, Job]]]
 MEMORY = Path("/dev/shm")
 # Shares of the time.
 PARTS: tuple[tuple[str, Trials, float], ...] = (
-    ("points x faults", matrix, 0.7), ("random kills", random_kills, 0.15), ("full disks", full_disks, 0.15),
+    ("points x faults", matrix, 0.6), ("points of a rebill, killed", rebill_kills, 0.1),
+    ("random kills", random_kills, 0.15), ("full disks", full_disks, 0.15),
 )  # fmt: skip
 
 
@@ -59,6 +60,8 @@ def tried(month: Month, what: str, trials: Trials, seed: int, seconds: float, mo
 def _note(month: Month, what: str, hurt: int, points: set[str], unexplained: list[str]) -> str:
     if unexplained:
         return unexplained[0]
+    if what == PARTS[1][0]:
+        return f"{len(points)} points, of {sum(item[0].name.startswith('rebill') for item in all_points(month))}"
     if what != PARTS[0][0]:
         return f"{hurt} hit a command at work, {len(STEPS)} commands"
     named = {name for _, name, _ in all_points(month)}

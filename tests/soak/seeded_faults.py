@@ -25,6 +25,7 @@ from random import Random
 from bill_strategies import Bills, make_given_bills, make_read_bills
 from books_by_hand import REGISTER_HEADER, WATER_LATE, CommandLine, Ended, june_ready
 from counts import Count
+from faults_by_hand import by_hand
 from pandera.errors import SchemaError, SchemaErrors
 from polars.exceptions import PolarsError
 from rating_strategies import make_case
@@ -113,6 +114,22 @@ FAULTS = [
         ("a payment settles more than is open", "ledger.allocate:allocate", 'pl.col("end_minor") - pl.col', 'pl.col("end_minor") * 2 - pl.col'),
         ("a payment settles nothing", "ledger.allocate:allocate", 'pl.col("amount_minor") > 0', 'pl.col("amount_minor") < 0'),
         ("a credit counts below zero", "ledger.allocate:_ends", ".abs()", ""),
+        ("what paid a bill stays with it", "ledger.reversal:released", '-pl.col("amount_minor")', '-0 * pl.col("amount_minor")'),
+        ("what is released moves no money", "ledger.allocate:release_journals", "legs.with_columns", "legs.clear().with_columns"),
+    ),
+    *faults(
+        "by_hand",
+        ("tiers leave out what is below zero", "rating.charges:tier_quantity", "(tier == 1)", "(tier == 0)"),
+        ("two readings of one day lose their use", "rating.registers:_parts", "overlaps | instant", "overlaps"),
+        ("channels of a measure are not added up", "rating.determinants:_summed", 'pl.col("quantity").sum()', 'pl.col("quantity").max()'),
+        ("a difference of sums adds them", "rating.determinants:_with_differences", '-pl.col("quantity")', 'pl.col("quantity")'),
+        ("accounts pay for each other", "ledger.allocate:_ends", ".over(_OF_ONE)", ""),
+        ("the day of 25 hours has 24", "model.zones:day_slots", "return minutes // interval_minutes", "return 1_440 // interval_minutes"),
+        ("a day begins with the one of UTC", "ingest.landing.place_intervals:_clock_of", "tz_name)", '"UTC")'),
+        ("an estimate is marked as a gap", "ingest.vee.judge:_edited_days", "Quality.ESTIMATED", "Quality.MISSING"),
+        ("a gap that stays is nobody's work", "ingest.vee.findings:_worded", "otherwise(pl.lit(Severity.FAIL.value))", "otherwise(pl.lit(Severity.INFO.value))"),
+        ("a register that rolled over counts down", "ingest.vee.registers:_judge_pairs", ".then(full_scale)", ".then(0)"),
+        ("every fall of a register is a rollover", "ingest.vee.registers:_judge_pairs", "is_less & (step", "is_less | (step"),
     ),
 ]  # fmt: skip
 
@@ -273,14 +290,17 @@ def correction(books: Path) -> str:
     )  # fmt: skip
 
 
-SCENARIOS: dict[str, Callable[[Path], str]] = {"twin": twin, "month": month, "correction": correction}
+SCENARIOS: dict[str, Callable[[Path], str]] = {
+    "twin": twin, "by_hand": by_hand, "month": month, "correction": correction
+}  # fmt: skip
+WITHOUT_BOOKS = ("twin", "by_hand")
 # How a fault stops the work by itself: our own assertions and tables, or the engine's arithmetic.
 _STOPS = (AssertionError, BillmillError, SchemaError, SchemaErrors, PolarsError)
 
 
 def caught_by(fault: Fault, books: Path, folder: Path) -> str:
     """Return what told of a fault in its scenario on a copy of the books; empty when nothing did."""
-    if fault.scenario != "twin":
+    if fault.scenario not in WITHOUT_BOOKS:
         shutil.copytree(books, folder)
     with seeded(fault):
         try:

@@ -20,7 +20,7 @@ from trials import all_points, matrix
 from store import failpoints
 
 SEED = 20261122
-SHARE = {"points x faults": 4, "random kills": 1, "full disks": 2}
+SHARE = {"points x faults": 4, "points of a rebill, killed": 3, "random kills": 1, "full disks": 2}
 ENOUGH = 300.0  # seconds, on a machine that does other things as well
 
 

@@ -3,6 +3,7 @@
 | scenario | faults | caught by |
 |---|---|---|
 | twin | rounding, tiers, taxes, days, readings, determinants | the slow twin, or an assertion of a kernel's wrapper |
+| by_hand | tiers, registers, sums, allocation, clock changes, marks, rollover | figures worked by hand |
 | month | posting, invoices, selection, landing, lake, audit | a control of run or publish; `verify`; the auditor |
 | correction | reversal, allocation | a control, an invariant (I1 to I18), the auditor |
 
@@ -11,13 +12,16 @@ The auditor has the amounts of three accounts, worked by hand.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from seeded_faults import FAULTS, SCENARIOS, Fault, caught_by, make_books, twin
+from faults_by_hand import WORKED
+from seeded_faults import FAULTS, SCENARIOS, WITHOUT_BOOKS, Fault, caught_by, make_books, twin
 
 TWIN = [fault for fault in FAULTS if fault.scenario == "twin"]
-OTHERS = [fault for fault in FAULTS if fault.scenario != "twin"]
+BY_HAND = [fault for fault in FAULTS if fault.scenario == "by_hand"]
+OTHERS = [fault for fault in FAULTS if fault.scenario not in WITHOUT_BOOKS]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,16 @@ def test_without_a_fault_a_scenario_says_nothing(scenario: str, books: Path, tmp
 
 @pytest.mark.parametrize("fault", TWIN[::2], ids=lambda fault: fault.what)
 def test_a_fault_in_rating_is_told(fault: Fault, tmp_path: Path) -> None:
+    assert caught_by(fault, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("worked", WORKED, ids=lambda worked: worked.__name__)
+def test_what_is_worked_by_hand_is_what_the_code_makes(worked: Callable[[], str]) -> None:
+    assert worked() == ""
+
+
+@pytest.mark.parametrize("fault", BY_HAND, ids=lambda fault: fault.what)
+def test_a_fault_is_told_by_figures_worked_by_hand(fault: Fault, tmp_path: Path) -> None:
     assert caught_by(fault, tmp_path, tmp_path)
 
 

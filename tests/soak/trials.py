@@ -75,6 +75,14 @@ def matrix(month: Month, dice: Random) -> Iterator[tuple[Step, Job]]:
         yield step, month.job(step, point=name, fault=fault, hit=dice.randint(1, hits))
 
 
+def rebill_kills(month: Month, dice: Random) -> Iterator[tuple[Step, Job]]:
+    """Yield every point that a rebill passes from its plan to its publish, each killed there, in random order."""
+    points = [item for item in all_points(month) if item[0].name.startswith("rebill")]
+    dice.shuffle(points)
+    for step, name, hits in points:
+        yield step, month.job(step, point=name, fault="kill", hit=dice.randint(1, hits))
+
+
 def random_kills(month: Month, dice: Random) -> Iterator[tuple[Step, Job]]:
     """Yield steps that are killed at random moments, without end."""
     while True:
