@@ -34,7 +34,7 @@ SHOWN: dict[str, Shown] = {
     VEE: Shown("intervals"),
     PLAN: Shown("agreements"),
     RATE: Shown("agreements", "manifest, controls"),
-    PUBLISH: Shown("invoices", "number, post, books"),
+    PUBLISH: Shown("invoices", "number, post"),
 }
 
 
@@ -60,7 +60,7 @@ def rate(root: Path, run_id: str, workers: int) -> dict[str, int]:
 
 def publish(root: Path, run_id: str) -> int:
     """Approve and publish: numbers, books, the analysts' database, the backup."""
-    count_apart("cycles.publish:build_analytics", "analysts' views")
+    count_apart("cycles.publish:build_analytics", "views, kept books")
     count_apart("cycles.publish:keep_backup", "backup")
     workspace = open_workspace(root)
     with part("approve"):

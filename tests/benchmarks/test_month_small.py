@@ -41,7 +41,7 @@ def test_a_month_is_billed_and_measured_stage_by_stage(books: Books) -> None:
     assert all(stage.cpu_seconds > 0 and stage.read_bytes > 0 for stage in report.stages.values())
     # What a stage names as its parts is found in the code: a function that was renamed would be told no more.
     assert set(report.stages[RATE].parts) == {"rate, tax, post", "review of bills"}
-    assert set(report.stages[PUBLISH].parts) == {"approve", "analysts' views", "backup"}
+    assert set(report.stages[PUBLISH].parts) == {"approve", "views, kept books", "backup"}
 
 
 def test_the_tables_fit_a_terminal_of_120_columns(books: Books) -> None:

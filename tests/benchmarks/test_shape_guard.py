@@ -35,8 +35,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="by
 
 # What one account or channel more may cost in calls. None is made for each; a few hundred come with what a larger base
 # has more kinds of (reasons to park, tariffs, estimates), and the findings of VEE get their ids one by one.
-CALLS_PER_ACCOUNT = 3.0  # of four stages the highest is 1.8
-CALLS_PER_CHANNEL = 12.0  # 7.9
+CALLS_PER_ACCOUNT = 3.0  # of four stages the highest is 1.9
+CALLS_PER_CHANNEL = 12.0  # 8.5
 # The files of reads are read once, and their keys (channel, day, version) once more.
 PASSES = 1.4
 # Channel-days, and those that VEE wrote again. A row per interval would be 96 times as many.
