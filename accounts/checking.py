@@ -8,8 +8,9 @@ from functools import lru_cache
 import polars as pl
 
 from accounts.attributes import ATTRIBUTE_OWNER, overlapping_attributes, unfit_attributes
-from accounts.calendar_dates import unfit_dates
+from accounts.calendar_dates import unfit_dates, without_overlaps
 from accounts.history import unfit_quantities
+from accounts.point_channels import doubled_suffixes, strange_commodities, strange_measures
 from accounts.reading import DETAIL, LINE, REASON
 from model.accounts import IMPORTED
 from model.money import CURRENCY_EXPONENT
@@ -77,8 +78,11 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
             _unknown(rows, "tz_name", _zones(rows), "an IANA zone like Australia/Sydney, or Europe/Berlin@06:00")
         )
         found.append(_uneven_points(rows, known["channels"]))
+        found.append(strange_commodities(rows, known["channels"]))
     if table == "channels":
         found.append(_uneven_channels(rows, known["service_points"]))
+        found.append(strange_measures(rows, known["service_points"]))
+        found.append(doubled_suffixes(rows, known["channels"]))
     if table in ATTRIBUTE_OWNER:
         found.append(unfit_attributes(rows))
         usable = rows.join(pl.concat(found).select(LINE), on=LINE, how="anti")
@@ -88,6 +92,8 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
     bad = pl.concat(found).unique(LINE, keep="first", maintain_order=True)
     if table == "agreements":
         bad = _without_double_supply(rows, bad, known["agreements"])
+    if table == "cycles":
+        bad = without_overlaps(rows, bad, known["cycles"])
     return bad.sort(LINE)
 
 

@@ -14,12 +14,10 @@ from accounts.membership import FAR_DATE, members
 from model.rating import DueAgreements, DueChannels
 from model.schema import arranged
 
-# The tables from which a cycle selects its accounts.
-SELECTED_FROM = ("accounts", "agreements", "cycles", "group_change", "opening_dates", "routes", "service_points")
 # Cost of an agreement in intervals: to price, tax and post it takes as long as to read and add up a month of them.
 REGISTER_COST = 3_000
 # The tables that `select_due` looks at.
-SELECTED_FROM = ("accounts", "agreements", "service_points", "routes", "cycles", "group_change", "opening_dates")
+SELECTED_FROM = ("accounts", "agreements", "cycles", "group_change", "opening_dates", "routes", "service_points")
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def select_due(
         .filter(pl.col("start_date") < pl.col("end_date"))
         .drop("member_from", "member_to", "billed_to_date")
     )
-    due = _without_billed_days(supplied, _billed_at_places(supplied, billed, known["agreements"]))
+    due = without_billed_days(supplied, _billed_at_places(supplied, billed, known["agreements"]))
     return _with_bill_ids(due, cycle, billed["bill_id"] if made is None else made).sort("agreement_id")
 
 
@@ -125,31 +123,33 @@ def _billed_at_places(supplied: pl.DataFrame, billed: pl.DataFrame, agreements: 
     return pl.concat([billed.select("agreement_id", *days), at_places.select("agreement_id", *days)]).unique()
 
 
-def _without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame) -> pl.DataFrame:
-    """Cut off the days that are billed; an agreement comes at most once, with the first days that are not."""
-    spans = supplied.select("agreement_id", pl.col("start_date").alias("from"), pl.col("end_date").alias("to"))
+def without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame, key: str = "agreement_id") -> pl.DataFrame:
+    """Cut off the days that are billed; an agreement comes at most once, with the first days that are not.
+
+    `supplied` has a row for each `key`, with start_date and end_date; `billed` any number of them, with
+    period_start_date and period_end_date.
+    """
+    spans = supplied.select(key, pl.col("start_date").alias("from"), pl.col("end_date").alias("to"))
     standing = (
-        billed.select("agreement_id", "period_start_date", "period_end_date")
-        .join(spans, on="agreement_id", how="inner", validate="m:1")
+        billed.select(key, "period_start_date", "period_end_date")
+        .join(spans, on=key, how="inner", validate="m:1")
         .filter(pl.col("period_start_date") < pl.col("to"), pl.col("from") < pl.col("period_end_date"))
-        .select("agreement_id", "period_start_date", "period_end_date")
+        .select(key, "period_start_date", "period_end_date")
     )
     # The day after the last stands as a period without days, so that what follows the last bill is a gap as well.
-    closing = spans.select(
-        "agreement_id", pl.col("to").alias("period_start_date"), pl.col("to").alias("period_end_date")
-    )
-    billed_to = pl.col("period_end_date").cum_max().shift(1).over("agreement_id")
+    closing = spans.select(key, pl.col("to").alias("period_start_date"), pl.col("to").alias("period_end_date"))
+    billed_to = pl.col("period_end_date").cum_max().shift(1).over(key)
     gaps = (
         pl.concat([standing, closing])
-        .sort("agreement_id", "period_start_date", "period_end_date")
-        .join(spans, on="agreement_id", how="left", validate="m:1", maintain_order="left")
+        .sort(key, "period_start_date", "period_end_date")
+        .join(spans, on=key, how="left", validate="m:1", maintain_order="left")
         .with_columns(billed_to.fill_null(pl.col("from")).alias("gap_from"))
         .filter(pl.col("gap_from") < pl.col("period_start_date"))
-        .unique("agreement_id", keep="first", maintain_order=True)
-        .select("agreement_id", "gap_from", pl.col("period_start_date").alias("gap_to"))
+        .unique(key, keep="first", maintain_order=True)
+        .select(key, "gap_from", pl.col("period_start_date").alias("gap_to"))
     )
     return (
-        supplied.join(gaps, on="agreement_id", how="inner", validate="1:1")
+        supplied.join(gaps, on=key, how="inner", validate="1:1")
         .with_columns(start_date=pl.col("gap_from"), end_date=pl.col("gap_to"))
         .drop("gap_from", "gap_to")
     )

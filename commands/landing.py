@@ -28,7 +28,7 @@ def land_and_tell(
     """Land meter files and say what became of them; exit code 3 when lines were rejected, 2 when no file was usable."""
     from ingest.landing.land import land_files
     from ingest.landing.report import LandStatus
-    from outputs.reads_report import landed_files, rejected_lines
+    from outputs.reads_report import landed_files, rejected_lines, unfit_lines
     from outputs.screens import landing_next, print_landing, unusable_files
 
     with progress_shown(json) as progress:
@@ -38,6 +38,7 @@ def land_and_tell(
     value = {
         "files": landed_files(report),
         "rejected": rejected_lines(report),
+        "unfit_readings": unfit_lines(report),
         "touched_bills": report.touched_bills,
     }
     print_result(json, value, lambda: print_landing(report, workspace.quarantine))

@@ -41,7 +41,7 @@ def rebill_plan(
     branch: Annotated[list[str] | None, typer.Option("--branch", help="Only this branch; repeatable.")] = None,
     cause: Annotated[
         list[str] | None,
-        typer.Option("--cause", help="Only where this changed: read, tariff, factor, agreement, ...; repeatable."),
+        typer.Option("--cause", help="Only this: read, tariff, factor, agreement, cancelled, ...; repeatable."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Rate also bills of which no input changed.")] = False,
     csv: CsvOption = None,
@@ -51,8 +51,9 @@ def rebill_plan(
 ) -> None:
     """Find published bills that become others with what is known now, and plan a run that replaces them.
 
-    Looks at late and edited reads, tariffs, factors, agreements, meters, attributes and history; rates all candidates,
-    keeps those that change, tells the cause of each line. Shows; changes no bill.
+    Looks at late and edited reads, tariffs, factors, agreements, meters, attributes and history, and at days of
+    cancelled bills that no cycle bills any more; rates all candidates, keeps those that change, tells the cause of each
+    line. Shows; changes no bill.
 
     Example: `billmill rebill plan --tariff RES --business-date 2026-11-20 --why "price of the order of 1 July"`
     """

@@ -111,6 +111,23 @@ CHECKS: tuple[Check, ...] = (
                   concat(period_start_date, ' on ', bill_id) AS found
            FROM stands WHERE period_start_date < billed_to""",
     ),
+    # An agreement stands for the place that it was for when its run was planned. At publish the run's own places were
+    # compared with those that stand: `cycles.billed_places`.
+    Check(
+        "I6 no_place_twice", "no day of a service point stands on the bills of two agreements",
+        """WITH stands AS (
+               SELECT a.service_point_id, k.agreement_id, k.period_start_date, k.period_end_date, k.bill_id
+               FROM segment_key AS k ANTI JOIN reversed_bill USING (bill_id) JOIN run AS r USING (run_id)
+               JOIN agreements AS a ON a.agreement_id = k.agreement_id AND a.recorded_at <= r.known_at
+                    AND (a.superseded_at IS NULL OR a.superseded_at > r.known_at))
+           SELECT s.service_point_id AS subject_id, concat('one bill on ', s.period_start_date) AS expected,
+                  concat(o.bill_id, ' and ', s.bill_id) AS found
+           FROM stands AS s JOIN stands AS o ON o.service_point_id = s.service_point_id
+                AND o.agreement_id <> s.agreement_id AND o.period_start_date < s.period_end_date
+                AND s.period_start_date < o.period_end_date
+                AND (o.period_start_date, o.agreement_id) < (s.period_start_date, s.agreement_id)""",
+        at_publish=False,
+    ),
     Check(
         "I6 no_gap_to_cut_off", "every active day up to the last closed cycle stands on a bill",
         """WITH agreement AS (

@@ -7,9 +7,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from accounts.calendar_dates import overlapping_cycles
+from accounts.reading import DETAIL, LINE
 from accounts.selection import Cycle, grouped_accounts
 from cycles.asked import check_known
-from cycles.unbilled import calendar, selectable, unbilled_accounts
+from cycles.unbilled import CANCELLED, calendar, selectable, unbilled_accounts
 from model.accounts import BillCycles
 from model.codes import RunState
 from model.errors import ConfigError
@@ -29,11 +31,13 @@ def keep_calendar(workspace: Workspace, cycles: DataFrame[BillCycles], *, at: da
     """Record cycles; recording the same again changes nothing.
 
     Raises:
-        ConfigError: a branch is not known, or a cycle that has been planned would become another one.
+        ConfigError: a branch is not known, a cycle that has been planned would become another one, or two of a group
+            share days.
     """
     with control(workspace, purpose="cycle calendar") as connection, transaction(connection):
         _refuse_unknown_branches(connection, cycles)
         _refuse_begun(connection, cycles)
+        _refuse_overlaps(connection, cycles)
         counts = record_facts(connection, "cycles", cycles, recorded_at=at)
         if counts.new or counts.changed:
             detail = f"{counts.new} new, {counts.changed} changed, {counts.same} same"
@@ -106,7 +110,7 @@ def _counted(
             on="agreement_id", how="semi",
         ).join(left, on="account_id", how="anti")  # fmt: skip
         waiting = int((left["reason"] == "waiting_for_approval").sum())
-        untried = int((left["reason"] == "not_planned").sum())
+        untried = int(left["reason"].is_in(["not_planned", CANCELLED]).sum())
         counts.append((
             cycle.cycle_id, billed["account_id"].n_unique() + left.height, billed["account_id"].n_unique(), waiting,
             left.height - waiting - untried,
@@ -130,6 +134,17 @@ def _refuse_unknown_branches(connection: Connection, cycles: pl.DataFrame) -> No
     for branch in cycles["branch_id"].drop_nulls().unique().sort():
         if branch not in known:
             raise ConfigError(f"branch `{branch}` is not known", hint=f"known branches: {', '.join(known) or 'none'}")
+
+
+def _refuse_overlaps(connection: Connection, cycles: pl.DataFrame) -> None:
+    lined = cycles.with_row_index(LINE).with_columns(pl.col(LINE).cast(pl.Int64))
+    found = overlapping_cycles(lined, facts(connection, "cycles").join(cycles, on="cycle_id", how="anti"))
+    if found.height:
+        first = found.row(0, named=True)
+        raise ConfigError(
+            f"cycle `{cycles['cycle_id'][first[LINE]]}` shares days with another: {first[DETAIL]}",
+            hint="leave its month out, or change the other one: --out cycles.csv, then billmill accounts import",
+        )
 
 
 def _refuse_begun(connection: Connection, cycles: pl.DataFrame) -> None:

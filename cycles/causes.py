@@ -25,6 +25,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "gate": ("gates",),
     "charge": ("one_offs",),
     "correction": ("corrections",),
+    "cancelled": (),  # days of a bill that was taken back: nothing stands to compare with
 }
 _OF_PLAN = ("partition", "bill_id")  # no part of what a bill is made of
 _TOLD = {"bill_id": pl.String, "cause": pl.String}

@@ -40,6 +40,11 @@ def read_frame(path: Path, keep: pl.Expr | None = None) -> pl.DataFrame:
     return pl.scan_parquet(path, glob=False).filter(keep).collect()
 
 
+def plan_frame(folder: Path, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+    """Return a frame of the plan in a run's folder; with `keep` only these rows, without reading all others."""
+    return read_frame(folder / "plan" / f"{name}.parquet", keep)
+
+
 def run_folder(workspace: Workspace, run: str) -> Path:
     """Return the folder of a run."""
     return workspace.runs / run

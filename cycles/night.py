@@ -24,6 +24,7 @@ from cycles.unbilled import (
     close_settled,
     record_exceptions,
     selectable,
+    taken_back_since,
     unbilled_accounts,
     unbilled_exceptions,
 )
@@ -175,7 +176,7 @@ def _validate_due(workspace: Workspace, request: NightRequest, progress: Progres
         progress.about(period.subject)
         run_vee(
             workspace, from_date=period.from_date, to_date=period.to_date, received_at=request.at, progress=progress,
-            actor=request.actor, only=period.channels,
+            actor=request.actor, only=period.channels, workers=request.workers,
         )  # fmt: skip
         done.count += 1
         with control(workspace, purpose="cycle night") as connection, transaction(connection):
@@ -263,7 +264,10 @@ def _close_windows(
     for cycle in left:
         progress.about(cycle.cycle_id)
         _close(workspace, connection, cycle, known, request)
+    before = [cycle for cycle in cycles if _has_branch(cycle, request.branches) and cycle.cycle_id in closed]
+    cancelled = taken_back_since(workspace, connection, before, request.branches)
     with transaction(connection):
+        done.count += record_exceptions(connection, cancelled, request.business_date)
         settled = close_settled(workspace, connection, request.business_date)
         if settled:
             detail = f"{settled} accounts have been billed since their window closed"

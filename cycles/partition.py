@@ -6,7 +6,7 @@ The steps are values in `STEPS`: a worker runs them, and `bill explain` runs the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -16,8 +16,9 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from cycles.controls import control_totals
 from cycles.energy import energy_controls
-from cycles.folders import Frames, read_frame
+from cycles.folders import Frames, plan_frame
 from cycles.tasks import Receipt, Task, lake_file_from, write_receipt
 from ingest.rules.rule_store import rules_of_text
 from ingest.vee.registers import usage_between_reads
@@ -92,27 +93,6 @@ def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0
     folder = workspace.runs / run_id
     plan = json.loads(read_bytes(folder / "plan" / "plan.json"))
     return Work(workspace, folder, plan, keep, partition, partial(plan_frame, folder))
-
-
-def plan_frame(folder: Path, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
-    """Return a frame of the plan in a run's folder; with `keep` only these rows, without reading all others."""
-    return read_frame(folder / "plan" / f"{name}.parquet", keep)
-
-
-def control_totals(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
-    """Return the sums that must meet after the run; agreements on bills that are taken back are not billed."""
-    lines, bills, legs = tables["bill_lines"], tables["bills"], tables["journal_lines"]
-    made = bills.filter(pl.col("reverses_id").is_null())["bill_id"].implode()
-    return {
-        "lines_minor": int(lines["amount_minor"].sum()),
-        "bills_minor": int(bills["total_minor"].sum()),
-        "net_minor": int(bills["net_minor"].sum()),
-        "tax_minor": int(bills["tax_minor"].sum()),
-        "debits_minor": int(legs.filter(pl.col("amount_minor") > 0)["amount_minor"].sum()),
-        "credits_minor": -int(legs.filter(pl.col("amount_minor") < 0)["amount_minor"].sum()),
-        "billed": lines.filter(pl.col("bill_id").is_in(made))["agreement_id"].n_unique(),
-        "parked": tables["parked"]["agreement_id"].n_unique(),
-    }
 
 
 def _gather(work: Work) -> None:

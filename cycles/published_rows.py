@@ -9,6 +9,7 @@ import polars as pl
 
 from cycles.folders import read_frame, read_manifest, run_folder, run_table
 from model.bills import Bills
+from model.rating import DueAgreements
 from model.schema import polars_schema
 from store.control import Connection
 from store.lake import lake_files, scan_lake
@@ -44,6 +45,8 @@ def planned_due(workspace: Workspace, bills: pl.DataFrame) -> pl.DataFrame:
 
     `run_id`, and `pass_name` (see `frame_of_pass`), stand beside them.
     """
+    if bills.is_empty():
+        return pl.DataFrame(schema=polars_schema(DueAgreements) | {"run_id": pl.String, "pass_name": pl.String})
     found = []
     for (run,), some in sorted(bills.partition_by("run_id", as_dict=True).items()):
         folder = run_folder(workspace, str(run)) / "plan"
@@ -55,7 +58,6 @@ def planned_due(workspace: Workspace, bills: pl.DataFrame) -> pl.DataFrame:
         else:
             mine = mine.with_columns(pl.lit("").alias("pass_name"))
         found.append(mine)
-    assert found, "agreements of no bill are asked for"
     return pl.concat(found)
 
 

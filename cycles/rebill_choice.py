@@ -11,6 +11,7 @@ import polars as pl
 from accounts.membership import FAR_DATE
 from accounts.selection import revisions
 from cycles.published_rows import planned_due, standing_rows
+from cycles.taken_days import due_again
 from model.errors import ConfigError
 from model.tariff import RateBook
 from store.control import Connection
@@ -49,6 +50,8 @@ class Chosen:
     """model.rating.DueAgreements of which they were made, run_id"""
     revisions: pl.DataFrame
     """Revision that the next bill of an account and cycle has: stem, revision"""
+    owed: pl.DataFrame
+    """Days of bills that were taken back before, which only a rebill bills: the columns of `due`, `turn`, `new_id`"""
 
 
 def choose_bills(
@@ -58,6 +61,7 @@ def choose_bills(
     """Return the standing bills that a request means, those beside them, and later ones that look back at them.
 
     Beside a bill are those of the same service points in the same days, and those of accounts to which days went.
+    Days of bills that were taken back are meant too.
 
     Raises:
         ConfigError: no bill is meant.
@@ -65,10 +69,11 @@ def choose_bills(
     stands = standing_rows(workspace, connection, pl.lit(True))
     held = _held(connection, known)
     asked = _asked(stands, held, request)
-    if asked.is_empty():
+    owed = _asked_days(due_again(workspace, connection, known, request.business_date), request)
+    if asked.is_empty() and owed.is_empty():
         raise ConfigError("no standing bill is meant by these options", hint='billmill query "SELECT * FROM bills"')
     beside = _beside(stands, held, asked, known)
-    later = _followers(held, beside, book)
+    later = _followers(held, beside, owed, book)
     bills = (
         stands.join(pl.concat([beside, later]).unique(), on="bill_id", how="semi")
         .with_columns(pl.col("bill_id").is_in(asked["bill_id"].implode()).alias("is_asked"))
@@ -80,7 +85,29 @@ def choose_bills(
     numbered = bills.with_columns(stem).join(following, on="stem", how="left", validate="m:1", maintain_order="left")
     named = numbered.with_columns(pl.format("{}.r{}", "stem", pl.col("revision") + pl.col("turn")).alias("new_id"))
     chosen = named.drop("stem", "revision")
-    return Chosen(chosen, planned_due(workspace, chosen.select("bill_id", "run_id")), following)
+    due = planned_due(workspace, chosen.select("bill_id", "run_id"))
+    return Chosen(chosen, due, following, _numbered(owed, chosen, following))
+
+
+def _numbered(owed: pl.DataFrame, chosen: pl.DataFrame, following: pl.DataFrame) -> pl.DataFrame:
+    """Give owed days the bill that they make, `new_id`, after those of their account and cycle that become others."""
+    turns = chosen.group_by("account_id", "cycle_id").agg(pl.len().cast(pl.Int32).alias("turn"))
+    stem = pl.format("{}.{}", "account_id", "cycle_id").alias("stem")
+    placed = owed.join(turns, on=["account_id", "cycle_id"], how="left", validate="m:1", maintain_order="left")
+    numbered = placed.with_columns(pl.col("turn").fill_null(0), stem).join(
+        following, on="stem", how="left", validate="m:1", maintain_order="left"
+    )
+    named = pl.format("{}.r{}", "stem", pl.col("revision") + pl.col("turn")).alias("new_id")
+    return numbered.with_columns(named).drop("stem", "revision")
+
+
+def _asked_days(owed: pl.DataFrame, request: RebillRequest) -> pl.DataFrame:
+    given = {"cycle_id": request.cycles, "account_id": request.accounts, "branch_id": request.branches,
+             "tariff_id": request.tariffs}  # fmt: skip
+    chosen = [pl.col(column).is_in(list(values)) for column, values in given.items() if values]
+    if request.since is not None:
+        chosen.append(pl.col("end_date") > request.since)
+    return owed.filter(pl.all_horizontal(pl.lit(True), *chosen))
 
 
 def _held(connection: Connection, known: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -127,10 +154,11 @@ def _beside(
     return pl.concat([asked, shared.select("bill_id"), moved.select("bill_id")]).unique()
 
 
-def _followers(held: pl.DataFrame, bills: pl.DataFrame, book: RateBook) -> pl.DataFrame:
+def _followers(held: pl.DataFrame, bills: pl.DataFrame, owed: pl.DataFrame, book: RateBook) -> pl.DataFrame:
     """Return the later bills of the same service points whose tariffs look back."""
+    days = ["service_point_id", "start_date"]
     firsts = (
-        held.join(bills, on="bill_id", how="semi")
+        pl.concat([held.join(bills, on="bill_id", how="semi").select(days), owed.select(days)])
         .group_by("service_point_id")
         .agg(pl.col("start_date").min().alias("first"))
     )

@@ -34,15 +34,16 @@ class Pass:
 
 def passes_of(chosen: Chosen, known: Mapping[str, pl.DataFrame]) -> list[Pass]:
     """Return the passes in order of time."""
-    header = chosen.due.select(*_HEADER).unique(maintain_order=True).unique("cycle_id", maintain_order=True)
-    turns = chosen.bills.select("bill_id", "turn")
-    then = chosen.due.join(turns, on="bill_id", how="inner", validate="m:1")
+    both = pl.concat([chosen.due.select(*_HEADER), chosen.owed.select(*_HEADER)])
+    header = both.unique(maintain_order=True).unique("cycle_id", maintain_order=True)
+    then = chosen.due.join(chosen.bills.select("bill_id", "turn"), on="bill_id", how="inner", validate="m:1")
     due = _days_now(chosen, then, header, known)
     found = []
     for row in header.sort("cycle_start_date", "cycle_id").iter_rows(named=True):  # a row per cycle
         start, end, name = row["cycle_start_date"], row["cycle_end_date"], row["cycle_id"]
         of_cycle = chosen.bills.filter(pl.col("cycle_id") == name)
-        for turn in of_cycle["turn"].unique().sort().to_list():
+        turns = pl.concat([of_cycle["turn"], due.filter(pl.col("cycle_id") == name)["turn"]])
+        for turn in turns.unique().sort().to_list():
             is_mine = (pl.col("cycle_id") == name) & (pl.col("turn") == turn)
             found.append(
                 Pass(
@@ -62,9 +63,13 @@ def _days_now(
     """Return the due agreements of today for the days of bills, with `turn`.
 
     Days stay on their bill; those that went to another account come to its first bill of the cycle, a new one where it
-    has none. None is added that no bill has.
+    has none; those that are owed come on a new one. None is added that no bill had.
     """
-    ids = chosen.bills.select("bill_id", "account_id", "cycle_id", "turn", "new_id")
+    ids = pl.concat([
+        chosen.bills.select("bill_id", "account_id", "cycle_id", "turn", "new_id"),
+        chosen.owed.select("bill_id", "account_id", "cycle_id", "turn", "new_id").unique(),
+    ])  # fmt: skip
+    then = pl.concat([then.select(chosen.due.columns), chosen.owed.select(chosen.due.columns)])
     spans = _joined(
         then.select(pl.col("bill_id").alias("old_id"), "cycle_id", "service_point_id", "start_date", "end_date"),
         ["old_id", "cycle_id", "service_point_id"],
@@ -82,7 +87,7 @@ def _days_now(
     own = pieces.filter(pl.col("account_id") == pl.col("payer_id")).join(
         ids.select(pl.col("bill_id").alias("old_id"), "new_id", "turn"), on="old_id", how="inner", validate="m:1"
     )
-    first = ids.filter(pl.col("turn") == 0).select("account_id", "cycle_id", "new_id", "turn")
+    first = ids.filter(pl.col("turn") == 0).select("account_id", "cycle_id", "new_id", "turn").unique()
     moved = (
         pieces.filter(pl.col("account_id") != pl.col("payer_id"))
         .join(first, on=["account_id", "cycle_id"], how="left", validate="m:1")
@@ -110,7 +115,7 @@ def _days_now(
 
 def _joined(spans: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Put spans of the same keys together where one begins on the day on which the other ends."""
-    begins = (pl.col("start_date") > pl.col("end_date").shift(1)).over(keys).fill_null(value=False)
+    begins = (pl.col("start_date") > pl.col("end_date").cum_max().shift(1)).over(keys).fill_null(value=False)
     return (
         spans.sort(*keys, "start_date")
         .with_columns(begins.cast(pl.Int32).alias("begins"))

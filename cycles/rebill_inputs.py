@@ -73,16 +73,20 @@ class Changed:
 
 def changed_classes(
     workspace: Workspace, connection: Connection, passes: list[Pass], inputs: Mapping[str, Inputs],
-    leaving: pl.Series,
+    leaving: pl.Series, owed: pl.Series,
 ) -> Changed:  # fmt: skip
-    """Return the bills of which inputs changed. `leaving`: tariffs that leave estimates to the next reading."""
+    """Return the bills of which inputs changed.
+
+    `leaving`: tariffs that leave estimates to the next reading; `owed`: new bills of days that were taken back.
+    """
     found = []
     for own in passes:
         now = dict(inputs[own.name].frames)
         old_ids = own.bills.select(pl.col("new_id").alias("bill_id"), pl.col("bill_id").alias("old_id"))
         mapped = now["due"].join(old_ids, on="bill_id", how="left", validate="m:1")
         now["due"] = mapped.with_columns(pl.coalesce("old_id", "bill_id").alias("bill_id")).drop("old_id")
-        fresh = mapped.filter(pl.col("old_id").is_null()).select("bill_id", pl.lit("agreement").alias("cause"))
+        why = pl.when(pl.col("bill_id").is_in(owed.implode())).then(pl.lit("cancelled")).otherwise(pl.lit("agreement"))
+        fresh = mapped.filter(pl.col("old_id").is_null()).select("bill_id", why.alias("cause"))
         found.append(fresh.unique())
         sources = own.then.select("run_id", "bill_id", "pass_name").unique()
         for (run, name), some in sorted(sources.partition_by("run_id", "pass_name", as_dict=True).items()):

@@ -10,6 +10,7 @@ import polars as pl
 
 from cycles.asked import check_known, check_option, check_why
 from cycles.back_billing import BackBilling, back_billing_rule
+from cycles.carried import opening_banks
 from cycles.causes import CAUSES
 from cycles.folders import read_manifest, run_folder
 from cycles.inputs import Inputs, known_facts, last_load
@@ -30,6 +31,7 @@ from cycles.rebill_search import (
     placed_frames,
     search,
 )
+from cycles.rebill_stale import OWED
 from cycles.records import find_run, the_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from ledger.reversal import SUFFIX
@@ -84,7 +86,7 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
         passes = passes_of(chosen, knowledge.facts)
         inputs = {own.name: inputs_now(connection, own, knowledge) for own in passes}
         leaving = _leaving_estimates(connection, request)
-        changes = changed_classes(workspace, connection, passes, inputs, leaving)
+        changes = changed_classes(workspace, connection, passes, inputs, leaving, chosen.owed["new_id"].unique())
         candidates = find_candidates(
             chosen, passes, inputs, changes.causes, knowledge.book, wanted=request.causes, everything=request.everything
         )
@@ -101,7 +103,7 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
         changed = found.bills.filter(pl.col("outcome") == "changed")
         if changed.is_empty():
             return RebillPlan(None, bills, lines)
-        frames, listed = _frames(workspace, connection, request, found, changed, bills, lines)
+        frames, listed = _frames(workspace, connection, request, found, changed, bills, lines, chosen.owed)
         plan = base | _content(workspace, frames, changed, listed)
         return RebillPlan(_kept(workspace, connection, request, plan, frames), bills, lines)
 
@@ -178,7 +180,7 @@ def _told(found: Search, candidates: Candidates) -> pl.DataFrame:
 
 def _frames(
     workspace: Workspace, connection: Connection, request: RebillRequest, found: Search, changed: pl.DataFrame,
-    bills: pl.DataFrame, lines: pl.DataFrame,
+    bills: pl.DataFrame, lines: pl.DataFrame, owed: pl.DataFrame,
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:  # fmt: skip
     """Return the files of a plan, and its passes as it lists them."""
     new_ids = changed["new_id"]
@@ -208,7 +210,9 @@ def _frames(
         "changes": bills,
         "changed_lines": lines,
     }
-    tables |= _carried(workspace, connection, request, found, taken)
+    mine = owed.join(changed, on="new_id", how="semi")
+    tables |= {OWED: mine} if mine.height else {}
+    tables |= _carried(workspace, connection, request, found, taken, mine)
     files = {f"{name}.parquet": as_parquet(frame) for name, frame in tables.items()}
     named = due.select("bill_id").unique().join(
         changed.select(pl.col("new_id").alias("bill_id"), "pass_name"), on="bill_id", how="left", validate="1:1"
@@ -230,19 +234,21 @@ def _reversals(taken: pl.DataFrame, due: pl.DataFrame, partitions: pl.DataFrame,
 
 
 def _carried(
-    workspace: Workspace, connection: Connection, request: RebillRequest, found: Search, taken: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
+    workspace: Workspace, connection: Connection, request: RebillRequest, found: Search, taken: pl.DataFrame,
+    owed: pl.DataFrame,
+) -> dict[str, pl.DataFrame]:  # fmt: skip
     """Return what is carried as it is, and what of it is held true no longer, or again, once the bills are others."""
+    opening = opening_banks(connection, owed.select("agreement_id").unique(), request.known_at)
     if taken.is_empty():
-        nothing: dict[str, Any] = {"banks": BankBalances, "restored_banks": BankBalances, "dropped_banks": LeftBanks,
+        nothing: dict[str, Any] = {"restored_banks": BankBalances, "dropped_banks": LeftBanks,
                                    "dropped_history": LeftHistory}  # fmt: skip
-        return {name: empty(table) for name, table in nothing.items()}
+        return {"banks": opening} | {name: empty(table) for name, table in nothing.items()}
     before = restored(connection, left_behind(workspace, taken.select("bill_id", "run_id")), request.known_at)
     made = {key: frame.join(taken, on="new_id", how="semi") for key, frame in
             (("banks", found.made.banks), ("history", found.made.history))}  # fmt: skip
     bank, value = grain(BankBalances), grain(History)
     return {
-        "banks": before.banks_now,
+        "banks": pl.concat([before.banks_now, opening.join(before.banks_now, on=bank, how="anti")]).sort(bank),
         "restored_banks": before.banks.join(made["banks"], on=bank, how="anti"),
         "dropped_banks": before.dropped_banks.join(made["banks"], on=bank, how="anti"),
         "dropped_history": before.dropped_history.join(made["history"], on=value, how="anti"),

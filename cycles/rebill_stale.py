@@ -22,6 +22,10 @@ from store.standing import bills_made, standing_bills
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
+OWED = "owed"
+"""Frame of a plan: days of bills that were taken back before, see `cycles.rebill_choice.Chosen.owed`; left out when
+there are none"""
+
 
 def refuse_stale(workspace: Workspace, connection: Connection, planned: Planned, at: datetime) -> None:
     """Refuse a planned rebill when what its own bills rest on is known otherwise at a time.
@@ -53,7 +57,11 @@ def _changed(workspace: Workspace, connection: Connection, planned: Planned, at:
         known_facts(connection, known_at),
         load_rate_book(connection, known_at=known_at),
     )
-    chosen = Chosen(old, planned_due(workspace, old), revisions(bills_made(connection)))
+    then = planned_due(workspace, old)
+    path = folder / "plan" / f"{OWED}.parquet"
+    nothing = then.clear().with_columns(pl.lit(0, pl.Int32).alias("turn"), pl.lit("").alias("new_id"))
+    owed = pl.read_parquet(path, glob=False) if path.is_file() else nothing
+    chosen = Chosen(old, then, revisions(bills_made(connection)), owed)
     listed = {item["name"] for item in planned.content["passes"]}
     for own in passes_of(chosen, knowledge.facts):
         if own.name in listed:

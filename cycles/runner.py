@@ -11,17 +11,17 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 
+from cycles.attempts import Compute
 from cycles.tasks import Receipt, Task
 from model.errors import ControlError
 from store.memory import keep_freed_memory
 
-Compute = Callable[[Task], Receipt]
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
 # Tasks on their way for each worker: one that it computes, and one at hand when that is done.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
@@ -9,6 +10,7 @@ from pandera.typing.polars import DataFrame
 
 from accounts.selection import SELECTED_FROM, Cycle, select_due
 from cycles.folders import read_manifest, run_folder, run_table
+from cycles.taken_days import days_taken_back
 from model.codes import ParkReason, RunState, Severity
 from model.exceptions import ExceptionCode, Exceptions
 from model.ids import content_hash
@@ -20,6 +22,7 @@ from store.workspace import Workspace
 
 # Whose work it is when no run has parked the account.
 BILLING = "billing"
+CANCELLED = "cancelled"
 # Open exceptions of accounts with a standing bill in the period: few, and perhaps of a part of it only.
 _BILLED_SINCE = """
     SELECT DISTINCT e.exception_id, e.cycle_id FROM "exception" AS e
@@ -30,7 +33,10 @@ _BILLED_SINCE = """
     AND s.period_start_date < c.period_end_date AND s.period_end_date > c.period_start_date
     AND s.bill_id NOT IN (SELECT bill_id FROM reversed_bill)
 """
-_PARKS = {"agreement_id": pl.String, "reason": pl.String, "detail": pl.String, "owner": pl.String, "run_id": pl.String}
+_PARKS: dict[str, pl.DataType] = {
+    "agreement_id": pl.String(), "reason": pl.String(), "detail": pl.String(), "owner": pl.String(),
+    "run_id": pl.String(), "planned_at": pl.Datetime("us", "UTC"),
+}  # fmt: skip
 
 
 def unbilled_at_close(
@@ -70,23 +76,16 @@ def unbilled_accounts(
 ) -> pl.DataFrame:
     """Return the accounts of a cycle with days that no standing bill has, sorted by account.
 
-    account_id, branch_id, agreements (how many), reason (the first, `waiting_for_approval` or `not_planned`), detail,
-    owner, run_id (the last that tried; null when none did).
+    account_id, branch_id, agreements (how many), reason (the first, `waiting_for_approval`, `cancelled` or
+    `not_planned`), detail, owner, run_id (the last that tried; null when none did), reversal_id (what took the last
+    bill of the days back, where nobody has tried since).
     """
     due = select_due(cycle, known, standing_keys(connection), branches)
     tried = due.select("agreement_id", "account_id", "branch_id").join(
         _last_parks(workspace, connection, cycle), on="agreement_id", how="left", validate="1:1"
     )
-    waiting = _waiting_agreements(workspace, connection, cycle)
-    told = tried.join(waiting, on="agreement_id", how="left", validate="1:1").with_columns(
-        pl.coalesce("waiting_reason", "reason", pl.lit("not_planned")).alias("reason"),
-        pl.coalesce(
-            pl.format("run {} can be published, a person has to say so", "waiting_run"), "detail",
-            pl.lit("no run has tried"),
-        ).alias("detail"),
-        pl.when(pl.col("waiting_run").is_null()).then("owner").fill_null(BILLING).alias("owner"),
-        pl.coalesce("waiting_run", "run_id").alias("run_id"),
-    )  # fmt: skip
+    taken = _taken_back(due, days_taken_back(connection, known["agreements"]))
+    told = _told(tried, _waiting_agreements(workspace, connection, cycle), taken)
     # A sibling waits for the agreement that is parked itself; that one says who has to act.
     ranked = told.with_columns(is_sibling=pl.col("reason") == ParkReason.SIBLING_PARKED.value)
     return (
@@ -94,10 +93,49 @@ def unbilled_accounts(
         .group_by("account_id", maintain_order=True)
         .agg(
             pl.col("branch_id").first(), pl.len().alias("agreements"),
-            pl.col("reason", "owner", "run_id").first(),
+            pl.col("reason", "owner", "run_id", "reversal_id").first(),
             pl.format("agreement {}: {}: {}", "agreement_id", "reason", "detail").first().alias("detail"),
         )
     )  # fmt: skip
+
+
+def _told(tried: pl.DataFrame, waiting: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+    """Return agreements with what was tried last, is waiting, or was taken back: reason, detail, owner, run_id."""
+    is_since = (pl.col("planned_at") > pl.col("taken_at")).fill_null(value=False)
+    is_cancelled = pl.col("taken_at").is_not_null() & ~is_since
+    before = [pl.when(~is_cancelled).then(name).alias(name) for name in ("reason", "detail", "owner", "run_id")]
+    reason = pl.when(pl.col("reversal_id").is_not_null()).then(pl.lit(CANCELLED)).otherwise(pl.lit("not_planned"))
+    return (
+        tried.join(waiting, on="agreement_id", how="left", validate="1:1")
+        .join(taken, on="agreement_id", how="left", validate="1:1")
+        .with_columns(*before, pl.when(is_cancelled & pl.col("waiting_run").is_null()).then("reversal_id"))
+        .with_columns(
+            pl.coalesce("waiting_reason", "reason", reason).alias("reason"),
+            pl.coalesce(
+                pl.format("run {} can be published, a person has to say so", "waiting_run"), "detail",
+                pl.format("{} took bill {} back ({}); bill its days again: billmill rebill plan", "reversal_id",
+                          "bill_id", "why"),
+                pl.lit("no run has tried"),
+            ).alias("detail"),
+            pl.when(pl.col("waiting_run").is_null()).then("owner").fill_null(BILLING).alias("owner"),
+            pl.coalesce("waiting_run", "run_id").alias("run_id"),
+        )
+    )  # fmt: skip
+
+
+def taken_back_since(
+    workspace: Workspace, connection: Connection, cycles: Sequence[Cycle], branches: tuple[str, ...] = ()
+) -> DataFrame[Exceptions]:
+    """Return the accounts of closed cycles whose bill was taken back and whose days nobody billed, as exceptions."""
+    known = selectable(connection)
+    owed = days_taken_back(connection, known["agreements"]) if cycles else pl.DataFrame()
+    found = [empty(Exceptions)]
+    for cycle in cycles if owed.height else ():
+        in_period = (pl.col("start_date") < cycle.period_end_date) & (pl.col("end_date") > cycle.period_start_date)
+        if owed.filter(in_period).height:
+            accounts = unbilled_accounts(workspace, connection, cycle, known, branches)
+            found.append(unbilled_exceptions(accounts.filter(pl.col("reversal_id").is_not_null()), cycle))
+    return arranged(Exceptions, pl.concat(found))
 
 
 def record_exceptions(connection: Connection, found: DataFrame[Exceptions], opened_on: date) -> int:
@@ -129,7 +167,11 @@ def close_settled(workspace: Workspace, connection: Connection, business_date: d
 def unbilled_exceptions(accounts: pl.DataFrame, cycle: Cycle) -> DataFrame[Exceptions]:
     """Return `unbilled_accounts` as exceptions, opened on the day after the window's last."""
     code = ExceptionCode.UNBILLED_AT_CLOSE.value
-    ids = [content_hash(code, cycle.cycle_id, account)[:16] for account in accounts["account_id"]]
+    # Who was billed and is no longer is another exception than the one that was settled by the bill.
+    ids = [
+        content_hash(code, cycle.cycle_id, account, *([] if reversal is None else [reversal]))[:16]
+        for account, reversal in accounts.select("account_id", "reversal_id").iter_rows()
+    ]
     return arranged(
         Exceptions,
         accounts.with_columns(
@@ -141,18 +183,31 @@ def unbilled_exceptions(accounts: pl.DataFrame, cycle: Cycle) -> DataFrame[Excep
     )  # fmt: skip
 
 
+def _taken_back(due: pl.DataFrame, owed: pl.DataFrame) -> pl.DataFrame:
+    """Return the bill that due agreements had last: agreement_id, bill_id, reversal_id, why, taken_at."""
+    days = due.select("agreement_id", "service_point_id", "start_date", "end_date")
+    return (
+        owed.drop("agreement_id")
+        .join(days, on="service_point_id", how="inner", suffix="_due", validate="m:m")
+        .filter(pl.col("start_date") < pl.col("end_date_due"), pl.col("start_date_due") < pl.col("end_date"))
+        .sort("agreement_id", "taken_at", "revision", "bill_id")
+        .unique("agreement_id", keep="last", maintain_order=True)
+        .select("agreement_id", "bill_id", "reversal_id", pl.col("reason").alias("why"), "taken_at")
+    )
+
+
 def _last_parks(workspace: Workspace, connection: Connection, cycle: Cycle) -> pl.DataFrame:
-    """Return why each agreement was parked when it was tried last: agreement_id, reason, detail, owner, run_id."""
+    """Return why each agreement was parked when it was tried last: see `_PARKS`."""
     runs = query(
         connection,
-        "SELECT run_id FROM run WHERE cycle_id = ? AND kind = 'bill' AND parked > 0 "
+        "SELECT run_id, planned_at FROM run WHERE cycle_id = ? AND kind = 'bill' AND parked > 0 "
         "ORDER BY business_date DESC, sequence DESC, run_id DESC",
         [cycle.cycle_id],
-    )["run_id"].to_list()
+    )
     found = [pl.DataFrame(schema=_PARKS)]
-    for run in runs:
+    for run, planned_at in runs.iter_rows():
         parked = run_table(workspace, read_manifest(run_folder(workspace, run)), "parked").with_columns(
-            run_id=pl.lit(run)
+            run_id=pl.lit(run), planned_at=pl.lit(planned_at, pl.Datetime("us", "UTC"))
         )
         found.append(parked.sort("agreement_id", "start_date").select(list(_PARKS)).collect())
     return pl.concat(found).unique("agreement_id", keep="first", maintain_order=True)

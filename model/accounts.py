@@ -128,7 +128,7 @@ class Meters(pa.DataFrameModel):
     installed_date: pl.Date = column("First day at this point")
     removed_date: pl.Date = column("Day of removal, not included; null while it hangs", nullable=True)
     dials: pl.Int32 = column("Digits of the register in whole printed units; it rolls over at 10^dials", ge=1, le=12)
-    multiplier: pl.Int64 = column("Factor of the register's reading (transformers), 1 for most", ge=1)
+    multiplier: pl.Int64 = column("Factor of the register's reading (transformers), 1 for most", ge=1, le=10**9)
 
     class Config:
         strict = True

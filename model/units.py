@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from model.codes import Measure
+from model.codes import Commodity, Measure
 from model.errors import InputError
 
 SMALLEST_UNIT: dict[Measure, str] = {
@@ -23,6 +23,17 @@ SMALLEST_UNIT: dict[Measure, str] = {
     Measure.GAS_CUBIC_FEET: "mft3",
     Measure.GAS_BTU: "Btu",
 }
+
+# What channels of a service point can measure, by what is supplied there; heat meters count their water too.
+MEASURES_OF_COMMODITY: dict[Commodity, tuple[Measure, ...]] = {
+    Commodity.ELECTRICITY: (
+        Measure.IMPORT_ENERGY, Measure.EXPORT_ENERGY, Measure.REACTIVE_ENERGY, Measure.REACTIVE_EXPORT,
+        Measure.APPARENT_ENERGY,
+    ),
+    Commodity.GAS: (Measure.GAS_VOLUME, Measure.GAS_ENERGY, Measure.GAS_CUBIC_FEET, Measure.GAS_BTU),
+    Commodity.WATER: (Measure.WATER_VOLUME, Measure.WATER_GALLONS, Measure.WATER_CUBIC_FEET),
+    Commodity.HEAT: (Measure.HEAT_ENERGY, Measure.WATER_VOLUME),
+}  # fmt: skip
 
 # Printed unit -> (smallest unit, how many of it). Only whole multiples: anything else would not be exact.
 PRINTED_UNITS: dict[str, tuple[str, int]] = {

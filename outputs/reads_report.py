@@ -39,6 +39,16 @@ def rejected_lines(report: LandReport) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns)
 
 
+def unfit_lines(report: LandReport) -> pl.DataFrame:
+    """Return the count of readings that landed and that VEE will refuse, by file and reason."""
+    rows = [
+        {"file": file.name, "reason": reason, "count": count}
+        for file in report.files
+        for reason, count in (file.unfit or {}).items()
+    ]
+    return pl.DataFrame(rows, schema={"file": pl.String, "reason": pl.String, "count": pl.Int64})
+
+
 def vee_figures(report: VeeReport) -> dict[str, int | None]:
     """Return the figures of a VEE run by name; quantities name their measure and smallest unit."""
     figures: dict[str, int | None] = {

@@ -11,14 +11,14 @@ from typing import Any
 import polars as pl
 
 from accounts.importing import ImportReport
-from ingest.landing.report import LandedFile, LandReport, LandStatus
+from ingest.landing.report import ABOVE_DIALS, METER_UNKNOWN, LandedFile, LandReport, LandStatus
 from ingest.vee.report import VeeReport
 from model.codes import Measure
 from model.money import format_minor
 from model.units import READABLE_UNIT, SMALLEST_UNIT, readable_amount
 from outputs.console import ROWS_SHOWN, print_facts, print_frame
 from outputs.next_steps import next_step
-from outputs.reads_report import rejected_lines, vee_findings
+from outputs.reads_report import rejected_lines, unfit_lines, vee_findings
 from outputs.summary import RunSummary
 
 
@@ -73,6 +73,14 @@ def unusable_files(report: LandReport) -> str:
     return f"error: `{first.name}` cannot be used: {first.message}{more}; nothing landed\nhint: {next_step(reason)}"
 
 
+# What VEE will refuse although it landed, and what is to be done about it.
+_UNFIT = {
+    METER_UNKNOWN: "the meter does not hang at the point on that day; correct meters.csv and import it, or record the "
+    "exchange: billmill event add meter_exchange",
+    ABOVE_DIALS: "the register has fewer dials; correct meters.csv and import it, or the reading: billmill reads edit",
+}
+
+
 def landing_next(report: LandReport) -> str | None:
     """Return what follows a landing: channels to be made known first, then VEE; None when nothing does."""
     unknown = sum((file.reasons or {}).get("unknown_channel", 0) for file in report.files)
@@ -80,6 +88,11 @@ def landing_next(report: LandReport) -> str | None:
     if unknown:
         channels = "1 channel of the files is" if unknown == 1 else f"{unknown:,} channels of the files are"
         told.append(f"{channels} not known: add to channels.csv, billmill accounts import, then land the files again")
+    unfit = unfit_lines(report)
+    for reason, what in _UNFIT.items():
+        count = int(unfit.filter(pl.col("reason") == reason)["count"].sum())
+        if count:
+            told.append(f"{count:,} readings landed of which nothing is billed, {reason}: {what}")
     days = [(file.first_day, file.last_day) for file in report.files if file.days and file.first_day and file.last_day]
     if days:
         first, last = min(day for day, _ in days), max(day for _, day in days)

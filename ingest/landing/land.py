@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ingest.landing.parsed import ParsedFile
 from ingest.landing.place import place_records
 from ingest.landing.report import LandedFile, LandReport, LandStatus, energy_by_unit
 from ingest.landing.touched import touched_bills
+from ingest.landing.unfit import unfit_readings
 from ingest.landing.write import fresh_days, fresh_readings, write_days, write_readings, write_rejects
 from model.accounts import ChannelNumbers
 from model.progress import SILENT, Progress
@@ -27,6 +28,7 @@ from model.schema import arranged
 from store.audit import record
 from store.control import Connection, control, query, transaction
 from store.csv_text import csv_for_people
+from store.facts import facts
 from store.files import PRIVATE, remove, write_bytes_atomic
 from store.lake import LakeFile, register_files
 from store.loads import Load, find_loads, next_seq, record_load
@@ -134,7 +136,8 @@ def _land_group(call: _Call, group: Sequence[Opened]) -> None:
     readings = fresh_readings(call.workspace, call.connection, new, first_seqs, call.files)
     taken = _without_idle(taken, days, readings)
     new = _by_load(taken)
-    call.reports += [_report(call.workspace, file, days, readings, call.channels) for file in taken]
+    unfit = unfit_readings(readings, call.channels, facts(call.connection, "meters")) if readings.height else None
+    call.reports += [_with_unfit(_report(call.workspace, file, days, readings, call.channels), unfit) for file in taken]
     if new:
         # A file that landed before left its rejects then; they are not listed twice.
         rejects = gather_rejects(file.rejects for seq, file in new.items() if seq not in first_seqs)
@@ -229,6 +232,14 @@ def _report(
         last_day=dates.max(),  # type: ignore[arg-type]
         quarantine=quarantine,
     )  # fmt: skip
+
+
+def _with_unfit(report: LandedFile, unfit: pl.DataFrame | None) -> LandedFile:
+    """Return a report with the readings of its load that VEE will refuse."""
+    if unfit is None or report.seq is None or report.status != LandStatus.LANDED:
+        return report
+    mine = unfit.filter(pl.col("seq") == report.seq)
+    return replace(report, unfit=dict(mine.select("reason", "count").iter_rows())) if mine.height else report
 
 
 def _report_known(workspace: Workspace, file: _Taken) -> LandedFile:

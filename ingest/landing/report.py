@@ -19,6 +19,9 @@ from model.reads import slot_columns
 from model.schema import column, empty
 from model.units import READABLE_UNIT, SMALLEST_UNIT, readable_amount
 
+# Reasons for which VEE will refuse readings that landed.
+METER_UNKNOWN, ABOVE_DIALS = "meter_unknown", "reading_above_dials"
+
 
 class LandStatus(StrEnum):
     """What became of a file."""
@@ -47,6 +50,8 @@ class LandedFile:
     last_day: date | None = None
     quarantine: Path | None = None
     message: str = ""
+    unfit: Mapping[str, int] | None = None
+    """Readings that landed and that VEE will refuse, by reason: see `ingest.landing.unfit`"""
 
     @property
     def detail(self) -> str:

@@ -98,7 +98,7 @@ def judge_registers(
     pairs = _pair_readings(placed).join(named, how="inner", on="channel_no", validate="m:1")
     governed = pairs.with_columns(day="to_date")
     judged = _judge_usual(_judge_overlap(_judge_pairs(governed, rules)), rules).drop("measure", "revenue_class", "day")
-    drafts = [unknown, _pair_drafts(judged), _high_drafts(judged)]
+    drafts = [unknown, _lone_drafts(placed), _pair_drafts(judged), _high_drafts(judged)]
     further = register_drafts(judged, placed, named, rules)
     judged = refuse_pairs(judged, further)
     return JudgedRegisters(judged, pl.concat([*drafts, further], how="vertical_relaxed"))
@@ -233,6 +233,21 @@ def _judge_usual(judged: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     is_high = is_high & (pl.col("others") >= core_limit(rules, "usage_high", "others_min"))
     judged_high = joined.with_columns(is_high=is_high.fill_null(value=False) & ~pl.col("is_rejected"))
     return judged_high.drop("lower", "upper", "others")
+
+
+def _lone_drafts(placed: pl.DataFrame) -> pl.DataFrame:
+    """Return drafts for readings above the dials of which no use is judged, for they are the only ones of a hanging."""
+    full_scale = pl.lit(10, dtype=pl.Int64).pow(pl.col("dials")).cast(pl.Int64) * SMALLEST_PER_DIAL_UNIT
+    lone = placed.filter(pl.col("reading") >= full_scale, pl.len().over(_HANGING) == 1)
+    return lone.select(
+        *_draft_keys(day="read_date"),
+        *_draft_verdict("V18", "reading_above_dials", Severity.FAIL),
+        found=pl.col("reading"),
+        used=pl.lit(None, dtype=pl.Int64),
+        method=pl.lit("none"),
+        detail=pl.format("{}; register of {} dials: no use is billed from it", "reading", "dials"),
+        subject=pl.format("{}/{}", "meter_id", "read_date"),
+    )
 
 
 def _pair_drafts(judged: pl.DataFrame) -> pl.DataFrame:

@@ -82,6 +82,16 @@ def load(workspace: Workspace, folder: Path, *, all_or_nothing: bool = False) ->
         ("cycles", "é" * 51 + ",monthly,2022-12-01,2023-01-01,2023-01-01,2023-01-10", "value_not_allowed",
          "column cycle_id: expected letters, digits and . _ - (at most 100 bytes, a run's folder is named after it), "
          "found `" + "é" * 51 + "`"),
+        ("cycles", "2022-11b,monthly,2022-11-30,2023-01-01,2023-01-01,2023-01-10", "periods_overlap",
+         "cycle `2022-11` of group `monthly` has days from 2022-11-01 to 2022-12-01 already"),
+        ("channels", "S1/W,S1,W,water_volume,0", "measure_mismatch",
+         "column measure: expected one of import_energy, export_energy, reactive_energy, reactive_export, "
+         "apparent_energy at service point `S1` of electricity, found `water_volume`"),
+        ("channels", "S1/X,S1,E1,export_energy,15", "suffix_doubled",
+         "column suffix: `E1` stands at service point `S1` for channel `S1/E1` of 15 minutes already; files could not "
+         "tell them apart"),
+        ("meters", "M2,S1,2020-01-02,,6,1000000001", "value_not_allowed",
+         "column multiplier: expected at most 1000000000, found `1000000001`"),
         ("agreements", "G2,A1,S1,flat,2022-05-01,", "supplied_twice",
          "service point `S1` is under agreement `G1` on these days"),
     ],
@@ -385,3 +395,33 @@ def test_days_between_bills_that_stand_are_due_and_an_id_is_given_once(workspace
     assert due.select("start_date", "end_date", "bill_id").rows() == [
         (date(2022, 11, 11), date(2022, 11, 21), "A1.2022-11.r3")
     ]
+
+
+def test_cycles_of_a_group_share_no_days_unless_they_are_of_different_branches(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    header = "cycle_id,bill_group,branch_id,period_start_date,period_end_date,window_open_date,window_close_date\n"
+    dates = "2022-12-01,2023-01-01,2023-01-01,2023-01-10\n"
+    folder = write(tmp_path / "in", branches="branch_id,name\nTX,Texas\nNM,New Mexico\n")
+    (folder / "cycles.csv").write_text(header + f"a,g,TX,{dates}b,g,NM,{dates}c,h,TX,{dates}d,g,,{dates}")
+    rejects = load(workspace, folder).rejects
+    assert rejects.select("line", "reason").rows() == [(5, "periods_overlap")]  # `d` is every branch's
+    # What is recorded stays; a cycle may change its own dates.
+    (folder / "cycles.csv").write_text(header + f"a,g,TX,2022-12-02{dates[10:]}e,h,,{dates}")
+    rejects = load(workspace, folder).rejects
+    assert rejects.select("line", "reason").rows() == [(3, "periods_overlap")]
+
+
+def test_a_point_does_not_come_to_supply_what_its_channels_do_not_measure(workspace: Workspace, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in")
+    load(workspace, folder)
+    (folder / "service_points.csv").write_text(GOOD["service_points"].replace("electricity", "water"))
+    rejects = import_files(workspace, [folder / "service_points.csv"], all_or_nothing=False, recorded_at=AT, actor="a")
+    assert rejects.rejects["reason"].to_list() == ["measure_mismatch"]
+
+
+def test_one_suffix_may_stand_for_channels_of_several_lengths(workspace: Workspace, tmp_path: Path) -> None:
+    more = GOOD["channels"] + "S1/E1-30,S1,E1,import_energy,30\nS1/E1-r,S1,E1,import_energy,0\n"
+    assert load(workspace, write(tmp_path / "in", channels=more)).rejects.is_empty()
+    again = load(workspace, write(tmp_path / "in", channels=more))
+    assert again.rejects.is_empty() and again.counts["channels"].same == 3

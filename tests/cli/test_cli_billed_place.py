@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from books_by_hand import CommandLine, bill, june_ready
+from events_by_hand import books, event, published, reads, staged
 
 from model.errors import ExitCode
 
@@ -37,3 +38,28 @@ def test_days_that_went_to_another_agreement_are_billed_once(tmp_path: Path) -> 
     assert command.done("query", LINES, "--format", "json").json == [
         {"account_id": "A1", "minor": 7590}, {"account_id": "A3", "minor": 7590}
     ]  # fmt: skip
+
+
+def test_a_run_that_was_planned_before_days_moved_to_another_agreement_is_refused(tmp_path: Path) -> None:
+    # A1's run of June is staged, then it is told that A2 had G1 from 16 to 21 June: the final bill has those days.
+    command = CommandLine(tmp_path / "books")
+    books(command, tmp_path / "files")
+    reads(command, tmp_path, "july.csv", "G1,1,M1,kWh,2026-07-01,1600,regular,A\n")
+    stale = staged(command, "2026-06", "2026-07-02")
+    event(command, "owner_change", "2026-06-16", agreement="S1", account="A2", new_agreement="S1B", reading=1450)
+    event(command, "move_out", "2026-06-21", agreement="S1B", reading=1500)
+    planned = command.done("bill", "final", "S1B", "--business-date", "2026-07-02", "--json").json["run_id"]
+    command.done("cycle", "run", planned, "--workers", 1)
+    published(command, planned)
+    command.done("cycle", "approve", stale, "--by", "mira")
+    refused = command("cycle", "publish", stale, "--by", "ops")
+    assert refused.code == ExitCode.BLOCKED_BY_CONTROL
+    assert (
+        f"run `{stale}`: days of 1 service points would stand on two bills; first: `G1` from 2026-06-16 to 2026-06-21 "
+        "on `A1.2026-06.r0` and on `A2.2026-06.r0`; concerns `G1`"
+    ) in " ".join(refused.err.split())
+    command.done("cycle", "abandon", stale, "--by", "ops")
+    again = staged(command, "2026-06", "2026-07-02", sequence=2)
+    published(command, again)
+    offenders = command("ledger", "check", "--business-date", "2026-07-05").out.partition("Offenders")[2]
+    assert "twice" not in offenders

@@ -119,6 +119,21 @@ def test_what_a_bill_that_is_taken_back_had_left_is_true_no_longer(command: Comm
     assert asked(command, LEFT) == [] and asked(command, HIGHEST) == []
 
 
+def test_taken_back_days_are_billed_again_with_what_was_carried_into_them(command: CommandLine) -> None:
+    published_cancel(command, "A1.2026-06.r0", "A1.2026-07.r0")
+    found = planned(command)
+    told = {row["new_id"]: (row["bill_id"], row["after_minor"], row["causes"]) for row in found["bills"]}
+    assert told == {
+        "A1.2026-06.r1": (None, 12430 + 11330, "cancelled"),
+        "A1.2026-07.r1": (None, 13222 + 10241, "cancelled"),
+    }
+    published(command, found["run_id"])
+    assert asked(command, LEFT) == [(732 * KWH, AUGUST_1)]
+    assert asked(command, HIGHEST) == [(JUNE, 500), (JULY, 500)]
+    assert command.done("bill", "explain", "A1.2026-07.r1", "--json").json["same"]
+    assert planned(command)["run_id"] is None
+
+
 def published_cancel(command: CommandLine, *bills: str) -> None:
     run = command.done("bill", "cancel", *bills, *OPTIONS, "--json").json["run_id"]
     command.done("cycle", "approve", run, "--by", "mira")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from sample_ledger import close_november, sample_ledger
+from sample_ledger import RUN, close_november, sample_ledger
 
 from cycles.books_controls import all_offenders, check_books, offenders_of, prepare_checks
 from cycles.books_periods import BEGINNING, changed_periods, period_digest
@@ -90,6 +90,11 @@ FAULTS: dict[str, tuple[str, str]] = {
     "days are billed twice": (
         "INSERT INTO segment_key VALUES ('S1', DATE '2026-10-20', DATE '2026-11-20', 0, 'A1.D.r0', 'R2')",
         "I6 no_day_twice",
+    ),
+    "a place is billed to two agreements": (
+        "INSERT INTO agreements SELECT * REPLACE ('S9' AS agreement_id) FROM agreements WHERE agreement_id = 'S1'; "
+        f"INSERT INTO segment_key VALUES ('S9', DATE '2026-10-31', DATE '2026-11-20', 0, 'A1.D.r0', '{RUN}')",
+        "I6 no_place_twice",
     ),
     "the last bill is skipped": ("DELETE FROM segment_key WHERE agreement_id = 'S2'", "I6 no_gap_to_cut_off"),
     "a day inside is skipped": (

@@ -138,8 +138,13 @@ def test_twelve_dials_do_not_overflow() -> None:
     assert said(findings) == [("V18", "rollover", "info")]
 
 
+def test_a_reading_above_the_dials_is_found_though_it_is_the_only_one() -> None:
+    usage, findings = judge(reads(("M1", month(1), "install", 100_000_000)))
+    assert usage.is_empty() and said(findings) == [("V18", "reading_above_dials", "fail")]
+
+
 @pytest.mark.parametrize(
-    ("multiplier", "is_rejected"), [(USE_MAX // 10**9, False), (USE_MAX // 10**9 + 1, True), (2**63 - 1, True)]
+    ("multiplier", "is_rejected"), [(USE_MAX // 10**9, False), (USE_MAX // 10**9 + 1, True), (10**9, True)]
 )
 def test_use_above_the_bound_is_refused(multiplier: int, is_rejected: bool) -> None:
     usage, findings = judge(

@@ -78,6 +78,12 @@ def register_case(what: str, line: str, *says: str) -> Wrong:
     return Wrong(f"register: {what}", land("r.csv", f"{REGISTER_HEADER}{line}\n{good}"), 3, says, taken={"load": 1})
 
 
+def unfit_case(what: str, line: str, *says: str) -> Wrong:
+    """Return a case of a reading that lands, is counted with its reason, and that VEE refuses."""
+    return Wrong(f"register: {what}", land("r.csv", f"{REGISTER_HEADER}{line}\n"), 0, ("1 readings landed", *says),
+                 taken={"load": 1})  # fmt: skip
+
+
 NEM12 = "100,NEM12,202607021200,MDP,RET\n200,E1,E1,E1,E1,N1,ME1,kWh,{minutes},\n300,{day},{values},{quality},,,20260702120000,\n900\n"
 
 
@@ -141,6 +147,9 @@ REGISTERS = [
     register_case("nan", "W1,W,MW1B,m3,2026-08-01,nan,regular,A", "bad_number"),
     register_case("30 February", "W1,W,MW1B,m3,2026-02-30,65,regular,A", "bad_date"),
     register_case("finer than a litre", "W1,W,MW1B,m3,2026-08-01,65.00001,regular,A", "too_precise"),
+    unfit_case("a meter that nobody knows", "W1,W,M77,m3,2026-08-01,65,regular,A", "meter_unknown", "meter_exchange"),
+    unfit_case("a meter that was removed", "W1,W,MW1,m3,2026-08-01,165,regular,A", "meter_unknown", "meters.csv"),
+    unfit_case("above the dials", "W3,W,MW3,m3,2026-08-01,100000,regular,A", "reading_above_dials", "reads edit"),
     register_case("mixed units", "W1,W,MW1B,kWh,2026-08-01,65,regular,A", "unit_mismatch"),
 ]
 NEM = [
