@@ -53,9 +53,11 @@ format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# Determinants of a month beside DuckDB and plain Polars, on the same files; bills over thousands of tariffs beside SQL.
+# A small month stage by stage; the same reads beside DuckDB, plain Polars and peers; bills over thousands of tariffs
+# beside SQL. Two to three minutes; figures go to benchmarks/results.json and results.md.
 bench: $(READY)
-	@$(BIN)/python -m benchmarks.determinants
+	@$(BIN)/python -m benchmarks.month --meters 10000 --repeat 3
+	@$(BIN)/python -m benchmarks.side_by_side
 	@$(BIN)/python -m benchmarks.tariffs
 
 # docs/tables.md from model/, docs/commands.md from the help of each command.

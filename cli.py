@@ -41,6 +41,7 @@ from commands.roles import roles_app
 from commands.runs import run_app
 from commands.tariff import tariff_app
 from model.errors import BillmillError, ConfigError, ExitCode
+from store.memory import keep_freed_memory
 
 
 class _Root(TyperGroup):
@@ -205,6 +206,7 @@ def _database_errors() -> tuple[type[Exception], ...]:
 
 def main() -> NoReturn:
     """Run the command line; errors that a user can mend are printed without a traceback."""
+    keep_freed_memory()
     code: object = ExitCode.DONE
     try:
         app()

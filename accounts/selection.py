@@ -14,8 +14,8 @@ from accounts.membership import FAR_DATE, members
 from model.rating import DueAgreements, DueChannels
 from model.schema import arranged
 
-# Cost of an account in intervals: rating a register point costs about as much as reading two days of intervals.
-REGISTER_COST = 200
+# Cost of an agreement in intervals: to price, tax and post it takes as long as to read and add up a month of them.
+REGISTER_COST = 3_000
 # The tables that `select_due` looks at.
 SELECTED_FROM = ("accounts", "agreements", "cycles", "group_change", "opening_dates", "routes", "service_points")
 
@@ -213,7 +213,7 @@ def _joined_spans(spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def cut_partitions(
-    due: pl.DataFrame, channel_numbers: pl.DataFrame, *, intervals_each: int, partitions: int | None = None
+    due: pl.DataFrame, channel_numbers: pl.DataFrame, *, cost_each: int, partitions: int | None = None
 ) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:
     """Give each account a partition of about equal cost (intervals), neighbours on disk together.
 
@@ -239,7 +239,7 @@ def cut_partitions(
         .sort("channel_no", "account_id", nulls_last=True)
     )  # fmt: skip
     total = int(costs["cost"].sum())
-    count = min(partitions or max(1, -(-total // intervals_each)), max(1, costs.height))
+    count = min(partitions or _partition_count(total, cost_each), max(1, costs.height))
     # The partition of an account is where the middle of its cost falls on the line of all costs.
     middle = pl.col("cost").cum_sum() * 2 - pl.col("cost")
     placed = costs.with_columns(
@@ -254,6 +254,12 @@ def cut_partitions(
     once = channels.filter(pl.col("channel_no").is_not_null()).unique(["agreement_id", "channel_no"])
     cut = once.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
     return (
-        arranged(DueAgreements, due_cut.sort("agreement_id", "start_date")),
-        arranged(DueChannels, cut.sort("agreement_id", "channel_no")),
+        arranged(DueAgreements, due_cut.sort("partition", "agreement_id", "start_date")),
+        arranged(DueChannels, cut.sort("partition", "agreement_id", "channel_no")),
     )
+
+
+def _partition_count(cost: int, cost_each: int) -> int:
+    """Return how many partitions there are: an even number, where there are several, so that two workers end as one."""
+    count = max(1, -(-cost // cost_each))
+    return count if count == 1 else count + count % 2

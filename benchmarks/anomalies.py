@@ -15,7 +15,7 @@ import polars as pl
 from benchmarks.anomaly_data import FIRST, Drawn, draw
 from benchmarks.anomaly_faults import FAULTS_AND_SWAPS, LIFE
 from demo.lake import INTERVAL_MINUTES, PERIOD
-from ingest.checks.checks import Checks
+from ingest.checks.checks import checks_of
 from ingest.checks.refusals import refusals_of
 from ingest.checks.siblings import PAIRS
 from ingest.rules.rule_store import standard_rules
@@ -77,8 +77,8 @@ class Found:
 def findings_of(drawn: Drawn, rules: RuleSet, channels_per_block: int = 5_000) -> pl.DataFrame:
     """Return what a run of VEE over October finds: channel_no, day, reason, severity, detail."""
     channels = drawn.places.channels
-    checks = Checks(rules, drawn.places, *PERIOD)
-    found = []
+    checks = checks_of(rules, drawn.places, *PERIOD)
+    found, kept = [], []
     for start in range(0, channels.height, channels_per_block):
         some = arranged(ChannelNumbers, channels[start : start + channels_per_block])
         landed = drawn.landed.join(some.select("channel_no"), how="semi", on="channel_no", maintain_order="left")
@@ -87,7 +87,8 @@ def findings_of(drawn: Drawn, rules: RuleSet, channels_per_block: int = 5_000) -
         zones = some.select("channel_no", "tz_name")
         expected = expected_days(spans, zones, FIRST, PERIOD[1])
         now, past = landed.filter(in_period), landed.filter(~in_period)
-        drafts = checks.judge(now, [past], expected, INTERVAL_MINUTES, None)
+        drafts, left = checks.judge(now, [past], expected, INTERVAL_MINUTES, None)
+        kept.append(left)
         refusals = refusals_of(drafts)
         found.append(drafts)
         survey = survey_days(now, some, INTERVAL_MINUTES, *PERIOD, rules=rules, active=spans, refusals=refusals)
@@ -99,7 +100,7 @@ def findings_of(drawn: Drawn, rules: RuleSet, channels_per_block: int = 5_000) -
         )  # fmt: skip
         is_core = pl.col("reason").is_in(["spike", "negative"]) & (pl.col("severity") == "fail")
         found.append(judged.findings.filter(is_core))
-    found.append(checks.finish(pl.DataFrame(schema=PAIRS)))
+    found.append(checks.finish(kept, pl.DataFrame(schema=PAIRS)))
     return pl.concat([one.select("channel_no", "day", "reason", "severity", "detail") for one in found])
 
 

@@ -38,9 +38,10 @@ def billmill(folder: Path) -> Work:
     def determinants(given: RatingInput) -> pl.DataFrame:
         due = number_due(given.due, given.attributes, given.book)
         work = RatingWork(given, ready_components(given.book), due, due, no_parks())
-        for stage in STAGES[:2]:
-            work, _ = stage.run(work)
-        assert work.determinants is not None, "the second stage finds determinants"
+        for stage in STAGES:
+            if work.determinants is None:
+                work, _ = stage.run(work)
+        assert work.determinants is not None, "a stage finds determinants"
         return work.determinants.join(due.select("due_no", "agreement_id"), on="due_no", how="left", validate="m:1")
 
     return _by_file(folder, determinants)
@@ -168,9 +169,9 @@ def settled(found: pl.DataFrame) -> pl.DataFrame:
 def _by_file(folder: Path, determinants: Callable[[RatingInput], pl.DataFrame]) -> Work:
     """Return the work of finding determinants file by file, as partitions of a run do."""
     book = rate_book()
-    due, channels = _due(folder)
+    due, channels = due_of(folder)
     numbers = channels.select("agreement_id", "channel_no")
-    parts = [(path, *_of_file(path, due, channels)) for path in wide_files(folder)]
+    parts = [(path, *of_file(path, due, channels)) for path in wide_files(folder)]
 
     def work() -> pl.DataFrame:
         found = []
@@ -184,14 +185,14 @@ def _by_file(folder: Path, determinants: Callable[[RatingInput], pl.DataFrame]) 
     return work
 
 
-def _due(folder: Path) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:
+def due_of(folder: Path, tariff_id: str = TARIFF) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:
     """Return one agreement for each channel; what the channel measures is billed as if it were import."""
     listed = pl.read_parquet(folder / "channels.parquet").sort("channel_no")
     days = pl.read_parquet(folder / "calendar.parquet", columns=["day"])["day"].n_unique()
     end = START + timedelta(days=days)
     same = {
         "branch_id": "B", "revenue_class": "residential", "payment_days": 14, "currency": "AUD", "premise_id": "P",
-        "commodity": "electricity", "tariff_id": TARIFF, "start_date": START, "end_date": end, "cycle_id": "month",
+        "commodity": "electricity", "tariff_id": tariff_id, "start_date": START, "end_date": end, "cycle_id": "month",
         "cycle_start_date": START, "cycle_end_date": end, "partition": 0,
     }  # fmt: skip
     number = pl.format("{}", pl.col("channel_no").cast(pl.String).str.zfill(8))
@@ -204,7 +205,7 @@ def _due(folder: Path) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]
     return arranged(DueAgreements, named), arranged(DueChannels, named)
 
 
-def _of_file(
+def of_file(
     path: Path, due: DataFrame[DueAgreements], channels: DataFrame[DueChannels]
 ) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:
     """Return the agreements and channels of one file: files are cut by channel, as partitions of a run are."""

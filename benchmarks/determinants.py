@@ -19,7 +19,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contenders import CONTENDERS, OURS
+from benchmarks.contenders import CONTENDERS, OURS, settled
 from benchmarks.determinants_data import write_month
 from benchmarks.measure import Measured, check_equal, measure, medians
 
@@ -73,7 +73,7 @@ def run_month(channels: int, days: int, repeat: int, seed: int, folder: Path, co
         for name in CONTENDERS:
             console.print(f"turn {turn + 1} of {repeat}: {name}")
             path = folder / "result.parquet"
-            runs[name].append(measure(name, folder, path))
+            runs[name].append(measure(CONTENDERS[name], settled, folder, path))
             results[name] = pl.read_parquet(path)
         check_equal(results)
     return MonthReport(

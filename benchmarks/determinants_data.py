@@ -24,18 +24,19 @@ from tariffs.compile import compile_tariff
 from tariffs.file import parse_tariff
 
 TARIFF = "res-tou"  # three periods, weekends, holidays, and a price change in the middle of the month
-BLOCKS_PER_FILE = 16  # about 10,000 channels: 30 million intervals a month
+BLOCKS_PER_FILE = 15  # about 9,300 channels: one file, as landing cuts them by size, so that no channel is in two
 START = PERIOD[0]
 _HOLIDAY = 8
 
 
-def rate_book() -> RateBook:
-    """Return the compiled tariff of the benchmark."""
-    return compile_tariff(parse_tariff((tariffs_folder() / f"{TARIFF}.toml").read_text(), f"{TARIFF}.toml"))
+def rate_book(own: Path | None = None) -> RateBook:
+    """Return a compiled tariff: the sample of this benchmark, or that of a file."""
+    path = own or tariffs_folder() / f"{TARIFF}.toml"
+    return compile_tariff(parse_tariff(path.read_text(encoding="utf-8"), path.name))
 
 
-def write_month(folder: Path, channels: int, days: int, seed: int) -> int:
-    """Draw reads without defects into `folder`; return how many intervals there are."""
+def write_month(folder: Path, channels: int, days: int, seed: int, book: RateBook | None = None) -> int:
+    """Draw reads without defects into `folder`, and the calendar of a tariff; return how many intervals there are."""
     workspace = Workspace(folder, "benchmark")
     (folder / "long").mkdir(parents=True)
     after = START + timedelta(days=days)
@@ -52,7 +53,8 @@ def write_month(folder: Path, channels: int, days: int, seed: int) -> int:
         wide = (
             pl.concat(drawn).join(listed, on="channel_no", how="semi", maintain_order="left").sort("channel_no", "day")
         )
-        write_days(workspace, {INTERVAL_MINUTES: wide})
+        written = write_days(workspace, {INTERVAL_MINUTES: wide})
+        assert len(written) == 1, f"{wide.height} channel-days were cut over {len(written)} files"
         long = _long_rows(wide, listed)
         long.write_parquet(
             folder / "long" / f"{blocks:06d}.parquet", compression="lz4", row_group_size=ROW_GROUP_ROWS * 10
@@ -62,7 +64,7 @@ def write_month(folder: Path, channels: int, days: int, seed: int) -> int:
         blocks += BLOCKS_PER_FILE
     every = _with_zone_no(pl.concat(taken).select("channel_no", "tz_name"))
     every.write_parquet(folder / "channels.parquet")
-    month_calendar(rate_book(), days).write_parquet(folder / "calendar.parquet")
+    month_calendar(book or rate_book(), days).write_parquet(folder / "calendar.parquet")
     return intervals
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +12,12 @@ from statistics import median
 
 import polars as pl
 
-from benchmarks.contenders import CONTENDERS, settled
+from benchmarks.memory import peak_bytes, resident_bytes
 
-_BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-_STATUS = Path("/proc/self/status")
+Contend = Callable[[Path], Callable[[], pl.DataFrame]]
+"""Gets a folder of drawn reads and returns the work that is measured."""
+Settle = Callable[[pl.DataFrame], pl.DataFrame]
+"""Puts a result in one order and one set of types, so that results can be compared."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Measured:
     grown_bytes: int
 
 
-def measure_once(name: str, folder: Path, result: Path | None) -> Measured:
+def measure_once(contend: Contend, settle: Settle, folder: Path, result: Path | None) -> Measured:
     """Run a contender twice in this process, measure the second run, and write its result to `result`.
 
     The first run loads what a long-lived process has loaded: libraries, compiled kernels, the files in the page cache.
     """
-    work = CONTENDERS[name](folder)
+    work = contend(folder)
     before = resident_bytes()
     work()
     wall, cpu = time.perf_counter(), time.process_time()
@@ -42,15 +42,15 @@ def measure_once(name: str, folder: Path, result: Path | None) -> Measured:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     grown = peak_bytes() - before
     if result is not None:
-        settled(found).write_parquet(result)
+        settle(found).write_parquet(result)
     return Measured(wall, cpu, grown)
 
 
-def measure(name: str, folder: Path, result: Path | None = None) -> Measured:
+def measure(contend: Contend, settle: Settle, folder: Path, result: Path | None = None) -> Measured:
     """Run `measure_once` in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(measure_once, name, folder, result).result()
+        return pool.submit(measure_once, contend, settle, folder, result).result()
 
 
 def medians(runs: Sequence[Measured]) -> Measured:
@@ -72,24 +72,3 @@ def check_equal(results: dict[str, pl.DataFrame]) -> None:
     total = expected["quantity"].sum()
     for name, found in results.items():
         assert found["quantity"].sum() == total, f"`{name}` and `{first}` differ in total"
-
-
-def resident_bytes() -> int:
-    """Return the resident memory now, and let the highest be counted from here."""
-    if not _STATUS.exists():
-        return peak_bytes()
-    # Otherwise the highest of the parent, which drew the data, would count: a child inherits it.
-    Path("/proc/self/clear_refs").write_text("5")
-    return _status_bytes("VmRSS")
-
-
-def peak_bytes() -> int:
-    """Return the highest resident memory; where there is no /proc, that since the process began."""
-    if _STATUS.exists():
-        return _status_bytes("VmHWM")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_UNIT
-
-
-def _status_bytes(name: str) -> int:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024

@@ -5,42 +5,48 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.month_data import BUSINESS_DATE, DRAWN_AT, DrawnBooks, draw_books
-from benchmarks.stages import StageMeasured, measure_stage
+from benchmarks.month_data import FEWEST_DAYS, DrawnBooks, Say, draw_books
+from benchmarks.month_stages import bill_month
+from benchmarks.month_tables import growth_sheet, month_sheet
+from benchmarks.record import FOLDER, keep, machine
+from benchmarks.stages import StageMeasured, apart, measure_stage, medians
 from cycles.folders import read_manifest, run_folder
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
-from demo.lake import PERIOD
-from ingest.vee.run import run_vee
-from model.progress import Silent
 from store.workspace import open_workspace
 
-LIBRARIES = ("polars", "duckdb", "pyarrow", "numpy", "numba")
-_PLANNER, _APPROVER = "night", "second"
+
+@dataclass(frozen=True)
+class Asked:
+    """What a month is measured with."""
+
+    meters: int
+    days: int
+    workers: int
+    repeat: int
+    seed: int
 
 
 @dataclass(frozen=True)
 class MonthReport:
-    """What a month took, stage by stage, and what came out of it."""
+    """What a month took: medians by stage, what each turn took in all, and what came out of it."""
 
     drawn: DrawnBooks
     workers: int
     stages: dict[str, StageMeasured]
+    turns: list[dict[str, StageMeasured]]
+    warm_up: dict[str, StageMeasured]
+    """All stages over a small utility before: what is compiled and loaded for the first time is paid there."""
     billed: int
     parked: int
     invoices: int
@@ -51,106 +57,144 @@ class MonthReport:
         """Seconds of all stages together."""
         return sum(stage.wall_seconds for stage in self.stages.values())
 
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of all stages together."""
+        return sum(stage.cpu_seconds for stage in self.stages.values())
+
+    @property
+    def peak_bytes(self) -> int:
+        """The highest memory of any stage."""
+        return max(stage.peak_bytes for stage in self.stages.values())
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain values, with the machine and the versions."""
-        return asdict(self) | {
-            "drawn": asdict(self.drawn) | {"root": ""},
-            "wall_seconds": self.wall_seconds,
-            "machine": {"cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"},
-            "python": platform.python_version(),
-            "versions": {name: version(name) for name in LIBRARIES},
-            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        """Return the report as plain values."""
+        drawn = asdict(self.drawn)
+        drawn.update(
+            root="", period_start_date=str(drawn["period_start_date"]), period_end_date=str(drawn["period_end_date"])
+        )
+        return asdict(self) | {"drawn": drawn, "wall_seconds": self.wall_seconds, "cpu_seconds": self.cpu_seconds}
 
 
-def vee(root: Path, _workers: int) -> None:
-    """Validate and estimate the month."""
-    run_vee(open_workspace(root), from_date=PERIOD[0], to_date=PERIOD[1], received_at=DRAWN_AT, progress=Silent())
+def run_month(folder: Path, asked: Asked, say: Say, warm_up: dict[str, StageMeasured] | None = None) -> MonthReport:
+    """Draw a utility into `folder`, bill its month `repeat` times, each on a copy of the books; return what it took."""
+    began = time.monotonic()
+    drawn = apart(draw_books, folder, asked.meters, asked.days, asked.seed, os.cpu_count() or 1, say)
+    say(f"drawn in {time.monotonic() - began:.0f} s: {drawn.intervals:,} intervals, {drawn.lake_bytes / 1e6:,.0f} MB")
+    turns, results = [], []
+    for turn in range(1, asked.repeat + 1):
+        root = drawn.root if turn == asked.repeat else copy_books(drawn.root, folder / f"turn-{turn}")
+        before = f"turn {turn} of {asked.repeat}: "
+        stages, result = _billed(root, drawn, asked.workers, partial(_say_after, say, before))
+        if root != drawn.root:
+            shutil.rmtree(root)
+        turns.append(stages)
+        results.append(result)
+        took = sum(stage.wall_seconds for stage in stages.values())
+        say(f"{before}{took:.1f} s; about {took * (asked.repeat - turn):.0f} s left")
+    assert all(result == results[0] for result in results), "turns over the same books came to other bills"
+    return MonthReport(
+        drawn, asked.workers, {name: medians([turn[name] for turn in turns]) for name in turns[0]}, turns,
+        warm_up or {}, **results[0],
+    )  # fmt: skip
 
 
-def plan(root: Path, cycle_id: str) -> str:
-    """Plan the cycle."""
-    request = PlanRequest(cycle_id, BUSINESS_DATE, (), 1, None, known_at=DRAWN_AT, actor=_PLANNER)
-    return plan_cycle(open_workspace(root), request).run_id
+def warm_up(asked: Asked, say: Say) -> dict[str, StageMeasured]:
+    """Bill the month of a small utility, so that kernels are compiled and cached; return what that took."""
+    say("warming up: a small utility, not counted")
+    with tempfile.TemporaryDirectory(prefix="billmill-warm-") as folder:
+        drawn = apart(draw_books, Path(folder), 1, asked.days, asked.seed, 1, _silent)
+        return _billed(drawn.root, drawn, asked.workers, _silent)[0]
 
 
-def rate(root: Path, run_id: str, workers: int) -> dict[str, int]:
-    """Rate, bill, post by partition; commit the manifest; check the controls."""
-    progress = Silent()
-    workspace = open_workspace(root)
-    return run_cycle(workspace, run_id, workers=workers, progress=progress, at=DRAWN_AT, actor=_PLANNER).totals
+def copy_books(root: Path, target: Path) -> Path:
+    """Return a copy of books: files of the lake never change, so both have them; the control database is copied."""
+
+    def link_or_copy(source: str, copy: str) -> None:
+        if Path(source).suffix == ".parquet":
+            os.link(source, copy)
+        else:
+            shutil.copy2(source, copy)
+
+    shutil.copytree(root, target, copy_function=link_or_copy)
+    return target
 
 
-def publish(root: Path, run_id: str) -> int:
-    """Approve and publish: numbers, books, the analysts' database, the backup."""
-    workspace = open_workspace(root)
-    approve_run(workspace, run_id, at=DRAWN_AT, actor=_APPROVER)
-    return publish_run(workspace, run_id, at=DRAWN_AT, actor=_PLANNER).invoices
+def _silent(what: str) -> None:
+    """Tell nobody."""
 
 
-def run_month(folder: Path, meters: int, days: int, workers: int, seed: int, say: Callable[[str], None]) -> MonthReport:
-    """Draw a utility into `folder`, bill its month, and return what each stage took."""
-    say(f"drawing {meters:,} meters ...")
-    drawn = draw_books(folder, meters, days=days, seed=seed)
+def _say_after(say: Say, before: str, what: str) -> None:
+    say(before + what)
+
+
+def _billed(root: Path, drawn: DrawnBooks, workers: int, say: Say) -> tuple[dict[str, StageMeasured], dict[str, Any]]:
     stages: dict[str, StageMeasured] = {}
 
     def measured(name: str, stage: Callable[..., Any], *arguments: object) -> Any:
         say(name)
-        stages[name], result = measure_stage(stage, drawn.root, *arguments)
+        stages[name], result = measure_stage(stage, *arguments)
         return result
 
-    measured("validate, estimate", vee, workers)
-    run_id = measured("plan", plan, drawn.cycle_id)
-    totals = measured("rate, tax, post, controls", rate, run_id, workers)
-    invoices = measured("approve, number, publish", publish, run_id)
-    digest = read_manifest(run_folder(open_workspace(drawn.root), run_id))["digest"]
-    return MonthReport(drawn, workers, stages, totals["billed"], totals["parked"], invoices, digest)
-
-
-def month_table(report: MonthReport) -> Table:
-    """Return the report as a table; rates are intervals in a second of CPU, and meters in a second of the clock."""
-    drawn = report.drawn
-    table = Table(
-        title=f"{drawn.interval_channels:,} interval channels ({drawn.intervals:,} intervals), {drawn.registers:,} "
-        f"registers, {drawn.agreements:,} agreements; {report.workers} workers; {report.invoices:,} invoices, "
-        f"{report.parked:,} parked; digest {report.digest[:12]}"
-    )
-    table.add_column("")
-    headings = ("wall s", "CPU s", "M intervals / CPU s", "agreements / s", "peak MB", "read MB", "written MB")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for name, stage in report.stages.items():
-        table.add_row(
-            name, f"{stage.wall_seconds:.2f}", f"{stage.cpu_seconds:.2f}",
-            f"{drawn.intervals / 1e6 / stage.cpu_seconds:.1f}", f"{drawn.agreements / stage.wall_seconds:,.0f}",
-            f"{stage.peak_bytes / 1e6:,.0f}", f"{stage.read_bytes / 1e6:,.0f}", f"{stage.written_bytes / 1e6:,.0f}",
-        )  # fmt: skip
-    cpu = sum(stage.cpu_seconds for stage in report.stages.values())
-    peak = max(stage.peak_bytes for stage in report.stages.values())
-    table.add_row(
-        "together", f"{report.wall_seconds:.2f}", f"{cpu:.2f}", f"{drawn.intervals / 1e6 / cpu:.1f}",
-        f"{drawn.agreements / report.wall_seconds:,.0f}", f"{peak / 1e6:,.0f}", "", "",
-    )  # fmt: skip
-    return table
+    period = (drawn.period_start_date, drawn.period_end_date)
+    run_id, totals, invoices = bill_month(measured, root, drawn.cycle_id, period, drawn.business_date, workers)
+    digest = read_manifest(run_folder(open_workspace(root), run_id))["digest"]
+    return stages, {"billed": totals["billed"], "parked": totals["parked"], "invoices": invoices, "digest": digest}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the options, measure, print."""
+    """Read the options, measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.month", description=__doc__)
     parser.add_argument("--meters", type=int, default=5_000, help="15-minute channels, about")
-    parser.add_argument("--days", type=int, default=31, choices=range(1, 32), metavar="1..31", help="days of October")
+    parser.add_argument("--growth", type=_sizes, help="several sizes, as 1000,5000,20000: how cost and memory grow")
+    parser.add_argument(
+        "--days", type=int, default=31, choices=range(FEWEST_DAYS, 32), metavar="7..31", help="days of October"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--repeat", type=int, default=1, help="turns over copies of the same books; medians are shown")
     parser.add_argument("--seed", type=int, default=7, help="seed of the draw")
     parser.add_argument("--folder", type=Path, help="where to draw; kept. Otherwise a temporary one")
     parser.add_argument("--json", type=Path, help="write the report to this file")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="folder of results.json and results.md")
+    parser.add_argument("--no-results", action="store_true", help="print only")
     asked = parser.parse_args(arguments)
-    console = Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="billmill-month-") as temporary:
-        folder = asked.folder or Path(temporary)
-        report = run_month(folder, asked.meters, asked.days, asked.workers, asked.seed, console.print)
-    Console(file=sys.stdout).print(month_table(report))
+    began, say = machine(), partial(_tell, time.monotonic())
+    reports, warm = [], None
+    for meters in asked.growth or [asked.meters]:
+        of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed)
+        warm = warm_up(of_size, say) if warm is None else warm
+        with tempfile.TemporaryDirectory(prefix="billmill-month-") as temporary:
+            folder = (asked.folder / str(meters) if asked.growth else asked.folder) if asked.folder else Path(temporary)
+            reports.append(run_month(folder, of_size, say, warm))
+    sheets = [growth_sheet(reports)] if asked.growth else [month_sheet(reports[0])]
+    for sheet in sheets:
+        Console(file=sys.stdout, width=120, highlight=False).print(sheet.as_rich())
+    report = {"months": [one.as_dict() for one in reports]} if asked.growth else reports[0].as_dict()
     if asked.json:
-        asked.json.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        asked.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if not asked.no_results:
+        keep(asked.results, _command(asked), began, report, sheets)
+
+
+def _tell(began: float, what: str) -> None:
+    """Tell on stderr what goes on, also from a process of its own."""
+    sys.stderr.write(f"{time.monotonic() - began:6.0f} s  {what}\n")
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = [int(size) for size in text.split(",")]
+    if not sizes or min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"expected sizes above 0 with commas between them, found `{text}`")
+    return sizes
+
+
+def _command(asked: argparse.Namespace) -> str:
+    """Return the command that gives these figures again, without where it wrote them."""
+    sizes = f"--growth {','.join(map(str, asked.growth))}" if asked.growth else f"--meters {asked.meters}"
+    return (
+        f"python -m benchmarks.month {sizes} --days {asked.days} --workers {asked.workers} --repeat {asked.repeat} "
+        f"--seed {asked.seed}"
+    )
 
 
 if __name__ == "__main__":

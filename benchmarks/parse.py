@@ -16,7 +16,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Measured, medians, peak_bytes, resident_bytes
+from benchmarks.measure import Measured, medians
+from benchmarks.memory import peak_bytes, resident_bytes
 from benchmarks.parse_contenders import OURS, contenders
 from benchmarks.parse_data import channels_of, write_file
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import resource
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
+from statistics import median
 from typing import Any
+
+from benchmarks.memory import peak_bytes, resident_bytes
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _EVERY_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class PartMeasured:
+    """What a part of a stage took, in the stage's process and in those of its children that ended within the part."""
+
+    wall_seconds: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,40 @@ class StageMeasured:
     peak_bytes: int
     read_bytes: int
     written_bytes: int
+    parts: dict[str, PartMeasured] = field(default_factory=dict)
+
+
+_parts: dict[str, PartMeasured] = {}
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """Count what the block takes as a part of the stage that is measured; blocks of one name are added up."""
+    wall, cpu = time.perf_counter(), _cpu_seconds()
+    yield
+    before = _parts.get(name, PartMeasured(0.0, 0.0))
+    _parts[name] = PartMeasured(
+        before.wall_seconds + time.perf_counter() - wall, before.cpu_seconds + _cpu_seconds() - cpu
+    )
+
+
+def count_apart(place: str, name: str) -> None:
+    """Count a function as a part of the stage wherever its caller uses it; `place` is `module:function`.
+
+    What a module no longer has is not told apart: it stays in the rest of its stage.
+    """
+    module_name, function_name = place.split(":")
+    module = importlib.import_module(module_name)
+    function = getattr(module, function_name, None)
+    if function is None:
+        return
+
+    @wraps(function)
+    def counted(*arguments: Any, **named: Any) -> Any:
+        with part(name):
+            return function(*arguments, **named)
+
+    setattr(module, function_name, counted)
 
 
 def measure_stage(stage: Callable[..., Any], *arguments: object) -> tuple[StageMeasured, Any]:
@@ -40,7 +88,34 @@ def measure_stage(stage: Callable[..., Any], *arguments: object) -> tuple[StageM
         return measured
 
 
+def apart(work: Callable[..., Any], *arguments: object) -> Any:
+    """Run what is not measured in a fresh process: the memory that it took does not stay with who waits."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def medians(runs: list[StageMeasured]) -> StageMeasured:
+    """Return the median of each figure of a stage, and of each of its parts."""
+    names = [name for name in runs[0].parts if all(name in run.parts for run in runs)]
+    return StageMeasured(
+        median(run.wall_seconds for run in runs),
+        median(run.cpu_seconds for run in runs),
+        int(median(run.peak_bytes for run in runs)),
+        int(median(run.read_bytes for run in runs)),
+        int(median(run.written_bytes for run in runs)),
+        {
+            name: PartMeasured(
+                median(run.parts[name].wall_seconds for run in runs),
+                median(run.parts[name].cpu_seconds for run in runs),
+            )
+            for name in names
+        },
+    )
+
+
 def _measured(stage: Callable[..., Any], arguments: tuple[object, ...]) -> tuple[StageMeasured, Any]:
+    _parts.clear()
+    resident_bytes()  # the highest is counted from here: a process begins with that of the one that started it
     peak = _Peak()
     wall, cpu, (read, written) = time.perf_counter(), _cpu_seconds(), _bytes_asked()
     with peak:
@@ -48,8 +123,8 @@ def _measured(stage: Callable[..., Any], arguments: tuple[object, ...]) -> tuple
     wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
     read_now, written_now = _bytes_asked()
     # What lasts less than a look is seen by the system, for this process.
-    highest = max(peak.bytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-    return StageMeasured(wall, cpu, highest, read_now - read, written_now - written), result
+    highest = max(peak.bytes, peak_bytes())
+    return StageMeasured(wall, cpu, highest, read_now - read, written_now - written, dict(_parts)), result
 
 
 def _cpu_seconds() -> float:

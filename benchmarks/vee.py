@@ -19,7 +19,8 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Measured, medians, peak_bytes, resident_bytes
+from benchmarks.measure import Measured, medians
+from benchmarks.memory import peak_bytes, resident_bytes
 from benchmarks.vee_contenders import Counts, contenders
 from benchmarks.vee_data import october_files, write_books
 from ingest.vee.run import CHANNELS_PER_BLOCK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +24,16 @@ from commands.context import (
 )
 from commands.exclusions import cycle_exclude, cycle_hold, cycle_include, cycle_unhold
 from commands.night import cycle_night
+from model.codes import RunnerName
 from model.errors import ExitCode
+
+if TYPE_CHECKING:
+    from cycles.run import RunResult
+    from store.workspace import Workspace
+
+_ParkedLimit = Annotated[
+    float, typer.Option("--parked-limit", help="Exit code 3 when more than this percentage is parked.")
+]
 
 cycle_app = command_group("A billing cycle: its calendar, plan, run, review, approve, publish; the night that does it.")
 cycle_app.command("calendar")(cycle_calendar)
@@ -77,9 +86,13 @@ def cycle_plan(
 def cycle_run(
     run: Annotated[str, typer.Argument(help="Run, as `cycle plan` named it.")],
     workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Processes.")] = None,
-    parked_limit: Annotated[
-        float, typer.Option("--parked-limit", help="Exit code 3 when more than this percentage is parked.")
-    ] = 2.0,
+    runner: Annotated[
+        RunnerName, typer.Option("--runner", help="Who computes: this machine, or Ray.")
+    ] = RunnerName.LOCAL,
+    address: Annotated[
+        str | None, typer.Option("--address", help="Ray cluster, `auto` or host:port; otherwise one of this machine.")
+    ] = None,
+    parked_limit: _ParkedLimit = 2.0,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
     json: JsonOption = False,
@@ -89,14 +102,68 @@ def cycle_run(
     Example: `billmill cycle run bill-2026-10-20261104-1`
     """
     from cycles.run import run_cycle
+    from cycles.runners import runner_asked
+
+    opened = open_books(workspace)
+    asked = runner_asked(runner, address)
+    with progress_shown(json) as progress:
+        result = run_cycle(
+            opened, run, workers=workers_asked(workers), progress=progress, at=now(), actor=who_acts(by), runner=asked
+        )
+    _tell_run(opened, run, result, parked_limit, json)
+
+
+@cycle_app.command("run-partition")
+def cycle_run_partition(
+    run: Annotated[str, typer.Argument(help="Run, as `cycle plan` named it.")],
+    index: Annotated[int, typer.Option("--index", min=0, help="Partition, counted from 0.")],
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Compute one partition of a planned run: a task of a job array. Computed before, it changes nothing.
+
+    Many may run at once, on machines that share the workspace's folder; then `cycle commit`.
+
+    Example: `billmill cycle run-partition bill-2026-10-20261104-1 --index 3`
+    """
+    from cycles.one_partition import compute_alone
+    from outputs.console import print_facts
+
+    receipt, is_new = compute_alone(open_books(workspace), run, index)
+    value = {"run_id": run, "partition": index, "new": is_new, "rows": receipt.counts, "totals": receipt.totals}
+    facts = {
+        "run": run, "partition": index, "computed": "now" if is_new else "before; nothing changed",
+        "agreements": receipt.counts["due"], "bills": receipt.counts["bills"], "parked": receipt.counts["parked"],
+    }  # fmt: skip
+    print_result(json, value, lambda: print_facts(facts))
+
+
+@cycle_app.command("commit")
+def cycle_commit(
+    run: Annotated[str, typer.Argument(help="Run whose partitions were computed one by one.")],
+    parked_limit: _ParkedLimit = 2.0,
+    workspace: WorkspaceOption = HERE,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Commit a run whose partitions all have a receipt, and check its controls. Done before, it changes nothing.
+
+    Example: `billmill cycle commit bill-2026-10-20261104-1`
+    """
+    from cycles.run import commit_run
+
+    opened = open_books(workspace)
+    result = commit_run(opened, run, at=now(), actor=who_acts(by))
+    _tell_run(opened, run, result, parked_limit, json)
+
+
+def _tell_run(opened: Workspace, run: str, result: RunResult, parked_limit: float, json: bool) -> None:
+    """Print what a run came to, and end with exit code 3 when more of it is parked than the limit."""
     from cycles.run_status import next_step
     from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import describe_result
 
-    opened = open_books(workspace)
-    with progress_shown(json) as progress:
-        result = run_cycle(opened, run, workers=workers_asked(workers), progress=progress, at=now(), actor=who_acts(by))
     state, totals = result.state.value, result.totals
     facts = describe_result(run, state, totals, run_currency(opened, run), result.computed)
     print_result(

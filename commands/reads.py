@@ -21,6 +21,7 @@ from commands.context import (
     progress_shown,
     reading_of,
     who_acts,
+    workers_asked,
 )
 from commands.edits import reads_edit
 from commands.estimates import reads_estimate
@@ -68,6 +69,7 @@ reads_app.command("inspect")(reads_inspect)
 def reads_vee(
     from_date: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day judged.")],
     to_date: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Day after the last.")],
+    workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Threads.")] = None,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
     json: JsonOption = False,
@@ -89,6 +91,7 @@ def reads_vee(
             received_at=now(),
             progress=progress,
             actor=who_acts(by),
+            workers=workers_asked(workers),
         )
     print_result(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
 

@@ -8,7 +8,7 @@ import typer
 
 from commands.context import HERE, JsonOption, WorkspaceOption, command_group, open_books, print_result
 
-run_app = command_group("Runs: list, show.")
+run_app = command_group("Runs: list, show, and the partitions of one.")
 
 
 @run_app.command("list")
@@ -41,3 +41,20 @@ def run_show(
     found = run_details(open_books(workspace), run)
     sheet = found.summary.named() if found.summary else {}
     print_result(json, found.row | sheet, lambda: print_run(found.facts, found.summary))
+
+
+@run_app.command("partitions")
+def run_partitions(
+    run: Annotated[str, typer.Argument(help="Run, as `cycle plan` named it.")],
+    workspace: WorkspaceOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Show the partitions of a run: computed or not, by whom and where, how long, how often tried and why.
+
+    Example: `billmill run partitions bill-2026-10-20261104-1`
+    """
+    from cycles.partitions import partitions_of
+    from outputs.console import print_frame
+
+    frame = partitions_of(open_books(workspace), run)
+    print_result(json, frame, lambda: print_frame(frame, nothing="the plan has no partitions"))

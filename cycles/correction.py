@@ -7,10 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
-from cycles.partition import leave_receipt, plan_frame, work_on
+from cycles.folders import plan_frame
+from cycles.partition import leave_receipt, work_on
 from cycles.published_rows import published_rows
 from cycles.tasks import Receipt, Task
-from ledger.reversal import Reversed, inexact_reversals, reverse_bills
+from ledger.reversal import Reversed, reverse_bills
 from model.bills import Bills
 from model.controls import EnergyControls
 from model.ledger import JournalLines, OpenItems
@@ -61,10 +62,3 @@ def reversed_rows(workspace: Workspace, taken: pl.DataFrame, booked_date: date) 
         arranged(OpenItems, rows["open_items"]),
         booked_date,
     )
-
-
-def reversals_apart(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.DataFrame) -> pl.DataFrame:
-    """Return the journals of a run that do not negate their originals: see `ledger.reversal.inexact_reversals`."""
-    if taken.is_empty():
-        return inexact_reversals(journal_lines, journal_lines.clear())
-    return inexact_reversals(journal_lines, published_rows(workspace, taken, "journal_lines"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pandera.typing.polars import DataFrame
 
@@ -41,22 +43,41 @@ def energy_controls(given: RatingInput, rated: Rated, partition: int) -> DataFra
 
 def _read_by_agreement(given: RatingInput) -> pl.DataFrame:
     spans = given.due.select("agreement_id", "branch_id", "start_date", "end_date")
-    is_read = (pl.col("day") >= pl.col("from_date")).fill_null(True) & (pl.col("day") < pl.col("to_date")).fill_null(
-        True
-    )
+    begin, end = pl.max_horizontal("start_date", "from_date"), pl.min_horizontal("end_date", "to_date")
     columns = {"agreement_id": pl.String(), "branch_id": pl.String(), "measure": pl.String(), "quantity": pl.Int64()}
     found = [pl.DataFrame(schema=columns)]
     for minutes, days in sorted(given.days.items()):
-        slots = [pl.col(name).cast(pl.Int64).fill_null(0) for name in slot_columns(minutes)]
-        totals = days.select("channel_no", "day", pl.sum_horizontal(slots).alias("quantity"))
         owned = given.channels.filter(pl.col("interval_minutes") == minutes)
-        placed = (
-            totals.join(owned, on="channel_no", how="inner", validate="m:m")
-            .join(spans, on="agreement_id", how="inner", validate="m:m")
-            .filter(pl.col("day").is_between("start_date", "end_date", closed="left"), is_read)
+        placed = owned.join(spans, on="agreement_id", how="inner", validate="m:m")
+        places = days.select(_placed_day("day")).to_series()
+        assert places.is_sorted(), "days must be in order of channel and day"
+        first, after = (
+            np.searchsorted(places.to_numpy(), placed.select(_placed_day(end)).to_series().to_numpy())
+            for end in (begin, end)
         )
-        found.append(placed.group_by("agreement_id", "branch_id", "measure").agg(pl.col("quantity").sum()))
+        # What was read up to each day: the days of an agreement are a difference, and no row per day is made.
+        until = np.concatenate(
+            [np.zeros(1, dtype=np.int64), np.cumsum(_day_totals(days.select(slot_columns(minutes))))]
+        )
+        read = placed.with_columns(pl.Series("quantity", until[np.maximum(after, first)] - until[first]))
+        some = read.filter(pl.Series(after > first))
+        found.append(some.group_by("agreement_id", "branch_id", "measure").agg(pl.col("quantity").sum()))
     return pl.concat(found)
+
+
+def _placed_day(day: pl.Expr | str) -> pl.Expr:
+    """Return one integer per channel and day, ascending with both; 2^22 days reach past year 9999."""
+    of_day = pl.col(day) if isinstance(day, str) else day
+    return pl.col("channel_no").cast(pl.Int64) * 2**22 + of_day.to_physical().cast(pl.Int64)
+
+
+def _day_totals(slots: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the sum of each day's slots; an empty slot adds nothing."""
+    totals = np.zeros(slots.height, dtype=np.int64)
+    for slot in slots:
+        if slot.null_count() < slot.len():
+            np.add(totals, slot.fill_null(0).to_numpy(), out=totals)
+    return totals
 
 
 def _priced_measures(given: RatingInput, rated: Rated) -> pl.DataFrame:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -13,6 +15,34 @@ from model.errors import ControlError
 from store.files import file_sha256
 from store.lake import LakeFile, scan_lake
 from store.workspace import Workspace
+
+
+class Frames(Protocol):
+    """Gives a frame of a plan by its name, and of it only the rows that are asked for."""
+
+    def __call__(self, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+        """Return the frame."""
+
+
+def frames_at_hand(frames: Mapping[str, pl.DataFrame]) -> Frames:
+    """Return what gives frames that are in memory."""
+    return partial(_frame_at_hand, frames)
+
+
+def _frame_at_hand(frames: Mapping[str, pl.DataFrame], name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+    return frames[name] if keep is None else frames[name].filter(keep)
+
+
+def read_frame(path: Path, keep: pl.Expr | None = None) -> pl.DataFrame:
+    """Return a frame of a plan; with `keep` only these rows, without reading all of the others."""
+    if keep is None:
+        return pl.read_parquet(path, glob=False)
+    return pl.scan_parquet(path, glob=False).filter(keep).collect()
+
+
+def plan_frame(folder: Path, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+    """Return a frame of the plan in a run's folder; with `keep` only these rows, without reading all others."""
+    return read_frame(folder / "plan" / f"{name}.parquet", keep)
 
 
 def run_folder(workspace: Workspace, run: str) -> Path:

@@ -6,8 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from cycles.folders import run_folder
-from cycles.partition import plan_frame
+from cycles.folders import plan_frame, run_folder
 from cycles.scope import run_branches
 from store.control import Connection, query
 from store.workspace import Workspace

@@ -176,7 +176,7 @@ def _validate_due(workspace: Workspace, request: NightRequest, progress: Progres
         progress.about(period.subject)
         run_vee(
             workspace, from_date=period.from_date, to_date=period.to_date, received_at=request.at, progress=progress,
-            actor=request.actor, only=period.channels,
+            actor=request.actor, only=period.channels, workers=request.workers,
         )  # fmt: skip
         done.count += 1
         with control(workspace, purpose="cycle night") as connection, transaction(connection):

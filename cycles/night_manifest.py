@@ -72,7 +72,9 @@ def write_manifest(workspace: Workspace, request: NightRequest, came: Came) -> N
         content = _content(workspace, connection, request, current, is_owed=came.is_owed)
     content["cycles"] = [{"cycle_id": cycle.cycle_id, "run_id": cycle.run_id} for cycle in came.cycles]
     content["unusable_files"] = list(came.unusable)
-    content["failures"] = [{"subject": subject, "message": error.message} for subject, error in came.failures]
+    content["failures"] = [
+        {"subject": subject, "message": error.message, "hint": error.hint} for subject, error in came.failures
+    ]
     told = plain(content)
     write_bytes_atomic(path, json.dumps(told, indent=1, sort_keys=True).encode())
     return NightReport(told, path, came.is_new, came.failures)

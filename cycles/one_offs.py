@@ -44,9 +44,14 @@ def due_charges(
     return arranged(OneOffCharges, pl.concat([had, moved, new]).sort("charge_id"))
 
 
+def is_one_off() -> pl.Expr:
+    """Tell the bill lines that are one-off charges."""
+    return pl.col("kind") == KIND
+
+
 def billed_charges(lines: pl.DataFrame, run_id: str) -> DataFrame[BilledCharges]:
     """Return which charges the lines of a run took up."""
-    taken = lines.filter(pl.col("kind") == KIND).select(
+    taken = lines.filter(is_one_off()).select(
         pl.col("determinant").alias("charge_id"), "bill_id", pl.lit(run_id).alias("run_id")
     )
     return arranged(BilledCharges, taken.sort("charge_id", "bill_id"))

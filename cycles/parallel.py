@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from accounts.selection import Cycle
-from cycles.folders import read_manifest, run_folder, run_table
+from cycles.folders import plan_frame, read_manifest, run_folder, run_table
 from cycles.inputs import listed_reads
 from cycles.parallel_causes import Matched, differing_units, find_causes, find_fitted, find_pairs, lines_of, upper_cells
 from cycles.parallel_classes import classified, with_pairs
@@ -29,7 +29,7 @@ from cycles.parallel_match import (
 )
 from cycles.parallel_variants import Variant
 from cycles.parallel_words import with_words
-from cycles.partition import plan_frame, work_on
+from cycles.partition import work_on
 from cycles.records import the_run
 from model.errors import ConfigError
 from model.ids import content_hash

@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
+from cycles.folders import plan_frame
 from cycles.parallel_fitted import fitted_variants
 from cycles.parallel_match import CELL, Groups, our_cells, placed_lines
 from cycles.parallel_reads import of_due, read_variants, stated_quantities
 from cycles.parallel_variants import STATED_NAME, Variant, standing_variants
-from cycles.partition import STEPS, Work, plan_frame, work_on
+from cycles.partition import STEPS, Work, work_on
 from model.errors import TariffError
 from model.parallel import Cause
 from model.progress import Progress

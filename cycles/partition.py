@@ -6,7 +6,7 @@ The steps are values in `STEPS`: a worker runs them, and `bill explain` runs the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -16,7 +16,9 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from cycles.controls import control_totals
 from cycles.energy import energy_controls
+from cycles.folders import Frames, plan_frame
 from cycles.tasks import Receipt, Task, lake_file_from, write_receipt
 from ingest.rules.rule_store import rules_of_text
 from ingest.vee.registers import usage_between_reads
@@ -59,7 +61,7 @@ class Work:
     keep: pl.Expr
     """Which rows of the plan's due agreements belong to this work."""
     partition: int
-    frame: Callable[[str], pl.DataFrame]
+    frame: Frames
     """Gives a frame of the plan by its name."""
     rating_input: RatingInput | None = None
     rated: Rated | None = None
@@ -93,35 +95,15 @@ def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0
     return Work(workspace, folder, plan, keep, partition, partial(plan_frame, folder))
 
 
-def plan_frame(folder: Path, name: str) -> pl.DataFrame:
-    """Return a frame of the plan in a run's folder."""
-    return pl.read_parquet(folder / "plan" / f"{name}.parquet", glob=False)
-
-
-def control_totals(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
-    """Return the sums that must meet after the run; agreements on bills that are taken back are not billed."""
-    lines, bills, legs = tables["bill_lines"], tables["bills"], tables["journal_lines"]
-    made = bills.filter(pl.col("reverses_id").is_null())["bill_id"].implode()
-    return {
-        "lines_minor": int(lines["amount_minor"].sum()),
-        "bills_minor": int(bills["total_minor"].sum()),
-        "net_minor": int(bills["net_minor"].sum()),
-        "tax_minor": int(bills["tax_minor"].sum()),
-        "debits_minor": int(legs.filter(pl.col("amount_minor") > 0)["amount_minor"].sum()),
-        "credits_minor": -int(legs.filter(pl.col("amount_minor") < 0)["amount_minor"].sum()),
-        "billed": lines.filter(pl.col("bill_id").is_in(made))["agreement_id"].n_unique(),
-        "parked": tables["parked"]["agreement_id"].n_unique(),
-    }
-
-
 def _gather(work: Work) -> None:
     """Read the part of the plan and the reads it needs."""
-    due = checked(DueAgreements, work.frame("due").filter(work.keep))
-    channels, attributes, banks = (
-        work.frame(name).join(due, on="agreement_id", how="semi") for name in ("channels", "attributes", "banks")
+    due = checked(DueAgreements, work.frame("due", work.keep))
+    of_agreement, of_point = (
+        pl.col(name).is_in(due[name].unique().implode()) for name in ("agreement_id", "service_point_id")
     )
-    history = work.frame("history").join(due, on="service_point_id", how="semi")
-    numbers = work.frame("numbers").filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
+    channels, attributes, banks = (work.frame(name, of_agreement) for name in ("channels", "attributes", "banks"))
+    history = work.frame("history", of_point)
+    numbers = work.frame("numbers", pl.col("channel_no").is_in(channels["channel_no"].implode()))
     first = min([date.fromisoformat(work.plan["cycle"]["period_start_date"]), *due["start_date"].unique()])
     after = date.fromisoformat(work.plan["cycle"]["period_end_date"])
     days = {}
@@ -130,7 +112,7 @@ def _gather(work: Work) -> None:
         if wanted.len():
             days[minutes] = _days(work, minutes, wanted, first, after)
     book = RateBook(**{table: work.frame(f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
-    meters = arranged(Meters, work.frame("meters"))
+    meters = arranged(Meters, work.frame("meters", of_point))
     usage, _ = usage_between_reads(
         _registers(work, numbers), meters, arranged(ChannelNumbers, numbers), rules_of_text(work.plan.get("rules")),
         classes=_classes(due, numbers),
@@ -138,7 +120,7 @@ def _gather(work: Work) -> None:
     corrections = work.frame("corrections")
     days = {minutes: corrected_days(frame, corrections, minutes) for minutes, frame in days.items()}
     usage = corrected_usage(usage, corrections)
-    charges = work.frame("one_offs").join(due, on="agreement_id", how="semi")
+    charges = work.frame("one_offs", of_agreement)
     work.rating_input = RatingInput(
         due, checked(DueChannels, channels), days, usage, book,
         checked(DueAttributes, attributes), checked(History, history), checked(BankBalances, banks),
@@ -237,9 +219,10 @@ STEPS: tuple[Step, ...] = (
 
 
 def _inputs(work: Work, table: str, channels: pl.Series) -> list[LakeFile]:
-    """Return the plan's files of a table that can hold rows of these channels."""
+    """Return the plan's files of a table that can hold rows of these channels, in order of channel and day."""
     low, high = int(channels.min()), int(channels.max())  # type: ignore[arg-type]
-    files = [lake_file_from(item) for item in work.plan["inputs"].get(table, [])]
+    listed = [lake_file_from(item) for item in work.plan["inputs"].get(table, [])]
+    files = sorted(listed, key=lambda file: (file.channel_min or 0, file.day_min or date.min, file.path))
     return [
         file
         for file in files

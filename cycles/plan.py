@@ -159,11 +159,7 @@ def read_plan(workspace: Workspace, row: dict[str, Any]) -> Planned:
     """
     again = "abandon the run and plan it again with a higher --sequence"
     planned = read_planned(workspace, row, again)
-    if planned.content["code_version"] != code_version():
-        raise StaleError(
-            f"run `{row['run_id']}` was planned by another version of Billmill",
-            hint="run it with that version, or " + again,
-        )
+    check_code(planned, again)
     return planned
 
 
@@ -173,18 +169,37 @@ def read_planned(workspace: Workspace, row: dict[str, Any], again: str) -> Plann
     Raises:
         StaleError: a file of the plan was changed or is gone.
     """
-    folder = run_folder(workspace, row["run_id"])
+    return check_plan(row["run_id"], run_folder(workspace, row["run_id"]), row["plan_sha256"], again)
+
+
+def check_plan(run_id: str, folder: Path, sha256: str, again: str) -> Planned:
+    """Read the plan in a run's folder, which must have this hash, and make sure that its files are those it lists.
+
+    Raises:
+        StaleError: a file of the plan was changed or is gone; `again` is the next step.
+    """
     path = folder / "plan" / "plan.json"
-    if not path.is_file() or content_hash(path.read_bytes()) != row["plan_sha256"]:
-        raise StaleError(f"plan of run `{row['run_id']}` is not the one that was planned", hint=again)
+    if not path.is_file() or content_hash(path.read_bytes()) != sha256:
+        raise StaleError(f"plan of run `{run_id}` is not the one that was planned", hint=again)
     plan = json.loads(path.read_bytes())
-    for file_name, sha256 in plan["files"].items():
+    for file_name, expected in plan["files"].items():
         planned = folder / "plan" / file_name
-        if not planned.is_file() or content_hash(planned.read_bytes()) != sha256:
-            raise StaleError(
-                f"file `{file_name}` of the plan of run `{row['run_id']}` was changed or is gone", hint=again
-            )
-    return Planned(row["run_id"], folder, row["plan_sha256"], plan, is_new=False)
+        if not planned.is_file() or content_hash(planned.read_bytes()) != expected:
+            raise StaleError(f"file `{file_name}` of the plan of run `{run_id}` was changed or is gone", hint=again)
+    return Planned(run_id, folder, sha256, plan, is_new=False)
+
+
+def check_code(planned: Planned, again: str) -> None:
+    """Make sure that this Billmill made a plan.
+
+    Raises:
+        StaleError: another version did; `again` is the next step.
+    """
+    if planned.content["code_version"] != code_version():
+        raise StaleError(
+            f"run `{planned.run_id}` was planned by another version of Billmill",
+            hint="run it with that version, or " + again,
+        )
 
 
 def _cycle(connection: Connection, request: PlanRequest) -> Cycle:
@@ -318,10 +333,14 @@ def _row(request: PlanRequest, plan: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_ROW_GROUP_ROWS = 20_000
+
+
 def as_parquet(frame: pl.DataFrame) -> bytes:
     """Return a frame of a plan as the bytes of its file."""
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="lz4")
+    # Those of a partition stand together, and are read without the others.
+    frame.write_parquet(buffer, compression="lz4", row_group_size=_ROW_GROUP_ROWS)
     return buffer.getvalue()
 
 

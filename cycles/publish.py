@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,16 +14,15 @@ from cycles.billed_places import refuse_places_billed_twice
 from cycles.books import refuse_closed
 from cycles.books_controls import check_books
 from cycles.carried import refuse_moved_banks
+from cycles.controls import check_controls, new_segment_keys, taken_back
 from cycles.exclusions import kept_out
-from cycles.folders import checked_manifest, manifest_files, run_folder, run_table
-from cycles.one_offs import billed_charges, refuse_charged_twice
-from cycles.partition import plan_frame
+from cycles.folders import checked_manifest, manifest_files, plan_frame, run_folder, run_table
+from cycles.one_offs import billed_charges, is_one_off, refuse_charged_twice
 from cycles.plan import read_planned
 from cycles.published import DERIVED_ROWS, keep_published
 from cycles.records import change_state, refused_state, the_run
 from cycles.release import released_manifest, released_review
 from cycles.review import refuse_other_than_approved
-from cycles.run import check_controls, new_segment_keys, taken_back
 from cycles.scope import refuse_strange_run
 from cycles.taking_back import record_carried, record_taken_back, take_back, write_taken_back
 from cycles.tasks import lake_file_from
@@ -32,11 +32,11 @@ from model.control import SegmentKeys
 from model.errors import ControlError
 from model.schema import arranged
 from outputs.analytics import build_analytics
-from outputs.invoices import Numbered, number_invoices
+from outputs.invoices import Numbered, number_invoices, told_on_invoices
 from store.audit import record
 from store.backup import keep_backup
 from store.books import keep_books
-from store.control import Connection, checkpoint, control, insert, query, transaction
+from store.control import Connection, checkpoint, control, insert, insert_files, query, reader, transaction
 from store.lake import LakeFile, register_files, verify_file, write_lake_file
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -80,8 +80,11 @@ def publish_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) 
         ).row(0)
         keep_published(workspace, connection, run_id)
         checkpoint(connection)
-        build_analytics(workspace, connection)
-        keep_books(workspace.books, connection, DERIVED_ROWS)
+        # Both only read what is committed, so they work side by side: each has a connection, and a core, of its own.
+        with reader(connection) as other, ThreadPoolExecutor(1) as beside:
+            kept = beside.submit(keep_books, workspace.books, other, DERIVED_ROWS)
+            build_analytics(workspace, connection, whole=not is_new)
+            kept.result()
     keep_backup(workspace, run_id)
     return Published(run_id, int(count), int(total or 0), is_new)
 
@@ -90,23 +93,11 @@ def _publish(
     workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], at: datetime, actor: str
 ) -> None:
     run_id, booked_date = row["run_id"], row["business_date"]
-    read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
-    staged = checked_manifest(folder, row["manifest_sha256"])
-    for item in staged["files"]:
-        verify_file(workspace, lake_file_from(item))
-    refuse_other_than_approved(workspace, connection, run_id)
-    out = kept_out(workspace, connection, run_id)
-    manifest = released_manifest(workspace, staged, out)
     stands = standing_keys(connection)
-    if out.height:
-        check_controls(workspace, folder, manifest, stands)
-    tables = sorted({item["table"] for item in manifest["files"]})
-    files = [file for table in tables for file in manifest_files(manifest, table)]
-    files += released_review(workspace, run_id, out)
-    for file in files:
-        verify_file(workspace, file)
+    manifest, out, files = _checked(workspace, connection, folder, row, stands)
+    legs = manifest_files(manifest, "journal_lines")
     bills = run_table(workspace, manifest, "bills").collect()
-    lines = run_table(workspace, manifest, "bill_lines").collect()
+    lines = run_table(workspace, manifest, "bill_lines").filter(told_on_invoices() | is_one_off()).collect()
     parked = run_table(workspace, manifest, "parked").collect()
     open_items = run_table(workspace, manifest, "open_items").collect()
     due = plan_frame(folder, "due")
@@ -130,7 +121,7 @@ def _publish(
         insert(connection, "segment_key", arranged(SegmentKeys, keys.with_columns(run_id=pl.lit(run_id))))
         insert(connection, "billed_charge", charged)
         register_files(connection, files, owner=run_id)
-        insert(connection, "journal_line", run_table(workspace, manifest, "journal_lines").collect())
+        insert_files(connection, "journal_line", [workspace.root / file.path for file in legs])
         insert(connection, "open_item", open_items)
         if back is not None:
             record_taken_back(connection, back)
@@ -147,6 +138,29 @@ def _publish(
         )
         record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
         check_books(workspace, connection, run_id)
+
+
+def _checked(
+    workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], stands: pl.DataFrame
+) -> tuple[dict[str, Any], pl.DataFrame, list[LakeFile]]:
+    """Return what is published of a run, what is kept out, and its files, all of them the bytes that were approved."""
+    run_id = row["run_id"]
+    read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
+    staged = checked_manifest(folder, row["manifest_sha256"])
+    computed = [lake_file_from(item) for item in staged["files"]]
+    for file in computed:
+        verify_file(workspace, file)
+    refuse_other_than_approved(workspace, connection, run_id)
+    out = kept_out(workspace, connection, run_id)
+    manifest = released_manifest(workspace, staged, out)
+    tables = sorted({item["table"] for item in manifest["files"]})
+    files = [file for table in tables for file in manifest_files(manifest, table)]
+    files += released_review(workspace, run_id, out)
+    for file in set(files) - set(computed):
+        verify_file(workspace, file)
+    if out.height:
+        check_controls(workspace, folder, manifest, stands)
+    return manifest, out, files
 
 
 def _refuse_billed_twice(

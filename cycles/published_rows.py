@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cycles.folders import read_manifest, run_folder, run_table
+from cycles.folders import read_frame, read_manifest, run_folder, run_table
 from model.bills import Bills
 from model.rating import DueAgreements
 from model.schema import polars_schema
@@ -61,9 +61,9 @@ def planned_due(workspace: Workspace, bills: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def frame_of_pass(folder: Path, pass_name: str, name: str) -> pl.DataFrame:
+def frame_of_pass(folder: Path, pass_name: str, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
     """Return a frame of a run's plan: a run that bills again keeps its frames by pass, others have one without name."""
-    return pl.read_parquet(folder / "plan" / pass_name / f"{name}.parquet", glob=False)
+    return read_frame(folder / "plan" / pass_name / f"{name}.parquet", keep)
 
 
 def bill_runs(bills: pl.DataFrame) -> Sequence[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from cycles.causes import with_class
+from cycles.folders import frames_at_hand
 from cycles.inputs import Inputs, book_frames, rated_book
 from cycles.partition import STEPS, Work
 from cycles.plan import reread
@@ -112,7 +113,7 @@ def _rated(workspace: Workspace, own: Pass, inputs: Inputs, base: Mapping[str, A
     cycle = {"period_start_date": own.cycle.period_start_date.isoformat(),
              "period_end_date": own.cycle.period_end_date.isoformat()}  # fmt: skip
     plan = dict(base) | {"cycle": cycle, "inputs": inputs.listed()}
-    work = Work(workspace, workspace.runs, plan, pl.lit(True), 0, inputs.frames.__getitem__)
+    work = Work(workspace, workspace.runs, plan, pl.lit(True), 0, frames_at_hand(inputs.frames))
     for step in STEPS[:2]:
         step.run(work)
     assert work.rated is not None

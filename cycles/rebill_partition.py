@@ -12,7 +12,8 @@ import polars as pl
 
 from cycles.back_billing import BackBilling, with_limit
 from cycles.correction import nothing_billed, reversal_tables
-from cycles.partition import STEPS, Work, leave_receipt, plan_frame, work_on
+from cycles.folders import plan_frame
+from cycles.partition import STEPS, Work, leave_receipt, work_on
 from cycles.published_rows import frame_of_pass, published_rows
 from cycles.rebill_waves import NOTHING_NARROWED, rate_passes
 from cycles.tasks import Receipt, Task

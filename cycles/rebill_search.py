@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import polars as pl
 
 from accounts.selection import REGISTER_COST
 from cycles.back_billing import BackBilling
-from cycles.inputs import INTERVALS_PER_PARTITION, Inputs
+from cycles.folders import frames_at_hand
+from cycles.inputs import COST_PER_PARTITION, Inputs
 from cycles.left_behind import left_behind
 from cycles.partition import Work
 from cycles.rebill_choice import Chosen, looking_back
@@ -125,9 +127,9 @@ def search(
     }
     for number in partitions["partition"].unique().sort().to_list():
         keep = pl.col("partition") == number
-        work = Work(workspace, Path(), base, keep, number, placed[str(listed[0]["name"])].__getitem__)
+        work = Work(workspace, Path(), base, keep, number, frames_at_hand(placed[str(listed[0]["name"])]))
         owners = partitions.filter(keep)
-        for name, done in rate_passes(work, listed, lambda of, frame: placed[of][frame], keep):
+        for name, done in rate_passes(work, listed, partial(_frame_of_pass, placed), keep):
             mine = _of_pass(candidates, name).join(owners, on="account_id", how="semi")
             own = taken.join(mine, on="bill_id", how="semi")
             old = old_lines(done, own)
@@ -203,6 +205,12 @@ def pass_listing(own: Pass, inputs: Inputs) -> dict[str, Any]:
     return {"name": own.name, "cycle": cycle, "inputs": inputs.listed()}
 
 
+def _frame_of_pass(
+    placed: Mapping[str, Mapping[str, pl.DataFrame]], pass_name: str, name: str, keep: pl.Expr | None = None
+) -> pl.DataFrame:
+    return frames_at_hand(placed[pass_name])(name, keep)
+
+
 def placed_frames(inputs: Mapping[str, Inputs], partitions: pl.DataFrame) -> dict[str, dict[str, pl.DataFrame]]:
     """Return the frames of each pass with the partition of each account."""
     found = {}
@@ -242,7 +250,7 @@ def cut_accounts(passes: Sequence[Pass], inputs: Mapping[str, Inputs]) -> pl.Dat
         .agg(pl.col("cost").fill_null(REGISTER_COST).sum(), pl.col("channel_no").min())
         .sort("channel_no", "label", nulls_last=True)
     )
-    each = INTERVALS_PER_PARTITION * len(passes)
+    each = COST_PER_PARTITION * len(passes)
     cut = (pl.col("cost").cum_sum() - 1) // each
     numbered = costs.with_columns(cut.rank("dense").cast(pl.Int32).sub(1).alias("partition"))
     placed = labels.join(numbered.select("label", "partition"), on="label", how="inner", validate="m:1")

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from cycles.folders import Frames, frames_at_hand
 from cycles.partition import STEPS, Work
 from model.rating import BankBalances, History
 from model.schema import arranged, empty, grain
@@ -26,7 +27,7 @@ class Carry:
     history: pl.DataFrame = field(default_factory=lambda: empty(History))
     banks: pl.DataFrame = field(default_factory=lambda: empty(BankBalances))
 
-    def over(self, frame: Callable[[str], pl.DataFrame]) -> Callable[[str], pl.DataFrame]:
+    def over(self, frame: Frames) -> Frames:
         """Return the frames of a pass with what was carried laid over what was published."""
         if self.spans.is_empty():
             return frame
@@ -65,14 +66,16 @@ class Carry:
         )
 
 
-def _one_of(laid: Mapping[str, pl.DataFrame], frame: Callable[[str], pl.DataFrame], name: str) -> pl.DataFrame:
-    return laid[name] if name in laid else frame(name)
+def _one_of(laid: Mapping[str, pl.DataFrame], frame: Frames, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+    if name not in laid:
+        return frame(name, keep)
+    return frames_at_hand(laid)(name, keep)
 
 
 def rate_passes(
     base: Work,
     passes: Sequence[Mapping[str, Any]],
-    frame_of: Callable[[str, str], pl.DataFrame],
+    frame_of: Callable[..., pl.DataFrame],
     keep: pl.Expr,
     narrowed: Mapping[str, pl.Expr] = NOTHING_NARROWED,
 ) -> Iterator[tuple[str, Work]]:

@@ -104,7 +104,7 @@ def replace_control(workspace: Workspace, rebuilt: Rebuilt, *, at: datetime, act
                 detail = f"{rebuilt.runs} published runs from the lake; gone: {'; '.join(rebuilt.gone) or 'nothing'}"
                 record(connection, at=at, actor=actor, action="rebuild", subject="control.duckdb", detail=detail)
             checkpoint(connection)
-            build_analytics(workspace, connection)
+            build_analytics(workspace, connection, whole=True)
             keep_books(workspace.books, connection, DERIVED_ROWS)
     return kept
 

@@ -14,9 +14,8 @@ from typing import Any
 import polars as pl
 
 from cycles.bill_findings import review_files
-from cycles.folders import RELEASED, run_folder
-from cycles.partition import STEPS, control_totals, plan_frame, work_on
-from cycles.run import manifest_of
+from cycles.controls import control_totals, manifest_of
+from cycles.folders import RELEASED, plan_frame, run_folder
 from cycles.tasks import Receipt, read_receipt
 from model.codes import ParkReason
 from model.controls import EnergyControls
@@ -89,6 +88,8 @@ def _without(workspace: Workspace, receipt: Receipt, due: pl.DataFrame, kept_out
 
 def _energy(workspace: Workspace, receipt: Receipt, controls: pl.DataFrame, kept_out: pl.DataFrame) -> pl.DataFrame:
     """Move the energy of the bills from billed and unpriced to parked: it is rated again for them alone."""
+    from cycles.partition import STEPS, work_on  # noqa: PLC0415  # slow to load; few runs keep bills out
+
     is_out = (pl.col("partition") == receipt.partition) & pl.col("bill_id").is_in(kept_out["bill_id"].implode())
     work = work_on(workspace, receipt.run_id, is_out, receipt.partition)
     for step in STEPS:

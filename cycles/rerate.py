@@ -19,6 +19,7 @@ from cycles.bill_work import bill_work
 from cycles.bills import BillPlace, find_bill
 from cycles.carried import banks_before
 from cycles.causes import CAUSES, with_class
+from cycles.folders import frames_at_hand
 from cycles.inputs import Inputs, book_frames, gather_inputs, known_facts, rated_book
 from cycles.partition import STEPS, Work
 from cycles.rebill_compare import BACK_BILLING
@@ -178,7 +179,7 @@ def _rated(work: Work, inputs: Inputs) -> Rated:
     """Rate inputs by the run's own steps."""
     # What a bill comes to is asked, not whether it may go out today: estimates are not waited for.
     plan = work.plan | {"inputs": inputs.listed(), "estimates_allowed": True}
-    again = Work(work.workspace, work.folder, plan, work.keep, 0, inputs.frames.__getitem__)
+    again = Work(work.workspace, work.folder, plan, work.keep, 0, frames_at_hand(inputs.frames))
     for step in STEPS[:2]:
         step.run(again)
     assert again.rated is not None, "the second step rates"

@@ -101,4 +101,4 @@ def _put_back(source: Path, root: Path, files: Sequence[CopiedFile], progress: P
 
 def _build(workspace: Workspace) -> None:
     with control(workspace, purpose="restore", though_behind=True) as connection:
-        build_analytics(workspace, connection)
+        build_analytics(workspace, connection, whole=True)

@@ -6,38 +6,32 @@ Killed anywhere and run again, it computes only partitions without a receipt and
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
-import polars as pl
-from pandera.typing.polars import DataFrame
-
+from cycles.attempts import Compute, Told
 from cycles.bill_findings import review_run
-from cycles.correction import compute_cancel, reversals_apart
-from cycles.folders import manifest_sha256, read_manifest, run_folder, run_table
+from cycles.controls import check_controls, manifest_of
+from cycles.correction import compute_cancel
+from cycles.folders import manifest_sha256, read_manifest, run_folder
 from cycles.partition import compute_partition
 from cycles.plan import Planned, read_plan
 from cycles.rebill_partition import compute_rebill
 from cycles.rebill_stale import refuse_stale
 from cycles.records import change_state, refused_state, the_run
 from cycles.run_progress import at_stage, told
-from cycles.runner import Compute, run_locally
+from cycles.runners import LOCAL, Runner
 from cycles.scope import refuse_strange_run
-from cycles.tasks import Receipt, Task, read_receipt
-from ledger.invariants import Books, Violations, check_all
+from cycles.tasks import Task, read_receipt
 from model.codes import RunKind, RunState
-from model.corrections import Reversals
 from model.errors import ControlError
-from model.ids import content_hash
 from model.progress import Progress
-from model.schema import arranged, empty
 from store.audit import record
+from store.code import code_version
 from store.control import control, transaction
-from store.csv_text import csv_for_people
-from store.files import create_only, sweep_temporaries, write_bytes_atomic
+from store.files import create_only, sweep_temporaries
 from store.lake import verify_file
 from store.lock import hold
 from store.standing import standing_keys
@@ -47,7 +41,6 @@ COMPUTE: dict[RunKind, Compute] = {
     RunKind.BILL: compute_partition, RunKind.FINAL: compute_partition,
     RunKind.CANCEL: compute_cancel, RunKind.REBILL: compute_rebill,
 }  # fmt: skip
-RUN_TABLES = ("bill_lines", "bills", "determinants", "energy_controls", "journal_lines", "open_items", "parked")
 
 
 @dataclass(frozen=True)
@@ -62,8 +55,9 @@ class RunResult:
 
 
 def run_cycle(
-    workspace: Workspace, run_id: str, *, workers: int, progress: Progress, at: datetime, actor: str
-) -> RunResult:
+    workspace: Workspace, run_id: str, *, workers: int, progress: Progress, at: datetime, actor: str,
+    runner: Runner = LOCAL,
+) -> RunResult:  # fmt: skip
     """Compute a planned run up to `validated`; going on where it was cut, or saying that it is done.
 
     Raises:
@@ -71,6 +65,24 @@ def run_cycle(
         ControlError: totals do not meet (the offenders are in the run's folder), or the run was abandoned.
         LockedError: another process drives this run.
     """
+    return _drive(
+        workspace, run_id, at=at, actor=actor, compute=lambda plan: _compute(workspace, plan, runner, workers, progress)
+    )
+
+
+def commit_run(workspace: Workspace, run_id: str, *, at: datetime, actor: str) -> RunResult:
+    """Bring a run whose partitions were computed one by one to `validated`; done before, it changes nothing.
+
+    Raises:
+        ControlError: partitions have no receipt (the message names them), or as `run_cycle`.
+        StaleError, LockedError: as `run_cycle`.
+    """
+    return _drive(workspace, run_id, at=at, actor=actor, compute=_refuse_missing)
+
+
+def _drive(
+    workspace: Workspace, run_id: str, *, at: datetime, actor: str, compute: Callable[[Planned], int]
+) -> RunResult:
     folder = run_folder(workspace, run_id)
     with control(workspace, purpose="cycle run") as connection:
         row = the_run(connection, run_id)
@@ -85,50 +97,76 @@ def run_cycle(
         if state == RunState.PLANNED and row["kind"] == RunKind.REBILL:
             with control(workspace, purpose="cycle run") as connection:
                 refuse_stale(workspace, connection, plan, at)
-        sweep_temporaries(folder)
-        computed = _compute(workspace, plan, workers, progress)
-        at_stage(folder, "checking controls")
-        manifest = _commit(workspace, plan)
-        with control(workspace, purpose="cycle run") as connection:
-            if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
-                with transaction(connection):
-                    change_state(connection, run_id, RunState.STAGED)
-            check_controls(workspace, folder, manifest, standing_keys(connection))
-            at_stage(folder, "reviewing bills")
-            if plan.content["kind"] in {RunKind.BILL, RunKind.FINAL}:
-                review_run(workspace, connection, plan.content, manifest)
+        computed = compute(plan)
+        totals = _finish(workspace, plan, at=at, actor=actor)
+    return RunResult(run_id, RunState.VALIDATED, totals, computed)
+
+
+def _finish(workspace: Workspace, plan: Planned, *, at: datetime, actor: str) -> dict[str, int]:
+    """Commit the manifest over all receipts, check the controls, move the run to `validated`; return its totals."""
+    run_id, folder = plan.run_id, plan.folder
+    at_stage(folder, "checking controls")
+    manifest = _commit(workspace, plan)
+    totals: dict[str, int] = manifest["totals"]
+    with control(workspace, purpose="cycle run") as connection:
+        if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
             with transaction(connection):
-                totals = manifest["totals"]
-                change_state(
-                    connection, run_id, RunState.VALIDATED,
-                    billed=totals["billed"], parked=totals["parked"], net_minor=totals["net_minor"],
-                    tax_minor=totals["tax_minor"], total_minor=totals["bills_minor"],
-                    manifest_sha256=manifest_sha256(folder),
-                )  # fmt: skip
-                detail = (
-                    f"{totals['billed']} billed, {totals['parked']} parked, total {totals['bills_minor']} minor, "
-                    f"manifest {manifest_sha256(folder)}, digest {manifest['digest']}"
-                )
-                record(connection, at=at, actor=actor, action="stage", subject=run_id, detail=detail)
-    return RunResult(run_id, RunState.VALIDATED, manifest["totals"], computed)
+                change_state(connection, run_id, RunState.STAGED)
+        check_controls(workspace, folder, manifest, standing_keys(connection))
+        at_stage(folder, "reviewing bills")
+        if plan.content["kind"] in {RunKind.BILL, RunKind.FINAL}:
+            review_run(workspace, connection, plan.content, manifest)
+        with transaction(connection):
+            change_state(
+                connection, run_id, RunState.VALIDATED,
+                billed=totals["billed"], parked=totals["parked"], net_minor=totals["net_minor"],
+                tax_minor=totals["tax_minor"], total_minor=totals["bills_minor"],
+                manifest_sha256=manifest_sha256(folder),
+            )  # fmt: skip
+            detail = (
+                f"{totals['billed']} billed, {totals['parked']} parked, total {totals['bills_minor']} minor, "
+                f"manifest {manifest_sha256(folder)}, digest {manifest['digest']}"
+            )
+            record(connection, at=at, actor=actor, action="stage", subject=run_id, detail=detail)
+    return totals
 
 
-def _compute(workspace: Workspace, plan: Planned, workers: int, progress: Progress) -> int:
+def partition_task(workspace: Workspace, plan: Planned, number: int) -> Task:
+    """Return the task of a partition of a plan, which no other Billmill than this one may compute."""
+    return Task(str(workspace.root), plan.run_id, number, code_version=code_version())
+
+
+def missing_partitions(plan: Planned) -> list[int]:
+    """Return the partitions of a plan that have no receipt."""
+    return [number for number in range(int(plan.content["partitions"])) if read_receipt(plan.folder, number) is None]
+
+
+def _compute(workspace: Workspace, plan: Planned, runner: Runner, workers: int, progress: Progress) -> int:
+    sweep_temporaries(plan.folder)
     partitions = int(plan.content["partitions"])
-    tasks = [
-        Task(str(workspace.root), plan.run_id, number)
-        for number in range(partitions)
-        if read_receipt(plan.folder, number) is None
-    ]
+    tasks = [partition_task(workspace, plan, number) for number in missing_partitions(plan)]
     progress.begin("rate", partitions, "partitions")
     progress.advance("rate", partitions - len(tasks))
     totals = {"bills": 0, "parked": 0}
-    compute = COMPUTE[RunKind(plan.content["kind"])]
-    for receipt in run_locally(compute, tasks, workers=workers):
+    compute = Told(COMPUTE[RunKind(plan.content["kind"])], runner.name)
+    for receipt in runner.run(compute, tasks, workers=workers):
         totals = {name: totals[name] + receipt.counts[name] for name in totals}
         progress.advance("rate", 1, **totals)
     progress.end("rate", **totals)
     return len(tasks)
+
+
+def _refuse_missing(plan: Planned) -> int:
+    missing = missing_partitions(plan)
+    if missing:
+        partitions = int(plan.content["partitions"])
+        shown = ", ".join(str(number) for number in missing[:10]) + (", ..." if len(missing) > 10 else "")
+        raise ControlError(
+            f"run `{plan.run_id}`: {len(missing)} of {partitions} partitions have no receipt: {shown}",
+            hint=f"compute them: billmill cycle run-partition {plan.run_id} --index {missing[0]}; "
+            f"or all that is left: billmill cycle run {plan.run_id}",
+        )
+    return 0
 
 
 def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
@@ -148,111 +186,6 @@ def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
             hint="files of the run were changed; abandon it and plan again with a higher --sequence",
         )
     return read_manifest(plan.folder)
-
-
-def manifest_of(run_id: str, plan_sha256: str, selected: int, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    """Return the manifest over the receipts of all partitions; `selected` agreements were due."""
-    totals: dict[str, int] = {"selected": selected}
-    for receipt in receipts:
-        for name, value in (receipt.totals | {f"rows_{table}": rows for table, rows in receipt.counts.items()}).items():
-            totals[name] = totals.get(name, 0) + value
-    files = [asdict(file) for receipt in receipts for file in receipt.files]
-    return {
-        "run_id": run_id,
-        "plan_sha256": plan_sha256,
-        "files": files,
-        "digest": content_hash(*(file["sha256"] for file in files)),
-        "totals": totals,
-    }
-
-
-def check_controls(workspace: Workspace, folder: Path, manifest: dict[str, Any], stands: pl.DataFrame) -> None:
-    """Compare what must meet over the whole run.
-
-    Raises:
-        ControlError: something does not; the offenders are written to controls.csv in the run's folder.
-    """
-    due = pl.read_parquet(folder / "plan" / "due.parquet", glob=False)
-    taken = taken_back(folder)
-    frames = {table: run_table(workspace, manifest, table).collect() for table in RUN_TABLES}
-    energy = frames["energy_controls"]
-    sums = {
-        name: energy.select("branch_id", "measure", pl.col(name).alias("quantity"))
-        for name in ("read", "billed", "parked", "unpriced")
-    }
-    keys = new_segment_keys(due, frames["parked"])
-    stays = stands.join(taken, on="bill_id", how="anti").select(keys.columns)
-    books = Books(
-        due=due,
-        lines=frames["bill_lines"],
-        parked=frames["parked"],
-        bills=frames["bills"],
-        journal_lines=frames["journal_lines"],
-        open_items=frames["open_items"],
-        segment_keys=pl.concat([stays, keys]),
-        energy_read=sums["read"],
-        energy_billed=pl.concat([sums["billed"], sums["unpriced"]]),
-        energy_parked=sums["parked"],
-    )
-    offenders = pl.concat([
-        check_all(books), _not_negated(workspace, taken, frames["journal_lines"]),
-        _not_as_shown(folder, frames["bills"]),
-    ])  # fmt: skip
-    if offenders.height:
-        path = folder / "controls.csv"
-        write_bytes_atomic(path, csv_for_people(offenders).encode())
-        first = offenders.row(0, named=True)
-        raise ControlError(
-            f"run `{manifest['run_id']}`: {offenders.height} controls do not meet; first: {first['invariant']} of "
-            f"`{first['subject_id']}`: expected {first['expected']}, found {first['found']}",
-            hint=f"all of them are in {path}; nothing can be published from this run",
-        )
-
-
-def taken_back(folder: Path) -> pl.DataFrame:
-    """Return the bills that a run takes back (model.corrections.Reversals); none when it takes none."""
-    path = folder / "plan" / "reversals.parquet"
-    return pl.read_parquet(path, glob=False) if path.is_file() else empty(Reversals)
-
-
-def _not_negated(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.DataFrame) -> DataFrame[Violations]:
-    """A journal that takes another back negates it leg by leg."""
-    found = reversals_apart(workspace, taken, journal_lines).select(
-        pl.lit("reversal_negates_its_journal").alias("invariant"),
-        pl.col("reverses_id").alias("subject_id"),
-        pl.col("expected", "found").cast(pl.String).fill_null("nothing"),
-    )
-    return arranged(Violations, found)
-
-
-def _not_as_shown(folder: Path, bills: pl.DataFrame) -> DataFrame[Violations]:
-    """A bill that is made anew comes to what its plan showed."""
-    path = folder / "plan" / "changes.parquet"
-    if not path.is_file():
-        return empty(Violations)
-    shown = pl.read_parquet(path, glob=False).filter(pl.col("outcome") == "changed", pl.col("after_lines") > 0)
-    made = bills.filter(pl.col("reverses_id").is_null()).select(pl.col("bill_id").alias("new_id"), "total_minor")
-    both = shown.select("new_id", "after_minor").join(made, on="new_id", how="full", coalesce=True, validate="1:1")
-    apart = both.filter(pl.col("after_minor").ne_missing(pl.col("total_minor")))
-    found = apart.select(
-        pl.lit("bill_is_as_planned").alias("invariant"),
-        pl.col("new_id").alias("subject_id"),
-        pl.col("after_minor").cast(pl.String).fill_null("nothing").alias("expected"),
-        pl.col("total_minor").cast(pl.String).fill_null("nothing").alias("found"),
-    )
-    return arranged(Violations, found)
-
-
-def new_segment_keys(due: pl.DataFrame, parked: pl.DataFrame) -> pl.DataFrame:
-    """Return what a run bills: the due agreements that were not parked, with period and bill."""
-    billed = due.join(parked.select("agreement_id"), on="agreement_id", how="anti")
-    return billed.select(
-        "agreement_id",
-        pl.col("start_date").alias("period_start_date"),
-        pl.col("end_date").alias("period_end_date"),
-        pl.col("bill_id").str.extract(r"\.r(\d+)$", 1).cast(pl.Int32).alias("revision"),
-        "bill_id",
-    ).sort("agreement_id", "period_start_date")
 
 
 def _iso(value: object) -> str:

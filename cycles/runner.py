@@ -10,18 +10,25 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 
+from cycles.attempts import Compute
 from cycles.tasks import Receipt, Task
 from model.errors import ControlError
 
-Compute = Callable[[Task], Receipt]
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
+# Tasks on their way for each worker: one that it computes, and one at hand when that is done.
+AHEAD = 2
+# Memory that Polars frees goes back to the system after half a second, and each page is cleared when it is asked for
+# again: a quarter of a partition's CPU. A worker keeps it from step to step, and from partition to partition.
+_ALLOCATOR = "_RJEM_MALLOC_CONF"
+_KEEP_PAGES = "dirty_decay_ms:10000,muzzy_decay_ms:10000"
 
 
 def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
@@ -33,16 +40,32 @@ def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Ite
     if workers <= 1 or len(tasks) <= 1:
         yield from (compute(task) for task in tasks)
         return
-    # Read by Polars when a worker imports it; workers times threads should not exceed the cores.
-    before = os.environ.get("POLARS_MAX_THREADS")
-    os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
-    try:
+    with _surroundings(_of_workers(workers)):
         yield from _rounds(compute, list(tasks), workers)
+
+
+def _of_workers(workers: int) -> dict[str, str]:
+    """Return what Polars reads from the environment when a worker imports it."""
+    # Workers times threads should not exceed the cores.
+    threads = {"POLARS_MAX_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}
+    if _ALLOCATOR in os.environ:
+        return threads
+    return threads | {_ALLOCATOR: _KEEP_PAGES}
+
+
+@contextmanager
+def _surroundings(values: dict[str, str]) -> Iterator[None]:
+    """Let processes that begin in the block find these in their environment."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ |= values
+    try:
+        yield
     finally:
-        if before is None:
-            del os.environ["POLARS_MAX_THREADS"]
-        else:
-            os.environ["POLARS_MAX_THREADS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Receipt]:
@@ -62,11 +85,12 @@ def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Recei
 
 def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Receipt]:
     context = multiprocessing.get_context("spawn")
+    waiting = deque(tasks)
     with ProcessPoolExecutor(max_workers=min(workers, len(tasks)), mp_context=context) as pool:
-        with _interrupts_ignored():
-            pending: dict[Future[Receipt], Task] = {pool.submit(compute, task): task for task in tasks}
+        pending: dict[Future[Receipt], Task] = {}
         try:
-            while pending:
+            while waiting or pending:
+                _give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = pending.pop(future)
@@ -77,6 +101,25 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
         except BaseException:  # interrupted: what is being computed ends and leaves its receipt, the rest is left
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _give_out(
+    pool: ProcessPoolExecutor,
+    compute: Compute,
+    waiting: deque[Task],
+    pending: dict[Future[Receipt], Task],
+    most: int,
+    lost: list[Task],
+) -> None:
+    """Give tasks to the pool until `most` are on their way; all that wait are lost when the pool is broken."""
+    try:
+        with _interrupts_ignored():
+            while waiting and len(pending) < most:
+                pending[pool.submit(compute, waiting[0])] = waiting[0]
+                waiting.popleft()
+    except BrokenProcessPool:
+        lost += waiting
+        waiting.clear()
 
 
 @contextmanager

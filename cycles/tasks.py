@@ -20,6 +20,8 @@ class Task:
     run_id: str
     partition: int
     attempt: int = 1
+    code_version: str = ""
+    """The Billmill that planned it (`store.code.code_version`); empty: whichever computes it."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,14 @@ class Receipt:
         return json.dumps(asdict(self), indent=1, sort_keys=True, default=_iso).encode()
 
 
+def receipts_folder(run_folder: Path) -> Path:
+    """Return where the receipts of a run lie."""
+    return run_folder / "receipts"
+
+
 def receipt_path(run_folder: Path, partition: int) -> Path:
     """Return where the receipt of a partition lies."""
-    return run_folder / "receipts" / f"p{partition:05d}.json"
+    return receipts_folder(run_folder) / f"p{partition:05d}.json"
 
 
 def write_receipt(run_folder: Path, receipt: Receipt) -> Receipt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +10,7 @@ import polars as pl
 
 from accounts.numbering import channel_numbers_of
 from accounts.selection import Cycle, select_due
+from cycles.folders import frames_at_hand
 from cycles.inputs import Inputs, gather_inputs, known_facts, last_load
 from cycles.partition import STEPS, Work
 from model.events import OneOffCharges
@@ -49,7 +49,7 @@ class Unplanned:
         }
         plan: dict[str, Any] = {"cycle": dates, "inputs": self.inputs.listed()}
         keep = pl.col("partition") == partition
-        frames: Callable[[str], pl.DataFrame] = self.inputs.frames.__getitem__
+        frames = frames_at_hand(self.inputs.frames)
         work = Work(self.workspace, self.workspace.runs, plan, keep, partition, frames)
         STEPS[0].run(work)
         assert work.rating_input is not None, "the first step gathers"

@@ -8,9 +8,9 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
+from cycles.controls import new_segment_keys
 from cycles.folders import run_folder
 from cycles.published import DERIVED_ROWS, last_numbers, published_tables
-from cycles.run import new_segment_keys
 from cycles.verify_runs import RunsFound
 from model.control import CONTROL, SegmentKeys
 from model.facts import FACTS

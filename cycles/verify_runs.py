@@ -11,11 +11,12 @@ from typing import Any
 
 import polars as pl
 
+from cycles.attempts import attempt_files
 from cycles.folders import run_folder
 from cycles.partition import STEPS, work_on
 from cycles.published import NAME, read_published
 from cycles.records import list_runs
-from cycles.tasks import read_receipt
+from cycles.tasks import read_receipt, receipts_folder
 from model.codes import RunKind, RunState
 from model.control import Runs
 from model.errors import BillmillError, ControlError
@@ -81,6 +82,7 @@ def _own_names(folder: Path, partitions: int) -> Iterator[str]:
     base = f"lake/runs/{folder.name}"
     yield from (f"{base}/{name}" for name in _BESIDE)
     yield from (f"{base}/receipts/p{number:05d}.json" for number in range(partitions))
+    yield from (f"{base}/receipts/{note.name}" for note in attempt_files(receipts_folder(folder)))
     path = folder / "plan" / "plan.json"
     try:
         listed = json.loads(path.read_bytes())["files"]
@@ -130,24 +132,16 @@ def _name_plan(folder: Path, base: str, row: dict[str, Any], found: RunsFound) -
 
 def _name_manifest(path: Path, base: str, row: dict[str, Any], found: RunsFound) -> None:
     manifest = json.loads(path.read_bytes())
-    listed = {item["path"]: item["sha256"] for item in manifest["files"]}
     found.named += [
         NamedFile(item["path"], item["sha256"], f"{base}/manifest.json", item["bytes"], item["rows"])
         for item in manifest["files"]
     ]
-    for number in range(int(row["partitions"])):
-        name = f"{base}/receipts/p{number:05d}.json"
-        try:
-            receipt = read_receipt(path.parent, number)
-        except (ValueError, KeyError, TypeError):
-            found.problems.append(_changed(ProblemKind.ALTERED, name, "the receipt of the partition", "no receipt"))
-            continue
-        if receipt is None:
-            found.problems.append(_changed(ProblemKind.MISSING, name, "the receipt of the partition", None))
-        elif receipt.partition != number or any(listed.get(file.path) != file.sha256 for file in receipt.files):
-            found.problems.append(
-                _changed(ProblemKind.ALTERED, name, "the files that manifest.json lists", "other files")
-            )
+    receipts = [f"{base}/receipts/p{number:05d}.json" for number in range(int(row["partitions"]))]
+    # Manifests of earlier versions name no receipts, which count for nothing once a run is committed.
+    found.named += [
+        NamedFile(name, sha256, f"{base}/manifest.json")
+        for name, sha256 in zip(receipts, manifest.get("receipts", ()), strict=False)
+    ]
 
 
 def _read_published(workspace: Workspace, run: str, found: RunsFound) -> dict[str, Any] | None:

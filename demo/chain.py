@@ -80,7 +80,10 @@ def run_demo(
     report.landed = clock("land", lambda: land_files(workspace, files.reads, received_at=at, progress=progress))
     period = _period(files.accounts_dir, files.cycle_id)
     report.judged = clock(
-        "vee", lambda: run_vee(workspace, from_date=period[0], to_date=period[1], received_at=at, progress=progress)
+        "vee",
+        lambda: run_vee(
+            workspace, from_date=period[0], to_date=period[1], received_at=at, progress=progress, workers=workers
+        ),
     )
     request = PlanRequest(files.cycle_id, files.business_date, (), 1, None, known_at=at, actor=PLANNER)
     report.run_id = clock("plan", lambda: plan_cycle(workspace, request)).run_id

@@ -74,8 +74,9 @@ def draw_utility(
     *,
     period_start: date = date(2026, 10, 1),
     period_end: date = date(2026, 11, 1),
+    without: str | None = None,
 ) -> Utility:
-    """Return a utility of exactly `points` service points.
+    """Return a utility of exactly `points` service points; then those of the commodity `without` are left out.
 
     The first points are the same whatever `points` is; the same arguments give the same frames. The period must
     have at least 7 days, so that moves and exchanges have a day on both sides.
@@ -84,11 +85,12 @@ def draw_utility(
     empty_roster = draw_roster(seed, 0, period_start, period_end).clear()
     roster = pl.concat([empty_roster, *blocks]).head(points)
     assert roster.height == points, f"roster: expected {points} points in {len(blocks)} blocks of {BLOCK_POINTS}"
+    roster = roster.filter(pl.col("commodity") != without) if without else roster
     agreed = tables.agreements(roster)
     payers = tables.accounts(agreed)
     return Utility(
         seed=seed,
-        points=points,
+        points=roster.height,
         period_start_date=period_start,
         period_end_date=period_end,
         roster=roster,

@@ -163,6 +163,16 @@ class RunKind(StrEnum):
     """Takes bills back."""
 
 
+class RunnerName(StrEnum):
+    """Who computes the partitions of a run."""
+
+    LOCAL = "local"
+    """Processes of this machine."""
+    RAY = "ray"
+    ARRAY = "array"
+    """Tasks of a scheduler: one command for each partition, one that commits."""
+
+
 class RunState(StrEnum):
     """States of a run, in order; `abandoned` only before `published`."""
 

@@ -8,12 +8,8 @@ from datetime import date
 
 def content_hash(*parts: object) -> str:
     """Return the SHA-256 of the parts, in hex. Parts are separated so that ('ab', 'c') is not ('a', 'bc')."""
-    digest = hashlib.sha256()
-    for part in parts:
-        text = part if isinstance(part, bytes) else str(part).encode()
-        digest.update(len(text).to_bytes(8, "big"))
-        digest.update(text)
-    return digest.hexdigest()
+    texts = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+    return hashlib.sha256(b"".join(len(text).to_bytes(8, "big") + text for text in texts)).hexdigest()
 
 
 def bill_id(account_id: str, cycle_id: str, revision: int) -> str:

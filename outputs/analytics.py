@@ -6,11 +6,10 @@ A notebook that has the old file open keeps reading it; whoever opens the file n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
-import duckdb
 import pandera.polars as pa
 import polars as pl
 
@@ -27,8 +26,9 @@ from model.schema import column_names
 from model.tariff import TariffVersions
 from model.units import SMALLEST_UNIT
 from model.zones import day_start_utc
+from outputs.analytics_making import Making, open_making
 from outputs.interval_views import DayFiles, current_days, intervals_view, superseded_statements, usage_daily_view
-from outputs.ledger_views import ledger_copies, ledger_views
+from outputs.ledger_views import copy_ledger, ledger_views
 from outputs.views import (
     View,
     ViewColumn,
@@ -64,91 +64,84 @@ READABLE_SINCE = "v1.2.0"
 DEFAULT_DECIMALS = 2  # of amounts in major units; more when a currency of the utility has more
 
 
-def build_analytics(workspace: Workspace, connection: Connection) -> None:
-    """Build the analysts' database from what is published and registered, and put it in the old one's place.
+def build_analytics(workspace: Workspace, connection: Connection, *, whole: bool = False) -> None:
+    """Make the analysts' database of what is published and registered, and put it in the old one's place.
 
+    What has not changed is taken over from the old one; with `whole` nothing is, which also mends a damaged one.
     `connection` is the open control database: its lock also keeps two builds apart.
     """
-    for left in workspace.root.glob(f".{workspace.analytics_path.name}.*.tmp*"):
+    old = workspace.analytics_path
+    for left in workspace.root.glob(f".{old.name}.*.tmp*"):
         left.unlink(missing_ok=True)  # of a build that was killed; nobody else builds while we hold the lock
-    with written_aside(workspace.analytics_path, mode=SEALED) as aside:
-        analytics = duckdb.connect(str(aside), config={"threads": 2, "storage_compatibility_version": READABLE_SINCE})
+    with written_aside(old, mode=SEALED) as aside:
+        options = {"threads": "2", "storage_compatibility_version": READABLE_SINCE}
+        analytics, stood = open_making(aside, None if whole else old, options)
         try:
             analytics.execute("SET TimeZone = 'UTC'")
             with transaction(analytics):  # one: each statement by itself would wait for the disk
-                analytics.execute("CREATE SCHEMA lake")
-                _fill(workspace, connection, analytics)
+                analytics.execute("CREATE SCHEMA IF NOT EXISTS lake")
+                _fill(workspace, connection, Making(analytics, stood, connection))
             checkpoint(analytics)
         finally:
             analytics.close()
 
 
-def _fill(workspace: Workspace, connection: Connection, analytics: Connection) -> None:
-    decimals = _dimensions(connection, analytics)
-    _published_files(workspace, connection, analytics)
+def _fill(workspace: Workspace, connection: Connection, making: Making) -> None:
+    decimals = _dimensions(connection, making)
+    _published_files(workspace, connection, making)
+    published = _published_paths(workspace, connection)
     for name, table in RUN_VIEWS.items():
-        paths = _run_paths(workspace, connection, name)
-        _create(analytics, lake_view(name, table, paths, decimals=decimals))
-    _ledger(connection, analytics, decimals)
-    _create(analytics, _findings_view(_paths(workspace, lake_files(connection, "findings"))))
-    by_length = [_day_files(workspace, connection, length) for length in INTERVAL_LENGTHS]
-    lengths = [files.interval_minutes for files in by_length if _days_view(analytics, files)]
-    _day_starts(connection, analytics)
-    _create(analytics, intervals_view(lengths))
-    _create(analytics, usage_daily_view(lengths))
+        making.view(lake_view(name, table, published.get(name, ()), decimals=decimals))
+    copy_ledger(making, connection)
+    for view in ledger_views(decimals):
+        making.view(view)
+    making.view(_findings_view(_paths(workspace, lake_files(connection, "findings"))))
+    held = query(connection, "SELECT DISTINCT table_name FROM lake_file")["table_name"].to_list()
+    lengths = [length for length in INTERVAL_LENGTHS if {f"reads_day_{length}", f"vee_day_{length}"} & set(held)]
+    for length in lengths:
+        _days_view(making, _day_files(workspace, connection, length))
+    _day_starts(connection, making)
+    making.view(intervals_view(lengths))
+    making.view(usage_daily_view(lengths))
+    making.end()
 
 
-def _dimensions(connection: Connection, analytics: Connection) -> int:
+def _dimensions(connection: Connection, making: Making) -> int:
     """Copy what analysts may see of the control tables; return the decimals that the currencies need."""
-    tables: list[tuple[str, type[pa.DataFrameModel], pl.DataFrame]] = [
-        ("branches", Branches, facts(connection, "branches")),
-        ("cycles", BillCycles, facts(connection, "cycles")),
-        ("accounts", Accounts, facts(connection, "accounts")),
-        ("service_points", ServicePoints, facts(connection, "service_points")),
-        ("agreements", Agreements, facts(connection, "agreements")),
-        ("tariffs", TariffVersions, load_rate_book(connection).versions),
-        ("runs", Runs, query(connection, "SELECT * FROM run ORDER BY run_id")),
-        ("loads", Loads, query(connection, 'SELECT * FROM "load" ORDER BY seq')),
-    ]
-    channels = query(connection, "SELECT * FROM channel_number ORDER BY channel_no").with_columns(
-        unit=pl.col("measure").replace_strict(
-            {measure.value: SMALLEST_UNIT[measure] for measure in Measure}, return_dtype=pl.String
+    known: dict[str, tuple[type[pa.DataFrameModel], tuple[str, ...], Callable[[], pl.DataFrame]]] = {
+        name: (table, (name,), partial(facts, connection, name))
+        for name, table in (
+            ("branches", Branches), ("cycles", BillCycles), ("accounts", Accounts), ("service_points", ServicePoints),
+            ("agreements", Agreements),
         )
+    }  # fmt: skip
+    known["tariffs"] = (
+        TariffVersions,
+        ("tariff_file", "tariff_state", "factor"),
+        lambda: load_rate_book(connection).versions,
     )
+    known["loads"] = (Loads, ("load",), partial(query, connection, 'SELECT * FROM "load" ORDER BY seq'))
+    making.table("channels", ("channel_number",), partial(_channels, connection))
     unit = ViewColumn("unit", "VARCHAR", "Smallest unit of the measure: Wh, varh, L, kJ")
-    _copy(analytics, "lake.channels", channels)
     shown = (*table_columns(ChannelNumbers), unit)
-    _create(analytics, View("channels", table_comment(ChannelNumbers), shown, "SELECT * FROM lake.channels"))
-    for name, table, frame in tables:
-        _copy(analytics, f"lake.{name}", frame.select(column_names(table)))
-        _create(analytics, View(name, table_comment(table), table_columns(table), f"SELECT * FROM lake.{name}"))
+    making.view(View("channels", table_comment(ChannelNumbers), shown, "SELECT * FROM lake.channels"))
+    making.small_table("runs", query(connection, "SELECT * FROM run ORDER BY run_id").select(column_names(Runs)))
+    making.view(View("runs", table_comment(Runs), table_columns(Runs), "SELECT * FROM lake.runs"))
+    for name, (table, sources, rows) in known.items():
+        making.table(name, sources, rows, columns=column_names(table))
+        making.view(View(name, table_comment(table), table_columns(table), f"SELECT * FROM lake.{name}"))
     # Of all that was ever known: an older bill may be in a currency that its account no longer has.
     currencies = query(connection, "SELECT DISTINCT currency FROM accounts")["currency"]
     return max([DEFAULT_DECIMALS, *(CURRENCY_EXPONENT[currency] for currency in currencies)])
 
 
-def _ledger(connection: Connection, analytics: Connection, decimals: int) -> None:
-    """Copy what is not in the lake: postings beyond bills, what is open, what settles what."""
-    for copied in ledger_copies(connection):
-        _copy(analytics, f"lake.{copied.name}", copied.frame)
-    for view in ledger_views(decimals):
-        _create(analytics, view)
+def _channels(connection: Connection) -> pl.DataFrame:
+    units = {measure.value: SMALLEST_UNIT[measure] for measure in Measure}
+    unit = pl.col("measure").replace_strict(units, return_dtype=pl.String)
+    return query(connection, "SELECT * FROM channel_number ORDER BY channel_no").with_columns(unit=unit)
 
 
-def _copy(analytics: Connection, name: str, frame: pl.DataFrame) -> None:
-    zoned = [key for key, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime) and dtype.time_zone]
-    naive = frame.with_columns(pl.col(key).dt.convert_time_zone("UTC").dt.replace_time_zone(None) for key in zoned)
-    analytics.register("incoming_rows", naive.to_arrow())
-    analytics.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming_rows")
-    analytics.unregister("incoming_rows")
-
-
-def _create(analytics: Connection, view: View) -> None:
-    for statement in view.statements():
-        analytics.execute(statement)
-
-
-def _published_files(workspace: Workspace, connection: Connection, analytics: Connection) -> None:
+def _published_files(workspace: Workspace, connection: Connection, making: Making) -> None:
     files = query(
         connection,
         "SELECT f.path, f.owner FROM lake_file AS f JOIN run AS r ON r.run_id = f.owner "
@@ -156,17 +149,21 @@ def _published_files(workspace: Workspace, connection: Connection, analytics: Co
         [RunState.PUBLISHED.value],
     )
     root = f"{workspace.root.as_posix()}/"
-    _copy(analytics, "lake.files", files.select((pl.lit(root) + pl.col("path")).alias("file_name"), "owner"))
+    making.small_table("files", files.select((pl.lit(root) + pl.col("path")).alias("file_name"), "owner"))
 
 
-def _run_paths(workspace: Workspace, connection: Connection, table: str) -> list[str]:
+def _published_paths(workspace: Workspace, connection: Connection) -> dict[str, list[str]]:
+    """Return the files of each table that published runs left, in order of path."""
     rows = query(
         connection,
-        "SELECT f.path FROM lake_file AS f JOIN run AS r ON r.run_id = f.owner "
-        "WHERE f.table_name = ? AND r.state = ? ORDER BY f.path",
-        [table, RunState.PUBLISHED.value],
+        "SELECT f.table_name, f.path FROM lake_file AS f JOIN run AS r ON r.run_id = f.owner "
+        "WHERE r.state = ? ORDER BY f.path",
+        [RunState.PUBLISHED.value],
     )
-    return [(workspace.root / path).as_posix() for path in rows["path"]]
+    found: dict[str, list[str]] = {}
+    for table, path in rows.iter_rows():  # a row per file
+        found.setdefault(table, []).append((workspace.root / path).as_posix())
+    return found
 
 
 def _paths(workspace: Workspace, files: Sequence[LakeFile]) -> tuple[str, ...]:
@@ -217,30 +214,27 @@ def _several_loads(connection: Connection, paths: Sequence[str]) -> list[str]:
     return [str(name) for name in rows["file_name"]]
 
 
-def _days_view(analytics: Connection, files: DayFiles) -> bool:
-    """Create `lake.days_*` of one interval length; return False when nothing of that length has landed."""
-    if not files.landed and not files.vee:
-        return False
-    for statement in superseded_statements(files):
-        analytics.execute(statement)
+def _days_view(making: Making, files: DayFiles) -> None:
+    """Create `lake.days_*` of one interval length, where files have come."""
     minutes = files.interval_minutes
+    statements = superseded_statements(files)
+    if not making.has_changed(f"days_{minutes}", *statements):
+        return
+    making.run(*(f"DROP TABLE IF EXISTS lake.{name}_{minutes}" for name in ("superseded", "superseded_vee")))
+    making.run(*statements)
     select = current_days(
         files,
-        has_superseded=_has_rows(analytics, f"lake.superseded_{minutes}"),
-        has_superseded_vee=_has_rows(analytics, f"lake.superseded_vee_{minutes}"),
+        has_superseded=making.has_rows(f"superseded_{minutes}"),
+        has_superseded_vee=making.has_rows(f"superseded_vee_{minutes}"),
     )
-    analytics.execute(f"CREATE VIEW lake.days_{minutes} AS {select}")
     comment = f"Days of {minutes}-minute channels as they are kept: a column a slot; the version that counts."
-    analytics.execute(f"COMMENT ON VIEW lake.days_{minutes} IS '{comment}'")
-    return True
+    making.run(
+        f"CREATE OR REPLACE VIEW lake.days_{minutes} AS {select}",
+        f"COMMENT ON VIEW lake.days_{minutes} IS '{comment}'",
+    )
 
 
-def _has_rows(analytics: Connection, table: str) -> bool:
-    row: Any = analytics.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return bool(row[0])
-
-
-def _day_starts(connection: Connection, analytics: Connection) -> None:
+def _day_starts(connection: Connection, making: Making) -> None:
     """Keep the instant at which each civil day begins, in each zone that has channels: a few thousand rows."""
     zones = query(connection, "SELECT DISTINCT tz_name FROM channel_number ORDER BY tz_name")["tz_name"].to_list()
     bounds = query(
@@ -254,4 +248,4 @@ def _day_starts(connection: Connection, analytics: Connection) -> None:
         for step in range(days)
     ]
     schema = {"tz_name": pl.String(), "day": pl.Date(), "start_utc": pl.Datetime("us", "UTC")}
-    _copy(analytics, "lake.day_starts", pl.DataFrame(rows, schema=schema, orient="row"))
+    making.small_table("day_starts", pl.DataFrame(rows, schema=schema, orient="row"))

@@ -28,6 +28,11 @@ class Numbered:
     """Series -> the next number to give; holds the series it was given as well."""
 
 
+def told_on_invoices() -> pl.Expr:
+    """Tell the bill lines that `number_invoices` needs: taxes."""
+    return pl.col("category") == "tax"
+
+
 def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_numbers: Mapping[str, int]) -> Numbered:
     """Number one invoice for each bill, in each branch's series of the year, in order of account and bill.
 
@@ -73,7 +78,7 @@ def _taxes(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     percentage nor a base in money: it is listed with rate 0 and base 0, and its amount.
     """
     is_percent = pl.col("kind") == "percent"
-    taxed = lines.filter(pl.col("category") == "tax").select(
+    taxed = lines.filter(told_on_invoices()).select(
         "bill_id",
         pl.col("tax_code").fill_null(pl.col("component_id")),
         rate_percent=pl.when(is_percent).then(pl.col("rate")).otherwise(pl.lit(0, dtype=pl.Decimal(18, 9))),

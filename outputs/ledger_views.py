@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
 import pandera.polars as pa
-import polars as pl
 
 from model.ledger import Allocations, JournalLines, OpenItems
 from model.postings import LedgerAccounts, Postings, Unbilled
+from outputs.analytics_making import Making
 from outputs.views import View, ViewColumn, major_columns, major_expression, table_columns, table_comment
 from store.control import Connection, query
 from store.open_amounts import prepare_open_amounts
@@ -17,29 +17,25 @@ from store.open_amounts import prepare_open_amounts
 _NOT_SHOWN = {"why"}
 
 
-@dataclass(frozen=True)
-class Copied:
-    """A table of the control database as the analysts' database keeps it, in the schema `lake`."""
-
-    name: str
-    frame: pl.DataFrame
-
-
-def ledger_copies(connection: Connection) -> list[Copied]:
-    """Return what is copied: legs beyond those of bills, open amounts, allocations, postings, unbilled revenue."""
+def copy_ledger(making: Making, connection: Connection) -> None:
+    """Copy legs beyond those of bills, open amounts, allocations, postings, unbilled revenue."""
     prepare_open_amounts(connection)
     facts = "SELECT * EXCLUDE (recorded_at, superseded_at) FROM {} WHERE superseded_at IS NULL ORDER BY 1"
-    return [
-        Copied("posted_lines", query(
-            connection,
+    copied: dict[str, tuple[tuple[str, ...], str]] = {
+        "posted_lines": (
+            ("journal_line",),
             "SELECT * FROM journal_line WHERE kind NOT IN ('bill', 'reversal') ORDER BY journal_id, leg_no",
-        )),
-        Copied("open_amounts", query(connection, "SELECT * FROM open_amount WHERE open_minor <> 0 ORDER BY item_id")),
-        Copied("allocations", query(connection, "SELECT * FROM allocation ORDER BY ALL")),
-        Copied("postings", query(connection, facts.format("posting"))),
-        Copied("ledger_accounts", query(connection, facts.format("ledger_account"))),
-        Copied("unbilled", query(connection, "SELECT * FROM unbilled ORDER BY ALL")),
-    ]  # fmt: skip
+        ),
+        "open_amounts": (
+            ("open_item", "allocation"), "SELECT * FROM open_amount WHERE open_minor <> 0 ORDER BY item_id",
+        ),
+        "allocations": (("allocation",), "SELECT * FROM allocation ORDER BY ALL"),
+        "postings": (("posting",), facts.format("posting")),
+        "ledger_accounts": (("ledger_account",), facts.format("ledger_account")),
+        "unbilled": (("unbilled",), "SELECT * FROM unbilled ORDER BY ALL"),
+    }  # fmt: skip
+    for name, (sources, sql) in copied.items():
+        making.table(name, sources, partial(query, connection, sql))
 
 
 def ledger_views(decimals: int) -> list[View]:

@@ -36,6 +36,9 @@ def night_totals(content: Mapping[str, Any]) -> dict[str, int]:
 
 def night_notes(content: Mapping[str, Any]) -> list[str]:
     """Return sentences for stderr: failures, files that cannot be used, next commands."""
-    failed = [f"error: {item['subject']}: {item['message']}" for item in content["failures"]]
+    failed = []
+    for item in content["failures"]:
+        failed.append(f"error: {item['subject']}: {item['message']}")
+        failed += [f"hint: {item['hint']}"] if item.get("hint") else []
     unusable = [f"file left out: {text}" for text in content["unusable_files"]]
     return [*failed, *unusable, *(f"next: {command}" for command in content["next"])]

@@ -34,12 +34,16 @@ class View:
     columns: tuple[ViewColumn, ...]
     select: str | None
 
-    def statements(self) -> list[str]:
-        """Return the statements that create the view and comment on it and on each column."""
-        names = ", ".join(f'"{column.name}"' for column in self.columns)
+    def rows(self) -> str:
+        """Return the SELECT of its rows; one of the same columns without any when there are no files yet."""
         nothing = ", ".join(f'CAST(NULL AS {column.sql_type}) AS "{column.name}"' for column in self.columns)
-        body = f"SELECT {names} FROM ({self.select})" if self.select else f"SELECT {nothing} WHERE false"
-        return [f'CREATE VIEW "{self.name}" AS {body}', *comments("VIEW", self.name, self.comment, self.columns)]
+        return self.select or f"SELECT {nothing} WHERE false"
+
+    def statements(self, source: str) -> list[str]:
+        """Return the statements that create the view over `source`, and comment on it and on each column."""
+        names = ", ".join(f'"{column.name}"' for column in self.columns)
+        created = f'CREATE OR REPLACE VIEW "{self.name}" AS SELECT {names} FROM {source}'
+        return [created, *comments("VIEW", self.name, self.comment, self.columns)]
 
 
 def comments(kind: str, name: str, comment: str, columns: Iterable[ViewColumn]) -> list[str]:

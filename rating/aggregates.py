@@ -22,27 +22,42 @@ def aggregate(frame: pl.DataFrame, keys: list[str], carried: Sequence[str] = ())
     all rows; a mean is all energy by all time. Powers are rounded half up to the smallest unit. What was not
     measured (split_method none) counts only where nothing was. `carried` are columns that are one in each group.
     """
-    was_measured = pl.col("split_method") != "none"
-    is_sum = pl.col("agg").is_in(_SUMMED)
     told = [
         pl.col("agg").first(), pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split(),
         *(pl.col(name).first() for name in carried),
     ]  # fmt: skip
+    is_sum = pl.col("agg").is_in(_SUMMED)
+    # Most bills have sums only, which need no look at each group.
+    parts = [_added(frame.filter(is_sum), keys, told), _reduced(frame.filter(~is_sum), keys, told)]
     columns = [*keys, *carried, *AGGREGATE_COLUMNS]
-    # Nearly always everything was measured, and most bills have sums only; to look at each group takes longer.
-    is_whole, is_summed = frame.select(was_measured.all().alias("is_whole"), is_sum.all()).row(0)
-    if is_whole and is_summed:
-        day = pl.lit(None, dtype=pl.Date).alias("peak_day")
-        return frame.group_by(keys).agg(pl.col("quantity").sum(), *told).with_columns(day).select(columns)
-    measured = frame if is_whole else frame.filter(was_measured | ~was_measured.any().over(keys))
+    return pl.concat([part.select(columns) for part in parts])
+
+
+def _added(frame: pl.DataFrame, keys: list[str], told: list[pl.Expr]) -> pl.DataFrame:
+    """Return the sum of each group: of what was measured, or of all where nothing was."""
+    was_measured = pl.col("split_method") != "none"
+    measured = pl.when(was_measured).then("quantity").otherwise(0).sum()
+    any_measured = was_measured.any()
+    sums = frame.group_by(keys).agg(
+        pl.col("quantity").sum(), measured.alias("measured"), any_measured.alias("was_measured"), *told
+    )
+    return sums.with_columns(
+        pl.when("was_measured").then("measured").otherwise("quantity").alias("quantity"),
+        pl.lit(None, dtype=pl.Date).alias("peak_day"),
+    )
+
+
+def _reduced(frame: pl.DataFrame, keys: list[str], told: list[pl.Expr]) -> pl.DataFrame:
+    """Return the power of each group."""
+    was_measured = pl.col("split_method") != "none"
+    measured = frame.filter(was_measured | ~was_measured.any().over(keys))
     values = measured.group_by(keys).agg(_value().alias("quantity"), _day().alias("peak_day"))
     values = pl.concat([values, _of_many(measured.filter(pl.col("agg").is_in(_OF_MANY)), keys)], how="diagonal")
-    joined = (
+    return (
         frame.group_by(keys)
         .agg(*told)
         .join(values.filter(pl.col("quantity").is_not_null()), on=keys, how="left", validate="1:1", nulls_equal=True)
     )
-    return joined.select(columns)
 
 
 def _value() -> pl.Expr:

@@ -67,10 +67,12 @@ def counted_lines(
     of the periods and versions in which they stand. Charges that a formula names add nothing to the base.
     """
     bases = known.book.bases
-    owned = _owned(lines)
-    counted = _lines_of(standing, bases, owned)
-    named = _lines_of(standing, counted_charges(known.book), owned).with_columns(
-        pl.lit(0, pl.Int64).alias("amount_minor"), pl.lit(0, pl.Int128).alias("amount_e15")
+    named = counted_charges(known.book)
+    of_base = bases.select(named.columns).unique().with_columns(pl.lit(True).alias("is_base"))
+    told = named.join(of_base, on=named.columns, how="left", validate="1:1")
+    counted = _lines_of(standing, told, _owned(lines)).with_columns(
+        pl.when("is_base").then("amount_minor").otherwise(0).alias("amount_minor"),
+        pl.when("is_base").then("amount_e15").otherwise(0).alias("amount_e15"),
     )
     paid = components.filter(pl.col("category") != "memo").select(
         "version_id", pl.col("component_id").alias("base_component_id")
@@ -82,7 +84,7 @@ def counted_lines(
     ).join(roundings, on=["bill_id", "agreement_id"], how="inner", validate="m:m")  # fmt: skip
     columns = [*GROUP, "amount_minor", "amount_e15", "is_estimated", "reads_seq"]
     sums = (
-        pl.concat([counted.select(columns), named.select(columns), whole.select(columns)])
+        pl.concat([counted.select(columns), whole.select(columns)])
         .group_by(GROUP)
         .agg(
             pl.col("amount_minor").sum().alias("quantity"),
@@ -105,9 +107,9 @@ def counted_lines(
 
 
 def _lines_of(standing: pl.DataFrame, pairs: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
-    """Return the lines that groups count. `pairs`: version_id, component_id, base_component_id."""
+    """Return the lines that groups count. `pairs`: version_id, component_id, base_component_id, is_base."""
     places = standing.select(*GROUP, "due_no", "version_id", "component_id")
-    members = places.join(pairs, on=["version_id", "component_id"], how="inner", validate="m:m")
+    members = places.join(pairs, on=["version_id", "component_id"], how="inner", validate="m:m").drop("component_id")
     return owned.join(members, on=["due_no", "version_id", "base_component_id"], how="inner", validate="m:m")
 
 

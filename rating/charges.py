@@ -360,19 +360,12 @@ def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFram
     judged = lines.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1").with_columns(
         (nothing & (pl.col("amount_minor") == 0)).alias("is_empty")
     )
-    # Most pieces have no empty line, and nothing to decide.
-    concerned = judged.filter("is_empty").select(piece).unique()
-    if concerned.is_empty():
-        return lines
-    measured = pl.col("is_measured") & (pl.col("kind") == "quantity")
+    # Few lines are empty: only pieces that have no other line are looked at.
+    full, hollow = judged.filter(~pl.col("is_empty")), judged.filter("is_empty")
+    measured = (pl.col("split_method") != "none").any().over(piece) & (pl.col("kind") == "quantity")
     kept = (
-        judged.join(concerned, on=piece, how="semi")
+        hollow.join(full, on=piece, how="anti")
         .sort(*piece, "season", "tou", "tier")
-        .with_columns(
-            (pl.col("is_empty").all().over(piece) & (pl.int_range(pl.len()).over(piece) == 0)).alias("is_kept"),
-            (pl.col("split_method") != "none").any().over(piece).alias("is_measured"),
-        )
-        .filter(~pl.col("is_empty") | (pl.col("is_kept") & (measured | pl.col("is_printed"))))
+        .filter((pl.int_range(pl.len()).over(piece) == 0) & (measured | pl.col("is_printed")))
     )
-    rest = judged.join(concerned, on=piece, how="anti")
-    return pl.concat([rest.select(lines.columns), kept.select(lines.columns)])
+    return pl.concat([full.select(lines.columns), kept.select(lines.columns)])

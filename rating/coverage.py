@@ -138,10 +138,14 @@ def incomplete(channels: pl.DataFrame, calendar: Calendar, measured: pl.DataFram
         .join(counts, on=["due_no", "channel_no", "segment_no"], how="left", validate="1:1")
         .filter(pl.col("good_days").fill_null(0) < pl.col("days"))
     )
+    if short.is_empty():
+        return no_parks()
+    # Nearly all days are good, and those of few channels are asked for.
+    known = good.filter(pl.col("channel_no").is_in(short["channel_no"].unique().implode()))
     missing = (
         short.with_columns(pl.date_ranges("start_date", "end_date", closed="left").alias("day"))
         .explode("day")
-        .join(good, on=["due_no", "channel_no", "day"], how="anti")
+        .join(known, on=["due_no", "channel_no", "day"], how="anti")
         .group_by("due_no", "channel_no")
         .agg(pl.len().alias("day_count"), pl.col("day").min().alias("first_day"))
         .join(channels.select("due_no", "channel_no", "channel_id"), on=["due_no", "channel_no"], how="left")

@@ -1,19 +1,23 @@
 """Use and powers of interval channels, straight from wide days.
 
 A day is a row and a slot is a column, so a time-of-use period is a set of columns: its energy is their sum along the
-row, its maximum the largest of them. Rows are grouped by the few distinct masks; no row per interval is ever made.
+row, its maximum the largest of them. Few masks are distinct, so columns are added up as far as none of them parts
+them; no row per interval is ever made, and none per day but where powers or prices of slots are asked.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from model.codes import Quality
 from rating.calendar import Mask
 from rating.costs import COST_SCHEMA, SlotPrices, costs_by_slice
-from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, powers_by_slice, slots_by_period
+from rating.kernels import Int32s, Int64s, add_slots, sum_days_kernel
+from rating.placed_days import PlacedDays, place_days
+from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, powers_by_slice
 
 USE_SCHEMA = {
     "due_no": pl.Int64(),
@@ -26,6 +30,8 @@ USE_SCHEMA = {
     "reads_seq": pl.Int64(),
     "split_method": pl.String(),
 }
+# The energy of so many days by band stays in the cache while it is given to slices.
+_ROWS_AT_ONCE = 32_768
 GOOD_SCHEMA = {"due_no": pl.Int64(), "channel_no": pl.Int32(), "segment_no": pl.Int32(), "day": pl.Date()}
 
 
@@ -66,109 +72,130 @@ def interval_use(
     `masked_days`: see `rating.calendar.build_masks`. A day counts when it has as many slots as the clock gave it,
     its worst quality is not "missing", and none of those slots is null.
     """
-    keys = wide.select("channel_no", "day", "n", "worst", "seq").with_row_index("row")
+    if wide.is_empty() or channels.is_empty() or masked_days.is_empty():
+        return no_use()
+    days = _in_order(wide)
+    placed = place_days(days["channel_no"], channels, masked_days)
+    tous = sorted({tou for mask in masks for tou in mask.slots})
+    sums = np.zeros((placed.groups.height, 2 + 2 * len(tous)), dtype=np.int64)
+    parts = [no_use()]
+    for length in sorted({mask.n for mask in masks} & set(days["n"].unique().to_list())):
+        # When the clock changes all other days are left out; else it is dearer to copy the days than to pass by some.
+        is_rare = (days["n"] == length).sum() * 4 < days.height
+        of_length = days.filter(pl.col("n") == length) if is_rare else days
+        here = placed if of_length is days else place_days(of_length["channel_no"], channels, masked_days)
+        rows = _rows(of_length, here.first_day, length, reading)
+        found = _added_up(of_length.select(reading.names[:length]), rows, here, _Bands.of(masks, length, tous), sums)
+        parts.append(_by_mask(of_length, here, rows, found, masks, reading, asked, prices))
+    powers, costs, good = (pl.concat([getattr(part, name) for part in parts]) for name in ("powers", "costs", "good"))
+    return IntervalUse(_use_of(placed.groups, sums, tous), powers, costs, good)
+
+
+def _in_order(wide: pl.DataFrame) -> pl.DataFrame:
+    """Return the days by channel and day.
+
+    Raises:
+        AssertionError: a channel has two rows for a day.
+    """
     # One integer per channel and day; 2^22 days reach past year 9999.
     identity = pl.col("channel_no").cast(pl.Int64) * 2**22 + pl.col("day").to_physical().cast(pl.Int64)
-    assert keys.select(identity.n_unique()).item() == len(keys), "days must hold one row per channel and day"
-    # The rows keep the order of the days, so that none has to be sorted and each mask reads them from top to bottom.
-    keyed = (
-        keys.join(channels, on="channel_no", how="inner", validate="m:m", maintain_order="left_right")
-        .join(masked_days, on=["cal_no", "day"], how="inner", validate="m:1", maintain_order="left")
-        .filter((pl.col("n") == pl.col("mask_n")) & (pl.col("worst") != Quality.MISSING))
-        .filter(
-            (pl.col("day") >= pl.col("from_date")).fill_null(True), (pl.col("day") < pl.col("to_date")).fill_null(True)
-        )
-    )
-    uses, powers, costs, goods = [], [], [], []
-    for _, of_length in keyed.partition_by("mask_n", as_dict=True, maintain_order=True).items():
-        by_mask = of_length.partition_by("mask_no", as_dict=True, maintain_order=True)
-        bands = _bands(wide, of_length.height, [masks[mask_no] for (mask_no,) in by_mask], reading)
-        for (mask_no,), rows in by_mask.items():
-            mask = masks[mask_no]
-            sums = _sums(rows, bands, mask, reading)
-            uses.append(_use_by_slice(sums, mask))
-            costs.append(costs_by_slice(sums, wide, mask, reading, prices))
-            goods.append(sums.select(list(GOOD_SCHEMA)))
-            powers.append(powers_by_slice(rows.filter("needs_power"), wide, mask, reading, asked))
-    if not uses:
-        return no_use()
-    return IntervalUse(_merged_use(pl.concat(uses)), pl.concat(powers), pl.concat(costs), pl.concat(goods))
+    rises = (identity.diff().slice(1) > 0).all()
+    if wide.select(rises).item():
+        return wide
+    days = wide.sort("channel_no", "day")
+    assert days.select(rises).item(), "days must hold one row per channel and day"
+    return days
 
 
 @dataclass(frozen=True)
 class _Bands:
-    """Energy of all wide days by band: a column for each, whose slots no mask parts. `firsts`: their first slots."""
-
-    energy: pl.DataFrame
-    firsts: list[int]
-
-    def of(self, slots: list[int]) -> list[pl.Expr]:
-        """Return the bands that lie in these slots."""
-        wanted = set(slots)
-        return [pl.col(name) for name, first in zip(self.energy.columns, self.firsts, strict=True) if first in wanted]
-
-
-def _bands(wide: pl.DataFrame, row_count: int, masks: list[Mask], reading: Reading) -> _Bands:
-    """Return the days with their slots added up as far as all of `masks` (of one length) allow.
+    """Runs of slots that no mask of a length parts: their slots, and of each mask the period in which each lies.
 
     Working days, weekends and holidays of a few tariffs cut the day at a few clock times, so each slot is added once,
-    where it lies, and only some sums per day are then picked out by mask. Where that would not pay (many clock times,
-    or few of the days) the bands are the slots themselves.
+    where it lies, and only some sums per day are then given to periods.
     """
-    names = reading.names[: masks[0].n]
-    by_slot = [{slot: tou for tou, slots in mask.slots.items() for slot in slots} for mask in masks]
-    bands: dict[tuple[str, ...], list[int]] = {}
-    for slot in range(len(names)):
-        bands.setdefault(tuple(periods[slot] for periods in by_slot), []).append(slot)
-    if len(bands) > len(names) // 4 or row_count < wide.height // 4:
-        return _Bands(wide.select(names), list(range(len(names))))
-    energy = wide.select(
-        _added([pl.col(names[slot]) for slot in slots]).alias(f"b{place}") for place, slots in enumerate(bands.values())
+
+    slots: list[list[int]]
+    periods: Int32s
+
+    @classmethod
+    def of(cls, masks: list[Mask], length: int, tous: list[str]) -> _Bands:
+        """Return the bands of the masks of a length; masks of other lengths have period -1."""
+        mine = [mask for mask in masks if mask.n == length]
+        by_slot = [{slot: tou for tou, slots in mask.slots.items() for slot in slots} for mask in mine]
+        bands: dict[tuple[str, ...], list[int]] = {}
+        for slot in range(length):
+            bands.setdefault(tuple(periods[slot] for periods in by_slot), []).append(slot)
+        periods = np.full((len(masks), len(bands)), -1, dtype=np.int32)
+        numbers = {tou: place for place, tou in enumerate(tous)}
+        for place, mask in enumerate(mine):
+            periods[mask.mask_no] = [numbers[of_band[place]] for of_band in bands]
+        return cls(list(bands.values()), periods)
+
+
+def _rows(days: pl.DataFrame, first_day: int, length: int, reading: Reading) -> Int64s:
+    """Return of each row its day (-1 where it does not count), its load, and 1 where it rests on estimates."""
+    rows = np.empty((3, days.height), dtype=np.int64)
+    rows[0] = days["day"].to_physical().to_numpy() - first_day
+    rows[0][((days["worst"] == Quality.MISSING) | (days["n"] != length)).to_numpy()] = -1
+    for name in () if reading.is_whole else reading.names[:length]:
+        if days[name].null_count():
+            rows[0][days[name].is_null().arg_true().to_numpy()] = -1
+    rows[1] = days["seq"].to_numpy()
+    rows[2] = (days["worst"] >= Quality.SUBSTITUTED).to_numpy()
+    return rows
+
+
+def _added_up(slots: pl.DataFrame, rows: Int64s, placed: PlacedDays, bands: _Bands, sums: Int64s) -> Int32s:
+    """Add the days of a length to `sums`; return the mask of each channel's row, -1 where it does not count."""
+    found = np.full(placed.pair_count, -1, dtype=np.int32)
+    for first in range(0, slots.height, _ROWS_AT_ONCE):
+        some = slots[first : first + _ROWS_AT_ONCE]
+        energy = np.zeros((len(bands.slots), some.height), dtype=np.int64)
+        for place, numbers in enumerate(bands.slots):
+            for slot in (some.to_series(number) for number in numbers):
+                add_slots((slot.fill_null(0) if slot.null_count() else slot).to_numpy(), energy[place])
+        begin = np.searchsorted(placed.lines[:, 1], first, "right")
+        end = np.searchsorted(placed.lines[:, 0], first + some.height, "left")
+        sum_days_kernel(first, rows, placed.lines[begin:end], placed.calendar, bands.periods, energy, sums, found)
+    return found
+
+
+def _by_mask(
+    days: pl.DataFrame, placed: PlacedDays, rows: Int64s, found: Int32s, masks: list[Mask], reading: Reading,
+    asked: Powers, prices: SlotPrices,
+) -> IntervalUse:  # fmt: skip
+    """Return the days that count, and powers and costs of the channels of which they are asked."""
+    channel, row, day = placed.pairs(found, rows)
+    owners = placed.channels
+    priced = owners.join(prices.wanted, on=["cal_no", "measure_no"], how="semi")["channel_no"].unique()
+    is_asked = owners.select(pl.col("needs_power") | pl.col("channel_no").is_in(priced.implode())).to_series()
+    cal = placed.lines[channel, 2]
+    good = owners.select("due_no", "channel_no")[channel].with_columns(
+        pl.Series("segment_no", placed.segments[cal, day]), days["day"][row].alias("day")
     )
-    return _Bands(energy, [slots[0] for slots in bands.values()])
+    some = np.flatnonzero(is_asked.to_numpy()[channel])
+    keyed = owners[channel[some]].with_columns(
+        pl.Series("row", row[some]), days["day"][row[some]].alias("day"),
+        pl.Series("mask_no", found[found >= 0][some]),
+        pl.Series("group", placed.lines[channel[some], 3] + placed.calendar[cal[some], day[some], 0]),
+    )  # fmt: skip
+    keyed = keyed.with_columns(placed.groups.select("segment_no", "slice_no")[keyed["group"]])
+    powers, costs = [pl.DataFrame(schema=POWER_SCHEMA)], [pl.DataFrame(schema=COST_SCHEMA)]
+    for (mask_no,), of_mask in keyed.partition_by("mask_no", as_dict=True, maintain_order=True).items():
+        costs.append(costs_by_slice(of_mask, days, masks[mask_no], reading, prices))
+        powers.append(powers_by_slice(of_mask.filter("needs_power"), days, masks[mask_no], reading, asked))
+    return IntervalUse(pl.DataFrame(schema=USE_SCHEMA), pl.concat(powers), pl.concat(costs), good)
 
 
-def _added(parts: list[pl.Expr]) -> pl.Expr:
-    """Return the sum along the row, null where a part is. Int64 holds 300 slots of any Int32."""
-    return pl.sum_horizontal([part.cast(pl.Int64) for part in parts], ignore_nulls=False)
-
-
-def _sums(rows: pl.DataFrame, bands: _Bands, mask: Mask, reading: Reading) -> pl.DataFrame:
-    """Return the rows without a null slot, with the energy of each period."""
-    periods = slots_by_period(mask)
-    sums = bands.energy[rows["row"]].select(_added(bands.of(slots)).alias(name) for name, _, slots in periods)
-    summed = pl.concat([rows, sums], how="horizontal")
-    names = [name for name, _, _ in periods]
-    if reading.is_whole:
-        return summed.with_columns(pl.col(names).fill_null(0))
-    return summed.filter(pl.all_horizontal(pl.col(names).is_not_null()))
-
-
-def _use_by_slice(sums: pl.DataFrame, mask: Mask) -> pl.DataFrame:
-    periods = {name: tou for name, tou, _ in slots_by_period(mask)}
-    by_slice = sums.group_by(*SLICE_KEYS, "measure_no").agg(
-        *(pl.col(name).sum() for name in periods),
-        (pl.col("worst") >= Quality.SUBSTITUTED).any().alias("is_estimated"),
-        pl.col("seq").max().alias("reads_seq"),
-    )
-    return by_slice.unpivot(
-        on=list(periods),
-        index=[*SLICE_KEYS, "measure_no", "is_estimated", "reads_seq"],
-        variable_name="tou",
-        value_name="quantity",
-    ).with_columns(pl.col("tou").replace_strict(periods, return_dtype=pl.String))
-
-
-def _merged_use(uses: pl.DataFrame) -> pl.DataFrame:
-    """Return the use of all masks: periods add up; an estimate marks every period of its slice."""
-    of_slice = [*SLICE_KEYS, "measure_no"]
-    return (
-        uses.group_by(*of_slice, "tou")
-        .agg(pl.col("quantity").sum(), pl.col("is_estimated").any(), pl.col("reads_seq").max())
-        .with_columns(
-            pl.col("is_estimated").any().over(of_slice),
-            pl.col("reads_seq").max().over(of_slice),
-            pl.lit("interval").alias("split_method"),
-        )
-        .select(list(USE_SCHEMA))
-    )
+def _use_of(groups: pl.DataFrame, sums: Int64s, tous: list[str]) -> pl.DataFrame:
+    """Return the use of each group in the periods that occur in it; an estimate marks all of them."""
+    group, period = np.nonzero(sums[:, 2 + len(tous) :])
+    return groups[group].select(
+        *SLICE_KEYS, "measure_no",
+        pl.Series("tou", tous, dtype=pl.String)[period],
+        pl.Series("quantity", sums[group, 2 + period]),
+        pl.Series("is_estimated", sums[group, 1] > 0),
+        pl.Series("reads_seq", sums[group, 0]),
+        pl.lit("interval").alias("split_method"),
+    )  # fmt: skip

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
+Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
+Slots = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 # Squares of two such numbers add up inside int64.
 APPARENT_MAX = 2**31 - 1
@@ -30,6 +32,67 @@ APPORTION_MAX = 2**61
 def _compiled(function: Kernel) -> Kernel:
     """Compile with numba, keeping the types that mypy sees."""
     return cast("Kernel", numba.njit(cache=True)(function))
+
+
+@_compiled
+def add_slots_kernel(values: Slots, out_sums: Int64s) -> None:
+    """Add a slot of each row to the sum of its row.
+
+    `values`: int32 or int64, a slot of one day in each; `out_sums`: int64, in the same order. A day has at most 300
+    slots, so sums of int32 stay inside int64.
+    """
+    for row in range(len(values)):
+        out_sums[row] += values[row]
+
+
+def add_slots(values: Slots, sums: Int64s) -> None:
+    """Add values to `sums` as `add_slots_kernel` does, after checking what it trusts.
+
+    Raises:
+        AssertionError: lengths or types are not as the kernel needs them.
+    """
+    assert values.dtype in (np.int32, np.int64), f"the kernel takes int32 or int64, found {values.dtype}"
+    assert sums.dtype == np.int64, f"the kernel adds up in int64, found {sums.dtype}"
+    assert len(values) == len(sums), "there must be a sum for each row"
+    add_slots_kernel(values, sums)
+
+
+@_compiled
+def sum_days_kernel(
+    first_row: int, rows: Int64s, channels: Int64s, calendar: Int32s, periods: Int32s, bands: Int64s,
+    out_groups: Int64s, out_masks: Int32s,
+) -> None:  # fmt: skip
+    """Add the energy of days to the slices and periods in which they lie.
+
+    Arrays are int64 but `calendar`, `periods` and `out_masks`, which are int32. A row is a day of a channel, and those
+    of a channel stand together. `bands` has the energy of the rows from `first_row` on, a band of the day in each
+    line; `rows` has of all rows the day (below 0: not to be counted), the load and 1 for estimates. A line of
+    `channels`: first row and row after the last, calendar, first group, first day and day after the last, and the
+    place of its first row in `out_masks`. `calendar` tells of each day which group after the first, and which mask
+    (below 0: none); `periods` of each mask the period of its bands (below 0: masks of another length).
+
+    A line of `out_groups` is the highest load, 1 for estimates, then energy by period, then 1 for each period that
+    occurs. `out_masks` gets the mask by which a row was counted.
+    """
+    last_row = first_row + bands.shape[1]
+    count = (out_groups.shape[1] - 2) // 2
+    for channel in range(len(channels)):
+        low, high, cal, group, from_day, to_day, place = channels[channel]
+        for row in range(max(low, first_row), min(high, last_row)):
+            day = rows[0, row]
+            if day < from_day or day >= to_day:
+                continue
+            mask = calendar[cal, day, 1]
+            if mask < 0 or periods[mask, 0] < 0:
+                continue
+            out = out_groups[group + calendar[cal, day, 0]]
+            out[0] = max(out[0], rows[1, row])
+            out[1] |= rows[2, row]
+            for band in range(len(bands)):
+                period = periods[mask, band]
+                out[2 + period] += bands[band, row - first_row]
+                out[2 + count + period] = 1
+            out_masks[place + row - low] = mask
 
 
 @_compiled

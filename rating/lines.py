@@ -24,20 +24,18 @@ def lines_table(
         AssertionError: two lines have the same id; a programmer's mistake.
     """
     texts = components.select(
-        "version_id", "component_id", "position", "kind", "category", "tax_code", "line_text", "gl_account", "party"
-    )
+        "version_id", "component_id", "kind", "category", "tax_code", "line_text", "gl_account", "party"
+    ).join(versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1")
+    owners = due.select("due_no", "bill_no", "bill_id", "account_id", "branch_id", "agreement_id", "service_point_id",
+                        "commodity", "cycle_id", "currency")  # fmt: skip
     is_memo = pl.col("category") == "memo"
+    # Put in order while the rows are narrow: to move all that explains a line takes longer than to look it up.
     frame = (
-        lines.join(
-            due.select("due_no", "bill_no", "agreement_no", "bill_id", "account_id", "branch_id", "agreement_id",
-                       "service_point_id", "commodity", "cycle_id", "currency"),
-            on="due_no", how="inner", validate="m:1",
-        )
-        .join(texts, on=["version_id", "component_id"], how="left", validate="m:1")
-        .join(versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1")
-        .sort(_BILL_ORDER)
+        _in_order(due, lines, components)
+        .join(owners, on="due_no", how="left", validate="m:1", maintain_order="left")
+        .join(texts, on=["version_id", "component_id"], how="left", validate="m:1", maintain_order="left")
         .with_columns(
-            pl.int_range(1, pl.len() + 1).over("bill_no").alias("line_no"),
+            _place_in("bill_no").alias("line_no"),
             exact_decimal("amount_e15").alias("amount_exact"),
             rate_decimal("price_e9").alias("rate"),
             rate_decimal("fixed_e9").alias("fixed"),
@@ -45,9 +43,26 @@ def lines_table(
             pl.when(is_memo).then(0).otherwise("amount_minor").cast(pl.Int64).alias("amount_minor"),
             _line_id(),
         )
-    )  # fmt: skip
+    )
     assert frame["line_id"].n_unique() == len(frame), "two lines have the same id"
     return arranged(BillLines, frame)
+
+
+def _in_order(due: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
+    """Return the lines of the agreements in `due` in the order of the bill."""
+    places = components.select("version_id", "component_id", "position")
+    return (
+        lines.join(due.select("due_no", "agreement_no"), on="due_no", how="inner", validate="m:1")
+        .join(places, on=["version_id", "component_id"], how="left", validate="m:1")
+        .sort(_BILL_ORDER)
+        .drop("agreement_no", "position")
+    )
+
+
+def _place_in(name: str) -> pl.Expr:
+    """Return the place of a row, from 1, among the rows with the same value, which stand together."""
+    row, begins = pl.int_range(pl.len()), (pl.col(name) != pl.col(name).shift(1)).fill_null(value=True)
+    return row - pl.when(begins).then(row).forward_fill() + 1
 
 
 def _line_id() -> pl.Expr:

@@ -239,17 +239,14 @@ def with_personal_prices(priced: pl.DataFrame, values: PieceValues) -> pl.DataFr
 
     An edge by formula is never below the one before it: a tier that would end before it begins is empty.
     """
-    has_scale = values.scopes.filter(pl.col("scale_id").is_not_null()).select(PIECE_GROUP).unique()
+    has_scale = values.scopes.filter(pl.col("scale_id").is_not_null()).select(PIECE_GROUP)
+    by_formula = priced.filter(pl.col("price_id").is_not_null() | pl.col("edge_id").is_not_null()).select(PIECE_GROUP)
     # All tiers of a price go together: each begins where the one before it ends.
-    own = (pl.col("price_id").is_not_null() | pl.col("edge_id").is_not_null()).any().over(PIECE_GROUP)
-    scales = has_scale.with_columns(pl.lit(True).alias("has_scale"))
-    scaled = priced.join(scales, on=PIECE_GROUP, how="left", validate="m:1").with_columns(
-        (own | pl.col("has_scale").fill_null(False)).alias("is_own")
-    )
-    plain = scaled.filter(~pl.col("is_own")).drop("has_scale", "is_own")
-    mine = scaled.filter("is_own").drop("has_scale", "is_own")
+    own = pl.concat([has_scale, by_formula]).unique()
+    mine = priced.join(own, on=PIECE_GROUP, how="semi")
     if mine.is_empty():
-        return plain
+        return priced
+    plain = priced.join(own, on=PIECE_GROUP, how="anti")
     numbers = values.scopes.select("scope_no", *PIECE_GROUP)
     mine = mine.join(numbers, on=PIECE_GROUP, how="left", validate="m:1")
     for role in ("price_id", "edge_id"):

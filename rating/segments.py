@@ -150,6 +150,8 @@ def currencies_that_differ(
 
 def offset_segments(due: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """Return due_no and `segment_offset`: segments number on when an agreement is due for several periods."""
+    if due["agreement_id"].is_unique().all():
+        return due.select("due_no", pl.lit(0, pl.Int32).alias("segment_offset"))
     counts = segments.group_by("cal_no").agg(pl.len().cast(pl.Int32).alias("segment_count"))
     return (
         due.join(counts, on="cal_no", how="left", validate="m:1")

@@ -88,18 +88,16 @@ class Work:
 
     def without(self, parks: pl.DataFrame, stage: str) -> Work:
         """Return the work without the agreements that `stage` parked."""
-        kept = self.due.join(parks, on="due_no", how="anti").sort("due_no")
+        if parks.is_empty():
+            return self
+        stays = ~pl.col("due_no").is_in(parks["due_no"].implode())
         return replace(
             self,
-            due=kept,
+            due=self.due.filter(stays),
             parked=pl.concat([self.parked, parks.with_columns(pl.lit(stage).alias("stage"))]),
-            determinants=_of(self.determinants, kept),
-            lines=_of(self.lines, kept),
+            determinants=None if self.determinants is None else self.determinants.filter(stays),
+            lines=None if self.lines is None else self.lines.filter(stays),
         )
-
-
-def _of(frame: pl.DataFrame | None, due: pl.DataFrame) -> pl.DataFrame | None:
-    return None if frame is None else frame.join(due, on="due_no", how="semi")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ here, and what is changed here no longer fits its hash. The folder holds names a
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,18 @@ import polars as pl
 
 from store.audit import audit_head
 from store.control import Connection, query
-from store.files import create_only, file_sha256, private_folder, read_bytes, remove, rename, sync_file
-from store.lake import write_rows
+from store.failpoints import around
+from store.files import (
+    create_only,
+    file_sha256,
+    private_folder,
+    read_bytes,
+    remove,
+    rename,
+    sync_file,
+    sync_folder,
+)
+from store.lake import ROW_GROUP_ROWS
 
 KEPT = 3
 
@@ -46,6 +58,7 @@ def keep_books(folder: Path, connection: Connection, derived: dict[str, str]) ->
     if kept and kept[-1].entry_no == number:
         return kept[-1].path
     files = {table: _keep_table(folder, connection, table, derived.get(table)) for table in table_names(connection)}
+    sync_folder(folder)  # the files have their names for good before a manifest names them
     content = {
         "audit": {"entry_no": number, "entry_hash": entry_hash},
         "before": file_sha256(kept[-1].path) if kept else "",
@@ -93,17 +106,21 @@ def _keep_table(folder: Path, connection: Connection, table: str, derived: str |
     where = f" WHERE NOT coalesce({derived}, FALSE)" if derived else ""
     # ALL columns order the rows, so that the same rows are the same bytes.
     rows = query(connection, f'SELECT * FROM "{table}"{where} ORDER BY ALL')
-    aside = folder / f".{table}.tmp"
-    try:
-        write_rows(rows, aside, "zstd")
-        sync_file(aside)
-        sha256 = file_sha256(aside)
-        name = f"{table}-{sha256[:16]}.parquet"
-        if not (folder / name).exists():
+    buffer = io.BytesIO()
+    rows.write_parquet(buffer, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+    data = buffer.getbuffer()
+    sha256 = hashlib.sha256(data).hexdigest()
+    name = f"{table}-{sha256[:16]}.parquet"
+    if not (folder / name).exists():  # most tables are as they were: nothing is written, and the disk not waited for
+        aside = folder / f".{table}.tmp"
+        try:
+            with around("writing", aside):
+                aside.write_bytes(data)
+            sync_file(aside)
             aside.chmod(0o400)
-            rename(aside, folder / name)
-    finally:
-        aside.unlink(missing_ok=True)
+            rename(aside, folder / name, sync=False)
+        finally:
+            aside.unlink(missing_ok=True)
     return {"name": name, "sha256": sha256, "rows": rows.height}
 
 

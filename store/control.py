@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -85,6 +86,17 @@ def _refuse_behind(workspace: Workspace, connection: Connection) -> None:
 
 
 @contextmanager
+def reader(connection: Connection) -> Iterator[Connection]:
+    """Give another connection to the same open database, to read what is committed from another thread."""
+    other = connection.cursor()
+    try:
+        other.execute("SET TimeZone = 'UTC'")
+        yield other
+    finally:
+        other.close()
+
+
+@contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """Run the block as one transaction: all of it, or nothing."""
     with around("begin of", "the transaction"):
@@ -123,3 +135,13 @@ def insert(connection: Connection, table: str, frame: pl.DataFrame) -> None:
             connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming_rows')
     finally:
         connection.unregister("incoming_rows")
+
+
+def insert_files(connection: Connection, table: str, paths: Sequence[Path]) -> None:
+    """Append the rows of Parquet files to a table, in order of the files, matching columns by name.
+
+    DuckDB reads them on all its threads; no row passes through this process's frames.
+    """
+    with around("insert into", table):
+        names = [path.as_posix() for path in paths]
+        connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM read_parquet($1)', [names])

@@ -83,11 +83,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def rename(aside: Path, path: Path) -> None:
-    """Give a file that is whole and synced its name, in the place of what bore it, so that a power cut keeps it."""
+def rename(aside: Path, path: Path, *, sync: bool = True) -> None:
+    """Give a file that is whole and synced its name, in the place of what bore it, so that a power cut keeps it.
+
+    Without `sync` it does so once the caller has synced the folder, after the last of many files.
+    """
     with around("rename", path):
         aside.replace(path)
-    sync_folder(path.parent)
+    if sync:
+        sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:

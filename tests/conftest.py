@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import model  # noqa: F401  # first: it says how pandera is loaded
+
 # Files with few but long tests. A worker takes a file at a time: one of these begun last would keep the others waiting.
 LONG = (
     "tests/stories/test_real_meters.py", "tests/cycles/test_killed_runs.py", "tests/rating/test_rating_bills.py",

@@ -7,7 +7,7 @@ which the rest is found at the end; so the findings are the same however the cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -15,8 +15,9 @@ import polars as pl
 from ingest.checks.days import DayReads, check_days
 from ingest.checks.drafts import REFUSING, no_drafts, without_silenced
 from ingest.checks.features import feature_days, is_complete, measured_days, with_channels
-from ingest.checks.history import TAIL_DAYS, History, learn, recent_from
-from ingest.checks.history_levels import late_moves, level_drafts, level_limits
+from ingest.checks.habits import habits_of, recent_from
+from ingest.checks.history import TAIL_DAYS, History, learn
+from ingest.checks.history_levels import class_moves, late_moves, level_drafts, level_limits
 from ingest.checks.history_runs import run_drafts
 from ingest.checks.history_shapes import changed_shapes, shifted_clocks, swapped_pairs
 from ingest.checks.places import Places
@@ -31,16 +32,28 @@ RUN_DAYS = 31
 """Days before the period that checks of runs of days look at when nothing is learned from the past."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Left:
+    """What a block leaves for the end of the run."""
+
+    histories: tuple[History, ...] = ()
+    paired: tuple[pl.DataFrame, ...] = ()
+    """Days of channels that have siblings, perhaps in other blocks."""
+
+
+NOTHING_LEFT = Left()
+
+
+@dataclass(frozen=True)
 class Checks:
-    """The checks of one run of VEE, with what its blocks have left so far."""
+    """The checks of one run of VEE."""
 
     rules: RuleSet
     places: Places
     from_date: date
     to_date: date
-    _histories: list[History] = field(default_factory=list)
-    _paired: list[pl.DataFrame] = field(default_factory=list)
+    paired: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"channel_no": pl.Int32}))
+    """Channels that have siblings: see `checks_of`."""
 
     @property
     def days_before(self) -> timedelta:
@@ -61,6 +74,10 @@ class Checks:
         """Return drafts without rows."""
         return no_drafts().drop("check")
 
+    def of(self, low: int, high: int) -> Checks:
+        """Return the checks of the channels from `low` to `high`."""
+        return replace(self, places=self.places.of(low, high))
+
     def judge(
         self,
         landed: pl.DataFrame,
@@ -68,33 +85,38 @@ class Checks:
         expected: pl.DataFrame,
         interval_minutes: int,
         replaced: pl.DataFrame | None,
-    ) -> pl.DataFrame:
-        """Return the drafts of a block's days: those that refuse slots are estimated, the others are told as they are.
+    ) -> tuple[pl.DataFrame, Left]:
+        """Return the drafts of a block's days, and what they leave for the end.
+
+        Drafts that refuse slots are estimated, the others are told as they are.
 
         `landed` are the current landed rows of the period, `before` those of the days before it, in parts that are
         looked at one after the other; `expected` has channel_no and day of both; `replaced` as in `DayReads`.
         """
         if not self.rules.rules:
-            return self.nothing
+            return self.nothing, NOTHING_LEFT
         # Only what was measured is put together and sorted: the slots stay where they are.
         channels = self.places.channels
-        parts = [measured_days(rows, channels, interval_minutes) for rows in (*before, landed)]
+        parts = [measured_days(rows, channels, interval_minutes, is_past=True) for rows in before]
+        parts.append(measured_days(landed, channels, interval_minutes))
         days = _with_expected(with_channels(in_order(pl.concat(parts)), channels), expected)
         reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
-        drafts = pl.concat([check_days(reads, self.rules), self._learn(reads)])
-        self._keep_paired(days)
-        return without_silenced(drafts)
+        learned, histories = self._learn(reads)
+        drafts = pl.concat([check_days(reads, self.rules), learned])
+        return without_silenced(drafts), Left(histories, self._paired_days(days))
 
-    def finish(self, registers: pl.DataFrame) -> pl.DataFrame:
-        """Return the drafts that need channels of several blocks, once all blocks are judged.
+    def finish(self, left: Sequence[Left], registers: pl.DataFrame) -> pl.DataFrame:
+        """Return the drafts that need channels of several blocks, from what these left.
 
         `registers` has the uses between readings that ended in the period: PAIRS.
         """
         drafts = [no_drafts()]
-        if self._histories:
-            drafts.append(history_drafts(self._histories, self.rules))
+        histories = [history for one in left for history in one.histories]
+        if histories:
+            drafts.append(history_drafts(histories, self.rules))
         if has_any(self.rules, SIBLING_CHECKS):
-            days = pl.concat(self._paired) if self._paired else pl.DataFrame(schema=DAY_TOTALS)
+            paired = [days for one in left for days in one.paired]
+            days = pl.concat(paired) if paired else pl.DataFrame(schema=DAY_TOTALS)
             drafts.append(
                 sibling_drafts(days, registers, self.places.channels, self.rules, self.from_date, self.to_date)
             )
@@ -115,20 +137,28 @@ class Checks:
         severity = pl.col("severity").replace(dict.fromkeys(REFUSING, Severity.WARN.value))
         return drafts.with_columns(subject=pl.lit(str(source)), detail=words, severity=severity)
 
-    def _learn(self, reads: DayReads) -> pl.DataFrame:
+    def _learn(self, reads: DayReads) -> tuple[pl.DataFrame, tuple[History, ...]]:
         if not has_any(self.rules, HISTORY_CHECKS):
-            return no_drafts()
+            return no_drafts(), ()
         low, high = level_limits(self.rules)
-        self._histories.append(learn(reads, self.rules, moved_low=low, moved_high=high))
-        return run_drafts(reads, self.rules)
+        habits = habits_of(reads, self.rules)
+        history = learn(reads, habits, self.rules, moved_low=low, moved_high=high)
+        return run_drafts(reads, habits, self.rules), (history,)
 
-    def _keep_paired(self, days: pl.DataFrame) -> None:
-        if not has_any(self.rules, SIBLING_CHECKS):
-            return
-        paired = paired_channels(self.places.channels)
-        kept = days.join(paired, how="semi", on="channel_no", maintain_order="left")
+    def _paired_days(self, days: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
+        kept = days.join(self.paired, how="semi", on="channel_no", maintain_order="left")
+        if kept.is_empty():
+            return ()
         rows = kept.with_columns(is_complete=is_complete())
-        self._paired.append(rows.select(pl.col(name).cast(dtype) for name, dtype in DAY_TOTALS.items()))
+        return (rows.select(pl.col(name).cast(dtype) for name, dtype in DAY_TOTALS.items()),)
+
+
+def checks_of(rules: RuleSet, places: Places, from_date: date, to_date: date) -> Checks:
+    """Return the checks of a run over all channels, which knows those of other blocks that are siblings."""
+    checks = Checks(rules, places, from_date, to_date)
+    if not has_any(rules, SIBLING_CHECKS):
+        return checks
+    return replace(checks, paired=paired_channels(places.channels))
 
 
 def _with_expected(days: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
@@ -142,7 +172,7 @@ def _with_expected(days: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
 def history_drafts(histories: Sequence[History], rules: RuleSet) -> pl.DataFrame:
     """Return what is learned from the past of all channels: first swaps and clocks, which explain shapes."""
     channels = pl.concat([one.channels for one in histories]).sort("channel_no")
-    moves = pl.concat([one.moves for one in histories])
+    moves = class_moves(pl.concat([one.moves for one in histories]))
     swaps = swapped_pairs(channels, late_moves(moves, TAIL_DAYS), rules)
     others = channels.join(swaps, how="anti", on="channel_no", maintain_order="left")
     clocks = shifted_clocks(others, rules)

@@ -7,7 +7,7 @@ supplied and a meter hangs). Days before the period are there so that runs which
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -43,6 +43,17 @@ class DayReads:
         """Return the expected days of the period."""
         return self.days.filter(pl.col("is_expected") & self.in_period())
 
+    def of(self, rule: Governing) -> DayReads:
+        """Return the reads without those of channels that a rule is not for, which it says nothing about.
+
+        Few are not worth leaving out: that would copy the others.
+        """
+        channels = self.places.channels
+        some = channels.filter(rule.concerns())["channel_no"]
+        if len(some) * 2 > channels.height:
+            return self
+        return replace(self, days=self.days.filter(pl.col("channel_no").is_in(some.implode())))
+
     def in_period(self) -> pl.Expr:
         """Return whether a row's day is in the period."""
         return pl.col("day").is_between(self.from_date, self.to_date, closed="left")
@@ -65,7 +76,9 @@ def check_days(reads: DayReads, rules: RuleSet, source: RuleSource = RuleSource.
     for name, check in _CHECKS.items():
         rule = governing(rules, name, source)
         if rule is not None and (source == RuleSource.INITIAL or name in OF_EVERY_SOURCE):
-            drafts.append(check(reads, rule))
+            concerned = reads.of(rule)
+            if concerned.days.height:
+                drafts.append(check(concerned, rule))
     return pl.concat(drafts)
 
 

@@ -25,8 +25,10 @@ def feature_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes:
     return with_channels(measured_days(landed, channels, interval_minutes), channels)
 
 
-def measured_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
-    """Return `feature_days` without what is told of the channel."""
+def measured_days(
+    landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes: int, *, is_past: bool = False
+) -> pl.DataFrame:
+    """Return `feature_days` without what is told of the channel; of days of the past without runs of one value."""
     zones = channels.select("channel_no", "tz_name")
     # The slots are many, and stay where they are.
     keys = landed.select("channel_no", "day", "n", "worst", "seq").with_row_index("row")
@@ -36,7 +38,7 @@ def measured_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes
     known = landed if rows.height == landed.height else landed[rows["row"]]
     # Slots beyond the clock's day have no time: another check speaks of them.
     slots_real = real_slots(pl.Series(rows.select(pl.min_horizontal("n", "slots")).to_series()))
-    screened, found = _screen_parts(known, slots_real, kind_of, kinds.clock_of_slot, interval_minutes)
+    screened, found = _screen_parts(known, slots_real, kind_of, kinds.clock_of_slot, interval_minutes, is_past)
     measured = rows.select("channel_no", "day", "n", "worst", "slots", "row", base_seq="seq").with_columns(
         pl.Series("present", screened.present, dtype=pl.Int32),
         pl.Series("total", screened.total, dtype=pl.Int64),
@@ -59,14 +61,14 @@ def with_channels(measured: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFram
 
 
 def _screen_parts(
-    days: pl.DataFrame, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, interval_minutes: int
+    days: pl.DataFrame, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, interval_minutes: int, is_past: bool
 ) -> tuple[Screened, Features]:
     """Return sums, extremes and features of wide days, of some rows after the other."""
     clocks = 24 * 60 // interval_minutes
     screened, found = [], []
     for rows, values in matrix_parts(days, interval_minutes):
         screened.append(screen_days(values, slots_real[rows]))
-        found.append(day_features(values, slots_real[rows], kinds[rows], clock_of_slot, clocks))
+        found.append(day_features(values, slots_real[rows], kinds[rows], clock_of_slot, clocks, with_runs=not is_past))
     return (
         Screened(*(np.concatenate(column) for column in zip(*(vars(one).values() for one in screened), strict=True))),
         Features(

@@ -13,17 +13,22 @@ from datetime import date, timedelta
 import polars as pl
 
 from ingest.checks.days import DayReads
-from ingest.checks.features import GROUP_COLUMNS, is_complete
+from ingest.checks.features import GROUP_COLUMNS
+from ingest.checks.habits import (
+    PAST_COLUMNS,
+    RECENT_DAYS,
+    Habits,
+    halves_of,
+    is_free_day,
+    is_known,
+    recent_from,
+    with_habits,
+)  # fmt: skip
 from ingest.rules.rules import RuleSet
-from model.codes import Quality
 
-RECENT_DAYS = 14
-"""Days that are looked at when the period is shorter."""
 TAIL_DAYS = 7
 """The last days, of which level and shape are told: a week holds every kind of day."""
 TAIL_DAYS_MIN = 4
-KIND_DAYS_MIN = 3
-"""Days of a kind that its habit takes; with fewer the habit of all days stands in."""
 RATIO_MAX = 4_000
 """Per mille; a channel that moved farther counts for its class as one that moved so far."""
 BIN = 10
@@ -34,7 +39,6 @@ SHARES = 10_000
 """What the shares of a day's parts add up to."""
 
 NOW_COLUMNS = [f"now{group}" for group in range(len(GROUP_COLUMNS))]
-PAST_COLUMNS = [f"past{group}" for group in range(len(GROUP_COLUMNS))]
 CLASS_DAY = ["measure", "revenue_class", "branch_id", "day"]
 
 
@@ -51,25 +55,20 @@ class History:
     """How many channels of a class moved so far on a day: measure, revenue_class, branch_id, day, bin, channels."""
 
 
-def recent_from(from_date: date, to_date: date) -> date:
-    """Return the first recent day: the period's, or earlier when it is short."""
-    return min(from_date, to_date - timedelta(days=RECENT_DAYS))
-
-
-def learn(reads: DayReads, rules: RuleSet, *, moved_low: int, moved_high: int) -> History:
+def learn(reads: DayReads, habits: Habits, rules: RuleSet, *, moved_low: int, moved_high: int) -> History:
     """Return what the days of a block say beside the past of their channels.
 
     Recent days are kept of channels that used less than `moved_low` or more than `moved_high` percent of what was
     expected, of the last days or of all recent ones.
     """
     first = recent_from(reads.from_date, reads.to_date)
-    days = _known_days(reads, rules)
-    past = days.filter(pl.col("day") < first)
-    recent = _expecting(days.filter(pl.col("day") >= first), past, rules)
+    of_day = ["channel_no", "day", "base_seq", "measure", "revenue_class", "total", *GROUP_COLUMNS]
+    known = reads.days.lazy().filter(is_known(reads, rules) & (pl.col("day") >= first))
+    recent = with_habits(known.select(*of_day, is_free=is_free_day(rules)).collect(), habits, rules)
     branches = reads.places.channels.select("channel_no", "branch_id")
     recent = recent.join(branches, how="left", on="channel_no", validate="m:1", maintain_order="left")
     tail = _tail(recent, reads.to_date)
-    channels = _summary(tail, past)
+    channels = _summary(tail, habits)
     keep = _moved(recent, moved_low, moved_high)
     keep = pl.concat([keep, _moved(tail, moved_low, moved_high)]).unique()
     kept = recent.join(keep, how="semi", on="channel_no", maintain_order="left")
@@ -81,53 +80,13 @@ def learn(reads: DayReads, rules: RuleSet, *, moved_low: int, moved_high: int) -
     return History(channels, kept.select(*of_day, **nights), _moves(recent))
 
 
-def _known_days(reads: DayReads, rules: RuleSet) -> pl.DataFrame:
-    """Return the complete days that were read, not estimated, with their kind: `is_free` on weekends and holidays."""
-    since = recent_from(reads.from_date, reads.to_date) - timedelta(days=rules.history_days)
-    is_known = (
-        pl.col("is_expected")
-        & is_complete()
-        & (pl.col("worst") <= int(Quality.FINAL_SUBSTITUTED))
-        & pl.col("day").is_between(since, reads.to_date, closed="left")
-    )
-    holidays = pl.lit(pl.Series(list(rules.holidays), dtype=pl.Date)).implode()
-    is_free = (pl.col("day").dt.weekday() >= 6) | pl.col("day").is_in(holidays)
-    of_day = ["channel_no", "day", "base_seq", "measure", "revenue_class", "total", *GROUP_COLUMNS]
-    return reads.days.lazy().filter(is_known).select(*of_day, is_free=is_free).collect()
-
-
-def _expecting(recent: pl.DataFrame, past: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
-    """Add what the channel's past expects of each recent day: expected, spread, past0..past7, past_days."""
-    of_kind = _habits(past, ["channel_no", "is_free"]).filter(pl.col("past_days") >= KIND_DAYS_MIN)
-    of_all = _habits(past, ["channel_no"]).filter(pl.col("past_days") >= rules.history_days_min)
-    names = ["expected", "spread", *PAST_COLUMNS]
-    both = recent.join(of_all, how="inner", on="channel_no", validate="m:1", maintain_order="left").join(
-        of_kind.drop("past_days"), how="left", on=["channel_no", "is_free"], validate="m:1", maintain_order="left",
-        suffix="_of_kind",
-    )  # fmt: skip
-    return both.with_columns(pl.coalesce(f"{name}_of_kind", name).alias(name) for name in names)
-
-
-def _habits(past: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Return the habit of days: median total, median departure from it, mean of each part of the day, how many days.
-
-    Halves are cut off: habits are compared with whole multiples, not billed.
-    """
-    middle = past.group_by(key).agg(expected=pl.col("total").median().floor().cast(pl.Int64))
-    away = past.select(*key, "total", *GROUP_COLUMNS).join(middle, how="inner", on=key, validate="m:1")
-    count = pl.len().cast(pl.Int64)
-    parts = [(pl.col(old).sum() // count).alias(new) for old, new in zip(GROUP_COLUMNS, PAST_COLUMNS, strict=True)]
-    spread = (pl.col("total") - pl.col("expected")).abs().median().floor().cast(pl.Int64)
-    return away.group_by(key).agg(pl.col("expected").first(), *parts, spread=spread, past_days=count)
-
-
 def _tail(recent: pl.DataFrame, to_date: date) -> pl.DataFrame:
     """Return the last days of each channel within the last two weeks."""
     late = recent.filter(pl.col("day") >= to_date - timedelta(days=RECENT_DAYS)).sort("channel_no", "day")
     return late.group_by("channel_no", maintain_order=True).tail(TAIL_DAYS)
 
 
-def _summary(tail: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+def _summary(tail: pl.DataFrame, habits: Habits) -> pl.DataFrame:
     """Return a row for each channel with enough last days.
 
     channel_no, measure, revenue_class, branch_id; day and base_seq of the first of the last days; tail_days, total,
@@ -144,21 +103,13 @@ def _summary(tail: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
         tail_days=count,
     )
     enough = channels.filter(pl.col("tail_days") >= TAIL_DAYS_MIN)
-    return enough.join(_drift(past), how="left", on="channel_no", validate="1:1", maintain_order="left")
+    return enough.join(_drift(habits), how="left", on="channel_no", validate="1:1", maintain_order="left")
 
 
-def _drift(past: pl.DataFrame) -> pl.DataFrame:
+def _drift(habits: Habits) -> pl.DataFrame:
     """Return how far the shape of the first half of each channel's past lies from that of the second."""
-    later = pl.col("day") >= pl.col("day").median().over("channel_no")
-    halves = (
-        past.with_columns(half=later.fill_null(value=False))
-        .group_by("channel_no", "half")
-        .agg(pl.col(GROUP_COLUMNS).sum())
-    )
-    both = halves.filter(pl.col("half")).join(
-        halves.filter(~pl.col("half")), how="inner", on="channel_no", validate="1:1", suffix="_before"
-    )
-    return both.select("channel_no", drift=shape_distance(GROUP_COLUMNS, [f"{name}_before" for name in GROUP_COLUMNS]))
+    drift = shape_distance(GROUP_COLUMNS, [f"{name}_before" for name in GROUP_COLUMNS])
+    return halves_of(habits).select("channel_no", drift=drift)
 
 
 def shape_distance(one: list[str], other: list[str]) -> pl.Expr:

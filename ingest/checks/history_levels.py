@@ -46,9 +46,11 @@ def class_moves(moves: pl.DataFrame) -> pl.DataFrame:
     return both.select(*CLASS_DAY, move=move.clip(low, high))
 
 
-def late_moves(moves: pl.DataFrame, days: int) -> pl.DataFrame:
-    """Return by class the mean move of the last days known, per mille: measure, revenue_class, branch_id, move."""
-    of_days = class_moves(moves)
+def late_moves(of_days: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return by class the mean move of the last days known, per mille: measure, revenue_class, branch_id, move.
+
+    `of_days`: `class_moves`.
+    """
     last = of_days.filter(pl.col("day") > pl.col("day").max() - pl.duration(days=days))
     return last.group_by(CLASS_DAY[:3]).agg(move=pl.col("move").sum() // pl.len().cast(pl.Int64))
 
@@ -64,12 +66,15 @@ def _median(moves: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     return middle.select(*key, "count", move=pl.col("bin").cast(pl.Int64) * BIN + BIN // 2)
 
 
-def level_drafts(recent: pl.DataFrame, moves: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
-    """Return drafts of use above and below the past, and of steps down; a step is not told of twice."""
+def level_drafts(recent: pl.DataFrame, of_days: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
+    """Return drafts of use above and below the past, and of steps down; a step is not told of twice.
+
+    `of_days`: `class_moves`.
+    """
     if recent.is_empty():
         return no_drafts()
     days = recent.join(
-        class_moves(moves), how="left", on=CLASS_DAY, validate="m:1", nulls_equal=True
+        of_days, how="left", on=CLASS_DAY, validate="m:1", nulls_equal=True
     ).sort("channel_no", "day")  # fmt: skip
     days = days.with_columns(
         pl.col("move").fill_null(1_000), adjusted=pl.col("expected") * pl.col("move").fill_null(1_000) // 1_000

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 
 from ingest.checks.days import DayReads, day_runs
 from ingest.checks.drafts import drafted, no_drafts, units
 from ingest.checks.features import is_complete
-from ingest.checks.history import recent_from
+from ingest.checks.habits import Habits, nights_before, recent_from
 from ingest.rules.governing import Governing, governing
 from ingest.rules.rules import RuleSet
-from model.codes import Quality
 
 
-def run_drafts(reads: DayReads, rules: RuleSet) -> pl.DataFrame:
+def run_drafts(reads: DayReads, habits: Habits, rules: RuleSet) -> pl.DataFrame:
     """Return drafts of risen night flow and of channels that stopped."""
     night, stopped = governing(rules, "night_flow"), governing(rules, "stopped")
     if night is None and stopped is None:
         return no_drafts()
-    first = recent_from(reads.from_date, reads.to_date)
-    is_past = (
-        pl.col("is_expected")
-        & is_complete()
-        & (pl.col("worst") <= int(Quality.FINAL_SUBSTITUTED))
-        & pl.col("day").is_between(first - timedelta(days=rules.history_days), first, closed="left")
-    )
-    past = reads.days.filter(is_past).group_by("channel_no").agg(
-        past_days=pl.len().cast(pl.Int64),
-        past_total=pl.col("total").median().floor().cast(pl.Int64),
-        past_night=pl.col("night_low").quantile(0.9, interpolation="lower"),
-    )  # fmt: skip
-    known = past.filter(pl.col("past_days") >= rules.history_days_min)
-    days = reads.days.filter(pl.col("day") >= first).join(
-        known, how="inner", on="channel_no", validate="m:1", maintain_order="left"
-    )
+    past = nights_before(habits, rules)
     found = [no_drafts()]
-    if night is not None:
-        found.append(_night_flow(reads, days, night))
-    if stopped is not None:
-        found.append(_stopped(reads, days, stopped))
+    for rule, check in ((night, _night_flow), (stopped, _stopped)):
+        if rule is not None and (days := _recent_days(reads.of(rule), past)).height:
+            found.append(check(reads, days, rule))
     return pl.concat(found)
+
+
+def _recent_days(reads: DayReads, past: pl.DataFrame) -> pl.DataFrame:
+    """Return the recent days of channels with a past, and what was usual in it."""
+    recent = reads.days.filter(pl.col("day") >= recent_from(reads.from_date, reads.to_date))
+    return recent.join(past, how="inner", on="channel_no", validate="m:1", maintain_order="left")
 
 
 def _night_flow(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFrame:

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import polars as pl
 
 from ingest.checks.drafts import drafted, no_drafts, units
-from ingest.checks.history import NOW_COLUMNS, PAST_COLUMNS, SHARES, shape_distance
+from ingest.checks.habits import PAST_COLUMNS
+from ingest.checks.history import NOW_COLUMNS, SHARES, shape_distance
 from ingest.rules.governing import governing
 from ingest.rules.rules import RuleSet
 from ingest.vee.matrix import Ints
@@ -91,10 +92,11 @@ def shifted_clocks(channels: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
         apart=shape_distance(NOW_COLUMNS, PAST_COLUMNS), limit=rule.limit("per_mille") * SHARES // _PER_MILLE,
         hours_min=rule.limit("hours"),
     ).filter(pl.col("apart") > pl.col("limit"))  # fmt: skip
-    found = moved.with_columns(shifted=pl.concat_list(_shifted_distance(hours) for hours in range(24)))
-    nearest = pl.col("shifted").list.arg_min().cast(pl.Int64)
-    off = found.with_columns(
-        hours=pl.when(nearest <= 12).then(nearest).otherwise(nearest - 24), fits=pl.col("shifted").list.min()
+    apart = _shifted_distances(moved.select(NOW_COLUMNS).to_numpy(), moved.select(PAST_COLUMNS).to_numpy())
+    nearest = apart.argmin(axis=1)
+    off = moved.with_columns(
+        hours=pl.Series(np.where(nearest <= 12, nearest, nearest - 24), dtype=pl.Int64),
+        fits=pl.Series(apart.min(axis=1), dtype=pl.Int64),
     )
     wrong = off.filter(
         (pl.col("fits") <= pl.col("limit"))
@@ -112,21 +114,19 @@ def shifted_clocks(channels: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _shifted_distance(hours: int) -> pl.Expr:
-    """Return the distance of the last days from the past put so many hours later, of `SHARES`."""
-    count = len(PAST_COLUMNS)
-    parts, rest = hours // 3, hours % 3
-    now, past = pl.sum_horizontal(NOW_COLUMNS), pl.sum_horizontal(PAST_COLUMNS) * 3
-    later = [
-        pl.col(PAST_COLUMNS[(place - parts) % count]) * (3 - rest)
-        + pl.col(PAST_COLUMNS[(place - parts - 1) % count]) * rest
-        for place in range(count)
-    ]
-    apart = pl.sum_horizontal(
-        (pl.col(name) * SHARES // now - shifted * SHARES // past).abs()
-        for name, shifted in zip(NOW_COLUMNS, later, strict=True)
-    )
-    return pl.when((now > 0) & (past > 0)).then(apart // 2)
+def _shifted_distances(now: Ints, past: Ints) -> Ints:
+    """Return the distance of the last days from the past put 0 to 23 hours later, of `SHARES`: [channel, hours].
+
+    now, past: [channel, part of the day], each with a sum above zero.
+    """
+    whole_now, whole_past = now.sum(axis=1)[:, None], past.sum(axis=1)[:, None] * 3
+    shares = now * SHARES // whole_now
+    apart = np.zeros((len(now), 24), np.int64)
+    for hours in range(24):
+        parts, rest = hours // 3, hours % 3
+        later = np.roll(past, parts, axis=1) * (3 - rest) + np.roll(past, parts + 1, axis=1) * rest
+        apart[:, hours] = np.abs(shares - later * SHARES // whole_past).sum(axis=1) // 2
+    return apart
 
 
 def _listed(names: list[str]) -> pl.Expr:

@@ -29,7 +29,7 @@ Kernel = TypeVar("Kernel", bound=Callable[..., None])
 
 
 def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True)(function))
+    return cast(Kernel, njit(cache=True, nogil=True)(function))
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ def part_kernel(
                 out_night[row] = min(out_night[row], value)
 
 
-def day_features(values: Values, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, clocks: int) -> Features:
+def day_features(
+    values: Values, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, clocks: int, *, with_runs: bool = True
+) -> Features:
     """Return runs, night flow and group sums of each channel-day. Values beyond a day's real slots do not count.
 
     Most days show one clock: all rows are first counted by it, column by column, then the days of other kinds anew.
@@ -131,7 +133,8 @@ def day_features(values: Values, slots_real: Ints, kinds: Ints, clock_of_slot: I
     groups = np.zeros((GROUPS, rows), np.int64)
     if rows:
         columns = np.asfortranarray(values)
-        run_kernel(columns, slots_real, same)
+        if with_runs:
+            run_kernel(columns, slots_real, same)
         counts = np.bincount(kinds, minlength=len(clock_of_slot))
         usual = int(counts.argmax())
         part_kernel(columns, slots_real, clock_of_slot[usual], clocks, np.zeros(0, np.int64), night, groups)

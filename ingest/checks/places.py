@@ -34,6 +34,12 @@ class Places:
     off: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SPANS))
     """channel_no, from_date, to_date (half-open, null while it lasts): supply is disconnected."""
 
+    def of(self, low: int, high: int) -> Places:
+        """Return what is known of the channels from `low` to `high`."""
+        own = pl.col("channel_no").is_between(low, high)
+        frames = (self.channels, self.hung, self.supplied, self.off)
+        return Places(*(frame.filter(own) for frame in frames))
+
 
 def known_places(connection: Connection, channels: pl.DataFrame, from_date: date, to_date: date) -> Places:
     """Return what the control database knows of the channels in [from_date, to_date)."""

@@ -11,7 +11,6 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.estimates.estimate import EDIT_SCHEMA
-from model.accounts import ChannelNumbers
 from model.codes import FindingState
 from model.decisions import DecidedSlots
 from model.reads import Findings
@@ -29,9 +28,7 @@ _KINDS = {
 }
 
 
-def decided_slots(
-    connection: Connection, channels: DataFrame[ChannelNumbers], from_date: date, to_date: date
-) -> DataFrame[DecidedSlots]:
+def decided_slots(connection: Connection, from_date: date, to_date: date) -> DataFrame[DecidedSlots]:
     """Return the decisions about intervals of the days in [from_date, to_date), the later one where two meet.
 
     What was taken back is among them, as `open`: the day is to be judged again. An edit counts once it is approved.
@@ -45,8 +42,15 @@ def decided_slots(
            ORDER BY channel_no, day, base_seq, first_slot, rule, recorded_at, finding_id""",
         [from_date, to_date],
     )
-    own = rows.filter(pl.col("channel_no").is_in(channels["channel_no"].implode()))
-    return arranged(DecidedSlots, own.unique([*_BASE_KEY, "first_slot", "rule"], keep="last", maintain_order=True))
+    return arranged(DecidedSlots, rows.unique([*_BASE_KEY, "first_slot", "rule"], keep="last", maintain_order=True))
+
+
+def decided_of(
+    decided: DataFrame[DecidedSlots], channels: pl.Series, from_date: date, to_date: date
+) -> DataFrame[DecidedSlots]:
+    """Return the decisions about some channels on the days in [from_date, to_date)."""
+    inside = pl.col("day").is_between(from_date, to_date, closed="left")
+    return arranged(DecidedSlots, decided.filter(inside & pl.col("channel_no").is_in(channels.implode())))
 
 
 def with_decided(edits: pl.DataFrame, decided: DataFrame[DecidedSlots]) -> pl.DataFrame:

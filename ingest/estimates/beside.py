@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -23,6 +24,22 @@ from store.facts import facts
 
 # An edit of these kinds puts its value into the slot.
 _VALUED = [EditKind.VALUE.value, EditKind.AGREED.value, EditKind.CUSTOMER.value, EditKind.ZERO.value]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the control database has recorded beside the reads, asked once for all channels."""
+
+    outages: pl.DataFrame
+    links: pl.DataFrame
+    edits: pl.DataFrame
+    edit_values: pl.DataFrame
+
+
+def recorded_beside(connection: Connection) -> Recorded:
+    """Return outages, links between channels and decisions about reads, of all channels."""
+    tables = ("outages", "channel_links", "read_edit", "read_edit_value")
+    return Recorded(*(facts(connection, table) for table in tables))
 
 
 def register_spans(
@@ -58,10 +75,9 @@ def registers_beside(channels: DataFrame[ChannelNumbers]) -> pl.DataFrame:
 
 
 def outage_slots(
-    connection: Connection, channels: DataFrame[ChannelNumbers], minutes: int, from_date: date, to_date: date
+    known: pl.DataFrame, channels: DataFrame[ChannelNumbers], minutes: int, from_date: date, to_date: date
 ) -> pl.DataFrame:
-    """Return the slots of channels of one interval length in known outages, by day in [from_date, to_date)."""
-    known = facts(connection, "outages")
+    """Return the slots of channels of one interval length in `known` outages, by day in [from_date, to_date)."""
     if known.is_empty():
         return pl.DataFrame(schema=OUTAGE_SCHEMA)
     near = known.filter(
@@ -89,7 +105,7 @@ def outage_slots(
 
 
 def linked_values(
-    connection: Connection,
+    known: pl.DataFrame,
     channels: DataFrame[ChannelNumbers],
     every: DataFrame[ChannelNumbers],
     minutes: int,
@@ -97,13 +113,14 @@ def linked_values(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the trusted values of check channels, and of flows calculated from others (FLOW_SCHEMA each).
 
-    `every` has all channels; `days_of` returns the current days of some of them. A calculated value needs all its
-    parts, and is not below zero.
+    `known` links channels; `every` has all of these; `days_of` returns the current days of some. A calculated value
+    needs all its parts, and is not below zero.
     """
+    if known.is_empty():
+        return pl.DataFrame(schema=FLOW_SCHEMA), pl.DataFrame(schema=FLOW_SCHEMA)
     numbers = every.filter(pl.col("interval_minutes") == minutes).select("channel_id", "channel_no")
     links = (
-        facts(connection, "channel_links")
-        .join(channels.select("channel_id", "channel_no"), how="inner", on="channel_id", validate="m:1")
+        known.join(channels.select("channel_id", "channel_no"), how="inner", on="channel_id", validate="m:1")
         .join(
             numbers.select(other_channel_id="channel_id", other_no="channel_no"), how="inner",
             on="other_channel_id", validate="m:1",
@@ -130,10 +147,10 @@ def linked_values(
 
 
 def approved_edits(
-    connection: Connection, channels: DataFrame[ChannelNumbers], from_date: date, to_date: date
+    recorded: Recorded, channels: DataFrame[ChannelNumbers], from_date: date, to_date: date
 ) -> pl.DataFrame:
     """Return the latest decision about each slot of the days in [from_date, to_date), as EDIT_SCHEMA."""
-    heads = facts(connection, "read_edit").filter(
+    heads = recorded.edits.filter(
         pl.col("state") == EditState.APPROVED.value,
         pl.col("meter_id").is_null(),
         pl.col("channel_no").is_in(channels["channel_no"].implode()),
@@ -142,7 +159,7 @@ def approved_edits(
     )
     if heads.is_empty():
         return pl.DataFrame(schema=EDIT_SCHEMA)
-    values = facts(connection, "read_edit_value").filter(pl.col("day").is_between(from_date, to_date, closed="left"))
+    values = recorded.edit_values.filter(pl.col("day").is_between(from_date, to_date, closed="left"))
     joined = values.join(heads.select("edit_id", "channel_no", "kind", "decided_at"), how="inner", on="edit_id")
     key = ["channel_no", "day", "slot", "base_seq"]
     latest = joined.sort(*key, "decided_at", "edit_id").unique(key, keep="last", maintain_order=True)

@@ -34,6 +34,10 @@ class Governing:
         """Return the severity; null where no rule fits."""
         return self._first([pl.lit(rule.severity.value) for rule in self.rules], pl.String())
 
+    def concerns(self) -> pl.Expr:
+        """Return whether one of the rules is for a channel, on whatever day; needs measure and revenue_class."""
+        return pl.any_horizontal(_fits_channel(rule) for rule in self.rules)
+
     def _first(self, values: Sequence[pl.Expr], dtype: pl.DataType) -> pl.Expr:
         found: pl.Expr = pl.lit(None, dtype=dtype)
         for rule, value in zip(reversed(self.rules), reversed(values), strict=True):
@@ -52,12 +56,17 @@ def has_any(rules: RuleSet, checks: Sequence[str], source: RuleSource = RuleSour
     return any(rule.check in checks and source in rule.sources for rule in rules.rules)
 
 
-def _fits(rule: Rule) -> pl.Expr:
+def _fits_channel(rule: Rule) -> pl.Expr:
     fits: pl.Expr = pl.lit(value=True)
     if rule.measures:
         fits = fits & pl.col("measure").is_in(list(rule.measures))
     if rule.classes:
         fits = fits & pl.col("revenue_class").is_in(list(rule.classes)).fill_null(value=False)
+    return fits
+
+
+def _fits(rule: Rule) -> pl.Expr:
+    fits = _fits_channel(rule)
     if rule.valid_from is not None:
         fits = fits & (pl.col("day") >= rule.valid_from)
     if rule.valid_to is not None:

@@ -9,10 +9,10 @@ from datetime import timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.checks.checks import Checks, is_refusing
+from ingest.checks.checks import NOTHING_LEFT, Checks, Left, is_refusing
 from ingest.checks.refusals import Refusals, refusals_of
-from ingest.edits.finding_decisions import decided_slots, unsettled, with_decided
-from ingest.estimates.beside import approved_edits, linked_values, outage_slots
+from ingest.edits.finding_decisions import decided_of, unsettled, with_decided
+from ingest.estimates.beside import Recorded, approved_edits, linked_values, outage_slots
 from ingest.estimates.estimate import Beside
 from ingest.rules.governing import core_groups
 from ingest.rules.rules import RuleSet
@@ -23,6 +23,7 @@ from ingest.vee.report import BlockTotals, added_totals, block_totals
 from ingest.versions import DAY_KEY
 from model.accounts import ChannelNumbers
 from model.codes import Quality, RuleSource
+from model.decisions import DecidedSlots
 from model.reads import (
     Findings,
     slot_columns,
@@ -38,27 +39,45 @@ class JudgedBlock:
     findings: pl.DataFrame
     estimates: pl.DataFrame
     totals: BlockTotals
+    left: Left = NOTHING_LEFT
+    """What the checks keep of it for the end of the run."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a run knows beside the days of a block: all channels, register spans, whether it judges all of them."""
+    """What a run knows beside the days of a block: of all channels, and whether it judges all of them."""
 
     channels: DataFrame[ChannelNumbers]
+    active: pl.DataFrame
+    """When channels must have reads in the period: channel_no, from_date, to_date; `earlier` before it."""
+    earlier: pl.DataFrame
     spans: pl.DataFrame
+    recorded: Recorded
+    decided: DataFrame[DecidedSlots]
     is_partial: bool
 
+    def of(self, low: int, high: int) -> Known:
+        """Return what is known of the channels from `low` to `high`; of the recorded, which is little, all stays."""
+        own = pl.col("channel_no").is_between(low, high)
+        return replace(
+            self, active=self.active.filter(own), earlier=self.earlier.filter(own), spans=self.spans.filter(own)
+        )
 
-def judge_block(
-    lake: BlockReads, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks, known: Known
-) -> JudgedBlock:
-    """Judge a block: first what the rule set asks of its days, then completeness and spikes, by what governs them."""
+
+def judge_block(lake: BlockReads, checks: Checks, known: Known) -> JudgedBlock:
+    """Judge a block: first what the rule set asks of its days, then completeness and spikes, by what governs them.
+
+    It asks for files and what it is given alone, and changes nothing: blocks can be judged at the same time.
+    """
+    numbers = lake.channels["channel_no"]
+    low, high = int(numbers[0]), int(numbers[-1])
+    checks, known = checks.of(low, high), known.of(low, high)
     landed = lake.landed()
-    drafts = _check_block(lake, landed, active, earlier, checks)
+    drafts, left = _check_block(lake, landed, checks, known)
     refusals = refusals_of(drafts)
     told = finish_findings([drafts.clear() if known.is_partial else drafts.filter(~is_refusing())], checks.rules)
     parts = [
-        _judge_part(part, _days_of(part, lake, landed), active, rules, refusals, checks, known)
+        _judge_part(part, _days_of(part, lake, landed), rules, refusals, checks, known)
         for part, rules in _parts(lake, checks)
     ]
     totals = [part.totals for part in parts]
@@ -67,6 +86,7 @@ def judge_block(
         pl.concat([told, *(part.findings for part in parts)]),
         pl.concat([part.estimates for part in parts]),
         totals[0] if len(totals) == 1 else added_totals(totals),
+        left,
     )
 
 
@@ -78,15 +98,13 @@ def _days_of(part: BlockReads, lake: BlockReads, landed: pl.DataFrame) -> pl.Dat
     return own.join(part.channels.select("channel_no"), how="semi", on="channel_no", maintain_order="left")
 
 
-def _check_block(
-    lake: BlockReads, landed: pl.DataFrame, active: pl.DataFrame, earlier: pl.DataFrame, checks: Checks
-) -> pl.DataFrame:
-    """Return the drafts of the checks of the rule set; a set without rules reads nothing."""
+def _check_block(lake: BlockReads, landed: pl.DataFrame, checks: Checks, known: Known) -> tuple[pl.DataFrame, Left]:
+    """Return the drafts of the checks of the rule set, and what they keep; a set without rules reads nothing."""
     if not checks.rules.rules:
-        return checks.nothing
+        return checks.nothing, NOTHING_LEFT
     since = lake.from_date - checks.days_before
     zones = lake.channels.select("channel_no", "tz_name")
-    spans = pl.concat([earlier, active])
+    spans = pl.concat([known.earlier, known.active])
     expected = expected_days(spans, zones, since, lake.to_date)
     replaced = lake.replaced() if checks.wants_replaced else None
     return checks.judge(landed, lake.before(checks.days_before), expected, lake.interval_minutes, replaced)
@@ -114,7 +132,6 @@ def _parts(lake: BlockReads, checks: Checks) -> Iterator[tuple[BlockReads, RuleS
 def _judge_part(
     lake: BlockReads,
     days: pl.DataFrame,
-    active: pl.DataFrame,
     rules: RuleSet,
     refusals: Refusals,
     checks: Checks,
@@ -122,7 +139,7 @@ def _judge_part(
 ) -> JudgedBlock:
     """Judge channels under one set of thresholds: all on the period alone, those in doubt again with days around it."""
     minutes = lake.interval_minutes
-    judged = _judge_reads(lake, days, active, rules, refusals, known)
+    judged = _judge_reads(lake, days, rules, refusals, known)
     standing = _standing(judged, lake.judged_before())
     closed = _closed(judged, standing, minutes)
     proposed = judged.edited.join(closed, how="anti", on=DAY_KEY, maintain_order="left")
@@ -146,15 +163,13 @@ def _judge_again(new: pl.DataFrame, touched: pl.DataFrame, checks: Checks, minut
     ]  # fmt: skip
 
 
-def _judge_reads(
-    lake: BlockReads, days: pl.DataFrame, active: pl.DataFrame, rules: RuleSet, refusals: Refusals, known: Known
-) -> Judged:
+def _judge_reads(lake: BlockReads, days: pl.DataFrame, rules: RuleSet, refusals: Refusals, known: Known) -> Judged:
     period = (lake.interval_minutes, lake.from_date, lake.to_date)
-    own = refusals.of(lake.channels["channel_no"], lake.from_date, lake.to_date)
-    edits = approved_edits(lake.connection, lake.channels, lake.from_date, lake.to_date)
-    decided = decided_slots(lake.connection, lake.channels, lake.from_date, lake.to_date)
-    edits = with_decided(edits, decided)
-    survey = survey_days(days, lake.channels, *period, rules=rules, active=active, refusals=own, edits=edits)
+    numbers = lake.channels["channel_no"]
+    own = refusals.of(numbers, lake.from_date, lake.to_date)
+    decided = decided_of(known.decided, numbers, lake.from_date, lake.to_date)
+    edits = with_decided(approved_edits(known.recorded, lake.channels, lake.from_date, lake.to_date), decided)
+    survey = survey_days(days, lake.channels, *period, rules=rules, active=known.active, refusals=own, edits=edits)
     good, doubtful = survey.good, survey.doubtful
     if doubtful.is_empty():
         return good
@@ -172,10 +187,12 @@ def _judge_reads(
 def _beside(lake: BlockReads, channels: DataFrame[ChannelNumbers], known: Known, distance: timedelta) -> Beside:
     """Return what is known beside the days of channels; of outages also around the period."""
     minutes = lake.interval_minutes
-    checks, flows = linked_values(lake.connection, channels, known.channels, minutes, lake.of_others)
+    checks, flows = linked_values(known.recorded.links, channels, known.channels, minutes, lake.of_others)
     return Beside(
         spans=known.spans.filter(pl.col("channel_no").is_in(channels["channel_no"].implode())),
-        outages=outage_slots(lake.connection, channels, minutes, lake.from_date - distance, lake.to_date + distance),
+        outages=outage_slots(
+            known.recorded.outages, channels, minutes, lake.from_date - distance, lake.to_date + distance
+        ),
         checks=checks,
         flows=flows,
     )

@@ -25,6 +25,7 @@ from ingest.vee.matrix import (
     bytes_column,
     day_kinds,
     day_positions,
+    empty_days,
     in_order,
     placed_kinds,
     value_columns,
@@ -35,7 +36,7 @@ from ingest.vee.revalidate import judge_estimates
 from ingest.vee.screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
 from model.accounts import ChannelNumbers
 from model.codes import Method, Quality
-from model.reads import Estimates, Findings, ReadDays, VeeDays, read_days_schema
+from model.reads import Estimates, Findings, ReadDays, VeeDays
 from model.schema import checked, empty
 
 _DAY = {"channel_no": pl.Int32(), "day": pl.Date()}
@@ -150,7 +151,7 @@ def _judge_seen(
     drafts = [spike_warnings(with_highest_slot(warned, parts[0], interval_minutes))]
     judged_days = seen.placed.select(_JUDGED)
     work = _channels_to_work(judged_days, screened, refusals, beside.edits)
-    judged = Judged(pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays)), empty(Findings), judged_days)
+    judged = Judged(empty_days(VeeDays, interval_minutes), empty(Findings), judged_days)
     if work.height:
         rows = _rows_to_work(screened, seen, work)
         rows = rows.filter(pl.Series(needed_days(rows, rules, refusals, beside)))
@@ -203,7 +204,7 @@ def survey_days(
     good = seen.placed.filter(is_good) if doubtful.height else seen.placed
     warned = with_highest_slot(good.filter(stands_out(rules)), landed, interval_minutes)
     findings = finish_findings([spike_warnings(warned)], rules)
-    edited = pl.DataFrame(schema=read_days_schema(interval_minutes, VeeDays))
+    edited = empty_days(VeeDays, interval_minutes)
     return Survey(Judged(edited, findings, good.select(_JUDGED)), doubtful.to_series(), seen)
 
 

@@ -38,7 +38,7 @@ Kernel = TypeVar("Kernel", bound=Callable[..., None])
 
 
 def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True)(function))
+    return cast(Kernel, njit(cache=True, nogil=True)(function))
 
 
 @dataclass(frozen=True)

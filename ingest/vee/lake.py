@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.vee.matrix import wide_checked
+from ingest.vee.matrix import empty_days, wide_checked
 from ingest.versions import DAY_KEY, best_first, current_days, days_rise
 from model.accounts import ChannelNumbers
 from model.codes import Quality
@@ -52,11 +52,25 @@ def active_days(
 
 
 @dataclass(frozen=True)
+class LengthFiles:
+    """The registered files of one interval length."""
+
+    landed: list[LakeFile]
+    judged: list[LakeFile]
+
+
+def files_of(connection: Connection, interval_minutes: int) -> LengthFiles:
+    """Return the registered files that hold days of an interval length."""
+    tables = (f"reads_day_{interval_minutes}", f"vee_day_{interval_minutes}")
+    return LengthFiles(*(lake_files(connection, table) for table in tables))
+
+
+@dataclass(frozen=True)
 class BlockReads:
     """The reads of some channels of one interval length in the lake."""
 
     workspace: Workspace
-    connection: Connection
+    files: LengthFiles
     channels: DataFrame[ChannelNumbers]
     interval_minutes: int
     from_date: date
@@ -74,10 +88,14 @@ class BlockReads:
 
     def _current(self, some: pl.Expr, from_date: date, to_date: date) -> pl.DataFrame:
         minutes = self.interval_minutes
-        scan = self._scan(f"reads_day_{minutes}", from_date, to_date)
+        scan = self._scan(self.files.landed, from_date, to_date)
         if scan is None:
-            return pl.DataFrame(schema=read_days_schema(minutes))
-        return wide_checked(ReadDays, current_days(scan.filter(some), None, minutes), minutes)
+            return empty_days(ReadDays, minutes)
+        rows = scan.filter(some).select(list(read_days_schema(minutes))).collect()
+        # Mostly each day landed once: then nothing has to be chosen, and files were read once.
+        if not days_rise(rows.select(DAY_KEY)):
+            rows = current_days(rows.lazy(), None, minutes)
+        return wide_checked(ReadDays, rows, minutes)
 
     def before(self, distance: timedelta) -> Iterator[pl.DataFrame]:
         """Return the current landed row of each channel-day up to `distance` before the period, a month at a time.
@@ -93,7 +111,7 @@ class BlockReads:
     def replaced(self) -> pl.DataFrame:
         """Return what days that landed again held before: channel_no, day, earlier (total of the version before)."""
         minutes = self.interval_minutes
-        scan = self._scan(f"reads_day_{minutes}", self.from_date, self.to_date)
+        scan = self._scan(self.files.landed, self.from_date, self.to_date)
         empty = pl.DataFrame(schema={"channel_no": pl.Int32, "day": pl.Date, "earlier": pl.Int64})
         if scan is None:
             return empty
@@ -117,17 +135,17 @@ class BlockReads:
     def judged_before(self) -> pl.DataFrame:
         """Return the rows that earlier runs wrote for the period: of each channel-day and judged load the latest."""
         minutes = self.interval_minutes
-        scan = self._scan(f"vee_day_{minutes}", self.from_date, self.to_date)
+        scan = self._scan(self.files.judged, self.from_date, self.to_date)
         if scan is None:
-            return pl.DataFrame(schema=read_days_schema(minutes, VeeDays))
+            return empty_days(VeeDays, minutes)
         rows = scan.collect().sort([*DAY_KEY, "base_seq", "seq"])
         latest = rows.unique([*DAY_KEY, "base_seq"], keep="last", maintain_order=True)
         return wide_checked(VeeDays, latest, minutes)
 
-    def _scan(self, table: str, from_date: date, to_date: date) -> pl.LazyFrame | None:
+    def _scan(self, registered: Sequence[LakeFile], from_date: date, to_date: date) -> pl.LazyFrame | None:
         numbers = self.channels["channel_no"]
         low, high = int(numbers[0]), int(numbers[-1])
-        files = overlapping(lake_files(self.connection, table), low, high, from_date, to_date)
+        files = overlapping(registered, low, high, from_date, to_date)
         if not files:
             return None
         # Named by content, files come in any order; by channel and day their rows mostly need no sorting.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,12 @@ def wide_checked(table: type[ReadDays], frame: pl.DataFrame, interval_minutes: i
     assert not wrong, f"table {table.__name__}: columns {wrong} are missing or of another type"
     checked(table, frame)
     return frame.select(list(schema))
+
+
+@cache
+def empty_days(table: type[ReadDays], interval_minutes: int) -> pl.DataFrame:
+    """Return `table` with its slots and without rows; made once, because a hundred columns take a while."""
+    return pl.DataFrame(schema=read_days_schema(interval_minutes, table))
 
 
 def in_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -89,9 +96,14 @@ def matrix_parts(frame: pl.DataFrame, interval_minutes: int) -> Iterator[tuple[s
 
 def value_columns(values: Values, interval_minutes: int) -> pl.DataFrame:
     """Return the slot columns of a matrix; null where it holds `MISSING`."""
-    names = slot_columns(interval_minutes)
-    frame = pl.from_numpy(np.asfortranarray(values), schema=dict.fromkeys(names, pl.Int32()))
-    return frame.select(pl.when(pl.col(name) != MISSING).then(pl.col(name)).alias(name) for name in names)
+    columns = np.asfortranarray(values)
+    slots = {
+        name: pa.array(columns[:, slot], mask=columns[:, slot] == MISSING)
+        for slot, name in enumerate(slot_columns(interval_minutes))
+    }
+    frame = pl.from_arrow(pa.table(slots))
+    assert isinstance(frame, pl.DataFrame), "a table is a frame"
+    return frame
 
 
 def quality_matrix(worst: pl.Series, flags: pl.Series, slots: int) -> Bytes:

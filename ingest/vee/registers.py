@@ -140,12 +140,12 @@ def _place_readings(
 
 def _pair_readings(placed: pl.DataFrame) -> pl.DataFrame:
     """Return successive readings of each hanging: from_date, to_date, earlier, later; worse quality, later load."""
-    before = pl.all().shift(1).over(_HANGING)
     ordered = placed.sort([*_HANGING, "read_date"])
-    earlier = ordered.select(before).select(
-        from_date="read_date", earlier="reading", earlier_quality="quality", earlier_seq="seq"
-    )
-    pairs = pl.concat([ordered, earlier], how="horizontal").filter(pl.col("from_date").is_not_null())
+    earlier = {"from_date": "read_date", "earlier": "reading", "earlier_quality": "quality", "earlier_seq": "seq"}
+    # In order, the reading before is the row above, unless that is of another hanging.
+    is_next = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in _HANGING)
+    above = [pl.col(old).shift(1).alias(new) for new, old in earlier.items()]
+    pairs = ordered.with_columns(*above, is_next=is_next).filter("is_next")
     return pairs.select(
         *_HANGING,
         "from_date",
@@ -188,14 +188,20 @@ def _judge_pairs(pairs: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
 def _judge_overlap(judged: pl.DataFrame) -> pl.DataFrame:
     """Refuse uses of one channel that overlap in time: two meters would count the same days."""
     ordered = judged.sort("channel_no", "from_date", "to_date", "meter_id")
-    reached = pl.col("to_date").cum_max().shift(1).over("channel_no")
-    begins_early = (pl.col("from_date") < reached).fill_null(value=False)
-    next_begins = pl.col("from_date").shift(-1).over("channel_no")
-    overlaps = begins_early | (next_begins < pl.col("to_date")).fill_null(value=False)
+    begins, ends = _on_one_axis("from_date"), _on_one_axis("to_date")
+    begins_early = (begins < ends.cum_max().shift(1)).fill_null(value=False)
+    is_followed = pl.col("channel_no") == pl.col("channel_no").shift(-1)
+    next_begins_early = is_followed & (pl.col("from_date").shift(-1) < pl.col("to_date"))
+    overlaps = begins_early | next_begins_early.fill_null(value=False)
     return ordered.with_columns(
         reason=pl.when(overlaps).then(pl.lit("reads_overlap")).otherwise("reason"),
         is_rejected=pl.col("is_rejected") | overlaps,
     )
+
+
+def _on_one_axis(day: str) -> pl.Expr:
+    """Return days of all channels, one channel's after another's, so that no day reaches into the next channel's."""
+    return pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col(day).cast(pl.Int32)
 
 
 def _judge_usual(judged: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:

@@ -5,23 +5,25 @@ A run that finds nothing new writes nothing and takes no sequence, so it can be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from ingest.checks.checks import Checks
+from ingest.checks.checks import Checks, Left, checks_of
 from ingest.checks.places import known_places
 from ingest.checks.registers import idle_drafts
 from ingest.checks.siblings import PAIRS
-from ingest.estimates.beside import register_spans
+from ingest.edits.finding_decisions import decided_slots
+from ingest.estimates.beside import recorded_beside, register_spans
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
 from ingest.vee.block import JudgedBlock, Known, judge_block
 from ingest.vee.findings import finish_findings
-from ingest.vee.lake import BlockReads, active_days
+from ingest.vee.lake import BlockReads, active_days, files_of
 from ingest.vee.registers import JudgedRegisters, judge_registers, usage_of
 from ingest.vee.report import VeeReport, report_of
 from ingest.versions import DAY_KEY, current_registers
@@ -44,7 +46,8 @@ from store.lake import lake_files, register_files, scan_lake, write_lake_file
 from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace
 
-CHANNELS_PER_BLOCK = 5_000  # a month and its reference days at 15 minutes: about 120 MB
+CHANNELS_PER_BLOCK = 8_192  # a month and its reference days at 15 minutes: about 200 MB
+WORTH_A_WORKER = 1_000  # channels; fewer take a worker less time than a block costs whatever it holds
 
 
 def run_vee(
@@ -58,13 +61,15 @@ def run_vee(
     progress: Progress = SILENT,
     actor: str = "system",
     only: Sequence[int] | None = None,
+    workers: int = 1,
 ) -> VeeReport:
     """Judge the reads of the days in [from_date, to_date) of all channels under an agreement and with a meter.
 
     An estimate that was made stands until its day is landed again, a person decides about it, or a register reading
     says how much it must be: otherwise only what it left empty is tried again. Days and findings of the run are
     registered with its load in one transaction. `rules` None means the rule set in force. `only` names the channels to
-    judge, for example those just edited; what needs other channels is then left to a run over all.
+    judge, for example those just edited; what needs other channels is then left to a run over all. `workers` blocks
+    are judged at the same time; the result is the same, to the byte.
 
     Raises:
         ConfigError: the period is empty.
@@ -79,23 +84,26 @@ def run_vee(
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         active = active_days(connection, channels, from_date, to_date)
         active = active if only is None else active.filter(pl.col("channel_no").is_in(list(only)))
-        checks = Checks(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
+        checks = checks_of(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
         earlier = active_days(connection, channels, from_date - checks.days_before, from_date)
         registers = _read_registers(workspace, connection, channels, checks)
-        known = Known(channels, _spans(connection, channels, registers, rules), only is not None)
-        blocks: list[tuple[int, JudgedBlock]] = []
+        known = Known(
+            channels, active, earlier, _spans(connection, channels, registers, rules), recorded_beside(connection),
+            decided_slots(connection, from_date, to_date), only is not None,
+        )  # fmt: skip
         progress.begin("vee", active["channel_no"].n_unique(), "channels")
-        for minutes in INTERVAL_LENGTHS:
-            due = channels.filter(pl.col("interval_minutes") == minutes)
-            due = due.join(active, how="semi", on="channel_no", maintain_order="left")
-            for start in range(0, due.height, channels_per_block):
-                some = arranged(ChannelNumbers, due.slice(start, channels_per_block))
-                lake = BlockReads(workspace, connection, some, minutes, from_date, to_date)
-                blocks.append((minutes, judge_block(lake, active, earlier, checks, known)))
-                progress.advance("vee", some.height)
+        due = channels.join(active, how="semi", on="channel_no", maintain_order="left")
+        reads = [
+            BlockReads(workspace, files_of(connection, minutes), some, minutes, from_date, to_date)
+            for minutes, some in _blocks(due, channels_per_block, workers)
+        ]
+        blocks: list[tuple[int, JudgedBlock]] = []
+        for lake, block in _judged(reads, checks, known, workers):
+            blocks.append((lake.interval_minutes, block))
+            progress.advance("vee", lake.channels.height)
         found = [block.findings for _, block in blocks]
         if only is None:
-            found.append(_register_findings(registers, checks))
+            found.append(_register_findings(registers, checks, [block.left for _, block in blocks]))
         findings = arranged(Findings, pl.concat(found).sort("channel_no", "day", "first_slot", "rule", "finding_id"))
         new = _unknown_findings(workspace, connection, findings)
         edited = _by_length(blocks)
@@ -105,6 +113,40 @@ def run_vee(
         totals = [block.totals for _, block in blocks]
         progress.end("vee", findings=new.height)
         return report_of(totals, new, seq=seq, rows_written=sum(days.height for days in edited.values()))
+
+
+def _blocks(
+    due: pl.DataFrame, channels_per_block: int, workers: int
+) -> Iterator[tuple[int, DataFrame[ChannelNumbers]]]:
+    """Yield the channels by interval length, so many at most at a time, in order, in blocks of one size.
+
+    How channels are divided changes nothing of what is found; many are divided so that all workers have as much to do.
+    """
+    for minutes in INTERVAL_LENGTHS:
+        of_length = due.filter(pl.col("interval_minutes") == minutes)
+        count = -(-of_length.height // channels_per_block)
+        if of_length.height >= workers * WORTH_A_WORKER:
+            count = -(-count // workers) * workers
+        size = -(-of_length.height // max(count, 1))
+        for start in range(0, of_length.height, max(size, 1)):
+            yield minutes, arranged(ChannelNumbers, of_length.slice(start, size))
+
+
+def _judged(
+    reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
+) -> Iterator[tuple[BlockReads, JudgedBlock]]:
+    """Judge blocks, `workers` of them at a time, and yield them in their order.
+
+    Polars and the kernels work beside Python, so threads use the cores; they need no start and share what is known.
+    """
+    if workers <= 1 or len(reads) <= 1:
+        yield from ((lake, judge_block(lake, checks, known)) for lake in reads)
+        return
+    pool = ThreadPoolExecutor(min(workers, len(reads)), thread_name_prefix="vee")
+    try:
+        yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # interrupted: what is being judged ends, the rest is left
 
 
 def _read_registers(
@@ -127,16 +169,16 @@ def _spans(
     return register_spans(usage, channels, facts(connection, "meters"), rules)
 
 
-def _register_findings(judged: JudgedRegisters | None, checks: Checks) -> pl.DataFrame:
+def _register_findings(judged: JudgedRegisters | None, checks: Checks, left: Sequence[Left]) -> pl.DataFrame:
     """Return the findings about readings dated in the period or on the day that ends it, and what all blocks leave."""
     rules = checks.rules
     if judged is None:
-        return finish_findings([checks.finish(pl.DataFrame(schema=PAIRS))], rules)
+        return finish_findings([checks.finish(left, pl.DataFrame(schema=PAIRS))], rules)
     in_period = pl.col("to_date").is_between(checks.from_date, checks.to_date, closed="both")
     pairs = judged.pairs.filter(in_period).with_columns(quantity="use")
     idle = idle_drafts(judged.pairs, checks.places, rules, checks.from_date, checks.to_date)
     dated = judged.drafts.filter(pl.col("day").is_between(checks.from_date, checks.to_date, closed="both"))
-    drafts = [dated, idle, checks.finish(pairs.select(pl.col(name).cast(dtype) for name, dtype in PAIRS.items()))]
+    drafts = [dated, idle, checks.finish(left, pairs.select(pl.col(name).cast(dtype) for name, dtype in PAIRS.items()))]
     return finish_findings(drafts, rules)
 
 

@@ -259,7 +259,7 @@ def test_partitions_never_split_an_account_and_number_without_gaps(
     ])  # fmt: skip
     with control(workspace, purpose="test") as connection:
         numbers = channel_numbers(connection)
-    cut, channels = cut_partitions(many, numbers, intervals_each=10**9, partitions=partitions)
+    cut, channels = cut_partitions(many, numbers, cost_each=10**9, partitions=partitions)
     assert cut.group_by("account_id").agg(pl.col("partition").n_unique())["partition"].to_list() == [1] * 5
     found = cut["partition"].unique().sort().to_list()
     assert found == list(range(len(found))) and len(found) == min(partitions, 5)

@@ -71,6 +71,38 @@ def test_each_block_reads_its_days_once_and_no_more_than_a_month_of_them(
     assert min(first for first, *_ in reads) == (FIRST if rules.rules else PERIOD[0])
 
 
+def test_any_count_of_workers_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.vee.run.WORTH_A_WORKER", 1)
+    found = {}
+    for workers in (1, 2, 3):
+        books = write_books(tmp_path / str(workers), CHANNELS, faulty_per_mille=20)
+        report = run_vee(
+            books, from_date=PERIOD[0], to_date=PERIOD[1], received_at=NOW, rules=standard_rules(),
+            channels_per_block=BLOCK, workers=workers,
+        )  # fmt: skip
+        # Files are named by the hash of their bytes.
+        found[workers] = (sorted(path.name for path in books.lake.rglob("*.parquet")), report)
+    assert found[1][1].rows_written > 0
+    assert found[2] == found[1]
+    assert found[3] == found[1]
+
+
+def test_an_error_in_one_block_ends_the_run_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    books = write_books(tmp_path / "books", CHANNELS, faulty_per_mille=20)
+    before = sorted(books.lake.rglob("*.parquet"))
+
+    def broken(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr("ingest.vee.run.judge_block", broken)
+    with pytest.raises(OSError, match="the disk is gone"):
+        run_vee(
+            books, from_date=PERIOD[0], to_date=PERIOD[1], received_at=NOW, rules=DEFAULT_RULES,
+            channels_per_block=BLOCK, workers=2,
+        )  # fmt: skip
+    assert sorted(books.lake.rglob("*.parquet")) == before
+
+
 def test_expected_days_are_made_of_the_channels_asked_for_alone() -> None:
     rows = [(number, date(2026, 10, 1), date(2026, 10, 4)) for number in range(1, 1_001)]
     schema = {"channel_no": pl.Int32, "from_date": pl.Date, "to_date": pl.Date}

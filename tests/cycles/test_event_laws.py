@@ -193,7 +193,7 @@ def billed(town: Town) -> pl.DataFrame:
     usage, findings = usage_between_reads(reads, arranged(Meters, known["meters"]), numbers, rules_of_text(None))
     assert not usage["is_rejected"].any(), findings
     dues = [select_due(Cycle(**row), known, NOTHING_BILLED, ()) for row in known["cycles"].sort("cycle_id").to_dicts()]
-    due, channels = cut_partitions(pl.concat(dues), numbers, intervals_each=10**9)
+    due, channels = cut_partitions(pl.concat(dues), numbers, cost_each=10**9)
     rated = rate(RatingInput(due, channels, {}, usage, BOOK))
     assert rated.parked.is_empty(), rated.parked.select("reason", "detail").rows()
     return rated.lines
@@ -300,7 +300,7 @@ def interval_lines(town: Town, seed: int) -> pl.DataFrame:
                 days.setdefault(minutes, []).append(filled)
     wide = {minutes: pl.DataFrame(found, schema=read_days_schema(minutes)) for minutes, found in days.items()}
     cycle = Cycle(**known["cycles"].sort("cycle_id").row(1, named=True))
-    due, cut = cut_partitions(select_due(cycle, known, NOTHING_BILLED, ()), numbers, intervals_each=10**9)
+    due, cut = cut_partitions(select_due(cycle, known, NOTHING_BILLED, ()), numbers, cost_each=10**9)
     if due.is_empty():
         return empty(BillLines)
     rated = rate(RatingInput(due, cut, wide, empty(RegisterUsage), DEMAND_BOOK))

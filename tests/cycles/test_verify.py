@@ -68,9 +68,19 @@ def execute(workspace: Workspace, sql: str) -> None:
     ],
 )  # fmt: skip
 def test_a_changed_row_is_named(changed: Workspace, sql: str, kind: str, subject: str) -> None:
-    assert told(changed) == []
     execute(changed, sql)
     assert any(found_kind == kind and found.startswith(subject) for found_kind, found in told(changed)), told(changed)
+
+
+def test_a_sound_workspace_has_nothing_wrong(sound: Workspace) -> None:
+    assert told(sound) == []
+
+
+def test_a_receipt_that_was_changed_anywhere_is_named(changed: Workspace) -> None:
+    path = next((changed.runs / "bill-2026-10-20261104-1" / "receipts").glob("p*1.json"))
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes().replace(b'"due": ', b'"due": 1'))
+    assert told(changed) == [("altered", path.relative_to(changed.root).as_posix())]
 
 
 def test_a_history_that_is_written_anew_no_longer_fits_what_names_it(changed: Workspace) -> None:

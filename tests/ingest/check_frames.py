@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 from vee_frames import Slots, active, channel_numbers, wide_days
 
-from ingest.checks.checks import Checks
+from ingest.checks.checks import Checks, Left, checks_of
 from ingest.checks.places import Places
 from ingest.rules.rule_file import parse_rules
 from ingest.rules.rules import RuleSet
@@ -71,8 +71,19 @@ def places(
     return Places(frame, spans[0], spans[1], spans[2])
 
 
-def check_of(rules: RuleSet, at: Places | None = None, from_date: date = FIRST, to_date: date = AFTER) -> Checks:
-    return Checks(rules, at or places(), from_date, to_date)
+class RunChecks:
+    """The checks of a run, with what its blocks have left so far."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self.left: list[Left] = []
+
+    def finish(self, registers: pl.DataFrame) -> pl.DataFrame:
+        return self.checks.finish(self.left, registers)
+
+
+def check_of(rules: RuleSet, at: Places | None = None, from_date: date = FIRST, to_date: date = AFTER) -> RunChecks:
+    return RunChecks(checks_of(rules, at or places(), from_date, to_date))
 
 
 def judge(
@@ -86,20 +97,22 @@ def judge(
     supplied: tuple[date, date] | None = None,
     flags: Mapping[tuple[int, date], bytes] | None = None,
     replaced: pl.DataFrame | None = None,
-    checks: Checks | None = None,
+    checks: RunChecks | None = None,
 ) -> pl.DataFrame:
     """Return the drafts about days; those before the period are its history. `supplied`: when days are expected."""
     at = at or places(minutes=minutes)
-    checks = checks or Checks(rules, at, from_date, to_date)
+    checks = checks or check_of(rules, at, from_date, to_date)
     first, after = supplied or (from_date - timedelta(days=400), to_date)
     numbers = at.channels["channel_no"].to_list()
     zones = at.channels.select("channel_no", "tz_name")
     expected = expected_days(active(numbers, first, after), zones, first, after)
     in_period = {key: slots for key, slots in days.items() if from_date <= key[1] < to_date}
     before = {key: slots for key, slots in days.items() if key[1] < from_date}
-    return checks.judge(
+    drafts, left = checks.checks.judge(
         wide_days(in_period, minutes, flags), [wide_days(before, minutes, flags)], expected, minutes, replaced
     )
+    checks.left.append(left)
+    return drafts
 
 
 def said(drafts: pl.DataFrame) -> list[tuple[object, ...]]:

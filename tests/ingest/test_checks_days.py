@@ -286,11 +286,11 @@ def test_an_estimate_is_judged_by_the_rules_of_estimates() -> None:
     at = places(known={1: {"capacity_w": 1_000}})
     edited = wide_days({(1, FIRST): [1_101] * 24})
     rules = rule_set("over_capacity", sources=["estimate"])
-    drafts = check_of(rules, at).judge_again(edited, 60, RuleSource.ESTIMATE)
+    drafts = check_of(rules, at).checks.judge_again(edited, 60, RuleSource.ESTIMATE)
     # It would fail a value that was read; an estimate stays and is looked at.
     assert drafts.select("reason", "subject", "severity").rows() == [("over_capacity", "estimate", "warn")]
     assert drafts["detail"].item() == "estimate value: power up to 1,101 W, the connection carries 1,000 W"
-    assert check_of(rules, at).judge_again(edited, 60, RuleSource.MANUAL).is_empty()
+    assert check_of(rules, at).checks.judge_again(edited, 60, RuleSource.MANUAL).is_empty()
     assert judge({(1, FIRST): [1_101] * 24}, rules, at).is_empty()
 
 
