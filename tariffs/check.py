@@ -9,13 +9,14 @@ from model.errors import ConfigError
 from model.money import CURRENCY_EXPONENT
 from model.zones import zone
 from tariffs.bases import circle_problems, needs_of, resolve_bases
+from tariffs.cells import NAME
 from tariffs.check_charges import charge_problems, rounding_problems
 from tariffs.check_examples import example_problems
 from tariffs.check_quantities import name_table_problems, quantity_problems
 from tariffs.check_windows import window_problems
 from tariffs.names import name_problems
 from tariffs.problems import KeyPath, Problem
-from tariffs.sheet import NAME, TariffFile, Version
+from tariffs.sheet import TariffFile, Version
 
 
 def find_problems(file: TariffFile) -> list[Problem]:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from model.money import CURRENCY_EXPONENT
 from model.tariff import ANY
 from model.units import PRINTED_UNITS
+from tariffs.cells import NORMAL_SHARE, Rounding
 from tariffs.prices import price_e9, read_prices
 from tariffs.problems import KeyPath, Problem, show_names, suggestion
-from tariffs.sheet import NORMAL_SHARE, Charge, Quantity, Rounding, TariffFile
+from tariffs.sheet import Charge, Quantity, TariffFile
 from tariffs.windows import occurring_periods, season_names, tou_names
 
 FREE_UNIT_SIZE = 10**9  # what is not measured carries 9 decimals of its printed unit

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import time
 
+from tariffs.cells import DAY_NAMES, HOLIDAY_CLASS, HOLIDAYS
 from tariffs.problems import KeyPath, Problem, show_names, show_value, suggestion
-from tariffs.sheet import DAY_NAMES, HOLIDAY_CLASS, HOLIDAYS, Span, TariffFile, Window
+from tariffs.sheet import Span, TariffFile, Window
 from tariffs.windows import (
     MINUTES_PER_DAY,
     MonthDay,

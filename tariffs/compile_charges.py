@@ -9,12 +9,13 @@ from model.codes import Commodity
 from model.money import CURRENCY_EXPONENT
 from model.tariff import ANY
 from tariffs.bases import Bases, charge_levels
+from tariffs.cells import NORMAL_SHARE, Rounding, ShareRule
 from tariffs.check_charges import priced_by, printed_size, schedule_of, texts_of
 from tariffs.check_examples import ROUNDING
 from tariffs.names import scale_formula, times_formula
 from tariffs.natures import formula_nature, quantity_nature
 from tariffs.prices import PriceCell, price_e9, read_prices
-from tariffs.sheet import NORMAL_SHARE, Charge, Rounding, ShareRule, TariffFile, Version
+from tariffs.sheet import Charge, TariffFile, Version
 
 # Ledger accounts credited unless a charge names its own. Source: FERC Uniform System of Accounts, 18 CFR 101 (440
 # residential sales, 241 tax collections payable) and 18 CFR 201 (480 residential sales of gas). 460 for water and

@@ -11,6 +11,7 @@ from model.schema import arranged, column_names, grain
 from model.tariff import Events
 from store.control import Connection
 from store.facts import FactCounts, facts, record_facts
+from tariffs.cells import NAME
 from tariffs.dated_csv import (
     INSTANT_EXPECTED,
     RowsAdded,
@@ -23,7 +24,6 @@ from tariffs.dated_csv import (
     usable,
     with_instants,
 )
-from tariffs.sheet import NAME
 
 EVENT_COLUMNS = ("event_series", "start", "end", "source")
 CALLED_OFF = "cancelled"

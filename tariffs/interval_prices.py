@@ -10,6 +10,7 @@ from model.feeds import IntervalPrices
 from model.schema import arranged, column_names, polars_schema
 from store.control import Connection, query
 from store.facts import facts, record_facts
+from tariffs.cells import NAME
 from tariffs.dated_csv import (
     INSTANT_EXPECTED,
     VALUE_EXPECTED,
@@ -24,7 +25,6 @@ from tariffs.dated_csv import (
     value_e9,
     with_instants,
 )
-from tariffs.sheet import NAME
 
 PRICE_COLUMNS = ("series_id", "start", "value", "source")
 # Length of an interval -> minutes to which it begins; zones are apart by quarters of an hour.

@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from model.formula import FORMULA_DECIMALS
 from model.money import RATE_DECIMALS
 from model.tariff import ANY
+from tariffs.cells import read_number
 from tariffs.problems import KeyPath, Problem, show_names, show_value, suggestion
-from tariffs.sheet import Charge, read_number
+from tariffs.sheet import Charge
 
 # Bounds that keep integers of 64 bits from wrapping: price x 10^9, and a threshold times the days of a period.
 MAX_PRICE = Decimal(10**9)

@@ -14,7 +14,8 @@ from itertools import groupby, pairwise
 from types import MappingProxyType
 
 from model.tariff import ANY
-from tariffs.sheet import ALL_DAYS, HOLIDAY_CLASS, HOLIDAYS, Span, TariffFile, Window, day_classes
+from tariffs.cells import ALL_DAYS, HOLIDAY_CLASS, HOLIDAYS, day_classes
+from tariffs.sheet import Span, TariffFile, Window
 
 MINUTES_PER_DAY = 24 * 60
 _EVERY_DAY = ALL_DAYS | {HOLIDAY_CLASS}

@@ -26,9 +26,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "books"
 
 
-def cut(command: CommandLine, monkeypatch: pytest.MonkeyPatch, intervals_each: int) -> tuple[str, int]:
+def cut(command: CommandLine, monkeypatch: pytest.MonkeyPatch, cost_each: int) -> tuple[str, int]:
     """Plan the rebill; return its run, and how many partitions it has."""
-    monkeypatch.setattr(cycles.rebill_search, "INTERVALS_PER_PARTITION", intervals_each)
+    monkeypatch.setattr(cycles.rebill_search, "COST_PER_PARTITION", cost_each)
     run = planned(command)["run_id"]
     plan = run_folder(open_workspace(command.workspace), run) / "plan" / "plan.json"
     return run, int(json.loads(plan.read_bytes())["partitions"])

@@ -97,7 +97,7 @@ FAULTS = [
         ("the last day is billed twice", "accounts.selection:select_due", "pl.lit(cycle.period_end_date)", "pl.lit(cycle.period_end_date) + pl.duration(days=1)"),
         ("a file is written and not registered", "store.lake:register_files", "_row(file, owner) for file in files", "_row(file, owner) for file in files[1:]"),
         ("a manifest has another count", "store.lake:write_lake_file", "digest, frame.height", "digest, frame.height + 1"),
-        ("the analysts see runs that are not published", "outputs.analytics:_run_paths", "r.state = ?", "r.state <> ?"),
+        ("the analysts see runs that are not published", "outputs.analytics:_published_paths", "r.state = ?", "r.state <> ?"),
         ("the audit does not chain", "store.audit:entry_hash", "content_hash(before, number", "content_hash(number"),
         ("the multiplier is lost", "ingest.vee.registers:_judge_pairs", '* pl.col("multiplier").cast(pl.Int128)', "* 2"),
         ("landing loses the last row", "ingest.landing.write:write_readings", "REGISTER_TABLE, readings)", "REGISTER_TABLE, readings.head(-1))"),

@@ -9,10 +9,10 @@ import pytest
 from tariff_sheets import SHEET, sheet
 
 from model.errors import TariffError
+from tariffs.cells import day_classes
 from tariffs.compile import compile_tariff
 from tariffs.file import known_keys, parse_tariff
 from tariffs.prices import MAX_THRESHOLD, price_e9
-from tariffs.sheet import day_classes
 
 ENERGY = SHEET[SHEET.index('of    = "kwh"') : SHEET.index("[versions.charges.supply]")]
 WINTER = 'winter   = { else = "summer" }'
