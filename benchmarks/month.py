@@ -35,6 +35,8 @@ class Asked:
     workers: int
     repeat: int
     seed: int
+    also_workers: int | None = None
+    """Workers of one turn more."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class MonthReport:
     turns: list[dict[str, StageMeasured]]
     warm_up: dict[str, StageMeasured]
     """All stages over a small utility before: what is compiled and loaded for the first time is paid there."""
+    other: dict[str, StageMeasured]
+    """One turn with another count of workers, which must come to the same bills; empty when not asked for."""
     billed: int
     parked: int
     invoices: int
@@ -83,7 +87,8 @@ def run_month(folder: Path, asked: Asked, say: Say, warm_up: dict[str, StageMeas
     say(f"drawn in {time.monotonic() - began:.0f} s: {drawn.intervals:,} intervals, {drawn.lake_bytes / 1e6:,.0f} MB")
     turns, results = [], []
     for turn in range(1, asked.repeat + 1):
-        root = drawn.root if turn == asked.repeat else copy_books(drawn.root, folder / f"turn-{turn}")
+        is_last = turn == asked.repeat and not asked.also_workers
+        root = drawn.root if is_last else copy_books(drawn.root, folder / f"turn-{turn}")
         before = f"turn {turn} of {asked.repeat}: "
         stages, result = _billed(root, drawn, asked.workers, partial(_say_after, say, before))
         if root != drawn.root:
@@ -92,10 +97,16 @@ def run_month(folder: Path, asked: Asked, say: Say, warm_up: dict[str, StageMeas
         results.append(result)
         took = sum(stage.wall_seconds for stage in stages.values())
         say(f"{before}{took:.1f} s; about {took * (asked.repeat - turn):.0f} s left")
+    other: dict[str, StageMeasured] = {}
+    if asked.also_workers:
+        other, result = _billed(drawn.root, drawn, asked.also_workers, say)
+        results.append(result)
+        took = sum(stage.wall_seconds for stage in other.values())
+        say(f"with {asked.also_workers} workers: {took:.1f} s, the same bills: {result['digest'][:12]}")
     assert all(result == results[0] for result in results), "turns over the same books came to other bills"
     return MonthReport(
         drawn, asked.workers, {name: medians([turn[name] for turn in turns]) for name in turns[0]}, turns,
-        warm_up or {}, **results[0],
+        warm_up or {}, other, **results[0],
     )  # fmt: skip
 
 
@@ -151,6 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--days", type=int, default=31, choices=range(FEWEST_DAYS, 32), metavar="7..31", help="days of October"
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--also-workers", type=int, help="one turn more with so many; must come to the same bills")
     parser.add_argument("--repeat", type=int, default=1, help="turns over copies of the same books; medians are shown")
     parser.add_argument("--seed", type=int, default=7, help="seed of the draw")
     parser.add_argument("--folder", type=Path, help="where to draw; kept. Otherwise a temporary one")
@@ -161,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     began, say = machine(), partial(tell, time.monotonic())
     reports, warm = [], None
     for meters in asked.growth or [asked.meters]:
-        of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed)
+        of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed, asked.also_workers)
         warm = warm_up(of_size, say) if warm is None else warm
         with tempfile.TemporaryDirectory(prefix="billmill-month-") as temporary:
             folder = (asked.folder / str(meters) if asked.growth else asked.folder) if asked.folder else Path(temporary)
@@ -193,7 +205,7 @@ def _command(asked: argparse.Namespace) -> str:
     sizes = f"--growth {','.join(map(str, asked.growth))}" if asked.growth else f"--meters {asked.meters}"
     return (
         f"python -m benchmarks.month {sizes} --days {asked.days} --workers {asked.workers} --repeat {asked.repeat} "
-        f"--seed {asked.seed}"
+        f"--seed {asked.seed}" + (f" --also-workers {asked.also_workers}" if asked.also_workers else "")
     )
 
 
