@@ -37,7 +37,9 @@ def contents(root: Path) -> dict[str, Any]:
 
 def _control(workspace: Workspace) -> dict[str, str]:
     with control(workspace, purpose="soak") as connection:
-        return {f"table {name}": _rows(connection, name) for name in _names(connection, "control")}
+        found = {f"table {name}": _rows(connection, name) for name in _names(connection, "control")}
+        acts = connection.execute("SELECT at_utc::VARCHAR, actor, role, action, subject, detail FROM audit").fetchall()
+        return found | {"acts, in any order": hashlib.sha256(repr(sorted(map(repr, acts))).encode()).hexdigest()}
 
 
 def _lake(workspace: Workspace) -> dict[str, str]:

@@ -25,9 +25,11 @@ def hurt_and_repeat(month: Month, step: Step, job: Job) -> tuple[Left, str]:
     held, expected = month.held(), month.after(step)
     if held["problems"]:
         return hurt, f"verify: {held['problems'][0]}"
+    # A night goes on with its other cycles when one of them fails, so what is done again comes after them.
+    may_differ = step.apart | ({"table audit"} if step.name == "night" and hurt.code in TOLD else set())
     apart = sorted(
         name for name in held["digest"].keys() | expected["digest"].keys()
-        if name not in step.apart and held["digest"].get(name) != expected["digest"].get(name)
+        if name not in may_differ and held["digest"].get(name) != expected["digest"].get(name)
     )  # fmt: skip
     return hurt, f"differs from the command that was not hurt: {', '.join(apart[:5])}" if apart else ""
 
