@@ -51,7 +51,7 @@ def review_run(workspace: Workspace, connection: Connection, plan: dict[str, Any
         write_lake_file(workspace, "bill_use", folder, use),
     ]
     listed = [asdict(file) for file in files]
-    counts = dict(found.group_by("code").len().sort("code").iter_rows())
+    counts = dict(found.group_by("code").len().sort("code").iter_rows())  # a row per code
     text = json.dumps({"files": listed, "counts": counts}, indent=1, sort_keys=True, default=str).encode()
     path = run_folder(workspace, manifest["run_id"]) / _NAME
     if not create_only(path, text) and path.read_bytes() != text:

@@ -105,7 +105,7 @@ def bill_document(workspace: Workspace, bill_id: str, run_id: str | None = None)
         lines=arranged(BillLines, place.lines),
         usage=_daily_usage(work),
         meters=_meters(due, tables["meters"]),
-        supply_addresses=dict(places.select("service_point_id", "printed").iter_rows()),
+        supply_addresses=dict(places.select("service_point_id", "printed").iter_rows()),  # the places of one bill
     )
 
 
