@@ -22,7 +22,7 @@ from benchmarks.month_stages import bill_month
 from benchmarks.month_tables import growth_sheet, month_sheet
 from benchmarks.record import FOLDER, keep, machine
 from benchmarks.stages import StageMeasured, apart, measure_stage, medians
-from cycles.folders import read_manifest, run_folder
+from cycles.runs.folders import read_manifest, run_folder
 from store.workspace import open_workspace
 
 

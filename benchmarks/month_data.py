@@ -19,8 +19,8 @@ from accounts.importing import import_files
 from accounts.numbering import channel_numbers
 from benchmarks.month_shapes import shaped, shares, tariff_file
 from benchmarks.pool import in_processes
+from cycles.quotes.tariff_check import add_tariffs, approve_tariffs
 from cycles.setup import init_workspace
-from cycles.tariff_check import add_tariffs, approve_tariffs
 from demo.draws import BLOCK_POINTS, block_count
 from demo.lake import INTERVAL_MINUTES, PERIOD, draw_days, draw_registers
 from demo.night import tariffs_folder

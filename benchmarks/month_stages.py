@@ -10,10 +10,10 @@ from typing import Any
 
 from benchmarks.month_data import DRAWN_AT
 from benchmarks.stages import count_apart, part
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
+from cycles.publishing.publish import publish_run
+from cycles.review.review import approve_run
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import run_cycle
 from ingest.vee.run import run_vee
 from model.progress import Silent
 from store.workspace import open_workspace
@@ -52,16 +52,16 @@ def plan(root: Path, cycle_id: str, business_date: date) -> str:
 
 def rate(root: Path, run_id: str, workers: int) -> dict[str, int]:
     """Rate, bill, post by partition; commit the manifest; check the controls."""
-    count_apart("cycles.run:_compute", "rate, tax, post")
-    count_apart("cycles.run:review_run", "review of bills")
+    count_apart("cycles.runs.run:_compute", "rate, tax, post")
+    count_apart("cycles.runs.run:review_run", "review of bills")
     workspace = open_workspace(root)
     return run_cycle(workspace, run_id, workers=workers, progress=Silent(), at=DRAWN_AT, actor=PLANNER).totals
 
 
 def publish(root: Path, run_id: str) -> int:
     """Approve and publish: numbers, books, the analysts' database, the backup."""
-    count_apart("cycles.publish:build_analytics", "views, kept books")
-    count_apart("cycles.publish:keep_backup", "backup")
+    count_apart("cycles.publishing.publish:build_analytics", "views, kept books")
+    count_apart("cycles.publishing.publish:keep_backup", "backup")
     workspace = open_workspace(root)
     with part("approve"):
         approve_run(workspace, run_id, at=DRAWN_AT, actor=APPROVER)

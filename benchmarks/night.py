@@ -17,8 +17,8 @@ from rich.table import Table
 from accounts.importing import import_files
 from benchmarks.month_data import DRAWN_AT, draw_books
 from benchmarks.stages import StageMeasured, measure_stage
-from cycles.night import run_night
-from cycles.night_bill import NightRequest
+from cycles.nights.bill import NightRequest
+from cycles.nights.night import run_night
 from demo.lake import PERIOD
 from demo.tables import WINDOW_DAYS
 from model.progress import Silent

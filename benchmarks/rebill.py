@@ -16,13 +16,13 @@ import polars as pl
 from rich.console import Console
 
 from accounts.importing import import_files
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.rebill_apply import apply_rebill
-from cycles.rebill_choice import RebillRequest
-from cycles.rebill_plan import plan_rebill
-from cycles.review import approve_run
-from cycles.run import run_cycle
+from cycles.publishing.publish import publish_run
+from cycles.rebill.apply import apply_rebill
+from cycles.rebill.choice import RebillRequest
+from cycles.rebill.plan import plan_rebill
+from cycles.review.review import approve_run
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import run_cycle
 from cycles.setup import init_workspace
 from ingest.landing.land import land_files
 from ingest.vee.run import run_vee

@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.month_stages import plan, publish, rate
 from benchmarks.registers_data import DrawnRegisters, draw_register_books
 from benchmarks.stages import StageMeasured, measure_stage
-from cycles.folders import read_manifest, run_folder
+from cycles.runs.folders import read_manifest, run_folder
 from demo.lake import PERIOD
 from store.workspace import open_workspace
 

@@ -12,8 +12,8 @@ import polars as pl
 from accounts.importing import import_files
 from accounts.numbering import channel_numbers
 from benchmarks.month_data import DRAWN_AT
+from cycles.quotes.tariff_check import add_tariffs, approve_tariffs
 from cycles.setup import init_workspace
-from cycles.tariff_check import add_tariffs, approve_tariffs
 from demo.draws import BLOCK_POINTS, block_count
 from demo.lake import PERIOD, draw_registers
 from demo.night import tariffs_folder

@@ -40,7 +40,7 @@ def bill_show(
 
     Example: `billmill bill show A000001.2026-10.r0 --html bill.html`
     """
-    from cycles.bills import bill_document
+    from cycles.bills.again import bill_document
     from outputs.documents import render_html, render_text
     from store.files import write_bytes_atomic
 
@@ -65,7 +65,7 @@ def bill_explain(
 
     Example: `billmill bill explain A000001.2026-10.r0`
     """
-    from cycles.bills import explain_bill
+    from cycles.bills.again import explain_bill
 
     explained = explain_bill(open_books(workspace), bill, run)
     print_result(json, {"same": explained.is_same, "text": explained.text}, lambda: print("\n".join(explained.text)))
@@ -92,7 +92,7 @@ def bill_rerate(
 
     Example: `billmill bill rerate A000001.2026-10.r0 --as-known-at 2026-11-20T00:00:00Z`
     """
-    from cycles.rerate import rerate_bill
+    from cycles.bills.rerate import rerate_bill
     from outputs.rerate_screen import print_rerated
 
     found = rerate_bill(open_books(workspace), bill, _time_of(as_known_at))
@@ -120,9 +120,9 @@ def bill_cancel(
 
     Example: `billmill bill cancel A000001.2026-10.r0 --business-date 2026-11-20 --why "meter of the neighbour"`
     """
-    from cycles.cancel import CancelRequest, plan_cancel
-    from cycles.run import run_cycle
-    from cycles.run_status import next_step
+    from cycles.rebill.cancel import CancelRequest, plan_cancel
+    from cycles.runs.run import run_cycle
+    from cycles.runs.status import next_step
     from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import money_text
@@ -152,7 +152,7 @@ def bill_late(workspace: WorkspaceOption = HERE, json: JsonOption = False) -> No
 
     Example: `billmill bill late`
     """
-    from cycles.late_reads import rebill_candidates
+    from cycles.rebill.late_reads import rebill_candidates
     from outputs.console import print_frame
     from outputs.reads_report import in_readable_units
 

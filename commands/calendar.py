@@ -85,7 +85,7 @@ def cycle_calendar(
         write_bytes_atomic(out.resolve(), cycles.write_csv().encode())
         talk(f"written to {out}; next: billmill accounts import {out}")
     if apply:
-        from cycles.calendar import keep_calendar
+        from cycles.nights.calendar import keep_calendar
 
         counts = keep_calendar(open_books(workspace), cycles, at=now(), actor=who_acts(by))
         talk(f"{counts.new} cycles new, {counts.changed} changed, {counts.same} known already")
@@ -109,7 +109,7 @@ def cycle_list(
 
     Example: `billmill cycle list --state open --business-date 2026-11-04`
     """
-    from cycles.calendar import list_cycles, nothing_listed
+    from cycles.nights.calendar import list_cycles, nothing_listed
     from outputs.console import print_frame
 
     for word in state or ():
@@ -135,7 +135,7 @@ def cycle_ready(
 
     Example: `billmill cycle ready --cycle 2026-10 --business-date 2026-11-04`
     """
-    from cycles.ready import cycle_ready as checked_cycle
+    from cycles.nights.ready import cycle_ready as checked_cycle
     from outputs.console import print_frame
 
     frame = checked_cycle(open_books(workspace), cycle, (business_date or now()).date())

@@ -28,7 +28,7 @@ from model.codes import RunnerName
 from model.errors import ExitCode
 
 if TYPE_CHECKING:
-    from cycles.run import RunResult
+    from cycles.runs.run import RunResult
     from store.workspace import Workspace
 
 _ParkedLimit = Annotated[
@@ -63,7 +63,7 @@ def cycle_plan(
 
     Example: `billmill cycle plan 2026-10 --business-date 2026-11-04`
     """
-    from cycles.plan import PlanRequest, plan_cycle
+    from cycles.runs.plan import PlanRequest, plan_cycle
     from outputs.console import print_facts
     from outputs.screens import describe_plan
 
@@ -101,8 +101,8 @@ def cycle_run(
 
     Example: `billmill cycle run bill-2026-10-20261104-1`
     """
-    from cycles.run import run_cycle
-    from cycles.runners import runner_asked
+    from cycles.runners.chosen import runner_asked
+    from cycles.runs.run import run_cycle
 
     opened = open_books(workspace)
     asked = runner_asked(runner, address)
@@ -126,7 +126,7 @@ def cycle_run_partition(
 
     Example: `billmill cycle run-partition bill-2026-10-20261104-1 --index 3`
     """
-    from cycles.one_partition import compute_alone
+    from cycles.runs.one_partition import compute_alone
     from outputs.console import print_facts
 
     receipt, is_new = compute_alone(open_books(workspace), run, index)
@@ -150,7 +150,7 @@ def cycle_commit(
 
     Example: `billmill cycle commit bill-2026-10-20261104-1`
     """
-    from cycles.run import commit_run
+    from cycles.runs.run import commit_run
 
     opened = open_books(workspace)
     result = commit_run(opened, run, at=now(), actor=who_acts(by))
@@ -159,7 +159,7 @@ def cycle_commit(
 
 def _tell_run(opened: Workspace, run: str, result: RunResult, parked_limit: float, json: bool) -> None:
     """Print what a run came to, and end with exit code 3 when more of it is parked than the limit."""
-    from cycles.run_status import next_step
+    from cycles.runs.status import next_step
     from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import describe_result
@@ -189,7 +189,7 @@ def cycle_status(
 
     Example: `billmill cycle status --watch`
     """
-    from cycles.run_status import RunWatch
+    from cycles.runs.status import RunWatch
     from outputs.console import stdout
     from outputs.status_screen import print_status, watch_status
 
@@ -214,7 +214,7 @@ def cycle_approve(
 
     Example: `billmill cycle approve bill-2026-10-20261104-1 --branch north --by mira`
     """
-    from cycles.review import approve_branches
+    from cycles.review.review import approve_branches
 
     done = approve_branches(open_books(workspace), run, at=now(), actor=who_acts(by), branches=branch or ())
     value = {"run_id": run, "approved": done.new, "waiting": done.waiting, "new": bool(done.new)}
@@ -235,7 +235,7 @@ def cycle_publish(
 
     Example: `billmill cycle publish bill-2026-10-20261104-1`
     """
-    from cycles.publish import publish_run
+    from cycles.publishing.publish import publish_run
     from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import money_text
@@ -259,7 +259,7 @@ def cycle_abandon(
 
     Example: `billmill cycle abandon bill-2026-10-20261104-1`
     """
-    from cycles.review import abandon_run
+    from cycles.review.review import abandon_run
 
     abandon_run(open_books(workspace), run, at=now(), actor=who_acts(by))
     print(f"{run} abandoned")

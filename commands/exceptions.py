@@ -36,8 +36,8 @@ from commands.filters import (
 from model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cycles.exception_decisions import ExceptionOutcome
-    from cycles.exceptions import AskedExceptions
+    from cycles.work.exception_decisions import ExceptionOutcome
+    from cycles.work.exceptions import AskedExceptions
     from model.review import ReviewState
 
 exceptions_app = command_group("Exceptions: bills to look at, parked agreements, what a cycle left unbilled.")
@@ -69,7 +69,7 @@ class ExceptionFilters(Filters):
 
     def asked(self, ids: list[str] | None, state: str) -> AskedExceptions:
         """Return what is asked for: these ids, or what the filters say, in a state."""
-        from cycles.exceptions import AskedExceptions
+        from cycles.work.exceptions import AskedExceptions
 
         return AskedExceptions(
             ids=tuple(ids or ()), runs=tuple(self.run or ()), codes=tuple(self.code or ()),
@@ -109,7 +109,7 @@ def exceptions_list(
 
     Example: `billmill exceptions list --severity stop --branch north`
     """
-    from cycles.exceptions import exceptions
+    from cycles.work.exceptions import exceptions
     from outputs.exceptions_screen import print_exceptions
     from store.csv_text import csv_for_people
 
@@ -132,7 +132,7 @@ def exceptions_show(
 
     Example: `billmill exceptions show A-17.2026-10.r0/high_use`
     """
-    from cycles.exception_page import exception_page
+    from cycles.work.exception_page import exception_page
     from outputs.exceptions_screen import print_exception
 
     row, history = exception_page(open_books(workspace), exception, now().date())
@@ -154,7 +154,7 @@ def exceptions_assign(
 
     Example: `billmill exceptions assign --code end_read_missing --branch north --owner lena --yes`
     """
-    from cycles.exception_decisions import assign_exceptions
+    from cycles.work.exception_decisions import assign_exceptions
 
     asked = chosen.to_decide(ids, "open")
     outcome = assign_exceptions(
@@ -230,7 +230,7 @@ def _decide(
     state: ReviewState, verb: str, asked: AskedExceptions, why: str, is_recorded: bool, workspace: Path,
     by: str | None, json: bool,
 ) -> None:  # fmt: skip
-    from cycles.exception_decisions import ExceptionDecision, decide_exceptions
+    from cycles.work.exception_decisions import ExceptionDecision, decide_exceptions
 
     decision = ExceptionDecision(state, why, who_acts(by), now())
     _tell(decide_exceptions(open_books(workspace), asked, decision, is_recorded=is_recorded), verb, json)

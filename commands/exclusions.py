@@ -77,8 +77,8 @@ def cycle_hold(
     Example: `billmill cycle hold --list complaints.csv --why "ombudsman 2026/114"`
     """
     if list_held:
-        from cycles.holds import list_holds
-        from cycles.scope import of_own_branches
+        from cycles.runs.holds import list_holds
+        from cycles.runs.scope import of_own_branches
         from outputs.console import print_frame
         from store.control import control
 
@@ -110,7 +110,7 @@ def _exclude(
     by: str | None, json: bool, *, is_excluded: bool,
 ) -> None:  # fmt: skip
     from accounts.id_lists import read_ids
-    from cycles.exclusions import exclude_bills
+    from cycles.review.exclusions import exclude_bills
 
     listed = {} if file is None else read_ids(file, ("account_id", "bill_id"))
     done = exclude_bills(
@@ -131,7 +131,7 @@ def _hold(
     is_held: bool,
 ) -> None:  # fmt: skip
     from accounts.id_lists import read_ids
-    from cycles.holds import hold_accounts
+    from cycles.runs.holds import hold_accounts
 
     listed = [] if file is None else read_ids(file, ("account_id",))["account_id"]
     done = hold_accounts(

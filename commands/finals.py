@@ -29,8 +29,8 @@ def bill_final(
 
     Example: `billmill bill final S-17 --business-date 2026-06-16`
     """
-    from cycles.finals import cycle_of_end
-    from cycles.plan import PlanRequest, plan_cycle
+    from cycles.runs.finals import cycle_of_end
+    from cycles.runs.plan import PlanRequest, plan_cycle
     from outputs.console import print_facts
     from outputs.screens import describe_plan
 

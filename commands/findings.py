@@ -36,8 +36,8 @@ from model.codes import FindingState
 from model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cycles.finding_decisions import Outcome
-    from cycles.findings import Asked
+    from cycles.work.finding_decisions import Outcome
+    from cycles.work.findings import Asked
 
 findings_app = command_group("Findings of VEE: work lists, decisions, owners.")
 
@@ -65,7 +65,7 @@ class FindingFilters(Filters):
 
     def asked(self, ids: list[str] | None, state: str, *, parks: bool = False) -> Asked:
         """Return what is asked for: these ids, or what the filters say, in a state."""
-        from cycles.findings import Asked
+        from cycles.work.findings import Asked
 
         return Asked(
             ids=tuple(ids or ()), rules=tuple(self.rule or ()), reasons=tuple(self.reason or ()),
@@ -100,7 +100,7 @@ def findings_list(
 
     Example: `billmill findings list --severity fail --branch DAR`
     """
-    from cycles.findings import work_list
+    from cycles.work.findings import work_list
     from outputs.findings_screen import print_findings
 
     asked = chosen.asked(None, state, parks=parks)
@@ -118,7 +118,7 @@ def findings_show(
 
     Example: `billmill findings show 8b6415f9`
     """
-    from cycles.finding_page import finding_page
+    from cycles.work.finding_page import finding_page
     from outputs.findings_screen import print_finding
 
     page = finding_page(open_books(workspace), finding, now().date())
@@ -198,8 +198,8 @@ def findings_edit(
 
     Example: `billmill findings edit 8b6415f9 --value 6.2 --why "check meter"`
     """
-    from cycles.finding_decisions import Decision, approve_edits, propose_edit
-    from cycles.finding_edits import edit_values
+    from cycles.work.finding_decisions import Decision, approve_edits, propose_edit
+    from cycles.work.finding_edits import edit_values
 
     opened, actor = open_books(workspace), who_acts(by)
     if approve:
@@ -231,7 +231,7 @@ def findings_assign(
 
     Example: `billmill findings assign --branch DAR --severity fail --owner lena --yes`
     """
-    from cycles.finding_decisions import assign
+    from cycles.work.finding_decisions import assign
 
     asked = chosen.asked(ids, _state_asked(ids, chosen, FindingState.OPEN.value))
     is_recorded = bool(ids) or yes
@@ -245,7 +245,7 @@ def _decide(
     state: FindingState, verb: str, ids: list[str] | None, chosen: FindingFilters, why: str, yes: bool, workspace: Path,
     by: str | None, json: bool,
 ) -> None:  # fmt: skip
-    from cycles.finding_decisions import Decision, decide
+    from cycles.work.finding_decisions import Decision, decide
 
     wanted = "all" if state is FindingState.OPEN else FindingState.OPEN.value
     asked = chosen.asked(ids, _state_asked(ids, chosen, wanted))

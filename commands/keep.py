@@ -44,7 +44,7 @@ def verify(
 
     Example: `billmill verify --deep`
     """
-    from cycles.verify import verify_workspace
+    from cycles.verify.workspace import verify_workspace
     from outputs.keep_screens import print_verified
 
     with progress_shown(json) as progress:
@@ -70,7 +70,7 @@ def rebuild(
 
     Example: `billmill rebuild --into rebuilt`
     """
-    from cycles.rebuild import rebuild_books, replace_control
+    from cycles.verify.rebuild import rebuild_books, replace_control
     from outputs.keep_screens import print_rebuilt
 
     opened = open_books(workspace)
@@ -124,7 +124,7 @@ def restore(
 
     Example: `billmill restore /mnt/other/books --into drill`
     """
-    from cycles.restore import restore as restore_from
+    from cycles.verify.restore import restore as restore_from
     from outputs.console import print_facts
 
     with progress_shown(json) as progress:
@@ -173,7 +173,7 @@ def audit_list(
 
     Example: `billmill audit list --action publish --since 2026-11-01`
     """
-    from cycles.audit_trail import audit_entries
+    from cycles.verify.audit_trail import audit_entries
     from outputs.console import print_frame
 
     day = since.date() if since else None
@@ -191,7 +191,7 @@ def audit_show(
 
     Example: `billmill audit show 12`
     """
-    from cycles.audit_trail import audit_entry
+    from cycles.verify.audit_trail import audit_entry
     from outputs.console import print_facts
 
     found = audit_entry(open_books(workspace), entry)

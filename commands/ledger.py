@@ -61,7 +61,7 @@ def ledger_post(
 
     Example: `billmill ledger post credit_adjustment --account A1 --bill A1.2026-06.r0 --amount 12.50 --why "leak"`
     """
-    from cycles.books_post import PostingAsked, post_one
+    from cycles.books.post import PostingAsked, post_one
     from model.ledger import JournalKind
     from model.postings import WITHOUT_POSTING
     from outputs.ledger_screens import print_posting
@@ -93,7 +93,7 @@ def ledger_approve(
 
     Example: `billmill ledger approve write_off-0f1e2d3c4b5a69788796 --by mira`
     """
-    from cycles.books_post import decide_posting
+    from cycles.books.post import decide_posting
     from outputs.ledger_screens import print_posting
 
     opened = open_books(workspace)
@@ -118,7 +118,7 @@ def ledger_import(
 
     Example: `billmill ledger import payments.csv --control-total 1204.50`
     """
-    from cycles.books_import import BULK_KINDS, import_postings
+    from cycles.books.imports import BULK_KINDS, import_postings
     from outputs.ledger_screens import print_imported
 
     named = {known.value: known for known in BULK_KINDS}
@@ -143,7 +143,7 @@ def ledger_fees(
 
     Example: `billmill ledger fees --business-date 2026-12-01`
     """
-    from cycles.books_fees import charge_late_fees
+    from cycles.books.fees import charge_late_fees
     from outputs.ledger_screens import print_fees
 
     day = (business_date or now()).date()
@@ -162,7 +162,7 @@ def ledger_allocate(
 
     Example: `billmill ledger allocate --business-date 2026-11-05`
     """
-    from cycles.books_fees import allocate_open
+    from cycles.books.fees import allocate_open
 
     day = (business_date or now()).date()
     made = allocate_open(open_books(workspace), business_date=day, at=now(), actor=who_acts(by))
@@ -181,7 +181,7 @@ def ledger_unbilled(
 
     Example: `billmill ledger unbilled --at 2026-10-31 --post`
     """
-    from cycles.books_unbilled import unbilled_at
+    from cycles.books.unbilled import unbilled_at
     from outputs.ledger_screens import print_unbilled
 
     done = unbilled_at(open_books(workspace), at.date(), is_booked=post, at=now(), actor=who_acts(by))
@@ -203,7 +203,7 @@ def ledger_close(
 
     Example: `billmill ledger close 2026-10`
     """
-    from cycles.books_periods import close_period
+    from cycles.books.periods import close_period
 
     done = close_period(open_books(workspace), period, at=now(), actor=who_acts(by))
     when = "closed" if done.is_new else "closed before"
@@ -216,7 +216,7 @@ def ledger_accounts_list(workspace: WorkspaceOption = HERE, json: JsonOption = F
 
     Example: `billmill ledger accounts list`
     """
-    from cycles.books_accounts import ledger_accounts
+    from cycles.books.accounts import ledger_accounts
     from outputs.console import print_frame
 
     frame = ledger_accounts(open_books(workspace))
@@ -236,7 +236,7 @@ def ledger_accounts_set(
 
     Example: `billmill ledger accounts set 142 --number 1200 --name "Trade debtors"`
     """
-    from cycles.books_accounts import set_account
+    from cycles.books.accounts import set_account
     from model.postings import AccountType
 
     kinds = [known.value for known in AccountType]

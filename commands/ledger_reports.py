@@ -30,7 +30,7 @@ def ledger_balance(
 
     Example: `billmill ledger balance A000001`
     """
-    from cycles.books_reports import account_balance
+    from cycles.books.reports import account_balance
     from outputs.ledger_screens import print_money
 
     frame = account_balance(open_books(workspace), account, at=at.date() if at else None)
@@ -49,7 +49,7 @@ def ledger_items(
 
     Example: `billmill ledger items --branch DAR --due-before 2026-12-01`
     """
-    from cycles.books_reports import open_items_of
+    from cycles.books.reports import open_items_of
     from outputs.ledger_screens import print_money
 
     day = due_before.date() if due_before else None
@@ -68,7 +68,7 @@ def ledger_postings(
 
     Example: `billmill ledger postings --state proposed`
     """
-    from cycles.books_reports import postings_of
+    from cycles.books.reports import postings_of
     from outputs.ledger_screens import print_money
 
     frame = postings_of(open_books(workspace), state=state, account=account)
@@ -85,7 +85,7 @@ def ledger_statement(
 
     Example: `billmill ledger statement A000001`
     """
-    from cycles.books_reports import account_statement
+    from cycles.books.reports import account_statement
     from outputs.ledger_screens import print_money
 
     frame = account_statement(open_books(workspace), account)
@@ -103,7 +103,7 @@ def ledger_trial_balance(
 
     Example: `billmill ledger trial-balance --at 2026-11-30`
     """
-    from cycles.books_reports import trial_balance
+    from cycles.books.reports import trial_balance
     from outputs.ledger_screens import print_money
 
     frame = trial_balance(open_books(workspace), at=at.date() if at else None, branch=branch)
@@ -118,7 +118,7 @@ def ledger_reconcile(workspace: WorkspaceOption = HERE, json: JsonOption = False
 
     Example: `billmill ledger reconcile`
     """
-    from cycles.books_reports import reconciliation
+    from cycles.books.reports import reconciliation
     from outputs.ledger_screens import print_money
 
     frame = reconciliation(open_books(workspace))
@@ -138,7 +138,7 @@ def ledger_roll_forward(
 
     Example: `billmill ledger roll-forward --from 2026-11-01 --to 2026-12-01`
     """
-    from cycles.books_reports import roll_forward
+    from cycles.books.reports import roll_forward
     from outputs.ledger_screens import print_money
 
     frame = roll_forward(open_books(workspace), from_date=from_.date(), to_date=to.date())
@@ -160,7 +160,7 @@ def ledger_check(
 
     Example: `billmill ledger check`
     """
-    from cycles.books_reports import checked_books
+    from cycles.books.reports import checked_books
     from outputs.ledger_screens import print_checks
 
     day = (business_date or now()).date()
@@ -182,7 +182,7 @@ def ledger_export(
 
     Example: `billmill ledger export --format beancount --out books.beancount`
     """
-    from cycles.books_export import export_ledger
+    from cycles.books.export import export_ledger
     from outputs.ledger_text import LEDGER_FORMATS
     from store.files import write_bytes_atomic
 

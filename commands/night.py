@@ -23,7 +23,7 @@ from commands.context import (
 from model.errors import ExitCode
 
 if TYPE_CHECKING:
-    from cycles.night_manifest import NightReport
+    from cycles.nights.manifest import NightReport
 
 
 def cycle_night(
@@ -56,9 +56,9 @@ def cycle_night(
 
     Example: `billmill cycle night --business-date 2026-11-04 --inbox /var/spool/meters --json`
     """
-    from cycles.night import run_night
-    from cycles.night_bill import NightRequest
-    from cycles.night_stop import stopped_by_signal
+    from cycles.nights.bill import NightRequest
+    from cycles.nights.night import run_night
+    from cycles.nights.stop import stopped_by_signal
 
     books = open_books(workspace)
     request = NightRequest(

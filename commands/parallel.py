@@ -80,8 +80,8 @@ def compare(
         return
     if legacy is None or run is None:
         raise ConfigError("compare: expected --legacy FILE and --run RUN", hint="billmill compare --help")
-    from cycles.parallel import CompareRequest, compare_run
-    from cycles.parallel_sums import parallel_report
+    from cycles.legacy.compare import CompareRequest, compare_run
+    from cycles.legacy.sums import parallel_report
     from outputs.parallel_html import parallel_page
     from outputs.parallel_screen import as_csv, print_compared
     from store.files import write_bytes_atomic
@@ -116,7 +116,7 @@ def compare_explain(
 
     Example: `billmill compare explain rounding --code R1 --why "legacy cuts the third decimal"`
     """
-    from cycles.parallel_signing import explain_differences
+    from cycles.legacy.signing import explain_differences
 
     told = explain_differences(
         open_books(workspace), comparison, subject, code=code, why=why, at=now(), actor=who_acts(by)
@@ -133,7 +133,7 @@ def compare_sign_off(
 
     Example: `billmill compare sign-off --by mira`
     """
-    from cycles.parallel_signing import sign_off
+    from cycles.legacy.signing import sign_off
 
     signed = sign_off(open_books(workspace), comparison, at=now(), actor=who_acts(by))
     print(f"{signed.comparison_id} signed by {signed.actor}" + ("" if signed.is_new else " before"))
@@ -141,7 +141,7 @@ def compare_sign_off(
 
 
 def _compare_opening(workspace: Workspace, path: Path, mapping: Path | None, json: bool) -> None:
-    from cycles.parallel_opening import compare_opening
+    from cycles.legacy.opening import compare_opening
     from outputs.parallel_screen import print_opening
 
     proof = compare_opening(workspace, path, mapping)

@@ -60,7 +60,7 @@ def tariff_quote(
 
     Example: `billmill tariff quote data/samples/tariffs/res-flat.toml --reads house.csv`
     """
-    from cycles.quote_sheet import quote_file
+    from cycles.quotes.quote_sheet import quote_file
     from outputs.quote_screen import print_quote
 
     sheet = quote_file(
@@ -105,7 +105,7 @@ def tariff_compare(
 
     Example: `billmill tariff compare --all --account A000001`
     """
-    from cycles.compare import Asked, compare_account, compare_file
+    from cycles.quotes.compare import Asked, compare_account, compare_file
     from outputs.quote_screen import print_comparison
 
     asked = Asked(tariffs or [], every, _terms(from_date, to_date, prices_of, attribute, factor))
@@ -135,7 +135,7 @@ def impact_of(
 
     `names`: a tariff, and another or None; `days` on which its old and new version hold; `where`: cycle and branches.
     """
-    from cycles.impact import Asked, find_impact, last_cycle
+    from cycles.quotes.impact import Asked, find_impact, last_cycle
     from tariffs.comparison import sides_of_dates, sides_of_drafts, sides_of_tariffs
 
     tariff, other = names

@@ -108,7 +108,7 @@ def reads_report(
 
     Example: `billmill reads report --out vee.html`
     """
-    from cycles.vee_report import vee_report
+    from cycles.work.vee_report import vee_report
     from outputs.vee_html import vee_page
     from store.files import write_bytes_atomic
 

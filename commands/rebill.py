@@ -57,8 +57,8 @@ def rebill_plan(
 
     Example: `billmill rebill plan --tariff RES --business-date 2026-11-20 --why "price of the order of 1 July"`
     """
-    from cycles.rebill_choice import RebillRequest
-    from cycles.rebill_plan import plan_rebill
+    from cycles.rebill.choice import RebillRequest
+    from cycles.rebill.plan import plan_rebill
 
     request = RebillRequest(
         business_date.date(), now(), who_acts(by), why, since.date() if since else None, tuple(cycle or ()),
@@ -78,7 +78,7 @@ def rebill_show(
 
     Example: `billmill rebill show rebill-0a1b2c3d4e5f-20261120-1`
     """
-    from cycles.rebill_plan import read_rebill
+    from cycles.rebill.plan import read_rebill
 
     _show(read_rebill(open_books(workspace), run), csv, json)
 
@@ -98,8 +98,8 @@ def rebill_apply(
 
     Example: `billmill rebill apply rebill-0a1b2c3d4e5f-20261120-1`
     """
-    from cycles.rebill_apply import apply_rebill
-    from cycles.run_status import next_step
+    from cycles.rebill.apply import apply_rebill
+    from cycles.runs.status import next_step
     from cycles.status import run_currency
     from outputs.console import print_facts
     from outputs.screens import describe_result

@@ -53,7 +53,7 @@ def run_partitions(
 
     Example: `billmill run partitions bill-2026-10-20261104-1`
     """
-    from cycles.partitions import partitions_of
+    from cycles.runs.partitions import partitions_of
     from outputs.console import print_frame
 
     frame = partitions_of(open_books(workspace), run)

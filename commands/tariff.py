@@ -49,7 +49,7 @@ def tariff_add(
     """
     import polars as pl
 
-    from cycles.tariff_check import add_tariffs
+    from cycles.quotes.tariff_check import add_tariffs
     from outputs.console import print_frame
 
     added = pl.DataFrame(add_tariffs(open_books(workspace), files, at=now(), actor=who_acts(by)))
@@ -71,7 +71,7 @@ def tariff_check(
 
     Example: `billmill tariff check data/samples/tariffs/*.toml`
     """
-    from cycles.tariff_check import check_tariff_files
+    from cycles.quotes.tariff_check import check_tariff_files
 
     reports = check_tariff_files(files, lambda: open_books(workspace))
     shown = [line for report in reports for line in report.as_lines()]
@@ -153,7 +153,7 @@ def tariff_approve(
 
     Example: `billmill tariff approve res-tou --by mira`
     """
-    from cycles.tariff_check import approve_tariffs
+    from cycles.quotes.tariff_check import approve_tariffs
     from outputs.tariff_screens import approvals, print_approvals
 
     if bool(tariffs) == every:

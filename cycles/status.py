@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from cycles.exceptions import AskedExceptions, exceptions_of
-from cycles.exclusions import kept_out
-from cycles.folders import read_manifest, run_folder, run_table
-from cycles.records import list_runs, the_run
-from cycles.run_status import funnel_of, is_own
-from cycles.scope import of_own_branches, refuse_strange_run, run_branches
+from cycles.review.exclusions import kept_out
+from cycles.runs.folders import read_manifest, run_folder, run_table
+from cycles.runs.records import list_runs, the_run
+from cycles.runs.scope import of_own_branches, refuse_strange_run, run_branches
+from cycles.runs.status import funnel_of, is_own
+from cycles.work.exceptions import AskedExceptions, exceptions_of
 from model.codes import RunState
 from outputs.screens import money_text
 from outputs.summary import RunSummary, describe_run, run_summary

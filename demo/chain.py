@@ -12,15 +12,15 @@ from typing import Any
 import polars as pl
 
 from accounts.importing import import_files
-from cycles.bills import explain_bill
-from cycles.folders import read_manifest, run_folder, run_table
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
+from cycles.bills.again import explain_bill
+from cycles.publishing.publish import publish_run
+from cycles.quotes.tariff_check import add_tariffs, approve_tariffs
+from cycles.review.review import approve_run
+from cycles.runs.folders import read_manifest, run_folder, run_table
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import run_cycle
 from cycles.setup import init_workspace
 from cycles.status import summarise_run
-from cycles.tariff_check import add_tariffs, approve_tariffs
 from demo.night import prepare
 from ingest.landing.land import land_files
 from ingest.landing.report import LandReport

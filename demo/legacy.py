@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from cycles.folders import read_manifest, run_folder, run_table
+from cycles.runs.folders import read_manifest, run_folder, run_table
 from store.workspace import Workspace, open_workspace
 
 EACH = 12  # service points of each kind of difference; together they are about a twentieth of the demo's

@@ -17,7 +17,7 @@ _BAR = 40  # characters of the longest bar
 
 
 def print_impact(sections: Sequence[Section], told: Mapping[str, Any]) -> None:
-    """Print what is said differently, then what it does (`cycles.impact.Impact.as_dict`)."""
+    """Print what is said differently, then what it does (`cycles.quotes.impact.Impact.as_dict`)."""
     print_sections(sections)
     print()
     print_facts(_facts(told))

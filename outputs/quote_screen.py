@@ -14,7 +14,7 @@ _KEYS = ("component_id", "season", "tou", "tier", "unit", "rate")
 
 
 def print_quote(sheet: Mapping[str, Any]) -> None:
-    """Print a quote (`cycles.quote_sheet.quote_sheet`): months by charge, then prices with their quantities."""
+    """Print a quote (`cycles.quotes.quote_sheet.quote_sheet`): months by charge, then prices with their quantities."""
     print_facts(_facts(sheet))
     priced = [month for month in sheet["months"] if month["parked"] is None]
     if priced:
@@ -89,7 +89,7 @@ def _by_price(months: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def print_comparison(told: Mapping[str, Any]) -> None:
-    """Print a comparison (`cycles.compare.comparison`): a row per tariff, its charges as columns."""
+    """Print a comparison (`cycles.quotes.compare.comparison`): a row per tariff, its charges as columns."""
     print_facts(_comparison_facts(told))
     if told["ranked"]:
         print()

@@ -51,7 +51,7 @@ def unfit_lines(report: LandReport) -> pl.DataFrame:
 
 
 def in_readable_units(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return `cycles.late_reads.rebill_candidates` with quantities as people read them: kWh, m3, all decimals shown."""
+    """Return `cycles.rebill.late_reads.rebill_candidates` with quantities as people read them: kWh, m3, all digits."""
     shown = [
         pl.Series(
             name, [str(readable_amount(n, unit)) for n, unit in frame.select(name, "unit").iter_rows()], pl.String

@@ -15,7 +15,7 @@ _SUMS = ["before_minor", "after_minor", "apart_minor"]
 
 
 def rebill_sheet(bills: pl.DataFrame, lines: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Return the frames of a rebill plan (`cycles.rebill_plan.RebillPlan`), amounts in minor units.
+    """Return the frames of a rebill plan (`cycles.rebill.plan.RebillPlan`), amounts in minor units.
 
     by_branch, by_cause (lines that differ; `several` where no class alone explains them), top (largest changes),
     outcomes (how many bills, why some stay).

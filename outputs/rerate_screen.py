@@ -13,7 +13,7 @@ from outputs.console import print_facts, print_frame
 
 
 def print_rerated(rerated: Mapping[str, Any]) -> None:
-    """Print a comparison (`cycles.rerate.Rerated.as_dict`): totals, then a row per line that differs."""
+    """Print a comparison (`cycles.bills.rerate.Rerated.as_dict`): totals, then a row per line that differs."""
     currency = rerated["currency"]
     totals = {
         name: f"{format_minor(rerated[f'{name}_minor'], currency)} {currency}" for name in ("old", "new", "apart")

@@ -52,7 +52,7 @@ class VeeRunReport:
     shares: pl.DataFrame
     """Slots of each day: day, slots, estimated, missing."""
     findings: pl.DataFrame
-    """The work list of the run: cycles.findings.LISTED."""
+    """The work list of the run: cycles.work.findings.LISTED."""
     worst: tuple[Worst, ...] = ()
     channels: pl.DataFrame = field(default_factory=pl.DataFrame)
     """Channels with most trouble: channel_id, branch_id, account_id, measure, findings, fails, days, days_empty, money

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from cycles.tariff_check import check_tariff_file
+from cycles.quotes.tariff_check import check_tariff_file
 from model.formula import FUNCTIONS
 from tariffs.sheet import TariffFile
 

@@ -18,12 +18,12 @@ from benchmarks.month import copy_books
 from benchmarks.month_data import DRAWN_AT, DrawnBooks, draw_books
 from benchmarks.month_stages import APPROVER, PLANNER
 from benchmarks.shape import Shape, counted
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import COMPUTE, run_cycle
-from cycles.runner import Compute
-from cycles.tasks import Receipt, Task
+from cycles.publishing.publish import publish_run
+from cycles.review.review import approve_run
+from cycles.runners.runner import Compute
+from cycles.runners.tasks import Receipt, Task
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import COMPUTE, run_cycle
 from ingest.vee.run import run_vee
 from model.codes import RunKind
 from model.progress import SILENT

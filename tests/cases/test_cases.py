@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cycles.tariff_check import CheckReport, check_tariff_files
+from cycles.quotes.tariff_check import CheckReport, check_tariff_files
 from tariffs.file import parse_tariff
 
 CASES = sorted(Path(__file__).parent.glob("*.toml"))

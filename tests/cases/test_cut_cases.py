@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cycles.tariff_check import CheckedExample, check_all_examples
+from cycles.quotes.tariff_check import CheckedExample, check_all_examples
 from tariffs.file import parse_tariff
 from tariffs.library import whole_tariff
 from tariffs.sheet import Example, TariffFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cycles.tariff_check import check_examples
+from cycles.quotes.tariff_check import check_examples
 from tariffs.file import parse_tariff
 
 HEAD = """

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from books_by_hand import FLAT, CommandLine, add_tariffs, bill, june_ready, write_file
 
-from cycles.impact_sums import deciles, histogram
+from cycles.quotes.impact_sums import deciles, histogram
 from outputs.impact_screen import histogram_lines
 
 DEARER = FLAT.replace("0.30", "0.35")

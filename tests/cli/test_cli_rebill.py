@@ -29,7 +29,7 @@ from books_by_hand import (
     write_file,
 )
 
-import cycles.publish
+import cycles.publishing.publish
 from model.errors import ExitCode
 from store.control import control, query
 from store.workspace import open_workspace
@@ -195,7 +195,7 @@ def test_a_publish_that_is_cut_leaves_nothing_and_is_done_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(cycles.publish, "record_carried", cut)
+        patch.setattr(cycles.publishing.publish, "record_carried", cut)
         assert command("cycle", "publish", run, "--by", "ops").code == ExitCode.INTERRUPTED
     assert asked(command, "SELECT count(*) FROM journal_line") == before
     assert asked(command, "SELECT count(*) FROM reversed_bill") == [(0,)]

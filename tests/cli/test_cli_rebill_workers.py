@@ -11,8 +11,8 @@ import pytest
 from books_by_hand import CommandLine, add_tariffs, write_file
 from test_cli_rebill import DEARER, LINES, planned, published, two_months
 
-import cycles.rebill_search
-from cycles.folders import read_manifest, run_folder
+import cycles.rebill.search
+from cycles.runs.folders import read_manifest, run_folder
 from store.workspace import open_workspace
 
 
@@ -28,7 +28,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cut(command: CommandLine, monkeypatch: pytest.MonkeyPatch, cost_each: int) -> tuple[str, int]:
     """Plan the rebill; return its run, and how many partitions it has."""
-    monkeypatch.setattr(cycles.rebill_search, "COST_PER_PARTITION", cost_each)
+    monkeypatch.setattr(cycles.rebill.search, "COST_PER_PARTITION", cost_each)
     run = planned(command)["run_id"]
     plan = run_folder(open_workspace(command.workspace), run) / "plan" / "plan.json"
     return run, int(json.loads(plan.read_bytes())["partitions"])

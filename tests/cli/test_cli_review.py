@@ -150,7 +150,7 @@ def test_a_publish_that_is_cut_ends_the_same_when_it_is_repeated(
 
     command.done("cycle", "approve", RUN, "--by", "mira")
     with monkeypatch.context() as patch:
-        patch.setattr("cycles.publish.register_files", cut)
+        patch.setattr("cycles.publishing.publish.register_files", cut)
         assert command("cycle", "publish", RUN, "--by", "ops").code == 4
     folder = open_workspace(command.workspace).runs / RUN
     released = (folder / "released.json").read_bytes()

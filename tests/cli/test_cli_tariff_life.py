@@ -21,7 +21,7 @@ from books_by_hand import (
     write_file,
 )
 
-from cycles import tariff_check
+from cycles.quotes import tariff_check
 from store.audit import broken_entries
 from store.control import control, query
 from store.workspace import open_workspace

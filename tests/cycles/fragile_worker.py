@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from cycles.tasks import Receipt, Task
+from cycles.runners.tasks import Receipt, Task
 
 
 def die_once(task: Task) -> Receipt:

@@ -19,10 +19,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from accounts.importing import import_files
-from cycles.night import run_night
-from cycles.night_bill import NightRequest
-from cycles.night_manifest import NightReport
-from cycles.review import approve_run
+from cycles.nights.bill import NightRequest
+from cycles.nights.manifest import NightReport
+from cycles.nights.night import run_night
+from cycles.review.review import approve_run
 from cycles.setup import init_workspace
 from model.progress import SILENT, Progress
 from store.control import control, query

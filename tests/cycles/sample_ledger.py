@@ -10,7 +10,7 @@ import polars as pl
 from sample_books import books
 from sample_workspace import AT, new_workspace, record_accounts, stage_run
 
-from cycles.books import LedgerRules, book, posting_rows
+from cycles.books.acts import LedgerRules, book, posting_rows
 from ledger.unbilled import unbilled_journals
 from model.control import SegmentKeys
 from model.postings import ClosedPeriods, Unbilled

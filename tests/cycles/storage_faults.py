@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from cycles.verify import verify_workspace
+from cycles.verify.workspace import verify_workspace
 from model.errors import BillmillError
 from model.progress import Silent
 from outputs.query import analytics_frame

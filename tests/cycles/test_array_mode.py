@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from whole_night import PLANNED, request
 
-from cycles import attempts
-from cycles.attempts import Told
-from cycles.one_partition import compute_alone
-from cycles.partition import compute_partition
-from cycles.partitions import partitions_of
-from cycles.plan import plan_cycle
-from cycles.run import commit_run, partition_task, run_cycle
-from cycles.verify import verify_workspace
+from cycles.runners import attempts
+from cycles.runners.attempts import Told
+from cycles.runs.one_partition import compute_alone
+from cycles.runs.partition import compute_partition
+from cycles.runs.partitions import partitions_of
+from cycles.runs.plan import plan_cycle
+from cycles.runs.run import commit_run, partition_task, run_cycle
+from cycles.verify.workspace import verify_workspace
 from demo.night import DemoFiles
 from model.codes import RunnerName, RunState
 from model.errors import ConfigError, ControlError, StaleError

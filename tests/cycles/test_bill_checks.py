@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from cycles.bill_checks import check_bills
-from cycles.review_rules import ReviewRules, rules_from
+from cycles.review.bill_checks import check_bills
+from cycles.review.rules import ReviewRules, rules_from
 from model.bills import Bills
 from model.errors import ConfigError
 from model.review import BillUse

@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 from sample_ledger import RUN, close_november, sample_ledger
 
-from cycles.books_controls import all_offenders, check_books, offenders_of, prepare_checks
-from cycles.books_periods import BEGINNING, changed_periods, period_digest
-from cycles.books_queries import CHECKS
+from cycles.books.controls import all_offenders, check_books, offenders_of, prepare_checks
+from cycles.books.periods import BEGINNING, changed_periods, period_digest
+from cycles.books.queries import CHECKS
 from model.errors import ControlError
 from store.control import Connection, control, transaction
 from store.workspace import Workspace

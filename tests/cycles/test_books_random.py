@@ -15,10 +15,10 @@ import polars as pl
 from sample_ledger import AT, row
 from sample_workspace import new_workspace
 
-from cycles.books import LedgerRules, book, posting_rows
-from cycles.books_controls import offenders_of, prepare_checks
-from cycles.books_periods import changed_periods, period_digest
-from cycles.books_queries import CHECKS
+from cycles.books.acts import LedgerRules, book, posting_rows
+from cycles.books.controls import offenders_of, prepare_checks
+from cycles.books.periods import changed_periods, period_digest
+from cycles.books.queries import CHECKS
 from ledger.templates import TEMPLATES
 from model.ledger import Allocations, JournalKind, JournalLines, OpenItems
 from model.postings import ClosedPeriods

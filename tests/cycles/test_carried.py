@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 from whole_night import PLANNED, RECEIVED, bill_cycle, request
 
-import cycles.partition
+import cycles.runs.partition
 from accounts.importing import import_files
-from cycles.carried import banks_before, refuse_moved_banks
-from cycles.folders import run_folder
-from cycles.plan import plan_cycle
-from cycles.publish import publish_run
-from cycles.rerate import known_load
+from cycles.bills.rerate import known_load
+from cycles.publishing.carried import banks_before, refuse_moved_banks
+from cycles.publishing.publish import publish_run
+from cycles.runs.folders import run_folder
+from cycles.runs.plan import plan_cycle
 from demo.night import DemoFiles
 from model.errors import ControlError
 from model.rating import BankBalances, History, Rated, RatingInput
@@ -58,7 +58,7 @@ def rate_and_carry(given: RatingInput) -> Rated:
 def test_a_published_cycle_leaves_its_values_once_and_the_next_one_finds_them(
     workspace: Workspace, files: DemoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cycles.partition, "rate", rate_and_carry)
+    monkeypatch.setattr(cycles.runs.partition, "rate", rate_and_carry)
     run = bill_cycle(workspace, files)
     assert not publish_run(workspace, run, at=PLANNED + timedelta(hours=1), actor="night").is_new
     with control(workspace, purpose="test") as connection:

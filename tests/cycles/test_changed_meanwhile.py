@@ -10,10 +10,10 @@ import pytest
 from whole_night import PLANNED, request
 
 from accounts.importing import import_files
-from cycles.plan import plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
+from cycles.publishing.publish import publish_run
+from cycles.review.review import approve_run
+from cycles.runs.plan import plan_cycle
+from cycles.runs.run import run_cycle
 from demo.night import DemoFiles
 from model.errors import ControlError
 from model.progress import Silent

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from whole_night import PLANNED, bill_cycle, prepare_books, request
 
-import cycles.partition
-from cycles.bills import explain_bill
-from cycles.plan import plan_cycle
-from cycles.publish import publish_run
-from cycles.review import abandon_run, approve_run
-from cycles.run import run_cycle
+import cycles.runs.partition
+from cycles.bills.again import explain_bill
+from cycles.publishing.publish import publish_run
+from cycles.review.review import abandon_run, approve_run
+from cycles.runs.plan import plan_cycle
+from cycles.runs.run import run_cycle
 from demo.night import DemoFiles
 from ingest.vee.run import run_vee
 from ledger.post import Posted, post_bills
@@ -38,7 +38,7 @@ def test_a_leg_that_is_lost_stops_the_run(
         posted = post_bills(*given)  # type: ignore[arg-type]
         return Posted(posted.journal_lines.filter(pl.col("leg_no") != 2), posted.open_items)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cycles.partition, "post_bills", forgetful)
+    monkeypatch.setattr(cycles.runs.partition, "post_bills", forgetful)
     planned = plan_cycle(workspace, request(files))
     with pytest.raises(ControlError, match="controls do not meet; first: journal_balance"):
         compute(workspace, planned.run_id)
@@ -51,7 +51,7 @@ def test_a_leg_that_is_lost_stops_the_run(
 def test_energy_that_rating_loses_stops_the_run(
     workspace: Workspace, files: DemoFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rate = cycles.partition.rate
+    rate = cycles.runs.partition.rate
 
     def careless(given: object) -> object:
         rated = rate(given)  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def test_energy_that_rating_loses_stops_the_run(
         )
         return rated
 
-    monkeypatch.setattr(cycles.partition, "rate", careless)
+    monkeypatch.setattr(cycles.runs.partition, "rate", careless)
     planned = plan_cycle(workspace, request(files))
     with pytest.raises(ControlError, match="energy"):
         compute(workspace, planned.run_id)

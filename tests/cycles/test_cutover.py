@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cycles.carried import banks_before, opening_banks, refuse_moved_banks
+from cycles.publishing.carried import banks_before, opening_banks, refuse_moved_banks
 from cycles.setup import init_workspace
 from model.accounts import OpeningBanks
 from model.rating import BankBalances

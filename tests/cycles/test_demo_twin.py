@@ -9,8 +9,8 @@ import pytest
 from twin import differences
 from whole_night import PLANNED, prepare_books
 
-from cycles.partition import STEPS, work_on
-from cycles.plan import PlanRequest, plan_cycle
+from cycles.runs.partition import STEPS, work_on
+from cycles.runs.plan import PlanRequest, plan_cycle
 from demo.night import DEMO_POINTS, DEMO_SEED, prepare
 
 

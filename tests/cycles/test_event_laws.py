@@ -19,7 +19,7 @@ from accounts.event_effects import SUPPLY_EFFECTS
 from accounts.event_meters import METER_EFFECTS
 from accounts.events import read_event
 from accounts.selection import Cycle, cut_partitions, select_due
-from cycles.unplanned import NOTHING_BILLED
+from cycles.quotes.unplanned import NOTHING_BILLED
 from ingest.rules.rule_store import rules_of_text
 from ingest.vee.registers import usage_between_reads
 from model.accounts import IMPORTED, ChannelNumbers, Meters

@@ -9,9 +9,9 @@ import pytest
 from storage_faults import copied, files_of
 from whole_night import PLANNED, bill_cycle, digest
 
-from cycles.rebuild import rebuild_books, replace_control
-from cycles.restore import restore
-from cycles.verify import verify_workspace
+from cycles.verify.rebuild import rebuild_books, replace_control
+from cycles.verify.restore import restore
+from cycles.verify.workspace import verify_workspace
 from demo.night import DemoFiles
 from model.errors import ControlError
 from model.progress import Silent

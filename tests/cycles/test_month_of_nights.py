@@ -17,8 +17,8 @@ import duckdb
 import pytest
 from month_by_hand import FIRST, NIGHTS, approve_in_the_morning, deliver, make_books, play_night
 
-from cycles.night_manifest import NightReport
-from cycles.unbilled import unbilled_at_close
+from cycles.nights.manifest import NightReport
+from cycles.runs.unbilled import unbilled_at_close
 from store.control import control, query
 from store.files import file_sha256
 from store.workspace import Workspace, open_workspace

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from whole_night import prepare_books
 
-from cycles.parallel import Compared, CompareRequest, compare_run
-from cycles.parallel_sums import service_classes
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.run import run_cycle
+from cycles.legacy.compare import Compared, CompareRequest, compare_run
+from cycles.legacy.sums import service_classes
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import run_cycle
 from demo.legacy import PLANTS, write_legacy
 from demo.night import prepare
 from model.progress import Silent

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from fragile_worker import take_time
 
-from cycles.ray_runner import SETTINGS, run_on_ray
-from cycles.tasks import Task
+from cycles.runners.ray_runner import SETTINGS, run_on_ray
+from cycles.runners.tasks import Task
 
 pytest.importorskip("ray")
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests' / 'cycles'}")
-    from ray.cluster_utils import Cluster  # noqa: PLC0415: after its settings
+    from ray.cluster_utils import Cluster  # after its settings
 
     small = {"object_store_memory": 80 << 20}
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False} | small)

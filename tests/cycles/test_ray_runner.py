@@ -12,13 +12,13 @@ import pytest
 from fragile_worker import die_always, die_once
 from whole_night import PLANNED, digest, request
 
-from cycles.attempts import attempts
-from cycles.plan import plan_cycle
-from cycles.ray_runner import run_on_ray
-from cycles.run import run_cycle
-from cycles.runner import ROUNDS
-from cycles.runners import runner_asked
-from cycles.tasks import Task
+from cycles.runners.attempts import attempts
+from cycles.runners.chosen import runner_asked
+from cycles.runners.ray_runner import run_on_ray
+from cycles.runners.runner import ROUNDS
+from cycles.runners.tasks import Task
+from cycles.runs.plan import plan_cycle
+from cycles.runs.run import run_cycle
 from demo.night import DemoFiles
 from model.codes import RunnerName
 from model.errors import ControlError

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from whole_night import PLANNED, request
 
-from cycles.plan import plan_cycle
-from cycles.review import abandon_run
-from cycles.run import run_cycle
+from cycles.review.review import abandon_run
+from cycles.runs.plan import plan_cycle
+from cycles.runs.run import run_cycle
 from demo.night import DemoFiles
 from ingest.rules.rule_store import add_rule_sets
 from model.progress import Silent

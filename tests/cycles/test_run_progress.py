@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cycles.run_progress import Computed, computed, last_error, stage_of, told
+from cycles.runs.progress import Computed, computed, last_error, stage_of, told
 from model.errors import ControlError
 
 

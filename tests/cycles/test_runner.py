@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from fragile_worker import die_always, die_once
 
-from cycles.runner import AHEAD, ROUNDS, give_out, run_locally
-from cycles.tasks import Receipt, Task, read_receipt, write_receipt
+from cycles.runners.runner import AHEAD, ROUNDS, give_out, run_locally
+from cycles.runners.tasks import Receipt, Task, read_receipt, write_receipt
 from model.errors import ControlError
 
 TASKS = [Task("/nowhere", "bill-x", partition) for partition in range(4)]

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from whole_night import PLANNED, bill_cycle, digest, prepare_books, request
 
-from cycles.partition import compute_partition
-from cycles.plan import plan_cycle
-from cycles.publish import publish_run
-from cycles.run import run_cycle
-from cycles.tasks import Task
+from cycles.publishing.publish import publish_run
+from cycles.runners.tasks import Task
+from cycles.runs.partition import compute_partition
+from cycles.runs.plan import plan_cycle
+from cycles.runs.run import run_cycle
 from demo.night import DemoFiles
 from model.errors import ControlError, StaleError
 from model.progress import Silent

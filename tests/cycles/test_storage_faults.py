@@ -9,7 +9,7 @@ import pytest
 from storage_faults import copied, make_writable, storage_faults
 from whole_night import bill_cycle
 
-from cycles.verify import verify_workspace
+from cycles.verify.workspace import verify_workspace
 from demo.night import DemoFiles
 from model.progress import Silent
 from store.copies import make_backup

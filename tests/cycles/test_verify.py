@@ -9,11 +9,11 @@ import pytest
 from storage_faults import copied
 from whole_night import PLANNED, bill_cycle, request
 
-from cycles.plan import plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
-from cycles.verify import verify_workspace
+from cycles.publishing.publish import publish_run
+from cycles.review.review import approve_run
+from cycles.runs.plan import plan_cycle
+from cycles.runs.run import run_cycle
+from cycles.verify.workspace import verify_workspace
 from demo.night import DemoFiles
 from model.errors import ControlError, StaleError
 from model.progress import Silent

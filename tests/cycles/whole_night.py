@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from accounts.importing import import_files
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
+from cycles.publishing.publish import publish_run
+from cycles.review.review import approve_run
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import run_cycle
 from cycles.setup import init_workspace
 from demo.night import DemoFiles
 from ingest.landing.land import land_files

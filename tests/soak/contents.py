@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from cycles.verify import verify_workspace
+from cycles.verify.workspace import verify_workspace
 from model.errors import BillmillError
 from model.progress import Silent
 from store.control import control

@@ -43,7 +43,7 @@ def test_no_sql_is_put_together_by_format_or_percent() -> None:
             if by_percent or by_format:
                 found.append(f"{path}:{call.lineno}")
     # ATTACH takes no parameter; the path is our own folder, its quotes doubled.
-    assert {place.partition(":")[0] for place in found} == {"cycles/rebuild.py"}
+    assert {place.partition(":")[0] for place in found} == {"cycles/verify/rebuild.py"}
 
 
 @pytest.fixture(scope="module")

@@ -15,21 +15,21 @@ from world_files import LONG_HEADER, REGISTER_HEADER, Delivery
 
 from accounts.events import read_event
 from accounts.importing import import_files
-from cycles.books_import import import_postings
-from cycles.books_periods import close_period
-from cycles.cancel import CancelRequest, plan_cancel
+from cycles.books.imports import import_postings
+from cycles.books.periods import close_period
 from cycles.events import record_events
-from cycles.exclusions import exclude_bills
-from cycles.holds import hold_accounts
-from cycles.night import run_night
-from cycles.night_bill import NightRequest
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.rebill_apply import apply_rebill
-from cycles.rebill_choice import RebillRequest
-from cycles.rebill_plan import plan_rebill
-from cycles.review import abandon_run, approve_run
-from cycles.run import run_cycle
+from cycles.nights.bill import NightRequest
+from cycles.nights.night import run_night
+from cycles.publishing.publish import publish_run
+from cycles.rebill.apply import apply_rebill
+from cycles.rebill.cancel import CancelRequest, plan_cancel
+from cycles.rebill.choice import RebillRequest
+from cycles.rebill.plan import plan_rebill
+from cycles.review.exclusions import exclude_bills
+from cycles.review.review import abandon_run, approve_run
+from cycles.runs.holds import hold_accounts
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import run_cycle
 from cycles.setup import init_workspace
 from ingest.landing.land import land_files
 from ingest.vee.run import run_vee

@@ -10,12 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from accounts.importing import import_files
-from cycles.plan import PlanRequest, plan_cycle
-from cycles.publish import publish_run
-from cycles.review import approve_run
-from cycles.run import run_cycle
+from cycles.publishing.publish import publish_run
+from cycles.quotes.tariff_check import add_tariffs, approve_tariffs
+from cycles.review.review import approve_run
+from cycles.runs.plan import PlanRequest, plan_cycle
+from cycles.runs.run import run_cycle
 from cycles.setup import init_workspace
-from cycles.tariff_check import add_tariffs, approve_tariffs
 from model.codes import Measure
 from model.progress import Silent
 from store.workspace import Workspace

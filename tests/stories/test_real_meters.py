@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from real_meters import AT, SHARED, RealChannel, bill_months, make_books, months
 
-from cycles.bills import explain_bill
+from cycles.bills.again import explain_bill
 from ingest.landing.land import land_files
 from ingest.landing.report import LandStatus
 from ingest.vee.run import run_vee

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cycles.tariff_check import check_tariff_file, check_tariff_files
+from cycles.quotes.tariff_check import check_tariff_file, check_tariff_files
 from model.errors import TariffError
 from tariffs.compile import compile_tariff
 from tariffs.file import parse_tariff

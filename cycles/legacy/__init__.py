@@ -1,0 +1,1 @@
+"""A run compared with another billing system's lines, each difference with its class and cause."""

@@ -1,0 +1,1 @@
+"""The calendar of cycles, and the night that bills what is due."""

@@ -1,0 +1,1 @@
+"""What tariffs make of a load or a cycle, without posting anything."""

@@ -1,0 +1,1 @@
+"""Published bills made anew from other facts: which, what each becomes, why; planned, then applied."""

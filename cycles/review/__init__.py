@@ -1,0 +1,1 @@
+"""Between computed and published: checks of bills, what is excluded, who approves."""

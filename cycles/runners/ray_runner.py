@@ -1,0 +1,130 @@
+"""The Ray runner: the tasks of the local one, on a cluster whose machines see the workspace under the same path.
+
+A task carries paths, and what it computes is the same everywhere, so Ray does little: it places tasks and tells when a
+worker or a machine is gone. What is lost is given out again, a bounded number of times, as the local runner does; Ray's
+own retries stay off, so that attempts are counted in one place. A mistake of business travels back as a value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from cycles.runners.attempts import Compute
+from cycles.runners.runner import ROUNDS
+from cycles.runners.tasks import Receipt, Task
+from model.errors import BillmillError, ConfigError, ControlError
+
+# A machine that no longer answers is given up after seconds, not minutes. These are internal names of Ray, which is
+# why its minor version is pinned (pyproject.toml, extra `ray`) and a test takes a machine away.
+SETTINGS = {
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "5",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_grpc_client_keepalive_time_ms": "5000",
+    "RAY_grpc_client_keepalive_timeout_ms": "5000",
+    "RAY_raylet_rpc_server_reconnect_timeout_base_s": "1",
+    "RAY_raylet_rpc_server_reconnect_timeout_max_s": "5",
+    "RAY_core_worker_rpc_server_reconnect_timeout_base_s": "1",
+    "RAY_core_worker_rpc_server_reconnect_timeout_max_s": "5",
+    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+}
+_STORE_BYTES = 80 << 20  # receipts are small and travel with their messages: the object store holds next to nothing
+_AHEAD = 2  # tasks given out for each that runs, so that no worker waits for the driver
+
+
+def run_on_ray(compute: Compute, tasks: Sequence[Task], *, workers: int, address: str) -> Iterator[Receipt]:
+    """Compute tasks on Ray, yielding receipts as they come.
+
+    Args:
+        compute: as for the local runner; importable on every machine.
+        tasks: what has no receipt yet.
+        workers: tasks that run at the same time, at most; on `local` also the processors that Ray may use.
+        address: `local` for a cluster of this machine alone, `auto` or `host:port` for one that runs.
+
+    Raises:
+        ConfigError: Ray is not installed, or the cluster cannot be reached.
+        ControlError: a partition's worker died in every round.
+    """
+    if not tasks:
+        return
+    ray = _ray()
+    _join(ray, address, workers)
+    try:
+        open_tasks = list(tasks)
+        for attempt in range(1, ROUNDS + 1):
+            lost: dict[int, str] = {}
+            yield from _one_round(ray, compute, [replace(task, attempt=attempt) for task in open_tasks], workers, lost)
+            if not lost:
+                return
+            open_tasks = [task for task in open_tasks if task.partition in lost]
+        numbers = ", ".join(str(number) for number in sorted(lost))
+        raise ControlError(
+            f"partitions {numbers}: their worker died {ROUNDS} times; last: {lost[min(lost)]}",
+            hint="look at the memory of the machines; run again, perhaps with another --runner: receipts are kept",
+        )
+    finally:
+        ray.shutdown()
+
+
+def _ray() -> Any:
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        return import_module("ray")
+    except ImportError as error:
+        raise ConfigError("runner `ray`: Ray is not installed", hint="pip install 'billmill[ray]'") from error
+
+
+def _join(ray: Any, address: str, workers: int) -> None:
+    """Join a cluster, or start one. Always with an address: without one Ray joins whatever was left behind."""
+    own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
+    try:
+        ray.init(
+            address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR",
+            **(own if address == "local" else {}),
+        )  # fmt: skip
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise ConfigError(
+            f"Ray at `{address}` cannot be reached: {error}", hint="look with `ray status`; the address is host:port"
+        ) from error
+
+
+def _one_round(
+    ray: Any, compute: Compute, tasks: Sequence[Task], workers: int, lost: dict[int, str]
+) -> Iterator[Receipt]:
+    """Yield a receipt for each task that was computed; `lost` gets the others, each with what became of it."""
+    remote = ray.remote(num_cpus=1, max_retries=0, retry_exceptions=False)(_computed)
+    environment = {"env_vars": {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}}
+    waiting = list(reversed(tasks))
+    running: dict[Any, Task] = {}
+    while waiting or running:
+        while waiting and len(running) < _AHEAD * workers:
+            task = waiting.pop()
+            running[remote.options(runtime_env=environment).remote(compute, task)] = task
+        ready, _ = ray.wait(list(running), num_returns=1)
+        for reference in ready:
+            task = running.pop(reference)
+            try:
+                result = ray.get(reference)
+            except ray.exceptions.RayError as error:
+                if isinstance(error, ray.exceptions.RayTaskError):
+                    raise  # a mistake of ours: the same again would do the same
+                lost[task.partition] = str(error).strip().splitlines()[0]
+                continue
+            if isinstance(result, BillmillError):
+                raise result
+            yield result
+
+
+def _computed(compute: Compute, task: Task) -> Receipt | BillmillError:
+    """Compute a task; a mistake of business is a value, which nobody tries again."""
+    try:
+        return compute(task)
+    except BillmillError as error:
+        return error

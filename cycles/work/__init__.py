@@ -1,0 +1,1 @@
+"""Work lists: findings about reads and exceptions of bills, and what people decide about them."""
