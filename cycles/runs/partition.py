@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,9 @@ from rating.stages import rate
 from store.files import read_bytes
 from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace, open_workspace
+
+# Before the name of a table of the rate book, among the frames of a plan.
+_BOOK = "book_"
 
 
 @dataclass
@@ -92,7 +95,19 @@ def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0
     """Return the work for a part of a planned run."""
     folder = workspace.runs / run_id
     plan = json.loads(read_bytes(folder / "plan" / "plan.json"))
-    return Work(workspace, folder, plan, keep, partition, partial(plan_frame, folder))
+    return Work(workspace, folder, plan, keep, partition, partial(_frame_of_plan, folder, plan["files"]))
+
+
+def _frame_of_plan(folder: Path, hashes: dict[str, str], name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+    """Return a frame of a plan; the tables of its rate book are read once by each worker."""
+    if keep is None and name.startswith(_BOOK):
+        return _kept_table(folder, name, hashes[f"{name}.parquet"])
+    return plan_frame(folder, name, keep)
+
+
+@lru_cache(maxsize=2 * len(RATE_BOOK_TABLES))
+def _kept_table(folder: Path, name: str, sha256: str) -> pl.DataFrame:
+    return plan_frame(folder, name)
 
 
 def _gather(work: Work) -> None:
@@ -114,7 +129,7 @@ def _gather(work: Work) -> None:
         wanted = channels.filter(pl.col("interval_minutes") == minutes)["channel_no"].unique().sort()
         if wanted.len():
             days[minutes] = _days(work, minutes, wanted, first, after)
-    book = RateBook(**{table: work.frame(f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
+    book = RateBook(**{table: work.frame(_BOOK + table) for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
     meters = arranged(Meters, work.frame("meters", of_point))
     usage, _ = usage_between_reads(
         _registers(work, numbers), meters, arranged(ChannelNumbers, numbers), rules_of_text(work.plan.get("rules")),
