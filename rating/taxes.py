@@ -14,7 +14,7 @@ from rating.amounts import CORE_SCHEMA, rounded
 from rating.bases import GROUP, counted_lines, group_values, grouped
 from rating.groups import idle_keys
 from rating.parking import park
-from rating.rounding import cut_of, divide_toward_zero, int128, rounded_to_step, wide
+from rating.rounding import cut_of, divide_toward_zero, int128, minor_e15, rounded_to_step, wide
 from rating.values import Known
 
 _HUNDRED_E9 = 100 * 10**9
@@ -93,7 +93,7 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
     in the base already: B x r / (1 + r).
     """
     percent = groups.filter(pl.col("kind") == "percent")
-    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15())
+    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * minor_e15())
     numerator, denominator = base * wide("price_e9"), _whole_e9()
     return percent.with_columns(
         divide_toward_zero(numerator, denominator).alias("amount_e15"),
@@ -115,7 +115,7 @@ def _limits(groups: pl.DataFrame) -> pl.DataFrame:
     is_floor = pl.col("kind") == "minimum"
     part, whole = wide("share_part").fill_null(int128(1)), wide("share_whole").fill_null(int128(1))
     limit = wide("price_e9") * int128(10**6) * part
-    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15()) * whole
+    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * minor_e15()) * whole
     applies = pl.when(is_floor).then(limit > base).otherwise(limit < base)
     by_day = pl.col("price_share") == "day"
     return (
@@ -152,7 +152,7 @@ def _roundings(groups: pl.DataFrame) -> pl.DataFrame:
     lines = _as_lines(
         rows.with_columns(
             change.cast(pl.Int64).alias("amount_minor"),
-            (change * _minor_e15()).alias("amount_e15"),
+            (change * minor_e15()).alias("amount_e15"),
             pl.lit(0, pl.Int8).alias("amount_cut"),
             pl.lit("total").alias("determinant"),
             pl.lit("amount").alias("unit"),
@@ -188,9 +188,3 @@ def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFram
         .filter(~is_empty | pl.col("is_kept"))
         .drop("kind", "is_kept")
     )
-
-
-def _minor_e15() -> pl.Expr:
-    """Return what one minor unit is x 10^15, as Int128."""
-    powers = {exponent: 10 ** (15 - exponent) for exponent in range(5)}
-    return pl.col("currency_exponent").replace_strict(powers, return_dtype=pl.Int64).cast(pl.Int128)
