@@ -367,15 +367,17 @@ def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFram
     piece = ["due_no", "component_id", "period_start_date"]
     kinds = components.select("version_id", "component_id", "kind", pl.col("is_kept").alias("is_printed"))
     nothing = (pl.col("quantity") == 0) | (pl.col("kind") == "amount")
-    judged = lines.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1").with_columns(
-        (nothing & (pl.col("amount_minor") == 0)).alias("is_empty")
-    )
-    # Few lines are empty: only pieces that have no other line are looked at.
-    full, hollow = apart(judged, ~pl.col("is_empty"))
+    # Few lines come to nothing: only pieces that have no other line are looked at.
+    some, zero = apart(lines, pl.col("amount_minor") != 0)
+    if zero.is_empty():
+        return lines
+    judged = zero.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1")
+    priced, hollow = apart(judged, ~nothing)
+    full = pl.concat([some, priced.select(some.columns)])
     measured = (pl.col("split_method") != "none").any().over(piece) & (pl.col("kind") == "quantity")
     kept = (
         hollow.join(full, on=piece, how="anti")
         .sort(*piece, "season", "tou", "tier")
         .filter((pl.int_range(pl.len()).over(piece) == 0) & (measured | pl.col("is_printed")))
     )
-    return pl.concat([full.select(lines.columns), kept.select(lines.columns)])
+    return pl.concat([full, kept.select(full.columns)])
