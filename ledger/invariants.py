@@ -158,6 +158,7 @@ def controls_meet(lines: pl.DataFrame, journal_lines: pl.DataFrame) -> DataFrame
 def selected_is_billed_or_parked(due: pl.DataFrame, lines: pl.DataFrame, parked: pl.DataFrame) -> DataFrame[Violations]:
     """Every due agreement is billed or parked, never both, never neither; nothing else is; branches count up."""
     keys = ["agreement_id", "start_date"]
+    due = due.select(*keys, "end_date", "branch_id")
     # A bill that takes another back bills nobody: what it negates need not be due.
     told = first_of_each(lines, ["bill_id", "agreement_id", "period_start_date"])
     made = told.filter(~pl.col("bill_id").str.ends_with(REVERSAL_SUFFIX))

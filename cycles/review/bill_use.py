@@ -38,15 +38,16 @@ def use_of(lines: pl.LazyFrame, bills: pl.LazyFrame) -> DataFrame[BillUse]:
     rises = (pl.col("line_no") > pl.col("line_no").shift(1)) | (pl.col("bill_id") != pl.col("bill_id").shift(1))
     ordered = chosen if chosen.select(rises.all()).item() else chosen.sort("line_no")
     numbered = ordered.with_columns(number_of(*keys).alias("use_no"))
-    heads = numbered.unique("use_no", keep="first", maintain_order=True)
-    if heads.select(pl.struct(keys).is_duplicated().any()).item():
+    heads = numbered.filter((pl.col("use_no") != pl.col("use_no").shift(1)).fill_null(value=True))
+    if heads.select(keys).unique().height < heads.height:
         # An agreement's lines do not stand together: one-off charges come after those of the tariffs.
         heads = heads.unique(keys, keep="first", maintain_order=True)
         numbers = heads.select(*keys, "use_no")
         numbered = numbered.drop("use_no").join(
             numbers, on=keys, how="left", validate="m:1", maintain_order="left"
         )  # fmt: skip
-    rows = numbered.group_by("use_no").agg(
+    summed = numbered.select("use_no", "period_start_date", "period_end_date", "is_estimated", "amount_minor")
+    rows = summed.group_by("use_no").agg(
         pl.col("period_start_date").min(), pl.col("period_end_date").max(), pl.col("is_estimated").any(),
         summed_minor("amount_minor"),
     )  # fmt: skip
