@@ -34,7 +34,7 @@ def lines_table(
     # Narrow rows are put in order, then each column of a line, its agreement and its charge is moved once.
     order = _order(due, lines, components)
     explained = [owners[order["due_row"]], texts.drop("version_id")[order["component_row"]]]
-    frame = pl.concat([lines[order["line_row"]], *explained], how="horizontal").with_columns(
+    frame = pl.concat([lines.rechunk()[order["line_row"]], *explained], how="horizontal").with_columns(
         _place_in("bill_no").alias("line_no"),
         exact_decimal("amount_e15").alias("amount_exact"),
         rate_decimal("price_e9").alias("rate"),

@@ -19,7 +19,7 @@ from pandera.typing.polars import DataFrame
 from cycles.runners.tasks import Receipt, Task, lake_file_from, write_receipt
 from cycles.runs.controls import control_totals
 from cycles.runs.energy import energy_controls
-from cycles.runs.folders import Frames, plan_frame
+from cycles.runs.folders import Frames, plan_frame, plan_rows
 from ingest.rules.rule_store import rules_of_text
 from ingest.vee.registers import usage_between_reads
 from ingest.versions import current_days, current_registers
@@ -76,6 +76,7 @@ def compute_partition(task: Task) -> Receipt:
     """Compute a partition, write its files and leave its receipt. Computing it again changes nothing."""
     workspace = open_workspace(Path(task.workspace))
     work = work_on(workspace, task.run_id, pl.col("partition") == task.partition, task.partition)
+    work.frame = partial(_frame_of_partition, work.folder, work.plan, task.partition)
     for step in STEPS:
         step.run(work)
     assert work.rating_input is not None
@@ -103,6 +104,16 @@ def _frame_of_plan(folder: Path, hashes: dict[str, str], name: str, keep: pl.Exp
     if keep is None and name.startswith(_BOOK):
         return _kept_table(folder, name, hashes[f"{name}.parquet"])
     return plan_frame(folder, name, keep)
+
+
+def _frame_of_partition(
+    folder: Path, plan: dict[str, Any], partition: int, name: str, keep: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Return a frame of a plan; of one that lies in order of partitions (`inputs.Inputs.places`) only its own part."""
+    places = plan.get("places", {}).get(name)
+    if places is None or keep is None:
+        return _frame_of_plan(folder, plan["files"], name, keep)
+    return plan_rows(folder, name, [(places[partition], places[partition + 1]), (places[-2], places[-1])]).filter(keep)
 
 
 @lru_cache(maxsize=2 * len(RATE_BOOK_TABLES))
