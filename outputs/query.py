@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from model.errors import ConfigError
+from store.bring import bring_missing
 from store.csv_text import csv_for_people
 from store.workspace import Workspace
 
@@ -89,7 +90,9 @@ def _open(workspace: Workspace) -> duckdb.DuckDBPyConnection:
 def _refuse_changed(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
     """Refuse to answer from files that are not as long as when they were published: they were changed, or swapped."""
     base = f"{workspace.lake.as_posix()}/"
-    for name, expected in connection.execute("SELECT file_name, byte_count FROM lake.files").fetchall():
+    listed = connection.execute("SELECT file_name, byte_count FROM lake.files").fetchall()
+    bring_missing(Path(name) for name, _ in listed)
+    for name, expected in listed:
         path = Path(name)
         if not name.startswith(base) or not path.is_file():  # the query that asks for it says so
             continue

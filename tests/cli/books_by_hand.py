@@ -163,9 +163,9 @@ def add_tariffs(command: CommandLine, *files: Path) -> None:
     command.done("tariff", "approve", "--all", "--without-examples", "the story works them out", "--by", "mira")
 
 
-def june_ready(command: CommandLine, folder: Path) -> None:
-    """Make the workspace of June: reference data, tariffs, reads of June, all but the late one."""
-    command.done("init", command.workspace, "--name", "Story", "--by", "ops")
+def june_ready(command: CommandLine, folder: Path, *how: object) -> None:
+    """Make the workspace of June: reference data, tariffs, reads of June, all but the late one; `how` is for `init`."""
+    command.done("init", command.workspace, "--name", "Story", "--by", "ops", *how)
     command.done("accounts", "import", write_accounts(folder / "accounts"), "--all-or-nothing", "--by", "ops")
     add_tariffs(command, write_file(folder / "flat.toml", FLAT), write_file(folder / "water.toml", WATER))
     reads = LONG_HEADER + hourly("E1", JUNE, JULY, "0.500") + hourly("E2", JUNE, JULY, "0.250")
