@@ -7,14 +7,14 @@ import re
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from model.errors import ControlError, StorageError
 from store.bucket import StoredObject
 from store.files import SEALED, rename, sync_file
-from store.mount import bucket_of, mounted
+from store.mount import AT_A_TIME, bucket_of, mounted
 
-AT_A_TIME = 16  # objects that are waited for together
 _PLAN, _PUBLISHED = "plan/plan.json", "published.json"
 _BY_CONTENT = re.compile(r"-([0-9a-f]{16})\.parquet$")
 
@@ -100,12 +100,16 @@ def bring_notes(receipts: Path) -> None:
 
 
 def bring_runs(runs: Path) -> None:
-    """Copy what the folders of all runs hold here."""
+    """Copy what the folders of all runs hold here, whatever is here already; an object that is damaged is left out."""
     found = mounted(runs)
-    if found is not None:
-        bucket, prefix = found
-        for name in bucket.entries(prefix)[1]:
-            bring_run(runs / name.rpartition("/")[2])
+    if found is None:
+        return
+    bucket, prefix = found
+    for name in bucket.entries(prefix)[1]:
+        objects = [*bucket.entries(name)[0], *bucket.listing(f"{name}/plan"), *bucket.listing(f"{name}/receipts")]
+        for path in _names(prefix, objects):
+            with suppress(StorageError):
+                bring_missing([runs / path])
 
 
 def require(path: Path, sha256: str) -> None:

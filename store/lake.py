@@ -16,11 +16,11 @@ import polars as pl
 from model.control import LakeFiles
 from model.errors import ControlError
 from model.schema import arranged, polars_schema
-from store.bring import AT_A_TIME, bring, bring_missing, require
+from store.bring import bring, bring_missing, require
 from store.control import Connection, insert, query
 from store.failpoints import around
 from store.files import SEALED, file_sha256, rename, sync_file
-from store.mount import mounted, put_named
+from store.mount import AT_A_TIME, mounted, put_named
 from store.workspace import Workspace
 
 # 32 k to 65 k channel-days a row group read fastest, whole and by ranges of channels.

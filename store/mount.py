@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from model.errors import ConfigError, ControlError
 from store.bucket import Bucket, LakeSettings
 
+AT_A_TIME = 16  # objects that are waited for together
 CLAIM = "billmill-lake.json"
 """The object that says whose lake this is: two workspaces must never share one."""
 _PLAN = re.compile(r"(runs/[^/]+)/plan/[^/]+")
@@ -110,6 +113,19 @@ def put_named(path: Path, file: Path, sha256: str) -> None:
             f"object `{key}` of `{bucket.url}`: expected {file.stat().st_size:,} bytes, found {size or 0:,}",
             hint="it was changed there: billmill verify names all that differ, billmill restore BACKUP puts them back",
         )
+
+
+def other_objects(lake: Path, hashes: Mapping[str, str]) -> list[str]:
+    """Return the files (below the lake's parent) whose objects are gone or do not have these hashes."""
+    found = mounted(lake)
+    if found is None:
+        return []
+    bucket = found[0]
+    keys = {name.removeprefix(f"{lake.name}/"): name for name in hashes if name.startswith(f"{lake.name}/")}
+    listed = {item.key for item in bucket.listing("")}
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        there = pool.map(lambda key: bucket.hash_of(key) if key in listed else None, keys)
+        return [keys[key] for key, sha256 in zip(keys, there, strict=True) if sha256 != hashes[keys[key]]]
 
 
 def put_again(path: Path, sha256: str) -> None:

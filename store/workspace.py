@@ -156,6 +156,25 @@ def open_workspace(root: Path) -> Workspace:
     return workspace
 
 
+def keep_lake_here(workspace: Workspace) -> None:
+    """Let a workspace's lake lie in its folder: table [lake] of its configuration becomes a comment.
+
+    Raises:
+        ConfigError: the table is written in another way than with a line `[lake]`.
+    """
+    path = workspace.root / CONFIG_NAME
+    if "lake" not in read_config(path):
+        return
+    table, lines = "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        table = line.strip() if line.startswith("[") else table
+        lines.append(f"# {line}" if table == "[lake]" and line else line)
+    text = "\n".join(lines) + "\n"
+    if "lake" in tomllib.loads(text):
+        raise ConfigError(f"`{path}`: expected the lake's settings below a line [lake]", hint="take them out by hand")
+    write_bytes_atomic(path, text.encode(), mode=PRIVATE)
+
+
 def lake_settings(found: object, where: str) -> LakeSettings | None:
     """Return where the lake lies by table [lake] of a configuration; None for the workspace's own folder.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,10 +18,10 @@ pytest.importorskip("flask_cors", reason="moto and flask are not installed")
 
 from s3_server import Server
 
-from store.files import file_sha256
-
 PLAN = ("cycle", "plan", "2026-06", "--business-date", "2026-07-01", "--partitions", 2, "--by", "ops", "--json")
 TOTALS = ("query", "SELECT invoice_no, account_id, total FROM invoices ORDER BY ALL", "--format", "csv")
+
+NAMED = ("/tables/bills-", "/reads_day_60/", "/plan/due.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -35,27 +34,13 @@ def server() -> Iterator[Server]:
         running.stop()
 
 
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """The same month in a workspace on this machine alone."""
-    folder = tmp_path_factory.mktemp("local")
-    command = CommandLine(folder / "w")
-    june_ready(command, folder)
-    publish(command, ("cycle", "run", planned(command), "--parked-limit", 100, "--by", "ops"))
-    return command
-
-
 def planned(command: CommandLine) -> str:
     return str(command.done(*PLAN).json["run_id"])
 
 
-def publish(command: CommandLine, *steps: tuple[object, ...]) -> str:
-    run = planned(command)
-    for step in steps:
-        command.done(*step)
+def publish(command: CommandLine, run: str) -> None:
     command.done("cycle", "approve", run, "--by", "mira")
     command.done("cycle", "publish", run, "--by", "ops")
-    return run
 
 
 def other_machine(command: CommandLine, folder: Path) -> CommandLine:
@@ -65,26 +50,94 @@ def other_machine(command: CommandLine, folder: Path) -> CommandLine:
     return CommandLine(folder)
 
 
-def digest(command: CommandLine, run: str) -> tuple[str, str]:
-    manifest = command.workspace / "lake" / "runs" / run / "manifest.json"
-    return file_sha256(manifest), json.loads(manifest.read_bytes())["digest"]
+def twin(command: CommandLine, folder: Path) -> CommandLine:
+    """The same workspace with its lake on this machine alone."""
+    shutil.copytree(command.workspace, folder)
+    config = folder / "billmill.toml"
+    config.write_text(config.read_text().partition("[lake]")[0])
+    return CommandLine(folder)
+
+
+def manifest(command: CommandLine, run: str) -> bytes:
+    return (command.workspace / "lake" / "runs" / run / "manifest.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def june(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandLine, str]:
+    """June, planned, in a bucket."""
+    folder = tmp_path_factory.mktemp("june")
+    command = CommandLine(folder / "w")
+    june_ready(command, folder, "--lake", f"s3://{server.make_bucket('june')}/books", "--endpoint", server.endpoint)
+    return command, planned(command)
 
 
 def test_a_month_whose_partitions_other_machines_compute_is_that_of_one_machine(
-    server: Server, local: CommandLine, tmp_path: Path
+    june: tuple[CommandLine, str], tmp_path: Path
 ) -> None:
-    bucket = server.make_bucket("month")
-    command = CommandLine(tmp_path / "w")
-    june_ready(command, tmp_path, "--lake", f"s3://{bucket}/books", "--endpoint", server.endpoint)
-    run = planned(command)
+    command, run = june
+    alone = twin(command, tmp_path / "alone")
     for index in (1, 0):
         other = other_machine(command, tmp_path / f"machine-{index}")
         assert other.done("cycle", "run-partition", run, "--index", index, "--json").json["new"]
         assert not (other.workspace / "control.duckdb").exists()
     assert not other.done("cycle", "run-partition", run, "--index", 1, "--json").json["new"]
     shown = command.done("run", "partitions", run, "--json").json
-    assert [(row["partition"], row["state"], row["runner"]) for row in shown] == [(0, "done", "array"), (1, "done", "array")]
-    publish(command, ("cycle", "commit", run, "--parked-limit", 100, "--by", "ops"))
-    assert digest(command, run) == digest(local, run)
-    assert command.done(*TOTALS).out == local.done(*TOTALS).out
-    assert command.done("verify").code == 0
+    assert [(row["state"], row["runner"]) for row in shown] == [("done", "array")] * 2
+    command.done("cycle", "commit", run, "--parked-limit", 100, "--by", "ops")
+    publish(command, run)
+
+    alone.done("cycle", "run", run, "--workers", 1, "--parked-limit", 100, "--by", "ops")
+    publish(alone, run)
+    assert manifest(command, run) == manifest(alone, run)
+    assert command.done(*TOTALS).out == alone.done(*TOTALS).out
+    assert "nothing differs" in command.done("verify", "--deep").out
+
+
+def test_what_is_lost_changed_or_strange_in_the_bucket_is_named_and_put_back(
+    june: tuple[CommandLine, str], server: Server, tmp_path: Path
+) -> None:
+    command, run = june
+    backup = tmp_path / "backup"
+    command.done("backup", "--to", backup)
+    bills, reads, plan = (next(key for key in server.keys("june") if name in key) for name in NAMED)
+    server.put("june", bills, b"other bytes")
+    server.delete("june", reads)
+    server.delete("june", plan)
+    server.put("june", "books/runs/notes.txt", b"hello")
+    found = command("verify", "--json")
+    assert found.code == 4
+    assert sorted((row["kind"], row["subject"]) for row in found.json["problems"]) == [
+        ("altered", f"s3://june/{bills}"), ("extra", "s3://june/books/runs/notes.txt"),
+        ("missing", f"s3://june/{plan}"), ("missing", f"s3://june/{reads}"),
+    ]  # fmt: skip
+    restored = command.done("restore", backup, "--json").json["put_back"]
+    assert sorted(restored) == sorted(key.replace("books/", "lake/") for key in (bills, reads, plan))
+    server.delete("june", "books/runs/notes.txt")
+    assert "nothing differs" in command.done("verify").out
+
+
+def test_a_machine_without_copies_gets_what_it_needs(june: tuple[CommandLine, str], tmp_path: Path) -> None:
+    """The folder `lake/` is a cache: gone, everything comes back when it is asked for."""
+    command, run = june
+    before = command.done(*TOTALS).out
+    shutil.rmtree(command.workspace / "lake")
+    assert command.done(*TOTALS).out == before
+    assert "nothing differs" in command.done("verify").out
+    command.done("run", "show", run)
+    shutil.rmtree(command.workspace / "lake")
+    command.done("bill", "explain", command.done("run", "show", run, "--json").json["bills"][0]["bill_id"])
+
+
+def test_a_drill_is_restored_without_touching_the_bucket(
+    june: tuple[CommandLine, str], server: Server, tmp_path: Path
+) -> None:
+    command, _ = june
+    command.done("backup", "--to", tmp_path / "backup")
+    keys, asked = server.keys("june"), len(server.asked)
+    command.done("restore", tmp_path / "backup", "--into", tmp_path / "drill")
+    drill = CommandLine(tmp_path / "drill")
+    assert "nothing differs" in drill.done("verify").out
+    assert drill.done(*TOTALS).out == command.done(*TOTALS).out
+    drill.done("rebuild", "--into", tmp_path / "rebuilt")
+    assert not [line for line in server.asked[asked + 1 :] if "/june/" in line]
+    assert server.keys("june") == keys

@@ -51,8 +51,18 @@ class Server:
         self.asked: list[str] = []
 
     def make_bucket(self, name: str) -> str:
-        urlopen(Request(f"{self.endpoint}/{name}", method="PUT")).close()
-        return name
+        return self.put(name, "", b"")
+
+    def put(self, bucket: str, key: str, data: bytes) -> str:
+        urlopen(Request(f"{self.endpoint}/{bucket}/{key}".rstrip("/"), data=data, method="PUT")).close()
+        return bucket
+
+    def delete(self, bucket: str, key: str) -> None:
+        urlopen(Request(f"{self.endpoint}/{bucket}/{key}", method="DELETE")).close()
+
+    def keys(self, bucket: str) -> list[str]:
+        with urlopen(f"{self.endpoint}/{bucket}?list-type=2") as answer:
+            return re.findall("<Key>(.*?)</Key>", answer.read().decode())
 
     def stop(self) -> None:
         self._server.shutdown()
