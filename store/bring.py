@@ -112,7 +112,7 @@ def bring_runs(runs: Path) -> None:
                 bring_missing([runs / path])
 
 
-def require(path: Path, sha256: str) -> None:
+def require(path: Path, sha256: str | None) -> None:
     """Copy a file here that something names with a hash.
 
     Raises:

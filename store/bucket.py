@@ -90,7 +90,7 @@ class Bucket:
         }  # fmt: skip
         return made.S3Store(
             bucket, virtual_hosted_style_request=not settings.path_style,
-            client_options={"allow_http": (settings.endpoint or "").startswith("http://"), "timeout": "300s"},
+            client_options={"allow_http": (settings.endpoint or "").startswith("http://"), "timeout": "120s"},
             retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=180), "backoff": pause},
             **{name: value for name, value in named.items() if value is not None},
         )  # fmt: skip

@@ -18,7 +18,7 @@ from model.errors import ConfigError, ControlError
 from model.progress import Progress
 from store.audit import audit_head
 from store.audit_log import NAME as LOG_NAME
-from store.bring import bring_missing, bring_runs
+from store.bring import bring_runs, require
 from store.control import checkpoint, control
 from store.failpoints import around
 from store.files import (
@@ -33,6 +33,7 @@ from store.files import (
     written_aside,
 )
 from store.lake import LakeFile, all_files
+from store.mount import bucket_of
 from store.workspace import CONFIG_NAME, Workspace
 
 _CHUNK = 1 << 20
@@ -150,7 +151,8 @@ def _copy(workspace: Workspace, folder: Path, name: str, registered: LakeFile | 
     mode = PRIVATE if not name.startswith("lake/") else SEALED
     if registered is not None and object_path(folder, registered.sha256).is_file():
         return CopiedFile(name, registered.sha256, registered.bytes, mode), False
-    bring_missing([path])
+    if bucket_of(path) is not None and not path.is_file():
+        require(path, registered and registered.sha256)
     aside = folder / "objects" / f".{os.getpid()}.tmp"
     digest, size = hashlib.sha256(), 0
     try:

@@ -51,18 +51,24 @@ class Server:
         self.asked: list[str] = []
 
     def make_bucket(self, name: str) -> str:
-        return self.put(name, "", b"")
+        self.put(name, "", b"")
+        return name
 
-    def put(self, bucket: str, key: str, data: bytes) -> str:
-        urlopen(Request(f"{self.endpoint}/{bucket}/{key}".rstrip("/"), data=data, method="PUT")).close()
-        return bucket
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        self._ask("PUT", f"{bucket}/{key}".rstrip("/"), data)
 
     def delete(self, bucket: str, key: str) -> None:
-        urlopen(Request(f"{self.endpoint}/{bucket}/{key}", method="DELETE")).close()
+        self._ask("DELETE", f"{bucket}/{key}")
 
     def keys(self, bucket: str) -> list[str]:
-        with urlopen(f"{self.endpoint}/{bucket}?list-type=2") as answer:
-            return re.findall("<Key>(.*?)</Key>", answer.read().decode())
+        return re.findall("<Key>(.*?)</Key>", self._ask("GET", f"{bucket}?list-type=2").decode())
+
+    def _ask(self, method: str, what: str, data: bytes | None = None) -> bytes:
+        # The server looks for somebody's name, not for what it signed with.
+        somebody = "AWS4-HMAC-SHA256 Credential=loopback/20260101/us-east-1/s3/aws4_request, Signature=none"
+        request = Request(f"{self.endpoint}/{what}", data, {"Authorization": somebody, "Content-Type": "x"}, method=method)
+        with urlopen(request) as answer:
+            return bytes(answer.read())
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -90,9 +96,10 @@ class Server:
             fault.before()
         if fault.unheard:
             b"".join(self._app(environ, lambda *_: None))
+        elif fault.status:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if fault.unheard or fault.status:
             status = fault.status or 500
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start(f"{status} said", [("Content-Type", "application/xml")])
             return [_ERROR.format(code=REASONS[status]).encode()]
         whole = b"".join(self._app(environ, start))
