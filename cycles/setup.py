@@ -13,9 +13,7 @@ from store.workspace import LAYOUT, Workspace, lay_out_workspace, seal_workspace
 from tariffs.catalogue import tables_ddl
 
 
-def init_workspace(
-    root: Path, *, name: str, at: datetime, actor: str, lake: LakeSettings | None = None
-) -> Workspace:
+def init_workspace(root: Path, *, name: str, at: datetime, actor: str, lake: LakeSettings | None = None) -> Workspace:
     """Create a workspace, ready for imports, with an empty analysts' database; its lake lies where `lake` says.
 
     Raises:

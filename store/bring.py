@@ -86,6 +86,15 @@ def bring_run(folder: Path) -> None:
     bring_missing([folder / _PUBLISHED] if _PUBLISHED in own else [])  # with it here, all of it is
 
 
+def bring_lake(lake: Path) -> bool:
+    """Copy all objects here that are not here; return whether there were any."""
+    found = mounted(lake)
+    names = [] if found is None else _names("", found[0].listing(""))
+    missing = [lake / name for name in names if not (lake / name).is_file()]
+    bring_missing(missing)
+    return bool(missing)
+
+
 def bring_notes(receipts: Path) -> None:
     """Copy the notes of attempts in a folder of receipts here, also those that may have got an end since."""
     found = mounted(receipts)
@@ -126,5 +135,5 @@ def require(path: Path, sha256: str | None) -> None:
 
 def _names(prefix: str, objects: Iterable[StoredObject]) -> list[str]:
     """Return the names of objects below a run's folder, without those of attempts, which only people ask for."""
-    names = (item.key.removeprefix(f"{prefix}/") for item in objects)
+    names = (item.key.removeprefix(f"{prefix}/" if prefix else "") for item in objects)
     return [name for name in names if not name.rpartition("/")[2].startswith(".")]

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from model.errors import BillmillError, ConfigError, StorageError
 
-RETRIES = 6
-"""How often the client makes a request again that got no answer, or one of 5xx: some fifteen seconds in all."""
+RETRIES = 8
+"""How often the client makes a request again that got no answer, or one of 5xx: for ten seconds or more."""
 AGAIN = 2
 """How often that is begun anew, and what came cut off or not as it was put is got again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds
@@ -192,7 +192,7 @@ class Bucket:
         """Return the objects below a folder, in order of key."""
 
         def attempt() -> list[StoredObject]:
-            with self._answered(f"`{prefix}` cannot be listed"):
+            with self._answered(f"`{prefix or '/'}` cannot be listed"):
                 found = [meta for part in self._client.list(self._store, prefix=prefix or None) for meta in part]
             return sorted(map(_stored, found), key=lambda item: item.key)
 
@@ -202,7 +202,7 @@ class Bucket:
         """Return the objects that lie in a folder itself, and the names of the folders in it."""
 
         def attempt() -> tuple[list[StoredObject], list[str]]:
-            with self._answered(f"`{folder}` cannot be listed"):
+            with self._answered(f"`{folder or '/'}` cannot be listed"):
                 found = self._client.list_with_delimiter(self._store, prefix=folder or None)
             return [_stored(meta) for meta in found["objects"]], [str(name) for name in found["common_prefixes"]]
 
@@ -257,8 +257,14 @@ class Bucket:
                 hint="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role, must allow it; "
                 "docs/storage.md has the policy",
             )
+        if "169.254.169.254" in text:  # where a machine in a cloud is told its role
+            return ConfigError(
+                f"lake `{self.url}`: no credentials were found",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role",
+            )
+        where = f" at {self.settings.endpoint}" if self.settings.endpoint else ""
         return StorageError(
-            f"lake `{self.url}`: {what}: {said}",
+            f"lake `{self.url}`{where}: {what}: {said}",
             hint="look at the network and the store, then run the same command again: what was done is kept",
         )
 

@@ -152,7 +152,7 @@ def _copy(workspace: Workspace, folder: Path, name: str, registered: LakeFile | 
     if registered is not None and object_path(folder, registered.sha256).is_file():
         return CopiedFile(name, registered.sha256, registered.bytes, mode), False
     if bucket_of(path) is not None and not path.is_file():
-        require(path, registered and registered.sha256)
+        require(path, None if registered is None else registered.sha256)
     aside = folder / "objects" / f".{os.getpid()}.tmp"
     digest, size = hashlib.sha256(), 0
     try:

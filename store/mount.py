@@ -83,16 +83,15 @@ def put_placed(path: Path, data: bytes) -> None:
     bucket, key = found
     sha256 = hashlib.sha256(data).hexdigest()
     plan = _PLAN.fullmatch(key)
-    if plan is not None and not bucket.create(key, data, sha256):
-        if bucket.read(key) == data:
+    if plan is not None:
+        if bucket.create(key, data, sha256) or bucket.read(key) == data:
             return
         if bucket.listing(f"{plan[1]}/receipts"):
             raise ControlError(
                 f"`{bucket.url}` holds another `{key}`, which was computed",
                 hint="the control database is older than the lake: billmill rebuild; or plan with a higher --sequence",
             )
-    if plan is None or bucket.read(key) != data:
-        bucket.put(key, data, sha256)
+    bucket.put(key, data, sha256)
 
 
 def put_named(path: Path, file: Path, sha256: str) -> None:

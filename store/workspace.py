@@ -43,6 +43,12 @@ class Workspace:
     name: str
     branches: frozenset[str] | None = None
     """Branches of who opened it, which commands keep to; None for all."""
+    bucket: LakeSettings | None = None
+    """Where its lake lies; None for its own folder. A process that it is sent to works there, too."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        mount(self.lake, self.bucket)
 
     @property
     def control_path(self) -> Path:
@@ -91,9 +97,7 @@ def create_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Works
     return workspace
 
 
-def lay_out_workspace(
-    root: Path, *, name: str, ddl: Sequence[str] = (), lake: LakeSettings | None = None
-) -> Workspace:
+def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = (), lake: LakeSettings | None = None) -> Workspace:
     """Make the folders and the control database of a workspace that is not one before it is sealed.
 
     A kill before `seal_workspace` leaves no workspace; laying it out again begins anew. `lake` is claimed where it
@@ -112,7 +116,7 @@ def lay_out_workspace(
         raise ConfigError(
             f"folder `{root}` is not empty: it holds `{sorted(foreign)[0]}`", hint="choose an empty folder"
         )
-    workspace = Workspace(root, name)
+    workspace = Workspace(root, name, bucket=lake)
     mount(workspace.lake, lake)
     if lake is not None:
         claim_lake(lake, json.dumps({"layout": LAYOUT, "name": name}, sort_keys=True).encode())
@@ -151,8 +155,9 @@ def open_workspace(root: Path) -> Workspace:
     unknown = sorted(set(config) - set(_TABLES))
     if unknown:
         raise ConfigError(f"`{path}` has the key `{unknown[0]}`", hint=f"it knows {', '.join(_TABLES)}")
-    workspace = Workspace(root, str(config.get("name", root.name)))
-    mount(workspace.lake, lake_settings(config.get("lake"), f"`{path}`"))
+    settings = lake_settings(config.get("lake"), f"`{path}`")
+    workspace = Workspace(root, str(config.get("name", root.name)), bucket=settings)
+    mount(workspace.lake, settings)
     return workspace
 
 

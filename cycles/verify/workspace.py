@@ -39,7 +39,8 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
     """Compare a workspace with what was left: files by hash, rows with the lake, links with what they name.
 
     With `deep` the bills of every published run are computed again, where this Billmill planned it, and must come to
-    the same bytes. Of a lake in a bucket the copies here and the objects are verified. `against` is the folder of a backup whose copies tell which byte of a file was changed.
+    the same bytes. Of a lake in a bucket both the copies here and the objects are compared. `against` is the folder of
+    a backup whose copies tell which byte of a file was changed.
 
     A control database that cannot be opened is a problem like any other; what the lake says by itself is verified.
     """

@@ -66,7 +66,9 @@ class Server:
     def _ask(self, method: str, what: str, data: bytes | None = None) -> bytes:
         # The server looks for somebody's name, not for what it signed with.
         somebody = "AWS4-HMAC-SHA256 Credential=loopback/20260101/us-east-1/s3/aws4_request, Signature=none"
-        request = Request(f"{self.endpoint}/{what}", data, {"Authorization": somebody, "Content-Type": "x"}, method=method)
+        request = Request(
+            f"{self.endpoint}/{what}", data, {"Authorization": somebody, "Content-Type": "x"}, method=method
+        )
         with urlopen(request) as answer:
             return bytes(answer.read())
 

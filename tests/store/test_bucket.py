@@ -83,7 +83,9 @@ def test_only_the_first_of_two_machines_leaves_a_receipt(here: Workspace, there:
     assert not create_only(receipt_of(here), b"again")
 
 
-def test_a_receipt_lost_between_asking_and_putting_is_the_others(server: Server, here: Workspace, there: Workspace) -> None:
+def test_a_receipt_lost_between_asking_and_putting_is_the_others(
+    server: Server, here: Workspace, there: Workspace
+) -> None:
     with server.fault("PUT .*receipts", before=lambda: create_only(receipt_of(there), b"theirs")):
         assert not create_only(receipt_of(here), b"mine")
     assert receipt_of(here).read_bytes() == b"theirs"
@@ -155,7 +157,9 @@ def test_a_run_s_folder_is_brought_but_not_its_tables(here: Workspace, there: Wo
     write_bytes_atomic(folder / ".stage", b"of this machine")
     file = write_lake_file(here, "bills", "runs/bill-1/tables", ROWS)
     bring_run(there.runs / "bill-1")
-    brought = sorted(path.relative_to(there.runs / "bill-1").as_posix() for path in there.runs.rglob("*") if path.is_file())
+    brought = sorted(
+        path.relative_to(there.runs / "bill-1").as_posix() for path in there.runs.rglob("*") if path.is_file()
+    )
     assert brought == ["plan/due.parquet", "plan/plan.json", "receipts/p00000.json"]
     assert receipt_of(there).stat().st_mtime > datetime(2026, 1, 1).timestamp()
     assert not (there.root / file.path).exists()
@@ -167,7 +171,7 @@ def test_a_plan_is_written_over_until_it_was_computed(here: Workspace, there: Wo
     write_bytes_atomic(there.runs / plan, b"two")
     create_only(receipt_of(there), b"receipt")
     write_bytes_atomic(there.runs / plan, b"two")
-    with pytest.raises(ControlError, match="holds another `runs/bill-1/plan/plan.json`, which was computed"):
+    with pytest.raises(ControlError, match=r"holds another `runs/bill-1/plan/plan\.json`, which was computed"):
         write_bytes_atomic(here.runs / plan, b"three")
 
 
@@ -175,9 +179,7 @@ def test_what_is_not_there_is_not_brought(here: Workspace) -> None:
     assert not bring(here.lake / "days" / "nothing.parquet")
 
 
-@pytest.mark.parametrize(
-    ("status", "message"), [(403, r"cannot be put: refused \(AccessDenied\)")]
-)
+@pytest.mark.parametrize(("status", "message"), [(403, r"cannot be put: refused \(AccessDenied\)")])
 def test_credentials_that_are_refused_are_told(server: Server, here: Workspace, status: int, message: str) -> None:
     with server.fault("PUT", status=status, times=9) as fault, pytest.raises(ConfigError, match=message) as told:
         write_lake_file(here, "days", "days/2026-06", ROWS)
