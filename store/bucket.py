@@ -89,7 +89,7 @@ class Bucket:
             "init_backoff": timedelta(seconds=FIRST_PAUSE), "max_backoff": timedelta(seconds=LONGEST_PAUSE), "base": 2
         }  # fmt: skip
         return made.S3Store(
-            bucket, virtual_hosted_style_request=not settings.path_style,
+            bucket, virtual_hosted_style_request=not settings.path_style, disable_bulk_delete=True,
             client_options={"allow_http": (settings.endpoint or "").startswith("http://"), "timeout": "120s"},
             retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=180), "backoff": pause},
             **{name: value for name, value in named.items() if value is not None},
@@ -107,7 +107,7 @@ class Bucket:
 
         def attempt() -> bool:
             try:
-                self._put(key, content, sha256, mode="create", use_multipart=False)
+                self._put(key, content, sha256, mode="create")
             except self._client.exceptions.AlreadyExistsError:
                 return False
             return True
@@ -118,10 +118,10 @@ class Bucket:
         """Put an object in the place of what was there."""
         self._repeated(lambda: self._put(key, content, sha256, mode="overwrite"))
 
-    def _put(self, key: str, content: bytes | Path, sha256: str, **how: Any) -> None:
+    def _put(self, key: str, content: bytes | Path, sha256: str, mode: str) -> None:
         with self._answered(f"`{key}` cannot be put"):
             notes = {_SHA256: sha256} if self._keeps_notes else None
-            self._client.put(self._store, key, content, attributes=notes, **how)
+            self._client.put(self._store, key, content, attributes=notes, mode=mode, use_multipart=False)
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of a small object; None when there is none."""

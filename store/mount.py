@@ -15,6 +15,7 @@ from pathlib import Path
 
 from model.errors import ConfigError, ControlError
 from store.bucket import Bucket, LakeSettings
+from store.failpoints import around
 
 AT_A_TIME = 16  # objects that are waited for together
 CLAIM = "billmill-lake.json"
@@ -60,9 +61,9 @@ def put_created(path: Path, data: bytes) -> bytes:
         return data
     bucket, key = found
     for _ in range(3):
-        if bucket.create(key, data, hashlib.sha256(data).hexdigest()):
-            return data
-        there = bucket.read(key)
+        with around("put", path):
+            is_first = bucket.create(key, data, hashlib.sha256(data).hexdigest())
+        there = data if is_first else bucket.read(key)
         if there is not None:  # a store may refuse for one that it then does not keep
             return there
     raise ControlError(
@@ -91,7 +92,8 @@ def put_placed(path: Path, data: bytes) -> None:
                 f"`{bucket.url}` holds another `{key}`, which was computed",
                 hint="the control database is older than the lake: billmill rebuild; or plan with a higher --sequence",
             )
-    bucket.put(key, data, sha256)
+    with around("put", path):
+        bucket.put(key, data, sha256)
 
 
 def put_named(path: Path, file: Path, sha256: str) -> None:
@@ -104,7 +106,9 @@ def put_named(path: Path, file: Path, sha256: str) -> None:
     if found is None:
         return
     bucket, key = found
-    if bucket.create(key, file, sha256):
+    with around("put", path):
+        is_new = bucket.create(key, file, sha256)
+    if is_new:
         return
     size = bucket.size_of(key)
     if size != file.stat().st_size:
@@ -160,5 +164,14 @@ def claim_lake(settings: LakeSettings, content: bytes) -> None:
         raise ConfigError(
             f"lake `{bucket.url}` is not empty: it holds `{found[0]}`", hint="choose another prefix for this workspace"
         )
+    hold_claim(bucket, content)
+
+
+def hold_claim(bucket: Bucket, content: bytes) -> None:
+    """Say whose lake a bucket's prefix is.
+
+    Raises:
+        ConfigError: it is that of another workspace.
+    """
     if not bucket.create(CLAIM, content, hashlib.sha256(content).hexdigest()) and bucket.read(CLAIM) != content:
         raise ConfigError(f"lake `{bucket.url}` is that of another workspace", hint="choose another prefix")

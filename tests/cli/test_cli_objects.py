@@ -152,3 +152,11 @@ def test_a_drill_is_restored_without_touching_the_bucket(
     drill.done("rebuild", "--into", tmp_path / "rebuilt")
     assert not server.asked[asked:]
     assert server.keys("june") == keys
+
+    config = drill.workspace / "billmill.toml"
+    config.write_text(config.read_text().replace("# [", "[").replace("# url", "url").replace("# endpoint", "endpoint"))
+    config.write_text(config.read_text().replace("june/books", "june/moved"))
+    drill.done("restore", tmp_path / "backup")
+    assert "nothing differs" in drill.done("verify").out
+    moved = [key.replace("moved/", "books/") for key in server.keys("june") if key.startswith("moved/")]
+    assert moved == [key for key in keys if ".attempt-" not in key]

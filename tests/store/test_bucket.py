@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,6 +21,7 @@ from s3_server import Server
 
 from model.errors import ConfigError, ControlError, StorageError
 from store import bucket as client
+from store import failpoints
 from store.bring import bring, bring_run
 from store.bucket import Bucket, LakeSettings
 from store.files import create_only, write_bytes_atomic
@@ -96,6 +98,23 @@ def test_a_put_whose_answer_is_lost_is_not_told_as_another_s(server: Server, her
         assert create_only(receipt_of(here), b"mine")
     assert fault.seen == 1
     assert receipt_of(here).read_bytes() == b"mine"
+
+
+def test_a_kill_between_the_put_and_the_name_is_made_good_by_doing_it_again(here: Workspace, there: Workspace) -> None:
+    for point, write in (
+        ("after put of receipts/p0.json", lambda: create_only(receipt_of(here), b"mine")),
+        ("after put of days/a table", lambda: write_lake_file(here, "days", "days", ROWS)),
+    ):
+        failpoints.arm(point, "stop")
+        try:
+            with pytest.raises(failpoints.StoppedHereError):
+                write()
+        finally:
+            failpoints.listen(None)
+        assert not [path for path in here.lake.rglob("*") if path.is_file()]
+        assert write()
+        shutil.rmtree(here.lake)
+    assert not create_only(receipt_of(there), b"theirs")
 
 
 @pytest.mark.parametrize("status", [500, 503])
