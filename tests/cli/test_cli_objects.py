@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from books_by_hand import CommandLine, june_ready
+from books_by_hand import CommandLine, make_june
 
 sys.path.append(str(Path(__file__).parents[1] / "cycles"))
 
@@ -73,7 +73,7 @@ def june(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Comm
     """June, planned, in a bucket."""
     folder = tmp_path_factory.mktemp("june")
     command = CommandLine(folder / "w")
-    june_ready(command, folder, "--lake", f"s3://{server.make_bucket('june')}/books", "--endpoint", server.endpoint)
+    make_june(command, folder, "--lake", f"s3://{server.make_bucket('june')}/books", "--endpoint", server.endpoint)
     return command, planned(command)
 
 
