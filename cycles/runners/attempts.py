@@ -11,14 +11,17 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cycles.runners.tasks import Receipt, Task, receipts_folder
 from model.codes import RunnerName
-from model.errors import StaleError
+from model.errors import StaleError, StorageError
+from store.bring import bring_notes
 from store.code import code_version
-from store.workspace import open_workspace
+from store.mount import put_note
+from store.workspace import CONFIG_NAME, open_workspace
 
 Compute = Callable[[Task], Receipt]
 
@@ -53,6 +56,7 @@ class Told:
         Raises:
             StaleError: this machine has another version of Billmill, or of a library that computes, than the plan.
         """
+        task = _here(task)
         note, path = _begin(task, self.runner)
         began = time.perf_counter()
         try:
@@ -82,6 +86,7 @@ def refuse_other_code(task: Task) -> None:
 def attempts(run_folder: Path) -> list[Attempt]:
     """Return what was noted of the attempts at a run's partitions, in the order in which they began."""
     folder = receipts_folder(run_folder)
+    bring_notes(folder)
     found = [Attempt(**json.loads(path.read_bytes())) for path in attempt_files(folder)]
     return sorted(found, key=lambda attempt: (attempt.started_at, attempt.partition))
 
@@ -89,6 +94,14 @@ def attempts(run_folder: Path) -> list[Attempt]:
 def attempt_files(receipts: Path) -> list[Path]:
     """Return the notes in a folder of receipts."""
     return sorted(receipts.glob(".p*.attempt-*.json")) if receipts.is_dir() else []
+
+
+def _here(task: Task) -> Task:
+    """Return a task as of this machine, whose copy of a lake in a bucket may lie in another folder."""
+    own = os.environ.get("BILLMILL_WORKSPACE")
+    if own is None or (Path(task.workspace) / CONFIG_NAME).is_file():
+        return task
+    return replace(task, workspace=str(Path(own).resolve()))
 
 
 def _begin(task: Task, runner: RunnerName) -> tuple[Attempt, Path]:
@@ -105,3 +118,5 @@ def _write(path: Path, note: Attempt) -> None:
     aside = path.with_suffix(".tmp")
     aside.write_text(json.dumps(asdict(note)), encoding="utf-8")
     aside.replace(path)
+    with suppress(StorageError):  # nothing rests on a note
+        put_note(path, path.read_bytes())

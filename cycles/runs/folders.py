@@ -12,6 +12,7 @@ import polars as pl
 
 from cycles.runners.tasks import lake_file_from
 from model.errors import ControlError
+from store.bring import bring_run
 from store.files import file_sha256
 from store.lake import LakeFile, scan_lake
 from store.workspace import Workspace
@@ -46,8 +47,10 @@ def plan_frame(folder: Path, name: str, keep: pl.Expr | None = None) -> pl.DataF
 
 
 def run_folder(workspace: Workspace, run: str) -> Path:
-    """Return the folder of a run."""
-    return workspace.runs / run
+    """Return the folder of a run; of a lake in a bucket its plan, receipts and manifests are here then."""
+    folder = workspace.runs / run
+    bring_run(folder)
+    return folder
 
 
 RELEASED = "released.json"

@@ -46,6 +46,7 @@ from outputs.bills import build_bills
 from rating.aside import set_aside
 from rating.corrections import corrected_days, corrected_usage
 from rating.stages import rate
+from store.bring import bring_plan
 from store.files import read_bytes
 from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace, open_workspace
@@ -91,6 +92,7 @@ def leave_receipt(workspace: Workspace, task: Task, tables: dict[str, pl.DataFra
 def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0) -> Work:
     """Return the work for a part of a planned run."""
     folder = workspace.runs / run_id
+    bring_plan(folder)
     plan = json.loads(read_bytes(folder / "plan" / "plan.json"))
     return Work(workspace, folder, plan, keep, partition, partial(plan_frame, folder))
 
