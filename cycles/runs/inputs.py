@@ -99,8 +99,8 @@ def gather_inputs(
         due, known["agreement_attributes"], known["service_point_attributes"], asked
     )
     agreements, channels = cut_partitions(periods, numbers, cost_each=COST_PER_PARTITION, partitions=partitions)
-    places = agreements["service_point_id"].unique()
-    points, found = places.implode(), facts(connection, "quantity_history", known_at=known_at, among=places)
+    supplied = agreements["service_point_id"].unique()
+    points, found = supplied.implode(), facts(connection, "quantity_history", known_at=known_at, among=supplied)
     frames: dict[str, pl.DataFrame] = {
         "due": agreements,
         "channels": channels,
@@ -113,7 +113,7 @@ def gather_inputs(
         "one_offs": due_charges(connection, agreements, known_at, replaced),
         "corrections": _corrections(known["usage_correction"], channels),
     }
-    places = {}
+    places: dict[str, list[int]] = {}
     for name in ("meters", "history"):
         frames[name], places[name] = _in_order_of_partition(frames[name], agreements)
     rated = rated_book(connection, book, agreements, known_at)
