@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from cycles.runners.tasks import Receipt, Task, receipts_folder
+from cycles.runners.tasks import Receipt, Task, receipts_folder, task_folder
 from model.codes import RunnerName
 from model.errors import StaleError
 from store.code import code_version
@@ -38,6 +38,11 @@ class Attempt:
     seconds: float | None = None
     failure: str = ""
     """What ended it; empty when it left a receipt."""
+
+    @property
+    def is_open(self) -> bool:
+        """No end of it is known: it lasts, or nobody has told that its process died."""
+        return self.seconds is None and not self.failure
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,29 @@ def refuse_other_code(task: Task) -> None:
 
 def attempts(run_folder: Path) -> list[Attempt]:
     """Return what was noted of the attempts at a run's partitions, in the order in which they began."""
-    folder = receipts_folder(run_folder)
-    found = [Attempt(**json.loads(path.read_bytes())) for path in attempt_files(folder)]
+    found = [Attempt(**json.loads(path.read_bytes())) for path in attempt_files(receipts_folder(run_folder))]
     return sorted(found, key=lambda attempt: (attempt.started_at, attempt.partition))
+
+
+def attempts_at(run_folder: Path, partition: int) -> list[Attempt]:
+    """Return what was noted of the attempts at one partition, in the order in which they began."""
+    return [attempt for _, attempt in _notes_of(run_folder, partition)]
+
+
+def end_lost(run_folder: Path, task: Task, cause: str) -> Attempt | None:
+    """Note what ended an attempt that could not say so itself; return it, None when it had not begun."""
+    for path, noted in reversed(_notes_of(run_folder, task.partition)):
+        if noted.attempt == task.attempt and noted.is_open:
+            ended = replace(noted, failure=cause)
+            _write(path, ended)
+            return ended
+    return None
+
+
+def _notes_of(run_folder: Path, partition: int) -> list[tuple[Path, Attempt]]:
+    paths = sorted(receipts_folder(run_folder).glob(f".p{partition:05d}.attempt-*.json"))
+    found = [(path, Attempt(**json.loads(path.read_bytes()))) for path in paths]
+    return sorted(found, key=lambda one: one[1].started_at)
 
 
 def attempt_files(receipts: Path) -> list[Path]:
@@ -92,8 +117,7 @@ def attempt_files(receipts: Path) -> list[Path]:
 
 
 def _begin(task: Task, runner: RunnerName) -> tuple[Attempt, Path]:
-    workspace = open_workspace(Path(task.workspace))
-    folder = receipts_folder(workspace.runs / task.run_id)
+    folder = receipts_folder(task_folder(open_workspace(Path(task.workspace)), task))
     folder.mkdir(parents=True, exist_ok=True)
     note = Attempt(task.partition, task.attempt, runner.value, socket.gethostname(), os.getpid(), time.time())
     path = folder / f".p{task.partition:05d}.attempt-{time.time_ns():x}-{os.getpid()}.json"

@@ -11,6 +11,7 @@ from cycles.runners.attempts import Compute
 from cycles.runners.ray_runner import run_on_ray
 from cycles.runners.runner import run_locally
 from cycles.runners.tasks import Receipt, Task
+from cycles.runners.watch import UNWATCHED, Watch
 from model.codes import RunnerName
 from model.errors import ConfigError
 
@@ -18,8 +19,10 @@ from model.errors import ConfigError
 class Run(Protocol):
     """Computes tasks in any order, some perhaps twice, and yields a receipt for each."""
 
-    def __call__(self, compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
-        """Compute tasks, at most `workers` at a time."""
+    def __call__(
+        self, compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+    ) -> Iterator[Receipt]:
+        """Compute tasks, at most `workers` at a time; `watch` is told what happens meanwhile."""
         ...
 
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from cycles.runners.attempts import Compute
 from cycles.runners.tasks import Receipt, Task
+from cycles.runners.watch import LOOK_SECONDS, UNWATCHED, Watch
 from model.errors import ControlError
 from store.memory import keep_freed_memory
 
@@ -26,9 +27,13 @@ from store.memory import keep_freed_memory
 ROUNDS = 3
 # Tasks on their way for each worker: one that it computes, and one at hand when that is done.
 AHEAD = 2
+# One process that is killed takes the whole pool with it.
+_DIED = "its process died, or another of the same pool did"
 
 
-def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
+def run_locally(
+    compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+) -> Iterator[Receipt]:
     """Compute tasks in `workers` spawned processes, yielding receipts as they come; one worker computes here.
 
     Raises:
@@ -42,7 +47,7 @@ def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Ite
     before = os.environ.get("POLARS_MAX_THREADS")
     os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     try:
-        yield from _rounds(compute, list(tasks), workers)
+        yield from _rounds(compute, list(tasks), workers, watch)
     finally:
         if before is None:
             del os.environ["POLARS_MAX_THREADS"]
@@ -50,11 +55,14 @@ def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Ite
             os.environ["POLARS_MAX_THREADS"] = before
 
 
-def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Receipt]:
+def _rounds(compute: Compute, tasks: list[Task], workers: int, watch: Watch) -> Iterator[Receipt]:
     open_tasks = tasks
     for attempt in range(1, ROUNDS + 1):
         lost: list[Task] = []
-        yield from _one_round(compute, [replace(task, attempt=attempt) for task in open_tasks], workers, lost)
+        given = [replace(task, attempt=attempt) for task in open_tasks]
+        yield from _one_round(compute, given, workers, lost, watch)
+        for task in lost:
+            watch.lost(task, _DIED)
         if not lost:
             return
         open_tasks = lost
@@ -65,7 +73,9 @@ def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Recei
     )
 
 
-def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Receipt]:
+def _one_round(
+    compute: Compute, tasks: list[Task], workers: int, lost: list[Task], watch: Watch
+) -> Iterator[Receipt]:
     context = multiprocessing.get_context("spawn")
     waiting = deque(tasks)
     with ProcessPoolExecutor(max_workers=min(workers, len(tasks)), mp_context=context) as pool:
@@ -73,7 +83,9 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
         try:
             while waiting or pending:
                 give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                done, _ = wait(pending, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                if not done and pending:
+                    watch.waiting()
                 for future in done:
                     task = pending.pop(future)
                     try:
