@@ -21,6 +21,7 @@ from store.code import code_version
 from store.workspace import open_workspace
 
 Compute = Callable[[Task], Receipt]
+"""Computes a task and leaves its receipt."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,21 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Came:
+    """What a runner brings of a task: its receipt, and who left it."""
+
+    receipt: Receipt
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
 class Told:
     """A computation that leaves a note of each attempt, and that refuses to run in another Billmill than the plan's."""
 
     compute: Compute
     runner: RunnerName
 
-    def __call__(self, task: Task) -> Receipt:
+    def __call__(self, task: Task) -> Came:
         """Compute a partition.
 
         Raises:
@@ -66,8 +75,9 @@ class Told:
         except BaseException as error:
             _write(path, replace(note, seconds=time.perf_counter() - began, failure=str(error) or repr(error)))
             raise
-        _write(path, replace(note, seconds=time.perf_counter() - began))
-        return receipt
+        ended = replace(note, seconds=time.perf_counter() - began)
+        _write(path, ended)
+        return Came(receipt, ended)
 
 
 def refuse_other_code(task: Task) -> None:

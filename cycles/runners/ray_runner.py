@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from cycles.runners.attempts import Compute
-from cycles.runners.runner import ROUNDS
-from cycles.runners.tasks import Receipt, Task
+from cycles.runners.runner import ROUNDS, Result
+from cycles.runners.tasks import Task
 from cycles.runners.watch import LOOK_SECONDS, UNWATCHED, Watch
 from model.errors import BillmillError, ConfigError, ControlError
 
@@ -42,8 +41,8 @@ _AHEAD = 2  # tasks given out for each that runs, so that no worker waits for th
 
 
 def run_on_ray(
-    compute: Compute, tasks: Sequence[Task], *, workers: int, address: str, watch: Watch = UNWATCHED
-) -> Iterator[Receipt]:
+    compute: Callable[[Task], Result], tasks: Sequence[Task], *, workers: int, address: str, watch: Watch = UNWATCHED
+) -> Iterator[Result]:
     """Compute tasks on Ray, yielding receipts as they come.
 
     Args:
@@ -108,7 +107,7 @@ class _Given:
     """What a round is computed with, and what it learns."""
 
     ray: Any
-    compute: Compute
+    compute: Callable[[Task], Any]
     workers: int
     lost: dict[int, str]
     """Partitions without a receipt, each with what became of it."""
@@ -132,8 +131,8 @@ class _Given:
         self.watch.lost(task, cause)
 
 
-def _one_round(given: _Given, tasks: Sequence[Task]) -> Iterator[Receipt]:
-    """Yield a receipt for each task that was computed; the others are lost."""
+def _one_round(given: _Given, tasks: Sequence[Task]) -> Iterator[Any]:
+    """Yield what came of each task that was computed; the others are lost."""
     waiting = list(reversed(tasks))
     running: dict[Any, Task] = {}
     while waiting or running:
@@ -144,12 +143,12 @@ def _one_round(given: _Given, tasks: Sequence[Task]) -> Iterator[Receipt]:
         if not ready:
             given.watch.waiting()
         for reference in ready:
-            receipt = _received(given, running.pop(reference), reference)
-            if receipt is not None:
-                yield receipt
+            came = _received(given, running.pop(reference), reference)
+            if came is not None:
+                yield came
 
 
-def _received(given: _Given, task: Task, reference: Any) -> Receipt | None:
+def _received(given: _Given, task: Task, reference: Any) -> Any:
     """Return what came of a task, None when it is lost. A mistake, of business or of ours, would be made again."""
     try:
         result = given.ray.get(reference)
@@ -164,8 +163,7 @@ def _received(given: _Given, task: Task, reference: Any) -> Receipt | None:
         given.spoilt.add(result.node_id)
         given.lose(task, result.cause)
         return None
-    receipt: Receipt = result
-    return receipt
+    return result
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ class _Unable:
     cause: str
 
 
-def _computed(compute: Compute, task: Task) -> Receipt | BillmillError | _Unable:
+def _computed(compute: Callable[[Task], Result], task: Task) -> Result | BillmillError | _Unable:
     """Compute a task; a mistake of business is a value, which nobody tries again, and so is a machine that cannot."""
     try:
         return compute(task)

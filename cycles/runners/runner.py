@@ -11,18 +11,20 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
-from cycles.runners.attempts import Compute
-from cycles.runners.tasks import Receipt, Task
+from cycles.runners.tasks import Task
 from cycles.runners.watch import LOOK_SECONDS, UNWATCHED, Watch
 from model.errors import ControlError
 from store.memory import keep_freed_memory
 
+Result = TypeVar("Result")
+"""What computing a task gives: a receipt, or one and who left it."""
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
 # Tasks on their way for each worker: one that it computes, and one at hand when that is done.
@@ -32,8 +34,8 @@ _DIED = "its process died, or another of the same pool did"
 
 
 def run_locally(
-    compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
-) -> Iterator[Receipt]:
+    compute: Callable[[Task], Result], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+) -> Iterator[Result]:
     """Compute tasks in `workers` spawned processes, yielding receipts as they come; one worker computes here.
 
     Raises:
@@ -55,7 +57,7 @@ def run_locally(
             os.environ["POLARS_MAX_THREADS"] = before
 
 
-def _rounds(compute: Compute, tasks: list[Task], workers: int, watch: Watch) -> Iterator[Receipt]:
+def _rounds(compute: Callable[[Task], Result], tasks: list[Task], workers: int, watch: Watch) -> Iterator[Result]:
     open_tasks = tasks
     for attempt in range(1, ROUNDS + 1):
         lost: list[Task] = []
@@ -74,12 +76,12 @@ def _rounds(compute: Compute, tasks: list[Task], workers: int, watch: Watch) -> 
 
 
 def _one_round(
-    compute: Compute, tasks: list[Task], workers: int, lost: list[Task], watch: Watch
-) -> Iterator[Receipt]:
+    compute: Callable[[Task], Result], tasks: list[Task], workers: int, lost: list[Task], watch: Watch
+) -> Iterator[Result]:
     context = multiprocessing.get_context("spawn")
     waiting = deque(tasks)
     with ProcessPoolExecutor(max_workers=min(workers, len(tasks)), mp_context=context) as pool:
-        pending: dict[Future[Receipt], Task] = {}
+        pending: dict[Future[Result], Task] = {}
         try:
             while waiting or pending:
                 give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
@@ -99,9 +101,9 @@ def _one_round(
 
 def give_out(
     pool: Executor,
-    compute: Compute,
+    compute: Callable[[Task], Result],
     waiting: deque[Task],
-    pending: dict[Future[Receipt], Task],
+    pending: dict[Future[Result], Task],
     most: int,
     lost: list[Task],
 ) -> None:

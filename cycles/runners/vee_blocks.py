@@ -1,8 +1,8 @@
 """VEE by a runner: blocks of channels as tasks, as partitions of a run are.
 
-What every block needs beside the lake is written once, a task carries a number, and what comes of a block is a file that
-its receipt names. All of it lies beside the lake, in a folder named by its content: a validation that was killed finds
-the receipts of the one before, and when its findings are in the books the folder goes.
+What every block needs beside the lake is written once, a task carries a number, and what comes of a block is a file
+that its receipt names. All of it lies beside the lake, in a folder named by its content: a validation that was killed
+finds the receipts of the one before, and when its findings are in the books the folder goes.
 
 The files are pickles, as what processes of a pool and of Ray send each other is. Each is read only when it has the hash
 that its reader was given: the name of the folder, or the receipt.
@@ -21,13 +21,14 @@ from pathlib import Path
 
 from cycles.runners.attempts import Told
 from cycles.runners.chosen import LOCAL, Runner
+from cycles.runners.following import Following
 from cycles.runners.tasks import ASIDE, Receipt, Task, read_receipt, task_folder, write_receipt
-from cycles.runners.watch import UNWATCHED, Watch
 from ingest.checks.checks import Checks
 from ingest.vee.block import JudgedBlock, Known, judge_block
 from ingest.vee.blocks import Judge, judged_blocks
 from ingest.vee.lake import BlockReads
 from model.errors import ControlError
+from model.progress import SILENT, Progress
 from store.code import code_version
 from store.files import PRIVATE, private_folder, read_bytes, write_bytes_atomic
 from store.lake import LakeFile
@@ -38,7 +39,7 @@ _Given = tuple[tuple[BlockReads, ...], Checks, Known]
 
 
 @contextmanager
-def judging(workspace: Workspace, runner: Runner, watch: Watch = UNWATCHED) -> Iterator[Judge]:
+def judging(workspace: Workspace, runner: Runner, progress: Progress = SILENT) -> Iterator[Judge]:
     """Give what judges the blocks of VEE by a runner, for `ingest.vee.run.run_vee`.
 
     Processes of this machine are not asked: threads of this one do the same, without a start and without copies. What
@@ -47,7 +48,7 @@ def judging(workspace: Workspace, runner: Runner, watch: Watch = UNWATCHED) -> I
     if runner is LOCAL:
         yield judged_blocks
         return
-    yield JudgedByRunner(runner, watch)
+    yield JudgedByRunner(runner, progress)
     shutil.rmtree(workspace.root / ASIDE, ignore_errors=True)
 
 
@@ -56,7 +57,7 @@ class JudgedByRunner:
     """Judges blocks as tasks of a runner."""
 
     runner: Runner
-    watch: Watch = UNWATCHED
+    progress: Progress = SILENT
 
     def __call__(
         self, reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
@@ -69,13 +70,14 @@ class JudgedByRunner:
         folder = task_folder(workspace, tasks[0])
         receipts = {number: found for number in range(len(tasks)) if (found := read_receipt(folder, number))}
         open_tasks = [task for task in tasks if task.partition not in receipts]
-        computed = self.runner.run(
-            Told(compute_block, self.runner.name), open_tasks, workers=workers, watch=self.watch
-        )
+        following = Following("vee", folder, self.progress, tasks=len(open_tasks), items="channels")
+        told = Told(compute_block, self.runner.name)
+        computed = self.runner.run(told, open_tasks, workers=workers, watch=following)
         for number, lake in enumerate(reads):
             while number not in receipts:
-                receipt = next(computed)
-                receipts[receipt.partition] = receipt
+                came = next(computed)
+                following.came(came)
+                receipts[came.receipt.partition] = came.receipt
             yield lake, _judged(workspace, receipts[number])
 
 

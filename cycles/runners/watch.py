@@ -1,4 +1,4 @@
-"""What a runner tells of while it computes: tasks that it lost and gives out again, and that nothing has come for a while."""
+"""What a runner tells of while it computes: tasks that it lost and gives out again, and that it waits."""
 
 from __future__ import annotations
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_night import RECEIVED
 
-from cycles.runners.attempts import Compute, attempts
+from cycles.runners.attempts import Came, attempts
 from cycles.runners.chosen import LOCAL, Runner
 from cycles.runners.runner import run_locally
-from cycles.runners.tasks import ASIDE, Receipt, Task
+from cycles.runners.tasks import ASIDE, Task
 from cycles.runners.vee_blocks import judging
 from cycles.runners.watch import UNWATCHED, Watch
 from ingest.vee.block import JudgedBlock
@@ -23,7 +24,6 @@ from ingest.vee.run import run_vee
 from model.codes import RunnerName
 from model.errors import ControlError, StaleError
 from store.workspace import Workspace
-from whole_night import RECEIVED
 
 HERE = Runner(RunnerName.ARRAY, run_locally)
 Left = dict[str, Any]
@@ -67,8 +67,8 @@ def test_a_runner_finds_what_threads_find_and_leaves_nothing_aside(workspace: Wo
 
 def test_blocks_come_in_their_order_from_a_runner_that_turns_them_round(workspace: Workspace) -> None:
     def turned(
-        compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
-    ) -> Iterator[Receipt]:
+        compute: Callable[[Task], Came], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+    ) -> Iterator[Came]:
         yield from [compute(task) for task in reversed(tasks)]
 
     forward, backward = list[JudgedBlock](), list[JudgedBlock]()
@@ -82,14 +82,14 @@ def test_a_validation_that_was_killed_goes_on_with_the_blocks_that_have_a_receip
     given: list[int] = []
 
     def killed(
-        compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
-    ) -> Iterator[Receipt]:
+        compute: Callable[[Task], Came], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+    ) -> Iterator[Came]:
         yield from islice(map(compute, tasks), 2)
         raise KeyboardInterrupt
 
     def counted(
-        compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
-    ) -> Iterator[Receipt]:
+        compute: Callable[[Task], Came], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+    ) -> Iterator[Came]:
         given.extend(task.partition for task in tasks)
         yield from run_locally(compute, tasks, workers=workers, watch=watch)
 
@@ -105,15 +105,16 @@ def test_a_validation_that_was_killed_goes_on_with_the_blocks_that_have_a_receip
 
 def test_what_was_left_aside_and_changed_is_not_read(workspace: Workspace) -> None:
     def spoiling(
-        compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
-    ) -> Iterator[Receipt]:
-        for receipt in map(compute, tasks):
-            (workspace.root / receipt.files[0].path).write_bytes(b"else")
-            yield receipt
+        compute: Callable[[Task], Came], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+    ) -> Iterator[Came]:
+        for came in map(compute, tasks):
+            (workspace.root / came.receipt.files[0].path).write_bytes(b"else")
+            yield came
 
-    with pytest.raises(ControlError, match=r"judged-00000-.* is not what was written there"), judging(
-        workspace, replace(HERE, run=spoiling)
-    ) as judge:
+    with (
+        pytest.raises(ControlError, match=r"judged-00000-.* is not what was written there"),
+        judging(workspace, replace(HERE, run=spoiling)) as judge,
+    ):
         validated(workspace, judge)
 
 
