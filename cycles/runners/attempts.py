@@ -73,11 +73,18 @@ class Told:
             refuse_other_code(task)
             receipt = self.compute(task)
         except BaseException as error:
-            _write(path, replace(note, seconds=time.perf_counter() - began, failure=str(error) or repr(error)))
+            _write(path, replace(note, seconds=time.perf_counter() - began, failure=_told(error)))
             raise
         ended = replace(note, seconds=time.perf_counter() - began)
         _write(path, ended)
         return Came(receipt, ended)
+
+
+def _told(error: BaseException) -> str:
+    """Return what ended an attempt; what is no mistake came from outside: the driver is gone, or somebody ended it."""
+    if not isinstance(error, Exception):
+        return f"ended from outside ({error!r})"
+    return str(error) or repr(error)
 
 
 def refuse_other_code(task: Task) -> None:
@@ -106,11 +113,12 @@ def attempts_at(run_folder: Path, partition: int) -> list[Attempt]:
 
 
 def end_lost(run_folder: Path, task: Task, cause: str) -> Attempt | None:
-    """Note what ended an attempt that could not say so itself; return it, None when it had not begun."""
+    """Note what ended an attempt, unless it could say so itself; return it, None when it had not begun."""
     for path, noted in reversed(_notes_of(run_folder, task.partition)):
-        if noted.attempt == task.attempt and noted.is_open:
-            ended = replace(noted, failure=cause)
-            _write(path, ended)
+        if noted.attempt == task.attempt:
+            ended = replace(noted, failure=cause) if noted.is_open else noted
+            if ended != noted:
+                _write(path, ended)
             return ended
     return None
 

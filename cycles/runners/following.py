@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cycles.runners.attempts import Attempt, Came, attempt_files, attempts_at, end_lost
+from cycles.runners.attempts import Came, attempt_files, attempts_at, end_lost
 from cycles.runners.tasks import Task, receipts_folder
 from model.progress import Progress
 
@@ -51,7 +51,7 @@ class Following:
 
     def lost(self, task: Task, cause: str) -> None:
         """Note and tell that an attempt ended without a receipt; of one that had not begun there is nothing to tell."""
-        ended = end_lost(self._folder, task, cause) or _failed(self._folder, task)
+        ended = end_lost(self._folder, task, cause)
         if ended is not None:
             self._progress.note(
                 self._stage, "lost", partition=task.partition, attempt=task.attempt, host=ended.host, pid=ended.pid,
@@ -72,12 +72,6 @@ class Following:
                     self._stage, "slow", partition=number, attempt=last.attempt, host=last.host, pid=last.pid,
                     took=round(took, 1), times=round(took / usual, 1) if usual else 0.0,
                 )  # fmt: skip
-
-
-def _failed(folder: Path, task: Task) -> Attempt | None:
-    """Return the attempt when it has noted itself why it ended."""
-    noted = [one for one in attempts_at(folder, task.partition) if one.attempt == task.attempt and one.failure]
-    return noted[-1] if noted else None
 
 
 def _noted(folder: Path) -> set[int]:

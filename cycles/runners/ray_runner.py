@@ -90,6 +90,8 @@ def _ray() -> Any:
 
 def _join(ray: Any, address: str, workers: int) -> None:
     """Join a cluster, or start one. Always with an address: without one Ray joins whatever was left behind."""
+    # The last words of a machine that died are pages; what they mean for a partition is told with its attempt.
+    import_module("ray._private.worker").print_to_stdstream = _unheard
     own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
     try:
         ray.init(
@@ -100,6 +102,10 @@ def _join(ray: Any, address: str, workers: int) -> None:
         raise ConfigError(
             f"Ray at `{address}` cannot be reached: {error}", hint="look with `ray status`; the address is host:port"
         ) from error
+
+
+def _unheard(*_: object, **__: object) -> None:
+    """Print nothing."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ def _received(given: _Given, task: Task, reference: Any) -> Any:
     except given.ray.exceptions.RayError as error:
         if isinstance(error, given.ray.exceptions.RayTaskError):
             raise
-        given.lose(task, str(error).strip().splitlines()[0])
+        given.lose(task, str(error).strip().splitlines()[0].partition(". ")[0])
         return None
     if isinstance(result, BillmillError):
         raise result
