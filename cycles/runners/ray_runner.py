@@ -91,7 +91,7 @@ def _ray() -> Any:
 def _join(ray: Any, address: str, workers: int) -> None:
     """Join a cluster, or start one. Always with an address: without one Ray joins whatever was left behind."""
     # The last words of a machine that died are pages; what they mean for a partition is told with its attempt.
-    import_module("ray._private.worker").print_to_stdstream = _unheard
+    vars(import_module("ray._private.worker"))["print_to_stdstream"] = _unheard
     own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
     try:
         ray.init(

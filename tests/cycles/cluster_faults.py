@@ -1,6 +1,6 @@
 """Faults of a run on many machines, played on this one, each done to a whole run whose published bytes are known.
 
-`python -m cluster_faults` prints the tables of docs/cluster.md: the digests of all runners, and what each fault came to.
+`python -m cluster_faults` prints the tables of docs/cluster.md: the digests of all runners, what each fault came to.
 Needs Ray; the cut link and the machine with other code need Linux and root, for namespaces.
 """
 
@@ -31,7 +31,6 @@ from cycles.publishing.publish import publish_run
 from cycles.review.review import approve_run
 from cycles.runners.attempts import Told, attempts
 from cycles.runners.chosen import LOCAL, Runner, runner_asked
-from cycles.runners.ray_runner import run_on_ray
 from cycles.runners.runner import run_locally
 from cycles.runners.tasks import Receipt, Task, task_folder
 from cycles.runners.watch import UNWATCHED, Watch
@@ -172,7 +171,7 @@ def killed_worker(case: Case, ray: Machines) -> str:
 
 
 def killed_machine(case: Case, ray: Machines) -> str:
-    gone = Thread(target=_when_receipts, args=(case, 2, ray.take_one_away))
+    gone = Thread(target=_when_both_work, args=(case, ray.take_one_away))
     gone.start()
     case.run(hurting(ray.runner()))
     gone.join()
@@ -234,7 +233,7 @@ def other_code(case: Case, ray: Machines) -> str:
 
 FAULTS: dict[str, tuple[str, Callable[[Case, Machines], str]]] = {
     "killed worker": ("SIGKILL while it computes partition 1", killed_worker),
-    "killed machine": ("its raylet and workers are killed when 2 partitions are done", killed_machine),
+    "killed machine": ("its raylet and workers are killed while it computes", killed_machine),
     "cut link": ("the link of its network namespace is set down while it computes", cut_link),
     "killed driver, then local": ("SIGKILL of a Ray driver when 2 are done", partial(killed_driver, then="local")),
     "killed driver, then array": (
@@ -251,6 +250,14 @@ def _when_receipts(case: Case, count: int, act: Callable[[], None]) -> None:
     """Act as soon as so many partitions are done; in any case after two minutes."""
     until = time.monotonic() + 120.0
     while PARTITIONS - len(missing_partitions(case.planned)) < count and time.monotonic() < until:
+        time.sleep(0.05)
+    act()
+
+
+def _when_both_work(case: Case, act: Callable[[], None]) -> None:
+    """Act as soon as two machines of one processor each are at work."""
+    until = time.monotonic() + 120.0
+    while sum(note.is_open for note in attempts(case.planned.folder)) < 2 and time.monotonic() < until:
         time.sleep(0.05)
     act()
 

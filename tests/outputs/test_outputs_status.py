@@ -21,6 +21,7 @@ def status(**changed: Any) -> dict[str, Any]:
         "rated": 150, "bills_so_far": 148, "parked_so_far": 2, "per_second": 50.0, "seconds_left": 75.2,
         "last_at": datetime(2026, 11, 4, 2, 0, 18, tzinfo=UTC), "funnel": {"due": 400}, "branches": (),
         "exceptions": (), "totals": (), "last_error": "", "next": "wait: a process works on it",
+        "followed": {"places": {}, "running": 0, "stragglers": [], "failures": []},
     } | changed  # fmt: skip
 
 
