@@ -152,9 +152,9 @@ def forecast_sheet(model: Model, models: Sequence[Model]) -> Sheet:
                 _minutes(sum(parts)), f"{_minutes(float(low))} to {_minutes(float(high))}",
             ])  # fmt: skip
     notes = [
-        "Minutes. Bytes are not overlapped with work; each core of the cluster is taken for one of the machine that was",
-        "measured. The work is divided evenly; what one process does grows with agreements, in one line from the sizes",
-        "measured, and is what more machines do not shorten.",
+        "Minutes. Bytes are not overlapped with work; a core of the cluster is taken for one of the machine that was",
+        "measured. The work is divided evenly; what one process does grows with agreements, in one line from the",
+        "sizes measured, and is what more machines do not shorten.",
     ]
     headings = ["month of", "start", "bytes", "work", "one process", "together", f"{_LOW:.0f} to {_HIGH:.0f} %"]
     return Sheet("Forecast", headings, rows, notes)
