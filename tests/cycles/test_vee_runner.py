@@ -10,19 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole_night import RECEIVED
+from whole_night import PLANNED, RECEIVED
 
+from cycles.nights.bill import NightRequest
+from cycles.nights.night import run_night
 from cycles.runners.attempts import Came, attempts
 from cycles.runners.chosen import LOCAL, Runner
 from cycles.runners.runner import run_locally
 from cycles.runners.tasks import ASIDE, Task
 from cycles.runners.vee_blocks import judging
 from cycles.runners.watch import UNWATCHED, Watch
+from demo.night import DemoFiles
 from ingest.vee.block import JudgedBlock
 from ingest.vee.blocks import Judge, judged_blocks
 from ingest.vee.run import run_vee
 from model.codes import RunnerName
 from model.errors import ControlError, StaleError
+from model.progress import Silent
+from store.control import control, query
 from store.workspace import Workspace
 
 HERE = Runner(RunnerName.ARRAY, run_locally)
@@ -130,3 +135,22 @@ def test_a_machine_with_another_version_of_the_code_judges_nothing(
 def test_this_machine_judges_by_threads(workspace: Workspace) -> None:
     with judging(workspace, LOCAL) as judge:
         assert judge is judged_blocks
+
+
+def test_a_night_has_its_blocks_and_its_partitions_computed_by_the_runner_it_was_given(
+    workspace: Workspace, files: DemoFiles
+) -> None:
+    given: list[bool] = []
+
+    def counted(
+        compute: Callable[[Task], Came], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+    ) -> Iterator[Came]:
+        given.extend(task.is_aside for task in tasks)
+        yield from run_locally(compute, tasks, workers=1, watch=watch)
+
+    asked = NightRequest(files.business_date, (), 1, PLANNED, "night", replace(HERE, run=counted))
+    report = run_night(workspace, asked, Silent())
+    assert report.is_new
+    assert set(given) == {True, False}, "blocks of VEE, then partitions"
+    with control(workspace, purpose="test") as connection:
+        assert query(connection, "SELECT state FROM run")["state"].to_list() == ["validated"]

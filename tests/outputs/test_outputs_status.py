@@ -39,6 +39,17 @@ def test_a_run_that_is_computed_says_how_far_and_how_long() -> None:
     assert "╭" not in text and "━" not in text and "╭" in shown(status(), is_terminal=True)
 
 
+def test_a_run_says_where_partitions_were_and_what_was_lost() -> None:
+    lost = [{"sentence": f"partition {number}, attempt 1 on [b]: gone"} for number in range(5)]
+    slow = [{"sentence": "partition 9 on a: 45 s, 3.0 times the median"}]
+    places = {"ray on a": 4, "ray on b": 1200}
+    text = shown(status(followed={"places": places, "running": 2, "stragglers": slow, "failures": lost}))
+    assert "partitions: 4 by ray on a, 1,200 by ray on b, 2 running or left by a process that died" in text
+    assert "slow: partition 9 on a: 45 s, 3.0 times the median" in text
+    assert "left nothing: partition 4, attempt 1 on [b]: gone" in text and "partition 1, attempt" not in text
+    assert "2 more: billmill run partitions RUN" in text
+
+
 def test_a_computed_run_shows_its_branches_and_totals() -> None:
     branches = (
         {"branch_id": "N", "currency": "AUD", "bills": 2, "kept_out": 1, "total_minor": 123456, "approved_by": "mira"},
