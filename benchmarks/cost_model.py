@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.cost_runs import CostRun, keep_run, measure_run, read_runs
+from benchmarks.cost_runs import CostRun, keep_run, measure_run, read_runs, runs_in
 from benchmarks.record import FOLDER, Sheet, keep, machine
 
 _RESAMPLED = 2_000
@@ -77,9 +77,10 @@ def fit(runs: Sequence[CostRun]) -> Model:
     start_cpu, per_interval = _line([run.intervals for run in runs], [run.work_cpu for run in runs])
     start, per_agreement = _line([run.agreements for run in runs], [run.driver_wall for run in runs])
     large = [run for run in runs if run.meters >= median(one.meters for one in runs)]
+    full = [run for run in large if run.workers >= run.cores]  # one worker leaves cores to the threads of libraries
     return Model(
         start_cpu, per_interval, start, per_agreement,
-        median(min(1.0, run.work_cpu / (run.work_wall * run.cores_used)) for run in large),
+        median(min(1.0, run.work_cpu / (run.work_wall * run.cores)) for run in full or large),
         median(run.work_bytes / run.intervals for run in large),
         median(run.agreements / run.intervals for run in large),
     )  # fmt: skip
@@ -114,11 +115,12 @@ def fitted_sheet(model: Model, models: Sequence[Model], runs: Sequence[CostRun])
         ["commit, agreements a second", *_bars(models, model, lambda one: 1 / one.per_agreement, "{:,.0f}")],
         ["bytes an interval", *_bars(models, model, lambda one: one.bytes_per_interval, "{:.2f}")],
     ]
-    speed = median(run.disk_bytes_per_second for run in runs)
+    speeds = [run.disk_bytes_per_second for run in runs if run.disk_bytes_per_second]
+    disk = f" This machine's disk reads {median(speeds) / 1e6:,.0f} MB/s." if speeds else ""
     notes = [
         f"Least squares of relative errors over {len(runs)} months; {_LOW:.0f} and {_HIGH:.0f} % of {_RESAMPLED:,}",
         "fits to runs drawn again with replacement. Files were in the system's memory: bytes cost nothing beyond their",
-        f"decoding, which is in the rate. This machine's disk reads {speed / 1e6:,.0f} MB/s.",
+        f"decoding, which is in the rate.{disk}",
     ]
     return Sheet("The cost model", ["", "fitted", f"{_LOW:.0f} %", f"{_HIGH:.0f} %"], rows, notes)
 
@@ -135,7 +137,8 @@ def checked_sheet(model: Model, runs: Sequence[CostRun]) -> Sheet:
             f"{said:.1f}", f"{said / run.wall:.2f}", f"{unseen / run.wall:.2f}",
         ])  # fmt: skip
     headings = ["meters", "workers", "cores", "M intervals", "measured s", "model s", "ratio", "ratio, size not seen"]
-    return Sheet("The cost model beside what it was fitted to", headings, rows)
+    notes = ["With one worker Polars uses the other cores, so that such months take less than the model says."]
+    return Sheet("The cost model beside what it was fitted to", headings, rows, notes)
 
 
 def forecast_sheet(model: Model, models: Sequence[Model]) -> Sheet:
@@ -176,12 +179,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--measure", nargs=2, type=int, action="append", default=[], metavar=("METERS", "WORKERS"),
         help="measure a month first and keep it; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--take-results", action="store_true", help="first take the months that benchmarks.month has kept"
+    )
     parser.add_argument("--repeat", type=int, default=1, help="turns of each month measured; medians are kept")
     parser.add_argument("--runs", type=Path, default=FOLDER / "cost_runs.json", help="file of the months measured")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of results.json and results.md")
     parser.add_argument("--no-results", action="store_true", help="print only")
     asked = parser.parse_args(arguments)
     began = machine()
+    for run in runs_in(FOLDER / "results.json") if asked.take_results else []:
+        keep_run(asked.runs, run)
     for meters, workers in asked.measure:
         keep_run(asked.runs, measure_run(meters, workers, asked.repeat))
     runs = read_runs(asked.runs)

@@ -6,17 +6,16 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.month import Asked, MonthReport, run_month, tell, warm_up
+from benchmarks.month import Asked, run_month, tell, warm_up
 from benchmarks.month_stages import JUDGE, PARTITIONS, RATE, VEE
 from benchmarks.record import machine
-from benchmarks.stages import StageMeasured
 
 _CHUNK = 8 << 20
 _SAMPLE = 1 << 30
@@ -40,8 +39,8 @@ class CostRun:
     """Seconds of all else, which one process does: planning, controls, review, publishing, what VEE writes."""
     work_bytes: int
     """Read and written by the stages that are divided."""
-    disk_bytes_per_second: float
-    """How fast the lake is read when the system does not have it in memory."""
+    disk_bytes_per_second: float | None
+    """How fast the lake is read when the system does not have it in memory; None when nobody looked."""
     measured_at: str
     machine: dict[str, Any]
 
@@ -77,24 +76,48 @@ def measure_run(meters: int, workers: int, repeat: int) -> CostRun:
     asked = Asked(meters, 31, workers, repeat, 7)
     warm_up(asked, say)
     with tempfile.TemporaryDirectory(prefix="billmill-cost-") as folder:
-        report = run_month(Path(folder), asked, say)
+        report = run_month(Path(folder), asked, say).as_dict()
         speed = read_speed(sorted(Path(folder).rglob("*.parquet")))
-    return run_of(report, meters, speed, began)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    told = {"disk_bytes_per_second": speed, "measured_at": at, "machine": began}
+    return run_of(report["drawn"], report["stages"], workers, meters, told)
 
 
-def run_of(report: MonthReport, meters: int, speed: float, began: dict[str, Any]) -> CostRun:
-    """Return a measured month as the model sees it."""
-    stages = report.stages
-    work = [stages[VEE].parts[JUDGE], stages[RATE].parts[PARTITIONS]]
-    divided: Sequence[StageMeasured] = [stages[VEE], stages[RATE]]
-    work_wall = sum(part.wall_seconds for part in work)
+def run_of(
+    drawn: Mapping[str, Any], stages: Mapping[str, Any], workers: int, asked: int, told: Mapping[str, Any]
+) -> CostRun:
+    """Return a measured month as the model sees it: what was drawn, stages as plain values, what else is known."""
+    # Reports of before the judging of blocks was told apart: there all of the stage counts as divided.
+    work = [stages[VEE]["parts"].get(JUDGE, stages[VEE]), stages[RATE]["parts"][PARTITIONS]]
+    divided = [stages[VEE], stages[RATE]]
+    work_wall = sum(part["wall_seconds"] for part in work)
     return CostRun(
-        meters, report.workers, os.cpu_count() or 1, report.drawn.intervals, report.drawn.agreements,
-        work_cpu=sum(part.cpu_seconds for part in work), work_wall=work_wall,
-        driver_wall=report.wall_seconds - work_wall,
-        work_bytes=sum(stage.read_bytes + stage.written_bytes for stage in divided),
-        disk_bytes_per_second=speed, measured_at=datetime.now(UTC).isoformat(timespec="seconds"), machine=began,
+        asked, workers, told["machine"]["cores"], drawn["intervals"], drawn["agreements"],
+        work_cpu=sum(part["cpu_seconds"] for part in work), work_wall=work_wall,
+        driver_wall=sum(stage["wall_seconds"] for stage in stages.values()) - work_wall,
+        work_bytes=sum(stage["read_bytes"] + stage["written_bytes"] for stage in divided),
+        **told,
     )  # fmt: skip
+
+
+def runs_in(results: Path) -> list[CostRun]:
+    """Return the months that `benchmarks.month` has kept in `results.json`, turns with other workers among them."""
+    found = []
+    for run in json.loads(results.read_text(encoding="utf-8"))["runs"]:
+        told = {"disk_bytes_per_second": None, "measured_at": run["measured_at"], "machine": run["machine"]}
+        words = run["command"].split()
+        months = run["report"].get("months", [run["report"]])
+        for month in (month for month in months if "drawn" in month and "stages" in month):
+            drawn, asked = month["drawn"], _asked(month["drawn"]["interval_channels"])
+            found.append(run_of(drawn, month["stages"], month["workers"], asked, told))
+            if month.get("other"):
+                found.append(run_of(drawn, month["other"], int(words[words.index("--also-workers") + 1]), asked, told))
+    return found
+
+
+def _asked(channels: int) -> int:
+    """Return the size that was asked for, to two digits: the draw is near it."""
+    return int(float(f"{channels:.1g}"))
 
 
 def read_speed(paths: Sequence[Path]) -> float:

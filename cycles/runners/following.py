@@ -45,7 +45,7 @@ class Following:
         self._progress.note(
             self._stage, "partition", partition=who.partition, attempt=who.attempt, runner=who.runner, host=who.host,
             pid=who.pid, took=round(who.seconds or 0.0, 3), items=counts.get(self._items, 0),
-            per_second=round(self._done / passed) if passed else None,
+            per_second=round(self._done / passed, 1) if passed else None,
             seconds_left=round(passed / len(self._took) * self._left, 1),
         )  # fmt: skip
 
