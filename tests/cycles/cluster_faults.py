@@ -24,7 +24,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from ray_machines import FAR, Machines, machines
+from ray_machines import FAR, MODULES, Machines, machines
 from whole_night import PLANNED, digest, prepare_books, request
 
 from cycles.publishing.publish import publish_run
@@ -182,7 +182,7 @@ def killed_machine(case: Case, ray: Machines) -> str:
 
 def cut_link(case: Case, ray: Machines) -> str:
     with ray.far_machine() as cut:
-        gone = Thread(target=_when_receipts, args=(case, 1, cut))
+        gone = Thread(target=when_receipts, args=(case, 1, cut))
         gone.start()
         case.run(hurting(ray.runner(), "hang", meet=FAR), workers=3)
         gone.join()
@@ -192,8 +192,8 @@ def cut_link(case: Case, ray: Machines) -> str:
 
 def killed_driver(case: Case, ray: Machines | None, then: str) -> str:
     """Kill the driver when two partitions are done; another runner computes the rest."""
-    with _driver(case, "local" if ray is None else ray.address) as driver:
-        _when_receipts(case, 2, driver.kill)
+    with driver_elsewhere(case, "local" if ray is None else ray.address) as driver:
+        when_receipts(case, 2, driver.kill)
     done = PARTITIONS - len(missing_partitions(case.planned))
     if then == "array":
         for number in missing_partitions(case.planned):
@@ -211,8 +211,8 @@ def full_disk(case: Case, ray: Machines) -> str:
 
 
 def two_drivers(case: Case, ray: Machines | None) -> str:
-    with _driver(case, "local" if ray is None else ray.address) as driver:
-        _when_receipts(case, 1, lambda: None)
+    with driver_elsewhere(case, "local" if ray is None else ray.address) as driver:
+        when_receipts(case, 1, lambda: None)
         try:
             case.run(LOCAL)
             raise AssertionError("both drove it")
@@ -246,7 +246,7 @@ FAULTS: dict[str, tuple[str, Callable[[Case, Machines], str]]] = {
 }
 
 
-def _when_receipts(case: Case, count: int, act: Callable[[], None]) -> None:
+def when_receipts(case: Case, count: int, act: Callable[[], None]) -> None:
     """Act as soon as so many partitions are done; in any case after two minutes."""
     until = time.monotonic() + 120.0
     while PARTITIONS - len(missing_partitions(case.planned)) < count and time.monotonic() < until:
@@ -263,10 +263,10 @@ def _when_both_work(case: Case, act: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _driver(case: Case, address: str) -> Iterator[subprocess.Popen[bytes]]:
+def driver_elsewhere(case: Case, address: str) -> Iterator[subprocess.Popen[bytes]]:
     """Let another process drive the run."""
     words = [sys.executable, "-m", "cluster_faults", "--drive", address, str(case.workspace.root), case.planned.run_id]
-    process = subprocess.Popen(words)
+    process = subprocess.Popen(words, env=os.environ | MODULES)
     try:
         yield process
     finally:
@@ -275,11 +275,11 @@ def _driver(case: Case, address: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def drive(address: str, root: str, run_id: str) -> None:
-    """Compute a run as another process: on this machine, or on Ray."""
-    runner = LOCAL if address == "local" else runner_asked(RunnerName.RAY, address)
-    workspace = open_workspace(Path(root))
+    """Compute a run as another process: `here` by itself, on this machine (`local`), or on Ray."""
+    runner = LOCAL if address in {"here", "local"} else runner_asked(RunnerName.RAY, address)
+    workspace, workers = open_workspace(Path(root)), 1 if address == "here" else 2
     run_cycle(
-        workspace, run_id, workers=2, progress=Silent(), at=PLANNED, actor="night", runner=hurting(runner)
+        workspace, run_id, workers=workers, progress=Silent(), at=PLANNED, actor="night", runner=hurting(runner)
     )  # fmt: skip
 
 

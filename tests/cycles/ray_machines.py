@@ -23,6 +23,8 @@ from model.codes import RunnerName
 from store.code import PACKAGES
 
 ROOT = Path(__file__).parents[2]
+MODULES = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'cycles'}:{os.environ.get('PYTHONPATH', '')}"}
+"""Lets another process import what the tests import."""
 _SMALL = {"object_store_memory": 80 << 20}
 FAR = "far-machine"
 _NAMED = ["unshare", "-u", "sh", "-c", f'hostname {FAR}; exec "$@"', "sh"]
@@ -164,9 +166,8 @@ def _ip(*words: str) -> None:
 @contextmanager
 def machines(count: int) -> Iterator[Machines]:
     """Have a cluster of so many machines, with a token of its own."""
-    settings = SETTINGS | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'cycles'}:{os.environ.get('PYTHONPATH', '')}"}
     with ExitStack() as stack:
-        stack.enter_context(_environment(settings))
+        stack.enter_context(_environment(SETTINGS | MODULES))
         cluster_utils = import_module("ray.cluster_utils")
         made = cluster_utils.Cluster(
             initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False} | _SMALL
