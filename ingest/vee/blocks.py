@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -16,6 +16,9 @@ from model.reads import INTERVAL_LENGTHS
 from model.schema import arranged
 from store.control import Connection
 from store.workspace import Workspace
+
+Judge = Callable[[Sequence[BlockReads], Checks, Known, int], Iterator[tuple[BlockReads, JudgedBlock]]]
+"""Judges blocks, so many at a time, and yields them in their order: `judged_blocks`, or what else can."""
 
 CHANNELS_PER_BLOCK = 8_192  # a month and its reference days at 15 minutes: about 200 MB
 WORTH_A_WORKER = 1_000  # channels; fewer take a worker less time than a block costs whatever it holds

@@ -21,7 +21,7 @@ from ingest.estimates.beside import recorded_beside, register_spans, registers_b
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
 from ingest.vee.block import JudgedBlock, Known
-from ingest.vee.blocks import CHANNELS_PER_BLOCK, block_reads, judged_blocks
+from ingest.vee.blocks import CHANNELS_PER_BLOCK, Judge, block_reads, judged_blocks
 from ingest.vee.findings import finish_findings
 from ingest.vee.lake import clipped, supplied_spans
 from ingest.vee.registers import JudgedRegisters, judge_registers, usage_of
@@ -58,6 +58,7 @@ def run_vee(
     actor: str = "system",
     only: Sequence[int] | None = None,
     workers: int = 1,
+    judge: Judge = judged_blocks,
 ) -> VeeReport:
     """Judge the reads of the days in [from_date, to_date) of all channels under an agreement and with a meter.
 
@@ -65,7 +66,7 @@ def run_vee(
     says how much it must be: otherwise only what it left empty is tried again. Days and findings of the run are
     registered with its load in one transaction. `rules` None means the rule set in force. `only` names the channels to
     judge, for example those just edited; what needs other channels is then left to a run over all. `workers` blocks
-    are judged at the same time; the result is the same, to the byte.
+    are judged at the same time, by whatever `judge` has do it; the result is the same, to the byte.
 
     Raises:
         ConfigError: the period is empty.
@@ -87,7 +88,7 @@ def run_vee(
             workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
         )
         blocks: list[tuple[int, JudgedBlock]] = []
-        for lake, block in judged_blocks(list(reads), checks, known, workers):
+        for lake, block in judge(list(reads), checks, known, workers):
             blocks.append((lake.interval_minutes, block))
             progress.advance("vee", lake.channels.height)
         found = [block.findings for _, block in blocks]
