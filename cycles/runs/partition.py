@@ -105,7 +105,7 @@ def _frame_of_plan(folder: Path, hashes: dict[str, str], name: str, keep: pl.Exp
     """Return a frame of a plan; the tables of its rate book are read once by each worker."""
     if keep is None and name.startswith(_BOOK):
         return _kept_table(folder, name, hashes[f"{name}.parquet"])
-    return plan_frame(folder, name, keep)
+    return plan_frame(folder, name, keep).rechunk()
 
 
 def _frame_of_partition(
