@@ -6,6 +6,8 @@ from fractions import Fraction
 from math import floor
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +21,10 @@ from ingest.vee.kernels import (
     fill_linear,
     reference_rows,
     screen_days,
+    screen_wide,
 )
 from ingest.vee.matrix import MISSING
+from model.reads import slot_columns
 
 LARGEST = 2**31 - 1
 SLOTS = 5
@@ -51,6 +55,27 @@ def test_screening_agrees_with_sorting(days: list[tuple[list[int | None], int]])
         assert found.lowest[place] == min(real, default=LARGEST)
         assert found.highest[place] == (ranked[0] if ranked else MISSING)
         assert found.third[place] == (ranked[2] if len(ranked) > 2 else MISSING)
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_days_are_screened_where_they_lie_as_in_a_matrix(data: st.DataObject) -> None:
+    # 92 slots on the day that lacks an hour, 100 on the one that repeats it; nulls begin anywhere in their bitmap.
+    height = data.draw(st.integers(0, 40))
+    counts = data.draw(st.lists(st.sampled_from([92, 96, 100]), min_size=height, max_size=height))
+    draw = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    values = draw.integers(-20, 21, (height, 100)).astype(np.int32)
+    is_null = draw.random((height, 100)) < data.draw(st.sampled_from([0.0, 0.02, 0.9]))
+    # What lies where a slot is null is any number: its bitmap alone says that it is.
+    slots = [pa.array(values[:, slot], mask=is_null[:, slot]) for slot in range(100)]
+    wide = pl.DataFrame(pa.table(slots, names=slot_columns(15)))
+    values[is_null] = MISSING
+    first, cut = data.draw(st.integers(0, height)), data.draw(st.integers(0, height))
+    wide = pl.concat([wide[:cut], wide[cut:]], rechunk=False)[first:]
+    slots_real = np.array(counts[first:], np.int64)
+    expected, found = screen_days(values[first:], slots_real), screen_wide(wide, 15, slots_real)
+    for name, column in vars(expected).items():
+        assert vars(found)[name].tolist() == column.tolist(), name
 
 
 def linear_twin(rows: list[list[tuple[int, int]]], continues: list[bool], slots_max: int) -> dict[tuple[int, int], int]:
