@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 
@@ -16,6 +18,8 @@ from model.reads import INTERVAL_LENGTHS
 from model.schema import arranged
 from store.control import Connection
 from store.workspace import Workspace
+
+Made = TypeVar("Made")
 
 CHANNELS_PER_BLOCK = 8_192  # a month and its reference days at 15 minutes: about 200 MB
 WORTH_A_WORKER = 1_000  # channels; fewer take a worker less time than a block costs whatever it holds
@@ -48,18 +52,36 @@ def block_reads(
             yield BlockReads(workspace, files, some, minutes, *period)
 
 
-def judged_blocks(
-    reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
-) -> Iterator[tuple[BlockReads, JudgedBlock]]:
-    """Judge blocks, `workers` of them at a time, and yield them in their order.
+@contextmanager
+def worker_pool(workers: int) -> Iterator[Executor | None]:
+    """Give threads, None for one worker. Interrupted: what is being judged ends, the rest is left.
 
     Polars and the kernels work beside Python, so threads use the cores; they need no start and share what is known.
     """
-    if workers <= 1 or len(reads) <= 1:
+    if workers <= 1:
+        yield None
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="vee")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begun(pool: Executor | None, work: Callable[[], Made]) -> Future[Made]:
+    """Begin some work beside what follows; without a pool it is done at once."""
+    if pool is not None:
+        return pool.submit(work)
+    done: Future[Made] = Future()
+    done.set_result(work())
+    return done
+
+
+def judged_blocks(
+    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None
+) -> Iterator[tuple[BlockReads, JudgedBlock]]:
+    """Judge blocks, several at a time where there is a pool, and yield them in their order."""
+    if pool is None or len(reads) <= 1:
         yield from ((lake, judge_block(lake, checks, known)) for lake in reads)
         return
-    pool = ThreadPoolExecutor(min(workers, len(reads)), thread_name_prefix="vee")
-    try:
-        yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)  # interrupted: what is being judged ends, the rest is left
+    yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)
