@@ -20,6 +20,7 @@ from ingest.estimates.methods import estimate_gaps
 from ingest.estimates.scaling import SCALED_SCHEMA
 from ingest.rules.rules import RuleSet
 from ingest.vee.findings import finish_findings, gap_findings, spike_warnings
+from ingest.vee.kernels import gathered_days
 from ingest.vee.matrix import (
     MISSING,
     bytes_column,
@@ -40,6 +41,7 @@ from model.reads import Estimates, Findings, ReadDays, VeeDays
 from model.schema import checked, empty
 
 _DAY = {"channel_no": pl.Int32(), "day": pl.Date()}
+_LANDED = ["n", "worst", "flags", "raw_code", "seq", "updated_at"]
 _JUDGED = ["channel_no", "day", "base_seq", "slots", "slots_valued", "quantity"]
 
 
@@ -158,7 +160,9 @@ def _judge_seen(
         keys = _grid_keys(rows, parts)
         kinds = day_kinds(keys, interval_minutes)
         keys = keys.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-        grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), interval_minutes, beside.edits)
+        at = rows["at"].cast(pl.Int64).fill_null(-1).to_numpy()
+        values = gathered_days(parts, interval_minutes, at)
+        grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), values, beside.edits)
         refuse_slots(grid, refusals)
         estimated = estimate_gaps(grid, kinds, interval_minutes, rules, beside)
         told = [*estimated.drafts, judge_estimates(grid, estimated, rules)]
@@ -286,10 +290,10 @@ def _rows_to_work(screened: pl.DataFrame, seen: Seen, work: pl.DataFrame) -> pl.
 
 
 def _grid_keys(rows: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the wide days of some screened rows, in their order; empty ones of those that did not land."""
+    """Return what is known of some screened days beside their slots, in their order; nulls where none landed."""
     # `at` counts the rows of all parts; where it is null nothing landed, and nothing is fetched.
-    wide = pl.concat(parts).select(pl.all().gather(rows["at"]))
-    return wide.with_columns(
+    landed = pl.concat([part.select(_LANDED) for part in parts]).select(pl.all().gather(rows["at"]))
+    return landed.with_columns(
         *rows.select("channel_no", "day", "is_expected", "refuse_above", "tz_name").get_columns(),
         pl.col("worst").fill_null(int(Quality.MISSING)),
         pl.col("seq").fill_null(0),

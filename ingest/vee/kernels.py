@@ -6,7 +6,7 @@ that checks what the kernel trusts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -36,6 +36,7 @@ _LINEAR = int(Method.LINEAR)
 _LIKE_DAY = int(Method.LIKE_DAY)
 _HOLD = int(Method.HOLD)
 _PART_ROWS = 65_536  # rows: a chunk of a file
+_GATHERED = 512  # days whose slots stay in the processor's second cache while they are put together
 _BLOCK = 2_048  # rows whose running values stay in the processor's first cache
 
 Kernel = TypeVar("Kernel", bound=Callable[..., None])
@@ -146,6 +147,49 @@ def _screened(columns: LyingColumns, slots_real: Ints) -> Screened:
     tops = np.full((3, rows), MISSING, np.int32)
     screen_kernel(columns.places, columns.kind, slots_real, counts, sums, lows, tops)
     return Screened(counts, sums, lows, tops[0], tops[2])
+
+
+@_compiled
+def gather_kernel(places: Ints, kind: Numbers, height: int, rows: Ints, targets: Ints, out_values: Values) -> None:
+    """Fill the slots of some days from the columns in which they lie; where a slot is null nothing is written.
+
+    places: int64 [3, slot], as `screen_kernel` has them, of columns of `height` int32, as `kind` is; rows: int64, in
+    the columns, targets: int64, in `out_values` (int32 [row, slot], rows contiguous), one for each of `rows`.
+    """
+    for start in range(0, len(rows), _GATHERED):
+        end = min(start + _GATHERED, len(rows))
+        for slot in range(places.shape[1]):
+            values = column_at(places[0, slot], kind, height)
+            if places[1, slot] == 0:
+                for place in range(start, end):
+                    out_values[targets[place], slot] = values[rows[place]]
+                continue
+            bits = column_at(places[1, slot], BITS, (places[2, slot] + height + 7) // 8)
+            for place in range(start, end):
+                bit = places[2, slot] + rows[place]
+                if (bits[bit >> 3] >> (bit & 7)) & 1:
+                    out_values[targets[place], slot] = values[rows[place]]
+
+
+def gathered_days(parts: Sequence[pl.DataFrame], interval_minutes: int, rows: Ints) -> Values:
+    """Return the slots of some rows of wide days, int32 [row, slot], rows contiguous; `MISSING` stands for null.
+
+    `rows` counts those of all parts, one after the other; below zero is a day that did not land.
+    """
+    slots = slot_columns(interval_minutes)
+    values = np.full((len(rows), len(slots)), MISSING, np.int32)
+    before = 0
+    for part in parts:
+        for first, some in parts_as_they_lie(part.select(slots), _PART_ROWS):
+            places = rows - (before + first)
+            targets = np.flatnonzero((places >= 0) & (places < some.height))
+            if len(targets):
+                columns = lying_columns(some)
+                assert columns.kind.dtype == np.int32, f"values are int32, not {columns.kind.dtype}"
+                gather_kernel(columns.places, columns.kind, columns.rows, places[targets], targets, values)
+        before += part.height
+    assert len(rows) == 0 or rows.max() < before, "a row is not there"
+    return values
 
 
 @_compiled
