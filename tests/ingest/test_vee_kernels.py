@@ -19,6 +19,7 @@ from ingest.vee.kernels import (
     PENDING,
     fill_like_days,
     fill_linear,
+    gathered_days,
     reference_rows,
     screen_days,
     screen_wide,
@@ -76,6 +77,30 @@ def test_days_are_screened_where_they_lie_as_in_a_matrix(data: st.DataObject) ->
     expected, found = screen_days(values[first:], slots_real), screen_wide(wide, 15, slots_real)
     for name, column in vars(expected).items():
         assert vars(found)[name].tolist() == column.tolist(), name
+
+
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_days_are_gathered_as_they_lie(data: st.DataObject) -> None:
+    draw = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    names = slot_columns(60)
+    slots = {
+        name: pa.array(draw.integers(-9, 9, 30).astype(np.int32), mask=draw.random(30) < draw.choice([0.0, 0.1]))
+        for name in names
+    }
+    wide = pl.DataFrame(pa.table(slots))
+    cut, end = sorted(data.draw(st.tuples(st.integers(0, 30), st.integers(0, 30))))
+    parts = [pl.concat([wide[:cut], wide[cut:end]], rechunk=False), wide[end:]]
+    rows = data.draw(st.lists(st.integers(-1, 29), max_size=20))
+    found = gathered_days(parts, 60, np.array(rows, np.int64))
+    by_row = [[MISSING if value is None else value for value in row] for row in wide.rows()]
+    assert found.tolist() == [[MISSING] * len(names) if row < 0 else by_row[row] for row in rows]
+
+
+def test_days_that_are_not_there_are_not_gathered() -> None:
+    wide = pl.DataFrame({name: pl.Series([1], dtype=pl.Int32) for name in slot_columns(60)})
+    with pytest.raises(AssertionError, match="a row is not there"):
+        gathered_days([wide], 60, np.array([1]))
 
 
 def linear_twin(rows: list[list[tuple[int, int]]], continues: list[bool], slots_max: int) -> dict[tuple[int, int], int]:
