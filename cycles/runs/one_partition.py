@@ -18,8 +18,8 @@ from cycles.runs.scope import refuse_strange_run
 from model.codes import RunKind, RunnerName
 from model.errors import ConfigError
 from model.ids import content_hash
-from store.bring import bring_missing, bring_plan
 from model.progress import SILENT, Progress
+from store.bring import bring_missing, bring_plan
 from store.files import read_bytes
 from store.workspace import Workspace
 
