@@ -29,7 +29,7 @@ COMMIT, APPROVE, PUBLISH = "commit", "approve", "publish"
 # What is told apart inside a stage: the function that does it, where its caller uses it.
 PARTS: dict[str, dict[str, str]] = {
     COMMIT: {
-        "receipts, hashes, manifest": "cycles.runs.run:_commit",
+        "receipts, hashes, manifest": "cycles.runs.run:commit_manifest",
         "controls": "cycles.runs.run:check_controls",
         "review of bills": "cycles.runs.run:review_run",
     },

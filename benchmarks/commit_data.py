@@ -89,7 +89,7 @@ def _draw_partitions(
         numbers = pl.int_range(partition * each, (partition + 1) * each, eager=True).alias("k").to_frame().lazy()
         due = arranged(DueAgreements, _due(numbers, keys, partitions).collect())
         tables = _tables(due)
-        receipt = leave_receipt(workspace, Task(str(root), run, partition), tables, due=due.height)
+        receipt = leave_receipt(workspace, Task(str(root), run, partition), tables, due=due)
         total += sum(file.bytes for file in receipt.files)
     return total
 

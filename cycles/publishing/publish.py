@@ -21,7 +21,8 @@ from cycles.review.exclusions import kept_out
 from cycles.review.release import released_manifest, released_review
 from cycles.review.review import refuse_other_than_approved
 from cycles.runners.tasks import lake_file_from
-from cycles.runs.controls import check_controls, new_segment_keys, taken_back
+from cycles.runs.controls import check_controls, taken_back
+from cycles.runs.keys import new_segment_keys
 from cycles.runs.folders import checked_manifest, manifest_files, plan_frame, run_folder, run_table
 from cycles.runs.plan import read_planned
 from cycles.runs.records import change_state, refused_state, the_run
@@ -159,7 +160,7 @@ def _checked(
     for file in set(files) - set(computed):
         verify_file(workspace, file)
     if out.height:
-        check_controls(workspace, folder, manifest, stands)
+        check_controls(workspace, connection, folder, manifest)
     return manifest, out, files
 
 

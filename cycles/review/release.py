@@ -15,11 +15,12 @@ import polars as pl
 
 from cycles.review.bill_findings import review_files
 from cycles.runners.tasks import Receipt, read_receipt
-from cycles.runs.controls import control_totals, manifest_of
+from cycles.runs.controls import control_totals, manifest_of, partition_offenders
 from cycles.runs.folders import RELEASED, plan_frame, run_folder
 from model.codes import ParkReason
 from model.controls import EnergyControls
-from model.schema import arranged
+from model.rating import DueAgreements
+from model.schema import arranged, checked
 from rating.aside import with_parked, without_days
 from store.files import write_bytes_atomic
 from store.lake import LakeFile, scan_lake, write_lake_file
@@ -69,7 +70,8 @@ def released_review(workspace: Workspace, run_id: str, kept_out: pl.DataFrame) -
 def _without(workspace: Workspace, receipt: Receipt, due: pl.DataFrame, kept_out: pl.DataFrame) -> Receipt:
     """Return what the receipt of a partition would be without the bills, and write its tables so."""
     tables = {file.table: scan_lake(workspace, [file]).collect() for file in receipt.files}
-    aside = due.filter(pl.col("partition") == receipt.partition).join(
+    mine = due.filter(pl.col("partition") == receipt.partition)
+    aside = mine.join(
         kept_out.select("bill_id", "detail"), on="bill_id", how="inner", validate="m:1"
     )
     for name in _OF_BILLS:
@@ -83,7 +85,8 @@ def _without(workspace: Workspace, receipt: Receipt, due: pl.DataFrame, kept_out
     folder = f"runs/{receipt.run_id}/tables"
     files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
     counts = {table: frame.height for table, frame in tables.items()} | {"due": receipt.counts["due"]}
-    return replace(receipt, files=files, counts=counts, totals=control_totals(tables))
+    offenders = partition_offenders(checked(DueAgreements, mine), tables).height
+    return replace(receipt, files=files, counts=counts, totals=control_totals(tables), offenders=offenders)
 
 
 def _energy(workspace: Workspace, receipt: Receipt, controls: pl.DataFrame, kept_out: pl.DataFrame) -> pl.DataFrame:

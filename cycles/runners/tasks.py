@@ -33,6 +33,8 @@ class Receipt:
     files: tuple[LakeFile, ...]
     counts: dict[str, int]
     totals: dict[str, int]
+    offenders: int | None = None
+    """Rows of the partition's own controls that do not meet; None when nobody looked."""
 
     def as_json(self) -> bytes:
         """Return the receipt as canonical JSON: the same content is the same bytes."""
