@@ -99,9 +99,7 @@ def commit_sheet(reports: Sequence[CommitReport]) -> Sheet:
             ])  # fmt: skip
             size = [""] * 4
             for part, took in sorted(stage.parts.items(), key=lambda item: -item[1].wall_seconds):
-                rows.append(
-                    [*size, f"  {part}", f"{took.wall_seconds:.1f}", f"{took.cpu_seconds:.1f}", "", "", "", ""]
-                )
+                rows.append([*size, f"  {part}", f"{took.wall_seconds:.1f}", f"{took.cpu_seconds:.1f}", "", "", "", ""])
         cpu = sum(stage.cpu_seconds for stage in report.stages.values())
         peak = max(stage.peak_bytes for stage in report.stages.values())
         rows.append([
@@ -140,7 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.commit", description=__doc__)
     parser.add_argument("--partitions", type=_sizes, default=[100], help="one number, or several, as 100,1000,10000")
-    parser.add_argument("--keys", type=int, help=f"segment keys of the largest; {KEYS_EACH:,} a partition when not said")
+    parser.add_argument(
+        "--keys", type=int, help=f"segment keys of the largest; {KEYS_EACH:,} a partition when not said"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw")
     parser.add_argument("--folder", type=Path, help="where to draw; kept. Otherwise a temporary one")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of results.json and results.md")

@@ -1,4 +1,4 @@
-"""A planned run whose partitions are computed, drawn by the real schemas: what the driver finds when workers are done."""
+"""A planned run with computed partitions, drawn by the real schemas: what the driver finds when workers are done."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def draw_run(root: Path, partitions: int, keys: int, workers: int, say: Callable
     folder = workspace.runs / run / "plan"
     folder.mkdir(parents=True)
     numbers = pl.int_range(keys, eager=True).alias("k").to_frame().lazy()
-    _due(numbers, keys, partitions).sink_parquet(
-        folder / "due.parquet", compression="lz4", row_group_size=_ROW_GROUP
-    )
+    _due(numbers, keys, partitions).sink_parquet(folder / "due.parquet", compression="lz4", row_group_size=_ROW_GROUP)
     (folder / "banks.parquet").write_bytes(as_parquet(empty(BankBalances)))
     files = {path.name: file_content_hash(path) for path in sorted(folder.glob("*.parquet"))}
     _add_run(root, run, partitions, keys, files)
@@ -79,11 +77,9 @@ def _parts(partitions: int, each: int, keys: int) -> Iterator[tuple[int, int, in
         yield first, min(first + step, partitions), each, keys, partitions
 
 
-def _draw_partitions(
-    root: Path, run: str, first: int, after: int, each: int, keys: int, partitions: int
-) -> int:
+def _draw_partitions(root: Path, run: str, first: int, after: int, each: int, keys: int, partitions: int) -> int:
     """Draw partitions as workers leave them; return their bytes. They need not survive a power cut."""
-    os.fsync = lambda _: None
+    os.fsync = _not_forced
     workspace, total = open_workspace(root), 0
     for partition in range(first, after):
         numbers = pl.int_range(partition * each, (partition + 1) * each, eager=True).alias("k").to_frame().lazy()
@@ -92,6 +88,10 @@ def _draw_partitions(
         receipt = leave_receipt(workspace, Task(str(root), run, partition), tables, due=due)
         total += sum(file.bytes for file in receipt.files)
     return total
+
+
+def _not_forced(fd: object) -> None:
+    """Leave a file to the system, in place of `os.fsync`."""
 
 
 def _due(numbers: pl.LazyFrame, keys: int, partitions: int) -> pl.LazyFrame:
@@ -131,8 +131,8 @@ def _tables(due: pl.DataFrame) -> dict[str, pl.DataFrame]:
     bills = build_bills(lines, due, ISSUED)  # type: ignore[arg-type]  # arranged by who draws
     posted = post_bills(bills, lines, ISSUED)
     parked = due.filter(parks).with_columns(
-        stage=pl.lit("determinants"), reason=pl.lit(ParkReason.NO_TARIFF_VERSION.value), detail=pl.lit("no version on 2026-10-01"),
-        owner=pl.lit("tariffs"),
+        stage=pl.lit("segments"), reason=pl.lit(ParkReason.NO_TARIFF_VERSION.value), owner=pl.lit("tariffs"),
+        detail=pl.lit("no version on 2026-10-01"),
     )  # fmt: skip
     energy = due.group_by("partition", "branch_id", measure=pl.lit("import_energy")).agg(
         read=pl.len() * 1000, billed=(~parks).sum() * 1000, parked=parks.sum() * 1000, unpriced=pl.lit(0)

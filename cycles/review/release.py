@@ -71,9 +71,7 @@ def _without(workspace: Workspace, receipt: Receipt, due: pl.DataFrame, kept_out
     """Return what the receipt of a partition would be without the bills, and write its tables so."""
     tables = {file.table: scan_lake(workspace, [file]).collect() for file in receipt.files}
     mine = due.filter(pl.col("partition") == receipt.partition)
-    aside = mine.join(
-        kept_out.select("bill_id", "detail"), on="bill_id", how="inner", validate="m:1"
-    )
+    aside = mine.join(kept_out.select("bill_id", "detail"), on="bill_id", how="inner", validate="m:1")
     for name in _OF_BILLS:
         tables[name] = tables[name].join(aside, on="bill_id", how="anti", maintain_order="left")
     for name in _OF_AGREEMENTS:
