@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+import cycles.runs.run
 from benchmarks.commit_data import DRAWN_AT, DrawnRun, draw_run
 from benchmarks.month import tell
 from benchmarks.record import FOLDER, Sheet, keep, machine
@@ -66,18 +67,20 @@ class CommitReport:
         return asdict(self) | {"drawn": asdict(self.drawn) | {"root": ""}, "wall_seconds": self.wall_seconds}
 
 
-def measure_commit(folder: Path, partitions: int, keys: int, workers: int, say: Callable[[str], None]) -> CommitReport:
+def measure_commit(
+    folder: Path, partitions: int, keys: int, workers: int, say: Callable[[str], None], *, is_reviewed: bool
+) -> CommitReport:
     """Draw a run, then commit, approve and publish it, each in a process of its own as its command does."""
     drawn = apart(draw_run, folder, partitions, keys, workers, say)
     say(f"drawn: {drawn.keys:,} keys in {drawn.partitions:,} partitions, {drawn.file_bytes / 1e9:.2f} GB")
     stages: dict[str, StageMeasured] = {}
 
-    def measured(name: str, stage: Callable[..., Any]) -> Any:
-        stages[name], result = measure_stage(stage, drawn.root, drawn.run_id)
+    def measured(name: str, stage: Callable[..., Any], *more: object) -> Any:
+        stages[name], result = measure_stage(stage, drawn.root, drawn.run_id, *more)
         say(f"{name}: {stages[name].wall_seconds:.1f} s, {stages[name].peak_bytes / 1e6:,.0f} MB at the highest")
         return result
 
-    measured(COMMIT, _commit)
+    measured(COMMIT, _commit, is_reviewed)
     measured(APPROVE, _approve)
     invoices, total = measured(PUBLISH, _publish)
     workspace = open_workspace(drawn.root)
@@ -114,8 +117,10 @@ def commit_sheet(reports: Sequence[CommitReport]) -> Sheet:
     return Sheet("Commit and publish of many partitions", _HEADINGS, rows, notes)
 
 
-def _commit(root: Path, run_id: str) -> None:
+def _commit(root: Path, run_id: str, is_reviewed: bool) -> None:
     _count(COMMIT)
+    if not is_reviewed:
+        cycles.runs.run.review_run = _no_review
     commit_run(open_workspace(root), run_id, at=DRAWN_AT, actor="night")
 
 
@@ -127,6 +132,10 @@ def _publish(root: Path, run_id: str) -> tuple[int, int]:
     _count(PUBLISH)
     published = publish_run(open_workspace(root), run_id, at=DRAWN_AT, actor="night")
     return published.invoices, published.total_minor
+
+
+def _no_review(*_: object) -> None:
+    """Leave the bills unseen, in place of `review_run`."""
 
 
 def _count(stage: str) -> None:
@@ -141,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--keys", type=int, help=f"segment keys of the largest; {KEYS_EACH:,} a partition when not said"
     )
+    parser.add_argument("--review", action="store_true", help="look at the bills as well, which holds all of them")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw")
     parser.add_argument("--folder", type=Path, help="where to draw; kept. Otherwise a temporary one")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of results.json and results.md")
@@ -153,11 +163,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory(prefix="billmill-commit-") as temporary:
             folder = (asked.folder or Path(temporary)) / str(partitions)
             share = keys * partitions // max(asked.partitions)
-            reports.append(measure_commit(folder, partitions, share, asked.workers, say))
+            reports.append(measure_commit(folder, partitions, share, asked.workers, say, is_reviewed=asked.review))
     sheet = commit_sheet(reports)
     Console(file=sys.stdout, width=120, highlight=False).print(sheet.as_rich())
     if not asked.no_results:
         command = f"python -m benchmarks.commit --partitions {','.join(map(str, asked.partitions))} --keys {keys}"
+        command += " --review" if asked.review else ""
         keep(asked.results, command, began, {"runs": [one.as_dict() for one in reports]}, [sheet])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ def keep_published(workspace: Workspace, connection: Connection, run_id: str) ->
         "SELECT entry_no, entry_hash FROM audit WHERE action = 'publish' AND subject = ? ORDER BY entry_no LIMIT 1",
         [run_id],
     ).row(0, named=True)
-    content = {"run": row, "files": [asdict(file) for file in files], "audit": entry}
+    content = {"run": row, "files": [vars(file) for file in files], "audit": entry}
     text = json.dumps(content, indent=1, sort_keys=True, default=_iso).encode()
     path = published_path(workspace, run_id)
     if not create_only(path, text) and path.read_bytes() != text:

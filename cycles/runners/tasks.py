@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ class Receipt:
 
     def as_json(self) -> bytes:
         """Return the receipt as canonical JSON: the same content is the same bytes."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, default=_iso).encode()
+        content = vars(self) | {"files": [vars(file) for file in self.files]}
+        return json.dumps(content, indent=1, sort_keys=True, default=_iso).encode()
 
 
 def receipts_folder(run_folder: Path) -> Path:
