@@ -120,7 +120,7 @@ def commit_sheet(reports: Sequence[CommitReport]) -> Sheet:
 def _commit(root: Path, run_id: str, is_reviewed: bool) -> None:
     _count(COMMIT)
     if not is_reviewed:
-        cycles.runs.run.review_run = _no_review
+        vars(cycles.runs.run)["review_run"] = _no_review
     commit_run(open_workspace(root), run_id, at=DRAWN_AT, actor="night")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-import cycles.publishing.numbering as numbering
 from benchmarks.commit_data import DRAWN_AT, draw_run
+from cycles.publishing import numbering
 from cycles.publishing.numbering import number_run
 from cycles.publishing.publish import publish_run
 from cycles.review.review import approve_run
