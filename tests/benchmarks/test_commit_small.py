@@ -1,4 +1,4 @@
-"""A hundred drawn partitions through commit and publish: every key once, every number once, whatever is held at once."""
+"""A hundred drawn partitions through commit and publish: every key and every number once, whatever is held at once."""
 
 from __future__ import annotations
 
