@@ -6,9 +6,7 @@ that the run computed stay beside it; nothing counts them.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import polars as pl
@@ -17,6 +15,7 @@ from cycles.review.bill_findings import review_files
 from cycles.runners.tasks import Receipt, read_receipt
 from cycles.runs.controls import control_totals, manifest_of, partition_offenders
 from cycles.runs.folders import RELEASED, plan_frame, run_folder
+from cycles.runs.listed import listing_text, read_listing
 from model.codes import ParkReason
 from model.controls import EnergyControls
 from model.rating import DueAgreements
@@ -49,9 +48,8 @@ def released_manifest(workspace: Workspace, manifest: dict[str, Any], kept_out: 
         receipts.append(_without(workspace, receipt, due, kept_out) if partition in touched else receipt)
     released = manifest_of(run_id, manifest["plan_sha256"], int(manifest["totals"]["selected"]), receipts)
     released |= {"released_from": manifest["digest"], "kept_out": kept_out.height}
-    text = json.dumps(released, indent=1, sort_keys=True, default=_iso).encode()
-    write_bytes_atomic(folder / RELEASED, text)
-    return dict(json.loads(text))
+    write_bytes_atomic(folder / RELEASED, listing_text(folder, released))
+    return read_listing(folder / RELEASED)
 
 
 def released_review(workspace: Workspace, run_id: str, kept_out: pl.DataFrame) -> list[LakeFile]:
@@ -106,8 +104,3 @@ def _energy(workspace: Workspace, receipt: Receipt, controls: pl.DataFrame, kept
         parked=pl.col("parked") + sum((pl.col(f"{name}_out") for name in _MOVED), pl.lit(0)),
     )
     return arranged(EnergyControls, moved.select(controls.columns))
-
-
-def _iso(value: object) -> str:
-    assert isinstance(value, date), f"{value!r} has no place in a manifest"
-    return value.isoformat()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from functools import partial
 from typing import Any
 
 from cycles.runners.tasks import read_receipt
 from cycles.runs.controls import manifest_of
 from cycles.runs.folders import read_manifest
+from cycles.runs.listed import listing_text
 from cycles.runs.plan import Planned
 from model.errors import ControlError
 from store.files import create_only
@@ -27,7 +26,7 @@ def commit_manifest(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     assert len(complete) == len(receipts), "a partition has no receipt"
     verify_files(workspace, (file for receipt in complete for file in receipt.files))
     manifest = manifest_of(plan.run_id, plan.sha256, int(plan.content["selected"]), complete)
-    text = json.dumps(manifest, indent=1, sort_keys=True, default=_iso).encode()
+    text = listing_text(plan.folder, manifest)
     path = plan.folder / "manifest.json"
     if not create_only(path, text) and path.read_bytes() != text:
         raise ControlError(
@@ -46,8 +45,3 @@ def verify_files(workspace: Workspace, files: Iterable[LakeFile]) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as readers:  # hashing lets go of Python's lock
         for _ in readers.map(partial(verify_file, workspace), files):
             pass
-
-
-def _iso(value: object) -> str:
-    assert isinstance(value, date), f"{value!r} has no place in a manifest"
-    return value.isoformat()

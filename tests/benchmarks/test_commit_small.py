@@ -15,8 +15,10 @@ from cycles.publishing.numbering import number_run
 from cycles.publishing.publish import publish_run
 from cycles.review.review import approve_run
 from cycles.runners.tasks import read_receipt, receipt_path
+from cycles.runs import listed
 from cycles.runs.folders import read_manifest, run_folder
 from cycles.runs.run import commit_run
+from cycles.verify.runs import find_runs
 from model.errors import ControlError
 from store.control import control, query
 from store.lake import scan_lake
@@ -36,6 +38,7 @@ def books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_hundred_partitions_are_committed_and_published(books: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = draw_run(books, PARTITIONS, KEYS, 1, _nobody)
     workspace = open_workspace(drawn.root)
+    monkeypatch.setattr(listed, "_LISTED", 100)  # of 900 files
     assert commit_run(workspace, drawn.run_id, at=DRAWN_AT, actor="night").totals["billed"] == KEYS - _parked_keys()
     manifest = read_manifest(run_folder(workspace, drawn.run_id))
     assert manifest["unmet"] == [] and len(manifest["receipts"]) == PARTITIONS
@@ -61,6 +64,9 @@ def test_a_hundred_partitions_are_committed_and_published(books: Path, monkeypat
         assert items.row(0) == (published.invoices, published.total_minor)
         legs = query(connection, "SELECT sum(amount_minor)::BIGINT, count(DISTINCT journal_id) FROM journal_line")
         assert legs.row(0) == (0, published.invoices)
+        runs = find_runs(workspace, connection)
+        lists = [file for file in runs.named if "/files-" in file.path]
+        assert runs.problems == [] and len(lists) == 2  # the manifest's, and that of what was published
 
 
 def test_what_a_partition_says_does_not_meet_is_looked_at(books: Path) -> None:
