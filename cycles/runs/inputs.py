@@ -14,6 +14,7 @@ import polars as pl
 
 from accounts.attributes import cut_at_attributes
 from accounts.history import history_before
+from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, cut_partitions
 from cycles.publishing.carried import opening_banks
 from cycles.publishing.one_offs import due_charges
@@ -33,10 +34,9 @@ from tariffs.feeds import with_feeds
 COST_PER_PARTITION = 150_000_000
 
 
-# The tables of facts that `gather_inputs` looks at.
-GATHERED_FROM = (
-    "agreement_attributes", "service_point_attributes", "meters", "history", "quality_gates", "usage_correction",
-)  # fmt: skip
+# The tables of facts that `gather_inputs` looks at: those with rows of service points, and the others.
+_OF_PLACES = ("service_point_attributes", "meters", "history")
+GATHERED_FROM = (*_OF_PLACES, "agreement_attributes", "quality_gates", "usage_correction")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,20 @@ class Inputs:
 def known_facts(connection: Connection, known_at: datetime) -> dict[str, pl.DataFrame]:
     """Return every imported table, and those of events, as known at a time."""
     return {table: facts(connection, table, known_at=known_at) for table in (*IMPORTED, *EVENTS)}
+
+
+def known_of_places(
+    connection: Connection, places: pl.Series, *, known_at: datetime
+) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """Return the channels of service points with their numbers, and what `gather_inputs` looks at, as known at a time.
+
+    Rows of other places may be among them: of most of the base, all is read, which is faster than choosing.
+    """
+    total = query(connection, "SELECT count(*) FROM channel_number").item()
+    among = places if 2 * places.len() < total else None
+    known = {table: facts(connection, table, known_at=known_at, among=among) for table in _OF_PLACES}
+    known |= {table: facts(connection, table, known_at=known_at) for table in GATHERED_FROM if table not in known}
+    return channel_numbers(connection, among), known
 
 
 def gather_inputs(
@@ -85,8 +99,8 @@ def gather_inputs(
         due, known["agreement_attributes"], known["service_point_attributes"], asked
     )
     agreements, channels = cut_partitions(periods, numbers, cost_each=COST_PER_PARTITION, partitions=partitions)
-    points = agreements["service_point_id"].unique().implode()
-    found = facts(connection, "quantity_history", known_at=known_at).filter(pl.col("service_point_id").is_in(points))
+    supplied = agreements["service_point_id"].unique()
+    points, found = supplied.implode(), facts(connection, "quantity_history", known_at=known_at, among=supplied)
     frames: dict[str, pl.DataFrame] = {
         "due": agreements,
         "channels": channels,
@@ -99,7 +113,7 @@ def gather_inputs(
         "one_offs": due_charges(connection, agreements, known_at, replaced),
         "corrections": _corrections(known["usage_correction"], channels),
     }
-    places = {}
+    places: dict[str, list[int]] = {}
     for name in ("meters", "history"):
         frames[name], places[name] = _in_order_of_partition(frames[name], agreements)
     rated = rated_book(connection, book, agreements, known_at)

@@ -17,7 +17,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from cycles.runners.tasks import Receipt, Task, lake_file_from, write_receipt
-from cycles.runs.controls import control_totals
+from cycles.runs.controls import control_totals, partition_offenders
 from cycles.runs.energy import energy_controls
 from cycles.runs.folders import Frames, plan_frame, plan_rows
 from ingest.rules.rule_store import rules_of_text
@@ -46,6 +46,7 @@ from outputs.bills import build_bills
 from rating.aside import set_aside
 from rating.corrections import corrected_days, corrected_usage
 from rating.stages import rate
+from store.bring import bring_plan
 from store.files import read_bytes
 from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace, open_workspace
@@ -80,21 +81,28 @@ def compute_partition(task: Task) -> Receipt:
     for step in STEPS:
         step.run(work)
     assert work.rating_input is not None
-    return leave_receipt(workspace, task, work.tables, due=work.rating_input.due.height)
+    return leave_receipt(workspace, task, work.tables, due=work.rating_input.due)
 
 
-def leave_receipt(workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: int) -> Receipt:
-    """Write the tables of a partition to the lake and leave its receipt. `due`: rows of due agreements."""
+def leave_receipt(
+    workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: DataFrame[DueAgreements]
+) -> Receipt:
+    """Write the tables of a partition to the lake and leave its receipt. `due`: what it was to bill.
+
+    What must meet is compared here, where the rows are in memory; the receipt says how often it does not.
+    """
     folder = f"runs/{task.run_id}/tables"
     files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
-    counts = {table: frame.height for table, frame in tables.items()} | {"due": due}
-    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables))
+    counts = {table: frame.height for table, frame in tables.items()} | {"due": due.height}
+    offenders = partition_offenders(due, tables).height
+    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables), offenders)
     return write_receipt(workspace.runs / task.run_id, receipt)
 
 
 def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0) -> Work:
     """Return the work for a part of a planned run."""
     folder = workspace.runs / run_id
+    bring_plan(folder)
     plan = json.loads(read_bytes(folder / "plan" / "plan.json"))
     return Work(workspace, folder, plan, keep, partition, partial(_frame_of_plan, folder, plan["files"]))
 
