@@ -22,6 +22,7 @@ from cycles.runners.attempts import Told
 from cycles.runners.tasks import Task
 from cycles.runs.partition import compute_partition
 from model.codes import RunnerName
+from store.mount import CLAIM
 
 PLAN = ("cycle", "plan", "2026-06", "--business-date", "2026-07-01", "--partitions", 2, "--by", "ops", "--json")
 TOTALS = ("query", "SELECT invoice_no, account_id, total FROM invoices ORDER BY ALL", "--format", "csv")
@@ -78,7 +79,7 @@ def june(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Comm
 
 
 def test_a_month_whose_partitions_other_machines_compute_is_that_of_one_machine(
-    june: tuple[CommandLine, str], tmp_path: Path
+    june: tuple[CommandLine, str], server: Server, tmp_path: Path
 ) -> None:
     command, run = june
     alone = twin(command, tmp_path / "alone")
@@ -94,6 +95,12 @@ def test_a_month_whose_partitions_other_machines_compute_is_that_of_one_machine(
     assert [(row["state"], row["runner"]) for row in shown] == [("done", "ray"), ("done", "array")]
     command.done("cycle", "commit", run, "--parked-limit", 100, "--by", "ops")
     publish(command, run)
+    lake = command.workspace / "lake"
+    here = {path.relative_to(lake).as_posix() for path in lake.rglob("[!.]*") if path.is_file()}
+    in_bucket = {key.removeprefix("books/") for key in server.keys("june")}
+    assert here == {key for key in in_bucket if "/receipts/." not in key} - {
+        CLAIM
+    }  # no file of the lake is put past it
 
     alone.done("cycle", "run", run, "--workers", 1, "--parked-limit", 100, "--by", "ops")
     assert manifest(command, run) == manifest(alone, run)
