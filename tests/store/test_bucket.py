@@ -117,6 +117,17 @@ def test_a_kill_between_the_put_and_the_name_is_made_good_by_doing_it_again(here
     assert not create_only(receipt_of(there), b"theirs")
 
 
+def test_two_puts_at_the_same_time_that_both_are_refused_are_made_again(server: Server, here: Workspace) -> None:
+    with server.fault("PUT", status=409, times=20) as fault, pytest.raises(StorageError, match="ConditionalRequest"):
+        create_only(receipt_of(here), b"mine")
+    assert fault.seen > 1
+    with server.fault("PUT", status=409, times=2):
+        assert create_only(receipt_of(here), b"mine")
+    with server.fault("PUT", status=409, times=2):
+        write_lake_file(here, "days", "days/2026-06", ROWS)
+    assert len(server.keys("lake")) >= 2
+
+
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_busy_store_is_asked_again(server: Server, here: Workspace, there: Workspace, status: int) -> None:
     with server.fault("PUT", status=status, times=2):
