@@ -23,6 +23,7 @@ from cycles.runners.tasks import Task
 from cycles.runs.partition import compute_partition
 from model.codes import RunnerName
 from store.mount import CLAIM
+from store.workspace import open_workspace
 
 PLAN = ("cycle", "plan", "2026-06", "--business-date", "2026-07-01", "--partitions", 2, "--by", "ops", "--json")
 TOTALS = ("query", "SELECT invoice_no, account_id, total FROM invoices ORDER BY ALL", "--format", "csv")
@@ -159,6 +160,16 @@ def test_a_drill_is_restored_without_touching_the_bucket(
     config.write_text(config.read_text().replace("# [", "[").replace("# url", "url").replace("# endpoint", "endpoint"))
     config.write_text(config.read_text().replace("june/books", "june/moved"))
     drill.done("restore", tmp_path / "backup")
-    assert "nothing differs" in drill.done("verify").out
     moved = [key.replace("moved/", "books/") for key in server.keys("june") if key.startswith("moved/")]
     assert moved == [key for key in keys if ".attempt-" not in key]
+
+
+def test_a_new_driver_takes_the_place_of_one_that_is_lost(june: tuple[CommandLine, str], tmp_path: Path) -> None:
+    command, _ = june
+    totals = command.done(*TOTALS).out
+    command.done("backup", "--to", tmp_path / "backup")
+    command.workspace.rename(tmp_path / "lost")
+    command.done("restore", tmp_path / "backup", "--into", command.workspace, "--same-lake")
+    assert open_workspace(command.workspace).bucket == open_workspace(tmp_path / "lost").bucket
+    shutil.rmtree(command.workspace / "lake")
+    assert command.done(*TOTALS).out == totals
