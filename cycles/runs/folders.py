@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,6 +44,12 @@ def read_frame(path: Path, keep: pl.Expr | None = None) -> pl.DataFrame:
 def plan_frame(folder: Path, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
     """Return a frame of the plan in a run's folder; with `keep` only these rows, without reading all others."""
     return read_frame(folder / "plan" / f"{name}.parquet", keep)
+
+
+def plan_rows(folder: Path, name: str, parts: Iterable[tuple[int, int]]) -> pl.DataFrame:
+    """Return some parts of a frame of the plan, each from a row up to another one, without reading the others."""
+    rows = pl.scan_parquet(folder / "plan" / f"{name}.parquet", glob=False)
+    return pl.concat([rows.slice(first, after - first) for first, after in parts]).collect()
 
 
 def run_folder(workspace: Workspace, run: str) -> Path:
