@@ -48,7 +48,7 @@ from rating.corrections import corrected_days, corrected_usage
 from rating.stages import rate
 from store.bring import bring_plan
 from store.files import read_bytes
-from store.lake import LakeFile, scan_lake, write_lake_file
+from store.lake import LakeFile, scan_lake, write_lake_files
 from store.workspace import Workspace, open_workspace
 
 # Before the name of a table of the rate book, among the frames of a plan.
@@ -87,7 +87,7 @@ def compute_partition(task: Task) -> Receipt:
 def leave_receipt(workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: int) -> Receipt:
     """Write the tables of a partition to the lake and leave its receipt. `due`: rows of due agreements."""
     folder = f"runs/{task.run_id}/tables"
-    files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
+    files = write_lake_files(workspace, folder, tables)
     counts = {table: frame.height for table, frame in tables.items()} | {"due": due}
     receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables))
     return write_receipt(workspace.runs / task.run_id, receipt)
