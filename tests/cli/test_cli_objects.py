@@ -22,7 +22,7 @@ from cycles.runners.attempts import Told
 from cycles.runners.tasks import Task
 from cycles.runs.partition import compute_partition
 from model.codes import RunnerName
-from store.mount import CLAIM
+from store.claims import CLAIM
 from store.workspace import open_workspace
 
 PLAN = ("cycle", "plan", "2026-06", "--business-date", "2026-07-01", "--partitions", 2, "--by", "ops", "--json")
