@@ -108,7 +108,9 @@ class Bucket:
         def attempt() -> bool:
             try:
                 self._put(key, content, sha256, mode="create")
-            except self._client.exceptions.AlreadyExistsError:
+            except self._client.exceptions.AlreadyExistsError as error:
+                if "status code: 409" in str(error):  # two came at once: whether there is one now is not known
+                    raise self._told(f"`{key}` cannot be put", error, self._client.exceptions) from error
                 return False
             return True
 

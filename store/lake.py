@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -63,6 +63,15 @@ def write_lake_file(workspace: Workspace, table: str, folder: str, frame: pl.Dat
         aside.unlink(missing_ok=True)
     path = final.relative_to(workspace.root).as_posix()
     return LakeFile(table, path, digest, frame.height, size, **_bounds(frame))
+
+
+def write_lake_files(workspace: Workspace, folder: str, tables: Mapping[str, pl.DataFrame]) -> tuple[LakeFile, ...]:
+    """Write a file of each table, in order of name; those of a lake in a bucket wait for the network side by side."""
+    names = sorted(tables)
+    if mounted(workspace.lake) is None:
+        return tuple(write_lake_file(workspace, name, folder, tables[name]) for name in names)
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        return tuple(pool.map(lambda name: write_lake_file(workspace, name, folder, tables[name]), names))
 
 
 def write_rows(frame: pl.DataFrame, aside: Path, compression: Literal["lz4", "zstd"]) -> None:

@@ -13,13 +13,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from model.errors import ConfigError, ControlError
+from model.errors import ControlError
 from store.bucket import Bucket, LakeSettings
 from store.failpoints import around
 
 AT_A_TIME = 16  # objects that are waited for together
-CLAIM = "billmill-lake.json"
-"""The object that says whose lake this is: two workspaces must never share one."""
 _PLAN = re.compile(r"(runs/[^/]+)/plan/[^/]+")
 
 
@@ -150,28 +148,3 @@ def take_away(path: Path) -> None:
     found = bucket_of(path)
     if found is not None:
         found[0].delete(found[1])
-
-
-def claim_lake(settings: LakeSettings, content: bytes) -> None:
-    """Make a bucket's prefix the lake of a new workspace; one that a killed `init` claimed is claimed again.
-
-    Raises:
-        ConfigError: it is the lake of another workspace, or holds other objects.
-    """
-    bucket = Bucket(settings)
-    found = [item.key for item in bucket.listing("") if item.key != CLAIM]
-    if found:
-        raise ConfigError(
-            f"lake `{bucket.url}` is not empty: it holds `{found[0]}`", hint="choose another prefix for this workspace"
-        )
-    hold_claim(bucket, content)
-
-
-def hold_claim(bucket: Bucket, content: bytes) -> None:
-    """Say whose lake a bucket's prefix is.
-
-    Raises:
-        ConfigError: it is that of another workspace.
-    """
-    if not bucket.create(CLAIM, content, hashlib.sha256(content).hexdigest()) and bucket.read(CLAIM) != content:
-        raise ConfigError(f"lake `{bucket.url}` is that of another workspace", hint="choose another prefix")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Collection, Sequence
@@ -22,9 +21,10 @@ from model.nights import NIGHTS
 from model.schema import create_table_sql
 from store.audit_log import log_path
 from store.bucket import LakeSettings
+from store.claims import claim_lake
 from store.failpoints import around
 from store.files import PRIVATE, private_folder, rename, write_bytes_atomic
-from store.mount import claim_lake, hold_claim, mount, mounted
+from store.mount import mount
 
 CONFIG_NAME = "billmill.toml"
 _TABLES = (
@@ -119,7 +119,7 @@ def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = (), lake: L
     workspace = Workspace(root, name, bucket=lake)
     mount(workspace.lake, lake)
     if lake is not None:
-        claim_lake(lake, _claim(name))
+        claim_lake(lake, name, root)
     for folder in (workspace.lake, workspace.runs, workspace.quarantine):
         folder.mkdir(parents=True, exist_ok=True)
     private_folder(workspace.quarantine)  # rejected lines are as personal as what they were to be
@@ -209,21 +209,6 @@ def lake_settings(found: object, where: str) -> LakeSettings | None:
     if settings.endpoint is not None and not settings.endpoint.startswith(("http://", "https://")):
         raise ConfigError(f"{where}: [lake] endpoint: expected http(s)://HOST, found `{settings.endpoint}`")
     return settings
-
-
-def claim_again(workspace: Workspace) -> None:
-    """Make sure that a lake in a bucket, into which files are about to be put, is this workspace's.
-
-    Raises:
-        ConfigError: it is that of another one.
-    """
-    found = mounted(workspace.lake)
-    if found is not None:
-        hold_claim(found[0], _claim(workspace.name))
-
-
-def _claim(name: str) -> bytes:
-    return json.dumps({"layout": LAYOUT, "name": name}, sort_keys=True).encode()
 
 
 def _lake_text(lake: LakeSettings) -> dict[str, str]:

@@ -80,5 +80,8 @@ def _plan_path(workspace: Workspace, run_id: str) -> Path:
     bring_plan(folder)
     path = folder / "plan" / "plan.json"
     if not path.is_file():
-        raise ConfigError(f"run `{run_id}` has no plan in `{folder}`", hint="billmill run list")
+        where = folder if workspace.bucket is None else f"{workspace.bucket.url.rstrip('/')}/runs/{run_id}"
+        raise ConfigError(
+            f"run `{run_id}` has no plan in `{where}`", hint="on the machine that plans: billmill run list"
+        )
     return path

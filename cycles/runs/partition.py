@@ -48,7 +48,7 @@ from rating.corrections import corrected_days, corrected_usage
 from rating.stages import rate
 from store.bring import bring_plan
 from store.files import read_bytes
-from store.lake import LakeFile, scan_lake, write_lake_file
+from store.lake import LakeFile, scan_lake, write_lake_files
 from store.workspace import Workspace, open_workspace
 
 # Before the name of a table of the rate book, among the frames of a plan.
@@ -92,7 +92,7 @@ def leave_receipt(
     What must meet is compared here, where the rows are in memory; the receipt says how often it does not.
     """
     folder = f"runs/{task.run_id}/tables"
-    files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
+    files = write_lake_files(workspace, folder, tables)
     counts = {table: frame.height for table, frame in tables.items()} | {"due": due.height}
     offenders = partition_offenders(due, tables).height
     receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables), offenders)

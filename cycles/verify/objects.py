@@ -13,8 +13,9 @@ from cycles.verify.runs import RunsFound
 from model.problems import ProblemKind
 from model.progress import Progress
 from store.bucket import Bucket, StoredObject
+from store.claims import CLAIM
 from store.files import file_sha256
-from store.mount import AT_A_TIME, CLAIM, mounted
+from store.mount import AT_A_TIME, mounted
 from store.named_files import NamedFile, Problem
 from store.workspace import Workspace
 

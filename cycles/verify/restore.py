@@ -10,13 +10,14 @@ from model.errors import ConfigError, ControlError
 from model.progress import Progress
 from outputs.analytics import build_analytics
 from store.audit_log import NAME as LOG_NAME
+from store.claims import claim_again
 from store.control import control
 from store.copies import Backup, CopiedFile, find_backups, put_back
 from store.files import file_sha256, private_folder, remove
 from store.lock import hold
 from store.mount import bucket_of, other_objects, put_again
 from store.repair import keep_aside, wal_path
-from store.workspace import CONFIG_NAME, Workspace, claim_again, keep_lake_here, open_workspace
+from store.workspace import CONFIG_NAME, Workspace, keep_lake_here, open_workspace
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def restore(source: Path, root: Path, *, progress: Progress, same_lake: bool = F
     if not same_lake:
         keep_lake_here(workspace)
     opened = open_workspace(root)
-    claim_again(opened)
+    claim_again(opened.lake, opened.name)
     _put_objects(opened, backup.files)
     return Restored(root, backup.path, tuple(file.path for file in backup.files), None)
 
@@ -66,7 +67,7 @@ def restore(source: Path, root: Path, *, progress: Progress, same_lake: bool = F
 def _mend(source: Path, backup: Backup, workspace: Workspace, progress: Progress) -> Restored:
     with hold(workspace.root / ".lock", purpose="restore"):
         needs_control = not _opens(workspace)
-        claim_again(workspace)
+        claim_again(workspace.lake, workspace.name)
         lost = other_objects(workspace.lake, {file.path: file.sha256 for file in backup.files})
         wanted = [file for file in backup.files if file.path in lost or _is_wanted(workspace, file, needs_control)]
         damaged = [workspace.root / file.path for file in wanted if (workspace.root / file.path).is_file()]

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 Start = Callable[..., Any]
 _ERROR = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>said by a test</Message></Error>"
-REASONS = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
+REASONS = {403: "AccessDenied", 409: "ConditionalRequestConflict", 500: "InternalError", 503: "SlowDown"}
 
 
 @dataclass

@@ -24,9 +24,10 @@ from store import bucket as client
 from store import failpoints
 from store.bring import bring, bring_run
 from store.bucket import Bucket, LakeSettings
+from store.claims import claim_again, claim_lake
 from store.files import create_only, write_bytes_atomic
 from store.lake import scan_lake, verify_file, write_lake_file
-from store.mount import claim_lake, mount
+from store.mount import mount
 from store.workspace import Workspace
 
 ROWS = pl.DataFrame({"channel_no": [1, 2, 3], "wh": [10, 20, 30]})
@@ -115,6 +116,17 @@ def test_a_kill_between_the_put_and_the_name_is_made_good_by_doing_it_again(here
         assert write()
         shutil.rmtree(here.lake)
     assert not create_only(receipt_of(there), b"theirs")
+
+
+def test_two_puts_at_the_same_time_that_both_are_refused_are_made_again(server: Server, here: Workspace) -> None:
+    with server.fault("PUT", status=409, times=20) as fault, pytest.raises(StorageError, match="ConditionalRequest"):
+        create_only(receipt_of(here), b"mine")
+    assert fault.seen > 1
+    with server.fault("PUT", status=409, times=2):
+        assert create_only(receipt_of(here), b"mine")
+    with server.fault("PUT", status=409, times=2):
+        write_lake_file(here, "days", "days/2026-06", ROWS)
+    assert len(server.keys("lake")) >= 2
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -209,7 +221,7 @@ def test_credentials_that_are_refused_are_told(server: Server, here: Workspace, 
 def test_a_bucket_that_is_missing_is_told(server: Server, tmp_path: Path) -> None:
     missing = LakeSettings("s3://nobodys/books", server.endpoint)
     with pytest.raises(ConfigError, match="there is no such bucket"):
-        claim_lake(missing, b"{}")
+        claim_lake(missing, "w", tmp_path)
     elsewhere = machine(tmp_path / "elsewhere", missing)
     with pytest.raises(ConfigError, match="there is no such bucket"):
         write_lake_file(elsewhere, "days", "days/2026-06", ROWS)
@@ -217,19 +229,22 @@ def test_a_bucket_that_is_missing_is_told(server: Server, tmp_path: Path) -> Non
         bring(elsewhere.lake / "days" / "days.parquet")
 
 
-def test_a_lake_is_claimed_once(server: Server, settings: LakeSettings) -> None:
-    claim_lake(settings, b"mine")
-    claim_lake(settings, b"mine")  # of an `init` that was killed
+def test_a_lake_is_claimed_once(settings: LakeSettings, here: Workspace, tmp_path: Path) -> None:
+    claim_lake(settings, "w", here.root)
+    claim_lake(settings, "w", here.root)  # an `init` that was killed, again
     with pytest.raises(ConfigError, match="is that of another workspace"):
-        claim_lake(settings, b"another's")
+        claim_lake(settings, "w", tmp_path / "of the same name")
+    claim_again(here.lake, "w")  # restored elsewhere, it is still the workspace of this name
+    with pytest.raises(ConfigError, match="is that of another workspace"):
+        claim_again(here.lake, "another")
     Bucket(settings).create("days/file", b"1", "")
     with pytest.raises(ConfigError, match="is not empty: it holds `days/file`"):
-        claim_lake(settings, b"mine")
+        claim_lake(settings, "w", here.root)
 
 
 def test_a_shared_folder_is_a_lake_too(tmp_path: Path) -> None:
     shared = LakeSettings(f"file://{tmp_path}/shared")
-    claim_lake(shared, b"mine")
+    claim_lake(shared, "w", tmp_path)
     one, other = (machine(tmp_path / name, shared) for name in ("one", "other"))
     file = write_lake_file(one, "days", "days/2026-06", ROWS)
     assert scan_lake(other, [file]).collect().equals(ROWS)
