@@ -11,14 +11,17 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cycles.runners.tasks import Receipt, Task, receipts_folder, task_folder
 from model.codes import RunnerName
-from model.errors import StaleError
+from model.errors import StaleError, StorageError
+from store.bring import bring_notes
 from store.code import code_version
-from store.workspace import open_workspace
+from store.mount import put_note
+from store.workspace import CONFIG_NAME, open_workspace
 
 Compute = Callable[[Task], Receipt]
 """Computes a task and leaves its receipt."""
@@ -67,6 +70,7 @@ class Told:
         Raises:
             StaleError: this machine has another version of Billmill, or of a library that computes, than the plan.
         """
+        task = _here(task)
         note, path = _begin(task, self.runner)
         began = time.perf_counter()
         try:
@@ -103,7 +107,9 @@ def refuse_other_code(task: Task) -> None:
 
 def attempts(run_folder: Path) -> list[Attempt]:
     """Return what was noted of the attempts at a run's partitions, in the order in which they began."""
-    found = [Attempt(**json.loads(path.read_bytes())) for path in attempt_files(receipts_folder(run_folder))]
+    folder = receipts_folder(run_folder)
+    bring_notes(folder)
+    found = [Attempt(**json.loads(path.read_bytes())) for path in attempt_files(folder)]
     return sorted(found, key=lambda attempt: (attempt.started_at, attempt.partition))
 
 
@@ -114,6 +120,7 @@ def attempts_at(run_folder: Path, partition: int) -> list[Attempt]:
 
 def end_lost(run_folder: Path, task: Task, cause: str) -> Attempt | None:
     """Note what ended an attempt, unless it could say so itself; return it, None when it had not begun."""
+    bring_notes(receipts_folder(run_folder))
     for path, noted in reversed(_notes_of(run_folder, task.partition)):
         if noted.attempt == task.attempt:
             ended = replace(noted, failure=cause) if noted.is_open else noted
@@ -134,6 +141,14 @@ def attempt_files(receipts: Path) -> list[Path]:
     return sorted(receipts.glob(".p*.attempt-*.json")) if receipts.is_dir() else []
 
 
+def _here(task: Task) -> Task:
+    """Return a task as of this machine, whose copy of a lake in a bucket may lie in another folder."""
+    own = os.environ.get("BILLMILL_WORKSPACE")
+    if own is None or (Path(task.workspace) / CONFIG_NAME).is_file():
+        return task
+    return replace(task, workspace=str(Path(own).resolve()))
+
+
 def _begin(task: Task, runner: RunnerName) -> tuple[Attempt, Path]:
     folder = receipts_folder(task_folder(open_workspace(Path(task.workspace)), task))
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,3 +162,5 @@ def _write(path: Path, note: Attempt) -> None:
     aside = path.with_suffix(".tmp")
     aside.write_text(json.dumps(asdict(note)), encoding="utf-8")
     aside.replace(path)
+    with suppress(StorageError):  # nothing rests on a note
+        put_note(path, path.read_bytes())

@@ -11,6 +11,7 @@ from pathlib import Path
 from cycles.runners.attempts import Came, attempt_files, attempts_at, end_lost
 from cycles.runners.tasks import Task, receipts_folder
 from model.progress import Progress
+from store.bring import bring_notes
 
 STRAGGLER = 2.0
 """How many times the median a partition may take before it is told of."""
@@ -63,6 +64,7 @@ class Following:
         if not self._took:
             return
         usual = self._took[len(self._took) // 2]
+        bring_notes(receipts_folder(self._folder))
         for number in sorted(_noted(self._folder) - self._ended):
             last = attempts_at(self._folder, number)[-1]
             took = time.time() - last.started_at

@@ -30,6 +30,7 @@ from model.codes import RunKind, RunState
 from model.errors import ControlError
 from model.progress import Progress
 from store.audit import record
+from store.bring import bring_run
 from store.code import code_version
 from store.control import control, transaction
 from store.files import create_only, sweep_temporaries
@@ -175,6 +176,7 @@ def _refuse_missing(plan: Planned) -> int:
 
 def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     """Write the create-only manifest over all receipts; the same again changes nothing, another is refused."""
+    bring_run(plan.folder)  # receipts that other machines left in a bucket
     receipts = [read_receipt(plan.folder, number) for number in range(int(plan.content["partitions"]))]
     complete = [receipt for receipt in receipts if receipt is not None]
     assert len(complete) == len(receipts), "a partition has no receipt"
