@@ -43,9 +43,9 @@ _Given = tuple[tuple[BlockReads, ...], Checks, Known]
 def judging(workspace: Workspace, runner: Runner, progress: Progress = SILENT) -> Iterator[Judge]:
     """Give what judges the blocks of VEE by a runner, for `ingest.vee.run.run_vee`.
 
-    Processes of this machine are not asked: threads of this one do the same, without a start and without copies. Nor are
-    other machines where the lake lies in a bucket, since they share no folder then. What was left aside goes when the
-    block ends well.
+    Processes of this machine are not asked: threads of this one do the same, without a start and without copies. Nor
+    are other machines where the lake lies in a bucket, since they share no folder then. What was left aside goes when
+    the block ends well.
     """
     if runner is LOCAL or mounted(workspace.lake) is not None:
         yield judged_blocks
