@@ -38,7 +38,7 @@ class Shown:
 
 
 SHOWN: dict[str, Shown] = {
-    VEE: Shown("intervals", "registers, findings, days written"),
+    VEE: Shown("intervals", "registers, writing"),
     PLAN: Shown("agreements"),
     RATE: Shown("agreements", "manifest, controls"),
     PUBLISH: Shown("invoices", "number, post"),

@@ -120,6 +120,7 @@ def attempts_at(run_folder: Path, partition: int) -> list[Attempt]:
 
 def end_lost(run_folder: Path, task: Task, cause: str) -> Attempt | None:
     """Note what ended an attempt, unless it could say so itself; return it, None when it had not begun."""
+    bring_notes(receipts_folder(run_folder))
     for path, noted in reversed(_notes_of(run_folder, task.partition)):
         if noted.attempt == task.attempt:
             ended = replace(noted, failure=cause) if noted.is_open else noted

@@ -11,6 +11,7 @@ from pathlib import Path
 from cycles.runners.attempts import Came, attempt_files, attempts_at, end_lost
 from cycles.runners.tasks import Task, receipts_folder
 from model.progress import Progress
+from store.bring import bring_notes
 
 STRAGGLER = 2.0
 """How many times the median a partition may take before it is told of."""
@@ -22,10 +23,11 @@ class Following:
 
     def __init__(
         self, stage: str, folder: Path, progress: Progress, *, tasks: int, items: str,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self._stage, self._folder, self._progress, self._items = stage, folder, progress, items
         self._left, self._done, self._clock, self._began = tasks, 0, clock, clock()
+        self._wall_clock = wall_clock
         self._took: list[float] = []
         """Seconds of the attempts that left a receipt, in order."""
         self._ended: set[int] = set()
@@ -63,9 +65,10 @@ class Following:
         if not self._took:
             return
         usual = self._took[len(self._took) // 2]
+        bring_notes(receipts_folder(self._folder))
         for number in sorted(_noted(self._folder) - self._ended):
             last = attempts_at(self._folder, number)[-1]
-            took = time.time() - last.started_at
+            took = self._wall_clock() - last.started_at
             if last.is_open and took > STRAGGLER * usual and (number, last.attempt) not in self._told:
                 self._told.add((number, last.attempt))
                 self._progress.note(

@@ -33,6 +33,7 @@ from model.progress import SILENT, Progress
 from store.code import code_version
 from store.files import PRIVATE, private_folder, read_bytes, write_bytes_atomic
 from store.lake import LakeFile
+from store.mount import mounted
 from store.workspace import Workspace, open_workspace
 
 _GIVEN, _TABLE = "blocks.pickle", "vee_block"
@@ -43,10 +44,11 @@ _Given = tuple[tuple[BlockReads, ...], Checks, Known]
 def judging(workspace: Workspace, runner: Runner, progress: Progress = SILENT) -> Iterator[Judge]:
     """Give what judges the blocks of VEE by a runner, for `ingest.vee.run.run_vee`.
 
-    Processes of this machine are not asked: threads of this one do the same, without a start and without copies. What
-    was left aside goes when the block ends well.
+    Processes of this machine are not asked: threads of this one do the same, without a start and without copies. Nor
+    are other machines where the lake lies in a bucket, since they share no folder then. What was left aside goes when
+    the block ends well.
     """
-    if runner is LOCAL:
+    if runner is LOCAL or mounted(workspace.lake) is not None:
         yield judged_blocks
         return
     yield JudgedByRunner(runner, progress)

@@ -59,28 +59,19 @@ def same(one: JudgedBlock, other: JudgedBlock) -> bool:
     return all(map(equal, frames)) and one.totals == other.totals
 
 
-def test_a_runner_finds_what_threads_find_and_leaves_nothing_aside(workspace: Workspace) -> None:
-    by_threads, by_runner = list[JudgedBlock](), list[JudgedBlock]()
-    validated(workspace, kept(judged_blocks, by_threads))
-    with judging(workspace, HERE) as judge:
-        validated(workspace, kept(judge, by_runner))
-    assert len(by_threads) > 2
-    assert all(map(same, by_threads, by_runner))
-    assert len(by_threads) == len(by_runner)
-    assert not (workspace.root / ASIDE).exists()
-
-
-def test_blocks_come_in_their_order_from_a_runner_that_turns_them_round(workspace: Workspace) -> None:
+def test_a_runner_that_turns_blocks_round_finds_what_threads_find_in_their_order(workspace: Workspace) -> None:
     def turned(
         compute: Callable[[Task], Came], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
     ) -> Iterator[Came]:
         yield from [compute(task) for task in reversed(tasks)]
 
-    forward, backward = list[JudgedBlock](), list[JudgedBlock]()
-    validated(workspace, kept(judged_blocks, forward))
+    by_threads, by_runner = list[JudgedBlock](), list[JudgedBlock]()
+    validated(workspace, kept(judged_blocks, by_threads))
     with judging(workspace, replace(HERE, run=turned)) as judge:
-        validated(workspace, kept(judge, backward))
-    assert all(map(same, forward, backward))
+        validated(workspace, kept(judge, by_runner))
+    assert len(by_threads) == len(by_runner) > 2
+    assert all(map(same, by_threads, by_runner))
+    assert not (workspace.root / ASIDE).exists()
 
 
 def test_a_validation_that_was_killed_goes_on_with_the_blocks_that_have_a_receipt(workspace: Workspace) -> None:
@@ -132,8 +123,13 @@ def test_a_machine_with_another_version_of_the_code_judges_nothing(
     assert not list(Path(workspace.root / ASIDE).rglob("judged-*"))
 
 
-def test_this_machine_judges_by_threads(workspace: Workspace) -> None:
-    with judging(workspace, LOCAL) as judge:
+def test_this_machine_judges_by_threads_and_so_does_one_without_a_shared_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with judging(Workspace(tmp_path, "w"), LOCAL) as judge:
+        assert judge is judged_blocks
+    monkeypatch.setattr("cycles.runners.vee_blocks.mounted", lambda lake: ("a bucket", "lake/"))
+    with judging(Workspace(tmp_path, "w"), HERE) as judge:
         assert judge is judged_blocks
 
 
