@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-Slots = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 # Squares of two such numbers add up inside int64.
 APPARENT_MAX = 2**31 - 1

@@ -199,9 +199,11 @@ def _demand_step(reads: DayReads, rule: Governing) -> pl.DataFrame:
 def _peak_change(reads: DayReads, rule: Governing) -> pl.DataFrame:
     length = reads.to_date - reads.from_date
     is_before = pl.col("day").is_between(reads.from_date - length, reads.from_date, closed="left")
-    days = reads.days.filter(pl.col("is_expected") & is_complete())
-    before = days.filter(is_before).group_by("channel_no").agg(earlier=pl.col("highest").max(), days_before=pl.len())
-    now = days.filter(reads.in_period())
+    is_whole = pl.col("is_expected") & is_complete()
+    # The past is most of the days, and only their peaks are asked for.
+    past = reads.days.select("channel_no", "highest", is_past=is_whole & is_before).filter("is_past")
+    before = past.group_by("channel_no").agg(earlier=pl.col("highest").max(), days_before=pl.len())
+    now = reads.days.filter(is_whole & reads.in_period())
     highest = now.group_by("channel_no").agg(pl.col("highest").max())
     # Days come in order: of equal peaks the first is told of.
     top = now.join(highest, how="semi", on=["channel_no", "highest"], maintain_order="left")

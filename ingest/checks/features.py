@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from ingest.checks.kernels import GROUPS, NO_NIGHT, Features, day_features
-from ingest.vee.kernels import Screened, screen_days
-from ingest.vee.matrix import Ints, matrix_parts, placed_kinds, real_slots
+from ingest.vee.kernels import Screened, columns_of_days, screened_columns
+from ingest.vee.matrix import Ints, placed_kinds, real_slots
 
 GROUP_COLUMNS = [f"g{group}" for group in range(GROUPS)]
 
@@ -66,9 +66,10 @@ def _screen_parts(
     """Return sums, extremes and features of wide days, of some rows after the other."""
     clocks = 24 * 60 // interval_minutes
     screened, found = [], []
-    for rows, values in matrix_parts(days, interval_minutes):
-        screened.append(screen_days(values, slots_real[rows]))
-        found.append(day_features(values, slots_real[rows], kinds[rows], clock_of_slot, clocks, with_runs=not is_past))
+    for first, columns in columns_of_days(days, interval_minutes):
+        rows = slice(first, first + columns.rows)
+        screened.append(screened_columns(columns, slots_real[rows]))
+        found.append(day_features(columns, slots_real[rows], kinds[rows], clock_of_slot, clocks, with_runs=not is_past))
     return (
         Screened(*(np.concatenate(column) for column in zip(*(vars(one).values() for one in screened), strict=True))),
         Features(

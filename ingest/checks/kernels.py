@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from ingest.vee.kernels import check_columns, column_kernel, gathered_rows
 from ingest.vee.matrix import MISSING, Ints, Values
+from model.columns import LyingColumns, Numbers, matrix_columns
 
 GROUPS = 8
 """Parts of the day that its shape is told by: three hours each, by the clock on the wall."""
@@ -43,12 +45,13 @@ class Features:
 
 
 @_compiled
-def run_kernel(values: Values, slots_real: Ints, out_same: Values) -> None:
+def run_kernel(places: Ints, kind: Numbers, slots_real: Ints, out_same: Values) -> None:
     """Fill the longest run of one value that is not zero, and its first slot, in one pass over the columns.
 
-    values: int32 [row, slot], columns contiguous; slots_real: int64 [row]; out_same: int32 [2, row]. Rows in any order.
+    places: int64 [3, slot], as `model.columns.LyingColumns` has them, of columns of int32, as `kind` is; slots_real:
+    int64 [row]; out_same: int32 [2, row]. Rows in any order.
     """
-    rows, slots = values.shape
+    rows, slots = len(slots_real), places.shape[1]
     column = np.empty(_BLOCK, np.int32)
     last = np.empty(_BLOCK, np.int32)
     run = np.empty(_BLOCK, np.int32)
@@ -60,10 +63,10 @@ def run_kernel(values: Values, slots_real: Ints, out_same: Values) -> None:
         last[:] = 0
         run[:] = 0
         for slot in range(slots):
-            there = values[start:end, slot]
+            column_kernel(places, kind, rows, slot, start, column[: end - start])
             # Short loops without a branch: the processor then takes several rows at a time. An empty slot is a zero.
             for row in range(end - start):
-                value = there[row] if slot < shortest or slot < real[row] else np.int32(0)
+                value = column[row] if slot < shortest or slot < real[row] else np.int32(0)
                 column[row] = np.int32(0) if value == _EMPTY else value
             for row in range(end - start):
                 same = np.int32(column[row] == last[row])
@@ -77,24 +80,25 @@ def run_kernel(values: Values, slots_real: Ints, out_same: Values) -> None:
 
 @_compiled
 def part_kernel(
-    values: Values, slots_real: Ints, clock: Ints, clocks: int, targets: Ints, out_night: Values, out_groups: Ints
+    places: Ints, kind: Numbers, slots_real: Ints, clock: Ints, clocks: int, out_night: Values, out_groups: Ints
 ) -> None:
     """Fill night flow and sums by part of the day of days whose slots show the same clock.
 
-    values: int32 [row, slot], columns contiguous; slots_real: int64 [row]; clock: int64 [slot], -1 beyond the day;
-    clocks: slots of a day of 24 hours; targets: int64, rows in order, or none of them: then all rows; out_night:
-    int32 [row], out_groups: int64 [8, row], both as they are before the first value.
+    places: int64 [3, slot], of columns of int32, as `kind` is; slots_real: int64 [row]; clock: int64 [slot], -1 beyond
+    the day; clocks: slots of a day of 24 hours; out_night: int32 [row], out_groups: int64 [8, row], both as they are
+    before the first value. Rows in any order.
     """
-    rows, slots = values.shape
-    some = targets.shape[0]
-    for start in range(0, rows if some == 0 else 0, _BLOCK):
+    rows, slots = len(slots_real), places.shape[1]
+    column = np.empty(_BLOCK, np.int32)
+    for start in range(0, rows, _BLOCK):
         end = min(start + _BLOCK, rows)
         real = slots_real[start:end]
         night = out_night[start:end]
         for slot in range(slots):
             if clock[slot] < 0:
                 continue
-            there = values[start:end, slot]
+            there = column[: end - start]
+            column_kernel(places, kind, rows, slot, start, there)
             sums = out_groups[clock[slot] * 8 // clocks, start:end]
             for row in range(end - start):
                 is_there = there[row] != _EMPTY and slot < real[row]
@@ -103,47 +107,39 @@ def part_kernel(
                 for row in range(end - start):
                     is_there = there[row] != _EMPTY and slot < real[row]
                     night[row] = min(night[row], there[row]) if is_there else night[row]
-    for place in range(some):
-        row = targets[place]
-        for slot in range(slots_real[row]):
-            value = values[row, slot]
-            if value == _EMPTY or clock[slot] < 0:
-                continue
-            out_groups[clock[slot] * 8 // clocks, row] += np.int64(value)
-            if clocks <= clock[slot] * 24 < clocks * 5:
-                out_night[row] = min(out_night[row], value)
 
 
 def day_features(
-    values: Values, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, clocks: int, *, with_runs: bool = True
+    columns: LyingColumns, slots_real: Ints, kinds: Ints, clock_of_slot: Ints, clocks: int, *, with_runs: bool = True
 ) -> Features:
     """Return runs, night flow and group sums of each channel-day. Values beyond a day's real slots do not count.
 
     Most days show one clock: all rows are first counted by it, column by column, then the days of other kinds anew.
     """
-    _check_matrix(values, slots_real)
+    check_columns(columns, slots_real)
     rows = len(slots_real)
     assert kinds.shape == (rows,) and kinds.dtype == np.int64, "one int64 kind a row"
     assert rows == 0 or 0 <= kinds.min() <= kinds.max() < len(clock_of_slot), "kinds of day"
-    assert clock_of_slot.shape[1] >= values.shape[1], "a clock for each slot"
+    assert clock_of_slot.shape[1] >= len(columns.addresses), "a clock for each slot"
     longest = np.array([(row >= 0).sum() for row in clock_of_slot], np.int64)
     assert rows == 0 or (slots_real <= longest[kinds]).all(), "a day has more slots than its clock shows"
     same = np.zeros((2, rows), np.int32)
     night = np.full(rows, NO_NIGHT, np.int32)
     groups = np.zeros((GROUPS, rows), np.int64)
     if rows:
-        columns = np.asfortranarray(values)
         if with_runs:
-            run_kernel(columns, slots_real, same)
+            run_kernel(columns.places, columns.kind, slots_real, same)
         counts = np.bincount(kinds, minlength=len(clock_of_slot))
         usual = int(counts.argmax())
-        part_kernel(columns, slots_real, clock_of_slot[usual], clocks, np.zeros(0, np.int64), night, groups)
+        part_kernel(columns.places, columns.kind, slots_real, clock_of_slot[usual], clocks, night, groups)
         for kind in np.flatnonzero(counts):
             if kind == usual:
                 continue
             others = np.flatnonzero(kinds == kind)
-            night[others], groups[:, others] = NO_NIGHT, 0
-            part_kernel(columns, slots_real, clock_of_slot[kind], clocks, others, night, groups)
+            some, real = matrix_columns(gathered_rows(columns, others)), slots_real[others]
+            of_kind = (np.full(len(others), NO_NIGHT, np.int32), np.zeros((GROUPS, len(others)), np.int64))
+            part_kernel(some.places, some.kind, real, clock_of_slot[kind], clocks, *of_kind)
+            night[others], groups[:, others] = of_kind
     return Features(same[0], same[1], night, groups)
 
 

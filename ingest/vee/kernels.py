@@ -6,7 +6,7 @@ that checks what the kernel trusts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -73,6 +73,15 @@ def empty_nulls_kernel(bits: Bytes, first_bit: int, out_values: Values) -> None:
 
 
 @_compiled
+def column_kernel(places: Ints, kind: Numbers, height: int, slot: int, start: int, out_values: Values) -> None:
+    """Fill the values of a slot from row `start` on, `MISSING` where it is null; columns as for `screen_kernel`."""
+    out_values[:] = column_at(places[0, slot], kind, height)[start : start + len(out_values)]
+    if places[1, slot] != 0:
+        bits = column_at(places[1, slot], BITS, (places[2, slot] + height + 7) // 8)
+        empty_nulls_kernel(bits, places[2, slot] + start, out_values)
+
+
+@_compiled
 def screen_kernel(
     places: Ints,
     kind: Numbers,
@@ -123,23 +132,29 @@ def screen_kernel(
 def screen_days(values: Values, slots_real: Ints) -> Screened:
     """Return counts, sums and extremes of each channel-day. Values beyond a day's real slots are not looked at."""
     _check_matrix(values, slots_real)
-    return _screened(matrix_columns(np.asfortranarray(values)), slots_real)
+    return screened_columns(matrix_columns(np.asfortranarray(values)), slots_real)
 
 
 def screen_wide(days: pl.DataFrame, interval_minutes: int, slots_real: Ints) -> Screened:
     """Return what `screen_days` says of wide days, whose slots stay where they are: those without nulls uncopied."""
-    slots = days.select(slot_columns(interval_minutes))
-    found = [_screened(matrix_columns(np.empty((0, slots.width), np.int32)), slots_real[:0])]
-    for first, part in parts_as_they_lie(slots, _PART_ROWS):
-        found.append(_screened(lying_columns(part), slots_real[first : first + part.height]))
+    parts = columns_of_days(days, interval_minutes)
+    found = [screened_columns(columns, slots_real[first : first + columns.rows]) for first, columns in parts]
     return Screened(*(np.concatenate(column) for column in zip(*(vars(one).values() for one in found), strict=True)))
 
 
-def _screened(columns: LyingColumns, slots_real: Ints) -> Screened:
-    assert columns.kind.dtype == np.int32, f"values are int32, not {columns.kind.dtype}"
-    assert slots_real.shape == (columns.rows,) and slots_real.dtype == np.int64, "one int64 count of slots a row"
-    width = len(columns.addresses)
-    assert slots_real.size == 0 or 0 <= slots_real.min() <= slots_real.max() <= width, "slots of a day"
+def columns_of_days(days: pl.DataFrame, interval_minutes: int) -> Iterator[tuple[int, LyingColumns]]:
+    """Yield the first row of each part of wide days, and its slots; at least one part, if without rows."""
+    slots = days.select(slot_columns(interval_minutes))
+    if slots.is_empty():
+        yield 0, matrix_columns(np.empty((0, slots.width), np.int32, order="F"))
+    for first, part in parts_as_they_lie(slots, _PART_ROWS):
+        if part.height:
+            yield first, lying_columns(part)
+
+
+def screened_columns(columns: LyingColumns, slots_real: Ints) -> Screened:
+    """Return what `screen_days` says of days whose slots are columns."""
+    check_columns(columns, slots_real)
     rows = len(slots_real)
     counts = np.zeros(rows, np.int32)
     sums = np.zeros(rows, np.int64)
@@ -169,6 +184,14 @@ def gather_kernel(places: Ints, kind: Numbers, height: int, rows: Ints, targets:
                 bit = places[2, slot] + rows[place]
                 if (bits[bit >> 3] >> (bit & 7)) & 1:
                     out_values[targets[place], slot] = values[rows[place]]
+
+
+def gathered_rows(columns: LyingColumns, rows: Ints) -> Values:
+    """Return some rows of columns, int32 [row, slot], columns contiguous; `MISSING` stands for null."""
+    values = np.full((len(rows), len(columns.addresses)), MISSING, np.int32)
+    assert len(rows) == 0 or 0 <= rows.min() <= rows.max() < columns.rows, "a row is not there"
+    gather_kernel(columns.places, columns.kind, columns.rows, rows, np.arange(len(rows)), values)
+    return np.asfortranarray(values)
 
 
 def gathered_days(parts: Sequence[pl.DataFrame], interval_minutes: int, rows: Ints) -> Values:
@@ -435,6 +458,14 @@ def fill_like_days(
     assert references.shape[0] == len(targets) and references.shape[1] <= REFERENCES_MAX, "references by target"
     assert references.size == 0 or references.max() < len(values), "a reference is no row"
     like_day_kernel(values, kinds, clock_of_slot, slot_of_clock, targets, references, out_values, out_methods)
+
+
+def check_columns(columns: LyingColumns, slots_real: Ints) -> None:
+    """Check that columns are slots of days of so many real slots."""
+    assert columns.kind.dtype == np.int32, f"values are int32, not {columns.kind.dtype}"
+    assert slots_real.shape == (columns.rows,) and slots_real.dtype == np.int64, "one int64 count of slots a row"
+    width = len(columns.addresses)
+    assert slots_real.size == 0 or 0 <= slots_real.min() <= slots_real.max() <= width, "slots of a day"
 
 
 def _check_matrix(values: Values, slots_real: Ints) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,8 +17,6 @@ from model.zones import slot_clock_minutes
 Ints = npt.NDArray[np.int64]
 Values = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
-
-_PART_ROWS = 16_384
 
 MISSING = -(2**31)  # the value of an empty slot; the smallest int32, which no reading reaches
 
@@ -82,16 +79,6 @@ def value_matrix(frame: pl.DataFrame, interval_minutes: int) -> Values:
     """Return the slots as int32 [row, slot], columns contiguous; `MISSING` stands for null."""
     slots = slot_columns(interval_minutes)
     return frame.select(pl.col(slots).fill_null(MISSING)).to_numpy().astype(np.int32, copy=False)
-
-
-def matrix_parts(frame: pl.DataFrame, interval_minutes: int) -> Iterator[tuple[slice, Values]]:
-    """Yield the rows of each part of a frame and their `value_matrix`; a frame without rows is one part.
-
-    Parts are small enough that one takes the memory of the one before it.
-    """
-    for start in range(0, max(frame.height, 1), _PART_ROWS):
-        rows = slice(start, start + _PART_ROWS)
-        yield rows, value_matrix(frame[rows], interval_minutes)
 
 
 def value_columns(values: Values, interval_minutes: int) -> pl.DataFrame:

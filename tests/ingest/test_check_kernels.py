@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.checks.kernels import NO_NIGHT, STEP_PERCENT_MAX, day_features, slot_runs, steps
 from ingest.vee.matrix import MISSING
+from model.columns import LyingColumns, matrix_columns
 
 HOURS = 25
 # A day of 24 hours, one of 23 without the hour from 2, one of 25 with the hour from 2 twice.
@@ -23,6 +24,10 @@ one_day = st.tuples(st.integers(0, 2), st.lists(slot_values, min_size=HOURS, max
 
 def matrix(rows: list[list[int | None]]) -> np.ndarray:
     return np.array([[MISSING if v is None else v for v in row] for row in rows], np.int32).reshape(-1, HOURS)
+
+
+def lying(rows: list[list[int | None]]) -> LyingColumns:
+    return matrix_columns(np.asfortranarray(matrix(rows)))
 
 
 def longest_run(row: list[int | None]) -> tuple[int, int]:
@@ -41,7 +46,7 @@ def longest_run(row: list[int | None]) -> tuple[int, int]:
 def test_features_agree_with_plain_python(days: list[tuple[int, list[int | None]]]) -> None:
     kinds = np.array([kind for kind, _ in days], np.int64)
     real = np.array([len(CLOCKS[kind]) for kind, _ in days], np.int64)
-    found = day_features(matrix([row for _, row in days]), real, kinds, CLOCK_OF_SLOT, 24)
+    found = day_features(lying([row for _, row in days]), real, kinds, CLOCK_OF_SLOT, 24)
     for place, (kind, row) in enumerate(days):
         clock = CLOCKS[kind]
         there = [(hour, value) for hour, value in zip(clock, row, strict=False) if value is not None]
@@ -52,16 +57,16 @@ def test_features_agree_with_plain_python(days: list[tuple[int, list[int | None]
 
 
 def test_a_day_of_five_minute_slots_has_eight_groups_and_a_night() -> None:
-    values = np.arange(288, dtype=np.int32)[None, :]
+    values = np.asfortranarray(np.arange(288, dtype=np.int32)[None, :])
     clock = np.arange(288, dtype=np.int64)[None, :]
-    found = day_features(values, np.array([288], np.int64), np.array([0], np.int64), clock, 288)
+    found = day_features(matrix_columns(values), np.array([288], np.int64), np.array([0], np.int64), clock, 288)
     assert found.night_low[0] == 12  # 01:00
     assert found.groups[:, 0].tolist() == [sum(range(36 * group, 36 * group + 36)) for group in range(8)]
 
 
 def test_more_slots_than_the_clock_shows_are_refused() -> None:
     with pytest.raises(AssertionError, match="more slots than its clock"):
-        day_features(matrix([[1] * HOURS]), np.array([25], np.int64), np.array([0], np.int64), CLOCK_OF_SLOT, 24)
+        day_features(lying([[1] * HOURS]), np.array([25], np.int64), np.array([0], np.int64), CLOCK_OF_SLOT, 24)
 
 
 @given(
