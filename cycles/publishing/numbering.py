@@ -20,7 +20,7 @@ from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace
 
 # Due agreements whose bills are numbered, and written to a file, at a time.
-_TOGETHER = 3_000_000
+_TOGETHER = 2_000_000
 _SAMPLED_EVERY = 997  # rows of a large branch, to cut its accounts into about equal parts
 
 
