@@ -10,6 +10,10 @@ from typing import Any
 
 from store.files import create_only
 from store.lake import LakeFile
+from store.workspace import Workspace
+
+ASIDE = ".work"
+"""Folder of a workspace for work whose results are taken over by a command that is still running."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Task:
     attempt: int = 1
     code_version: str = ""
     """The Billmill that planned it (`store.code.code_version`); empty: whichever computes it."""
+    is_aside: bool = False
+    """Its folder is beside the lake and goes when the work has been taken over; otherwise it is that of a run."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,11 @@ class Receipt:
         """Return the receipt as canonical JSON: the same content is the same bytes."""
         content = vars(self) | {"files": [vars(file) for file in self.files]}
         return json.dumps(content, indent=1, sort_keys=True, default=_iso).encode()
+
+
+def task_folder(workspace: Workspace, task: Task) -> Path:
+    """Return the folder in which what a task is about lies."""
+    return (workspace.root / ASIDE if task.is_aside else workspace.runs) / task.run_id
 
 
 def receipts_folder(run_folder: Path) -> Path:

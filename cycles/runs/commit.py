@@ -14,6 +14,7 @@ from cycles.runs.folders import read_manifest
 from cycles.runs.listed import listing_text
 from cycles.runs.plan import Planned
 from model.errors import ControlError
+from store.bring import bring_run
 from store.files import create_only
 from store.lake import LakeFile, verify_file
 from store.workspace import Workspace
@@ -21,6 +22,7 @@ from store.workspace import Workspace
 
 def commit_manifest(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     """Write the create-only manifest over all receipts; the same again changes nothing, another is refused."""
+    bring_run(plan.folder)  # receipts that other machines left in a bucket
     receipts = [read_receipt(plan.folder, number) for number in range(int(plan.content["partitions"]))]
     complete = [receipt for receipt in receipts if receipt is not None]
     assert len(complete) == len(receipts), "a partition has no receipt"

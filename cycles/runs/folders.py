@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import polars as pl
 from cycles.runners.tasks import lake_file_from
 from cycles.runs.listed import read_listing
 from model.errors import ControlError
+from store.bring import bring_run
 from store.files import file_sha256
 from store.lake import LakeFile, scan_lake
 from store.workspace import Workspace
@@ -45,9 +46,17 @@ def plan_frame(folder: Path, name: str, keep: pl.Expr | None = None) -> pl.DataF
     return read_frame(folder / "plan" / f"{name}.parquet", keep)
 
 
+def plan_rows(folder: Path, name: str, parts: Iterable[tuple[int, int]]) -> pl.DataFrame:
+    """Return some parts of a frame of the plan, each from a row up to another one, without reading the others."""
+    rows = pl.scan_parquet(folder / "plan" / f"{name}.parquet", glob=False)
+    return pl.concat([rows.slice(first, after - first) for first, after in parts]).collect()
+
+
 def run_folder(workspace: Workspace, run: str) -> Path:
-    """Return the folder of a run."""
-    return workspace.runs / run
+    """Return the folder of a run; of a lake in a bucket its plan, receipts and manifests are here then."""
+    folder = workspace.runs / run
+    bring_run(folder)
+    return folder
 
 
 RELEASED = "released.json"

@@ -287,6 +287,7 @@ def _content(
         "partitions": len(partitions),
         "files": files,
         "inputs": listed,
+        "places": gathered.places,
         **chosen,
     }
 

@@ -15,6 +15,7 @@ from cycles.rebill.stale import refuse_stale
 from cycles.review.bill_findings import review_run
 from cycles.runners.attempts import Compute, Told
 from cycles.runners.chosen import LOCAL, Runner
+from cycles.runners.following import Following
 from cycles.runners.tasks import Task, read_receipt
 from cycles.runs.commit import commit_manifest
 from cycles.runs.controls import check_controls
@@ -140,14 +141,17 @@ def missing_partitions(plan: Planned) -> list[int]:
 
 def _compute(workspace: Workspace, plan: Planned, runner: Runner, workers: int, progress: Progress) -> int:
     sweep_temporaries(plan.folder)
+    progress.about(plan.run_id)
     partitions = int(plan.content["partitions"])
     tasks = [partition_task(workspace, plan, number) for number in missing_partitions(plan)]
     progress.begin("rate", partitions, "partitions")
     progress.advance("rate", partitions - len(tasks))
     totals = {"bills": 0, "parked": 0}
     compute = Told(COMPUTE[RunKind(plan.content["kind"])], runner.name)
-    for receipt in runner.run(compute, tasks, workers=workers):
-        totals = {name: totals[name] + receipt.counts[name] for name in totals}
+    following = Following("rate", plan.folder, progress, tasks=len(tasks), items="due")
+    for came in runner.run(compute, tasks, workers=workers, watch=following):
+        following.came(came)
+        totals = {name: totals[name] + came.receipt.counts[name] for name in totals}
         progress.advance("rate", 1, **totals)
     progress.end("rate", **totals)
     return len(tasks)

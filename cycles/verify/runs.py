@@ -25,6 +25,7 @@ from model.ids import content_hash
 from model.problems import ProblemKind
 from model.progress import Progress
 from model.schema import column_names
+from store.bring import bring_runs
 from store.code import code_version
 from store.control import Connection
 from store.files import file_sha256
@@ -58,6 +59,7 @@ class RunsFound:
 def find_runs(workspace: Workspace, connection: Connection | None) -> RunsFound:
     """Return the runs, from their rows and folders; without a connection from their folders alone."""
     found = RunsFound()
+    bring_runs(workspace.runs)
     rows = [] if connection is None else list(list_runs(connection).iter_rows(named=True))
     for row in rows:  # a row per run
         assert connection is not None

@@ -181,15 +181,19 @@ def june_ready(command: CommandLine, folder: Path) -> None:
 def _june() -> Path:
     folder = Path(mkdtemp(prefix="june-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = CommandLine(folder / "books")
-    command.done("init", command.workspace, "--name", "Story", "--by", "ops")
+    make_june(CommandLine(folder / "books"), folder)
+    return folder
+
+
+def make_june(command: CommandLine, folder: Path, *how: object) -> None:
+    """Make the workspace of June by its commands; `how` is for `init`."""
+    command.done("init", command.workspace, "--name", "Story", "--by", "ops", *how)
     command.done("accounts", "import", write_accounts(folder / "accounts"), "--all-or-nothing", "--by", "ops")
     add_tariffs(command, write_file(folder / "flat.toml", FLAT), write_file(folder / "water.toml", WATER))
     reads = LONG_HEADER + hourly("E1", JUNE, JULY, "0.500") + hourly("E2", JUNE, JULY, "0.250")
     registers = write_file(folder / "water-june.csv", REGISTER_HEADER + WATER_JUNE)
     command.done("reads", "land", write_file(folder / "june.csv", reads), registers)
     command.done("reads", "vee", "--from", JUNE, "--to", JULY)
-    return folder
 
 
 def bill(command: CommandLine, cycle: str, business_date: str) -> str:
