@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from cycles.runs.folders import manifest_files
-from cycles.runs.split import plan_rows
+from cycles.runs.split import plan_columns
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.errors import ControlError
 from outputs.invoices import TAX_COLUMNS, Numbered, number_invoices, told_on_invoices
@@ -99,7 +99,7 @@ def _batches(folder: Path, manifest: dict[str, Any], *, is_whole: bool) -> Itera
 
     A run that takes nothing back has one series a branch, in order of account: so a large branch can be cut.
     """
-    due = plan_rows(folder, "due", ["branch_id", "partition", "account_id"])
+    due = plan_columns(folder, "due", ["branch_id", "partition", "account_id"])
     counted = due.group_by("branch_id", "partition").agg(pl.len().alias("rows")).collect(engine="streaming")
     if is_whole or int(counted["rows"].sum()) <= _TOGETHER:
         yield _Batch(list(range(len(manifest_files(manifest, "bills")))))
