@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cycles.runs.split import plan_rows, rows_of_repeated
+from cycles.runs.split import plan_columns, rows_of_repeated
 from model.errors import ControlError
 from store.control import Connection, query
 
@@ -46,7 +46,7 @@ def refuse_places_billed_twice(connection: Connection, run_id: str, folder: Path
     Raises:
         ControlError: names the service points.
     """
-    due = plan_rows(folder, "due", ["service_point_id"])
+    due = plan_columns(folder, "due", ["service_point_id"])
     repeated = rows_of_repeated(due, "service_point_id").unique().collect(engine="streaming")
     connection.register("incoming_repeated", repeated.to_arrow())
     try:

@@ -1,16 +1,17 @@
-"""The invoices of a run: numbered some branches at a time, so that the bills of millions are never held at once."""
+"""The invoices of a run: numbered a part at a time, so that the bills of millions are never held at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from cycles.runs.folders import manifest_files
-from cycles.runs.split import plan_rows
+from cycles.runs.split import plan_columns
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.errors import ControlError
 from outputs.invoices import TAX_COLUMNS, Numbered, number_invoices, told_on_invoices
@@ -18,8 +19,29 @@ from store.control import Connection, insert, query
 from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace
 
-# Bills that are numbered, and written to a file, at a time; a branch is never cut.
-_TOGETHER = 1_000_000
+# Due agreements whose bills are numbered, and written to a file, at a time.
+_TOGETHER = 2_000_000
+_SAMPLED_EVERY = 997  # rows of a large branch, to cut its accounts into about equal parts
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Bills that are numbered together: of branches (all when None), or of a branch from an account to another."""
+
+    partitions: list[int]
+    branches: list[str] | None = None
+    first: str | None = None
+    after: str | None = None
+
+    def of(self, workspace: Workspace, manifest: dict[str, Any], table: str) -> pl.LazyFrame:
+        """Return its rows of a table that names branch and account."""
+        files = manifest_files(manifest, table)
+        rows = scan_lake(workspace, [files[number] for number in self.partitions])
+        if self.branches is not None:
+            rows = rows.filter(pl.col("branch_id").is_in(self.branches))
+        if self.first is not None:
+            rows = rows.filter(pl.col("account_id") >= self.first)
+        return rows if self.after is None else rows.filter(pl.col("account_id") < self.after)
 
 
 @dataclass
@@ -43,10 +65,8 @@ def number_run(
     """
     run_id = str(manifest["run_id"])
     numbered = NumberedRun(_next_numbers(connection))
-    for branches, numbers in _batches(folder, manifest, is_whole=is_whole):
-        bills, lines = (
-            _of_branches(workspace, manifest, table, branches, numbers) for table in ("bills", "bill_lines")
-        )
+    for batch in _batches(folder, manifest, is_whole=is_whole):
+        bills, lines = (batch.of(workspace, manifest, table) for table in ("bills", "bill_lines"))
         taxes = lines.filter(told_on_invoices()).select(TAX_COLUMNS)
         mine = bills.collect()
         some = number_invoices(mine, taxes.collect(), numbered.next_numbers)  # type: ignore[arg-type]  # checked files
@@ -74,38 +94,46 @@ def _next_numbers(connection: Connection) -> dict[str, int]:
     return dict(zip(rows["series"].to_list(), rows["next_no"].to_list(), strict=True))
 
 
-def _batches(folder: Path, manifest: dict[str, Any], *, is_whole: bool) -> Iterator[tuple[list[str], list[int]]]:
-    """Cut a run into branches that are numbered together, in order, each with the partitions that they are on.
+def _batches(folder: Path, manifest: dict[str, Any], *, is_whole: bool) -> Iterator[_Batch]:
+    """Cut a run into what is numbered together, in the order of its numbers.
 
-    No branches are all of them.
+    A run that takes nothing back has one series a branch, in order of account: so a large branch can be cut.
     """
-    partitions = range(len(manifest_files(manifest, "bills")))
-    due = plan_rows(folder, "due", ["branch_id", "partition"])
+    due = plan_columns(folder, "due", ["branch_id", "partition", "account_id"])
     counted = due.group_by("branch_id", "partition").agg(pl.len().alias("rows")).collect(engine="streaming")
     if is_whole or int(counted["rows"].sum()) <= _TOGETHER:
-        yield [], list(partitions)
+        yield _Batch(list(range(len(manifest_files(manifest, "bills")))))
         return
     branches: list[str] = []
     rows = 0
     sizes = counted.group_by("branch_id").agg(pl.col("rows").sum()).sort("branch_id")
     for branch, size in sizes.iter_rows():  # a row per branch
         if branches and rows + size > _TOGETHER:
-            yield branches, _places(counted, branches)
+            yield from _parts(due, counted, branches, rows)
             branches, rows = [], 0
         branches, rows = [*branches, branch], rows + size
-    yield branches, _places(counted, branches)
+    yield from _parts(due, counted, branches, rows)
 
 
-def _places(counted: pl.DataFrame, branches: list[str]) -> list[int]:
-    return counted.filter(pl.col("branch_id").is_in(branches))["partition"].unique().sort().to_list()
-
-
-def _of_branches(
-    workspace: Workspace, manifest: dict[str, Any], table: str, branches: list[str], numbers: list[int]
-) -> pl.LazyFrame:
-    files = manifest_files(manifest, table)
-    rows = scan_lake(workspace, [files[number] for number in numbers])
-    return rows.filter(pl.col("branch_id").is_in(branches)) if branches else rows
+def _parts(due: pl.LazyFrame, counted: pl.DataFrame, branches: list[str], rows: int) -> Iterator[_Batch]:
+    """Return branches as a batch; one that is larger than a batch in parts of about equal size, by account."""
+    partitions = counted.filter(pl.col("branch_id").is_in(branches))["partition"].unique().sort().to_list()
+    parts = -(-rows // _TOGETHER)
+    if parts == 1 or len(branches) > 1:
+        yield _Batch(partitions, branches)
+        return
+    mine = due.filter(pl.col("branch_id") == branches[0])
+    sample = mine.select("account_id").gather_every(_SAMPLED_EVERY).collect(engine="streaming")["account_id"].sort()
+    cuts = [None, *dict.fromkeys(sample[number * len(sample) // parts] for number in range(1, parts)), None]
+    spans = mine.group_by("partition").agg(
+        pl.col("account_id").min().alias("low"), pl.col("account_id").max().alias("high")
+    )
+    reach = spans.sort("partition").collect(engine="streaming")
+    for first, after in pairwise(cuts):
+        holds = (pl.lit(True) if first is None else pl.col("high") >= first) & (
+            pl.lit(True) if after is None else pl.col("low") < after
+        )
+        yield _Batch(reach.filter(holds)["partition"].to_list(), branches, first, after)
 
 
 def _refuse_wrong_numbers(run_id: str, numbered: Numbered, bills: pl.DataFrame, first_numbers: dict[str, int]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from cycles.runs.split import on_several_partitions, plan_rows, rows_of_repeated
+from cycles.runs.split import on_several_partitions, plan_columns, rows_of_repeated
 from ledger.invariants import Violations, segments_do_not_overlap
 from model.schema import arranged
 from store.control import Connection, query
@@ -43,7 +43,7 @@ def key_offenders(
     `parked` are the run's (model.rating.Parked), `taken` the bills that it takes back. Rows are read where there can be
     a fault: of agreements that are due several times, or whose days stand already.
     """
-    due = plan_rows(folder, "due", ["bill_id", "agreement_id", "start_date", "end_date", "partition"])
+    due = plan_columns(folder, "due", ["bill_id", "agreement_id", "start_date", "end_date", "partition"])
     stays = standing_beside(connection, folder, taken)
     several = rows_of_repeated(due, "agreement_id").collect(engine="streaming")
     beside = due.filter(pl.col("agreement_id").is_in(stays["agreement_id"].unique().implode())).collect(

@@ -14,14 +14,14 @@ import polars as pl
 _PLACES = pl.lit(1 << 24, dtype=pl.UInt64)
 
 
-def on_several_partitions(plan_rows: pl.LazyFrame, name: str) -> pl.DataFrame:
+def on_several_partitions(rows: pl.LazyFrame, name: str) -> pl.DataFrame:
     """Return the values of a column that are on more than one partition: `name`, partitions (their count)."""
     text = _hash(name) // _PLACES
-    marks = _sorted(plan_rows, text * _PLACES + pl.col("partition").cast(pl.UInt64))
+    marks = _sorted(rows, text * _PLACES + pl.col("partition").cast(pl.UInt64))
     # Sorted, so that the partitions of a text are neighbours.
     texts = marks.unique(maintain_order=True).to_frame("mark").select(pl.col("mark") // _PLACES)["mark"]
     suspects = texts.filter(texts == texts.shift(1)).unique()
-    found = plan_rows.filter(text.is_in(suspects.implode())).select(name, "partition")
+    found = rows.filter(text.is_in(suspects.implode())).select(name, "partition")
     counted = found.unique().group_by(name).agg(pl.len().alias("partitions")).filter(pl.col("partitions") > 1)
     return counted.sort(name).collect(engine="streaming")
 
@@ -32,7 +32,7 @@ def rows_of_repeated(rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
     return rows.filter(_hash(name).is_in(marks.filter(marks == marks.shift(1)).unique().implode()))
 
 
-def plan_rows(folder: Path, name: str, columns: list[str]) -> pl.LazyFrame:
+def plan_columns(folder: Path, name: str, columns: list[str]) -> pl.LazyFrame:
     """Return columns of a frame of a plan in a run's folder, read as they are asked for."""
     return pl.scan_parquet(folder / "plan" / f"{name}.parquet", glob=False).select(columns)
 
