@@ -100,15 +100,28 @@ def _options(
 def init(
     folder: Annotated[Path, typer.Argument(help="Empty or new folder.")],
     name: Annotated[str, typer.Option("--name", help="Name of the utility.")] = "utility",
+    lake: Annotated[
+        str | None, typer.Option("--lake", help="`s3://BUCKET/PREFIX` of an object store.", show_default="the folder")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", help="Address of a store other than Amazon's.", show_default="Amazon's")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Region of the store.", show_default="the environment's")
+    ] = None,
     by: ByOption = None,
 ) -> None:
-    """Make a workspace.
+    """Make a workspace; its lake lies in the folder, or in an object store (credentials: from the environment).
 
     Example: `billmill init books --name "Wattle & Tide"`
     """
     from cycles.setup import init_workspace
+    from store.workspace import lake_settings
 
-    workspace = init_workspace(folder, name=name, at=now(), actor=who_acts(by))
+    asked = {"url": lake, "endpoint": endpoint, "region": region}
+    given = {key: value for key, value in asked.items() if value is not None}
+    settings = lake_settings(given or None, "option --lake")
+    workspace = init_workspace(folder, name=name, at=now(), actor=who_acts(by), lake=settings)
     print(f"workspace {workspace.root}")
     talk(f"next: billmill accounts import FILES --workspace {folder}")
 

@@ -44,6 +44,13 @@ def number_channels(channels: pl.DataFrame, known: pl.DataFrame) -> DataFrame[Ch
     return arranged(ChannelNumbers, numbered.sort("channel_no"))
 
 
-def channel_numbers(connection: Connection) -> pl.DataFrame:
-    """Return the channels with their numbers, sorted by number."""
-    return arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
+def channel_numbers(connection: Connection, places: pl.Series | None = None) -> pl.DataFrame:
+    """Return the channels with their numbers, sorted by number; of these service points where some are named."""
+    if places is None:
+        return arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
+    connection.register("these_places", pl.DataFrame({"service_point_id": places}).to_arrow())
+    try:
+        own = "SELECT * FROM channel_number SEMI JOIN these_places USING (service_point_id) ORDER BY channel_no"
+        return arranged(ChannelNumbers, query(connection, own))
+    finally:
+        connection.unregister("these_places")

@@ -117,6 +117,9 @@ def restore(
     into: Annotated[
         Path | None, typer.Option("--into", help="Empty folder for the workspace.", show_default="the workspace")
     ] = None,
+    same_lake: Annotated[
+        bool, typer.Option("--same-lake", help="Work in the bucket of the backup's workspace, which is no more.")
+    ] = False,
     workspace: WorkspaceOption = HERE,
     json: JsonOption = False,
 ) -> None:
@@ -128,7 +131,7 @@ def restore(
     from outputs.console import print_facts
 
     with progress_shown(json) as progress:
-        done = restore_from(source, into or workspace, progress=progress)
+        done = restore_from(source, into or workspace, progress=progress, same_lake=same_lake)
     facts = {
         "workspace": done.root,
         "backup": done.backup,

@@ -15,6 +15,7 @@ from pandera.typing.polars import DataFrame
 
 from ledger.chart import GL_RECEIVABLE
 from ledger.reversal import SUFFIX as REVERSAL_SUFFIX
+from ledger.rows import first_of_each
 from model.schema import arranged, column, empty
 
 
@@ -157,8 +158,10 @@ def controls_meet(lines: pl.DataFrame, journal_lines: pl.DataFrame) -> DataFrame
 def selected_is_billed_or_parked(due: pl.DataFrame, lines: pl.DataFrame, parked: pl.DataFrame) -> DataFrame[Violations]:
     """Every due agreement is billed or parked, never both, never neither; nothing else is; branches count up."""
     keys = ["agreement_id", "start_date"]
+    due = due.select(*keys, "end_date", "branch_id")
     # A bill that takes another back bills nobody: what it negates need not be due.
-    made = lines.filter(~pl.col("bill_id").str.ends_with(REVERSAL_SUFFIX))
+    told = first_of_each(lines, ["bill_id", "agreement_id", "period_start_date"])
+    made = told.filter(~pl.col("bill_id").str.ends_with(REVERSAL_SUFFIX))
     billed = _billed_agreements(due, made)
     strangers = made.join(due.select("agreement_id"), how="anti", on="agreement_id").select("agreement_id").unique()
     not_due = parked.join(due.select(keys), how="anti", on=keys).select("agreement_id")

@@ -48,6 +48,12 @@ class StoppedError(BillmillError):
     exit_code = ExitCode.RESTARTABLE
 
 
+class StorageError(BillmillError):
+    """The store that holds the lake does not answer, or not soundly; the same command goes on from what was done."""
+
+    exit_code = ExitCode.RESTARTABLE
+
+
 class InputError(BillmillError):
     """A file cannot be read as what it should be."""
 

@@ -40,7 +40,7 @@ from outputs.views import (
 from store.control import Connection, checkpoint, query, transaction
 from store.facts import facts
 from store.files import SEALED, written_aside
-from store.lake import LakeFile, lake_files
+from store.lake import LakeFile, lake_files, lake_paths
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
@@ -162,12 +162,12 @@ def _published_paths(workspace: Workspace, connection: Connection) -> dict[str, 
     )
     found: dict[str, list[str]] = {}
     for table, path in rows.iter_rows():  # a row per file
-        found.setdefault(table, []).append((workspace.root / path).as_posix())
-    return found
+        found.setdefault(table, []).append(path)
+    return {table: lake_paths(workspace, paths) for table, paths in found.items()}
 
 
 def _paths(workspace: Workspace, files: Sequence[LakeFile]) -> tuple[str, ...]:
-    return tuple((workspace.root / file.path).as_posix() for file in files)
+    return tuple(lake_paths(workspace, (file.path for file in files)))
 
 
 def _findings_view(paths: Sequence[str]) -> View:

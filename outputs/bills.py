@@ -8,6 +8,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ledger.post import summed_minor
+from ledger.rows import first_of_each
 from model.bills import Bills
 from model.rating import BillLines, DueAgreements
 from model.schema import arranged
@@ -28,7 +29,8 @@ def build_bills(
         AssertionError: a line belongs to no due agreement, or the agreements of a bill do not share an account.
     """
     summed = _sums(lines)
-    billed = due.join(lines.select("bill_id", "agreement_id").unique(), how="semi", on=["bill_id", "agreement_id"])
+    keys = ["bill_id", "agreement_id"]
+    billed = due.join(first_of_each(lines, keys), how="semi", on=keys)
     headers = billed.group_by(*_OF_ACCOUNT, "payment_days").agg(
         pl.col("start_date").min().alias("period_start_date"), pl.col("end_date").max().alias("period_end_date")
     )

@@ -29,7 +29,9 @@ def print_verified(problems: pl.DataFrame, counts: Mapping[str, int], orphans: S
         else f"{problems.height} {'thing differs' if problems.height == 1 else 'things differ'}"
     )
     sys.stdout.write(
-        f"verified {counts['files']:,} files ({size:,.1f} MB), {counts['runs']} published runs, "
+        f"verified {counts['files']:,} files ({size:,.1f} MB), "
+        + (f"{counts['objects']:,} objects, " if counts["objects"] else "")
+        + f"{counts['runs']} published runs, "
         f"{counts['audit_entries']:,} entries of the audit: {told}\n"
     )
 

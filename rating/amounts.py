@@ -77,24 +77,44 @@ def with_exact_amount(priced: pl.DataFrame) -> pl.DataFrame:
     divides 10^6; else the division comes last, toward zero. What a tier owes is shared by `fixed_part`, `fixed_whole`.
     Added as well: `floor_e15` and `rest` of `rest_whole`, which are the amount without any cut.
     """
-    is_shared = pl.col("share_part").is_not_null()
-    part = pl.when(is_shared).then(wide("share_part")).otherwise(int128(1))
-    whole = pl.when(is_shared).then(wide("share_whole")).otherwise(int128(1))
+    part, whole = wide("share_part").fill_null(int128(1)), wide("share_whole").fill_null(int128(1))
     # Of the 15 decimals 9 come from the price and 6 from what a unit size leaves of 10^6; a larger one divides.
-    more = pl.max_horizontal(int128(UNIT_SIZE_SCALE) // wide("unit_size"), int128(1))
-    less = pl.max_horizontal(wide("unit_size") // int128(UNIT_SIZE_SCALE), int128(1))
-    numerator, denominator = wide("price_e9") * wide("quantity") * more * part, less * whole
+    more = (UNIT_SIZE_SCALE // pl.col("unit_size")).clip(lower_bound=1).cast(pl.Int128)
+    less = (pl.col("unit_size") // UNIT_SIZE_SCALE).clip(lower_bound=1).cast(pl.Int128)
+    # Each term is worked out once for all that it stands in: divisions of 128 bits are most of this.
+    terms = priced.with_columns(
+        (wide("price_e9") * wide("quantity") * more * part).alias("numerator"), (less * whole).alias("denominator")
+    )
+    parted = _with_fixed(terms) if (terms["fixed_e9"] != 0).any() else _of_price_alone(terms)
+    by_formula = pl.col("formula_e15").is_not_null()
+    return parted.with_columns(
+        pl.when(by_formula).then("formula_e15").otherwise("floor_e15").alias("floor_e15"),
+        pl.when(by_formula).then(int128(0)).otherwise("rest").alias("rest"),
+    ).with_columns(*_cut_toward_zero()).drop("numerator", "denominator")  # fmt: skip
+
+
+def _of_price_alone(terms: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with `floor_e15` and `rest` of `rest_whole`, where no tier owes anything beside its price."""
+    numerator, denominator = pl.col("numerator"), pl.col("denominator")
+    return terms.with_columns(
+        (numerator // denominator).alias("floor_e15"), (numerator % denominator).alias("rest"),
+        denominator.alias("rest_whole"),
+    )  # fmt: skip
+
+
+def _with_fixed(terms: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with `floor_e15` and `rest` of `rest_whole`, of price and of what the tier owes together."""
+    numerator, denominator = pl.col("numerator"), pl.col("denominator")
     fixed_e15 = wide("fixed_e9") * int128(UNIT_SIZE_SCALE) * wide("fixed_part").fill_null(int128(1))
     fixed_whole = wide("fixed_whole").fill_null(int128(1))
     # Two fractions added before anything is cut: (3 x 0.05 + 0.10) x 7 / 30 may be a tie, and must be found one.
     rests = (numerator % denominator) * fixed_whole + (fixed_e15 % fixed_whole) * denominator
-    by_formula = pl.col("formula_e15").is_not_null()
-    floors = numerator // denominator + fixed_e15 // fixed_whole + rests // (denominator * fixed_whole)
-    return priced.with_columns(
-        pl.when(by_formula).then("formula_e15").otherwise(floors).alias("floor_e15"),
-        pl.when(by_formula).then(int128(0)).otherwise(rests % (denominator * fixed_whole)).alias("rest"),
-        (denominator * fixed_whole).alias("rest_whole"),
-    ).with_columns(*_cut_toward_zero())
+    both = terms.with_columns(rests.alias("rest"), (denominator * fixed_whole).alias("rest_whole"))
+    return both.with_columns(
+        (numerator // denominator + fixed_e15 // fixed_whole + pl.col("rest") // pl.col("rest_whole"))
+        .alias("floor_e15"),
+        (pl.col("rest") % pl.col("rest_whole")).alias("rest"),
+    )  # fmt: skip
 
 
 def _cut_toward_zero() -> list[pl.Expr]:
@@ -153,12 +173,16 @@ def rounded(priced: pl.DataFrame, components: pl.DataFrame) -> tuple[pl.DataFram
     rules = components.select(
         "version_id", "component_id", "round_mode", "round_step_minor", "currency_exponent", "is_rounded_once"
     )
-    ruled = priced.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
+    needed = [
+        name for name in [*CORE_SCHEMA, "amount_cut", "floor_e15", "rest", "rest_whole"] if name in priced.columns
+    ]
+    ruled = priced.select(needed).join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
     fits, too_large = apart(ruled, ~amount_is_too_large())
     columns = [pl.col(name).cast(dtype) for name, dtype in CORE_SCHEMA.items()]
     of_one_line = "rest" not in priced.columns
     each = fits if of_one_line else fits.filter(~pl.col("is_rounded_once"))
-    lines = each.with_columns(rounded_minor().alias("amount_minor")).select(columns)
+    stepped = each.with_columns(step_e15().alias("step_e15"))
+    lines = stepped.with_columns(rounded_minor(pl.col("step_e15")).alias("amount_minor")).select(columns)
     if not of_one_line:
         lines = pl.concat([lines, _rounded_once(fits.filter("is_rounded_once")).select(columns)])
     return lines, _too_large(too_large)

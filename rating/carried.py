@@ -111,6 +111,12 @@ def _oldest() -> pl.Expr:
     return pl.col("cycle_start_date") - pl.duration(days=days)
 
 
+def _under(due: pl.DataFrame, known: Known, versions: pl.DataFrame) -> pl.DataFrame:
+    """Return all that is due of agreements that some of these versions (version_id) are in force for."""
+    cals = known.calendar.segments.join(versions, on="version_id", how="semi")["cal_no"].unique()
+    return due.join(due.filter(pl.col("cal_no").is_in(cals.implode())), on="agreement_id", how="semi")
+
+
 def _agreement_scopes(known: Known, due: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return a scope for each agreement of `due`, over all of its periods, and the members of these scopes.
 
@@ -151,7 +157,7 @@ def kept_history(known: Known, due: pl.DataFrame) -> tuple[pl.DataFrame, list[pl
     ).unique()  # fmt: skip
     if counted.is_empty() or due.is_empty():
         return pl.DataFrame(schema=_HISTORY), []
-    frame, members = _agreement_scopes(known, due)
+    frame, members = _agreement_scopes(known, _under(due, known, counted))
     wanted = frame.join(counted, on="version_id", how="inner", validate="m:m").select("scope_no", "name")
     asked = frame.join(wanted.select("scope_no").unique(), on="scope_no", how="semi")
     scopes = Scopes(asked, members.join(asked.select("scope_no"), on="scope_no", how="semi"), no_amounts())
@@ -161,7 +167,7 @@ def kept_history(known: Known, due: pl.DataFrame) -> tuple[pl.DataFrame, list[pl
         wanted.join(values, on=["scope_no", "name"], how="inner", validate="1:1")
         .join(frame, on="scope_no", how="left", validate="m:1")
         .join(sizes, on=["version_id", "name"], how="left", validate="m:1")
-        .join(_estimated(known, members), on=["scope_no", "name"], how="left", validate="1:1")
+        .join(_estimated(known, scopes.members), on=["scope_no", "name"], how="left", validate="1:1")
     )
     # The value is a whole number and twelve places; they are multiplied apart, for together they pass 128 bits.
     number, unit = wide("value").abs(), wide("unit_size")
@@ -193,7 +199,7 @@ _HISTORY = {
 
 def _estimated(known: Known, members: pl.DataFrame) -> pl.DataFrame:
     rows = members.join(
-        known.determinants.select("due_no", "segment_no", "slice_no", "quantity_id", "is_estimated"),
+        known.determinants_of(members).select("due_no", "segment_no", "slice_no", "quantity_id", "is_estimated"),
         on=["due_no", "segment_no", "slice_no"], how="inner", validate="m:m",
     )  # fmt: skip
     return rows.group_by("scope_no", pl.col("quantity_id").alias("name")).agg(pl.col("is_estimated").any())
@@ -208,7 +214,7 @@ def kept_banks(
                                    "balance": pl.Int64, "as_of_date": pl.Date})  # fmt: skip
     if book.banks.is_empty() or due.is_empty():
         return arranged(BankBalances, nothing), no_parks()
-    frame, members = _agreement_scopes(known, due)
+    frame, members = _agreement_scopes(known, _under(due, known, book.banks))
     asked = frame.join(book.banks.select("version_id").unique(), on="version_id", how="semi")
     held = asked.join(book.banks, on="version_id", how="inner", validate="m:m")
     amounts = agreement_amounts(known, asked, lines, components)

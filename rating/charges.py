@@ -12,13 +12,21 @@ from rating.aggregates import aggregate
 from rating.amounts import rounded, with_exact_amount, within_bounds
 from rating.chronological import filled_in_time
 from rating.kernels import apportion
-from rating.parking import apart, no_parks, park
+from rating.parking import apart, no_parks, park, without_rows
 from rating.personal import PieceValues, bill_days, piece_values, with_personal_prices, with_texts
 from rating.pieces import PIECE_KEYS, cut_pieces, price_pieces
 from rating.rounding import QUANTITY_MAX, rounded_to_step, wide
 from rating.values import Known, counted_size
 
-_GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
+# A number stands for `PIECE_KEYS`: to compare one number takes a third of the time that two numbers and a text take.
+_GROUP = ["due_no", "piece_no"]
+_PART = [*_GROUP, "tou", "unit", "unit_size", "quantity", "is_estimated", "reads_seq", "split_method", "determinant"]
+# What is left of a part, its piece and its price once tiers are known: what explains them would only be moved.
+_PRICED = [
+    *_PART, "formula_e15", "cal_no", "segment_no", "component_id", "piece_start", "version_id", "season",
+    "period_start_date", "period_end_date", "tier", "price_e9", "fixed_e9", "factor_id", "lower", "upper",
+    "tier_method", "by_tou", "share_part", "share_whole", "fixed_part", "fixed_whole",
+]  # fmt: skip
 
 
 def price_charges(
@@ -31,7 +39,7 @@ def price_charges(
     """
     pieces, piece_slices = cut_pieces(known.calendar, components, known.book)
     prices = price_pieces(pieces, piece_slices, known.calendar, components, known.book)
-    measured = _measured_parts(known, components, piece_slices)
+    measured = _measured_parts(known, components, pieces, piece_slices)
     values = piece_values(known, components, pieces, piece_slices, idle, measured.select(*_GROUP, "tou"))
     parts = pl.concat(
         [
@@ -41,16 +49,14 @@ def price_charges(
             _amount_parts(values, pieces, components),
         ],
         how="diagonal",
+        rechunk=True,
     )
     # Without a value for a price or an edge nothing can be shared over tiers: whoever lacks one is parked, and leaves.
     lost = pl.concat([no_parks(), *values.parks]).select("due_no").unique()
-    parts = parts.join(idle, on=["due_no", "version_id", "component_id"], how="anti").join(
-        lost, on="due_no", how="anti"
-    )
-    parts, without_text = with_texts(parts, components, known)
-    priced, unpriced = _with_prices(_dated(parts, pieces, known), prices, components)
-    priced = with_personal_prices(priced, values)
-    small, large = _bounded(priced)
+    placed = without_rows(_dated(parts, pieces, known), idle, on=["due_no", "version_id", "component_id"])
+    texted, without_text = with_texts(without_rows(placed, lost, on=["due_no"]), components, known)
+    priced, unpriced = _with_prices(texted, prices, components)
+    small, large = _bounded(with_personal_prices(priced, values).select(_PRICED))
     filled, without_time = filled_in_time(small, piece_slices, components, known, given)
     tiered = _tiered(_packed(filled, components))
     fitting, too_large = within_bounds(tiered)
@@ -66,7 +72,9 @@ def price_charges(
     ]
 
 
-def _measured_parts(known: Known, components: pl.DataFrame, piece_slices: pl.DataFrame) -> pl.DataFrame:
+def _measured_parts(
+    known: Known, components: pl.DataFrame, pieces: pl.DataFrame, piece_slices: pl.DataFrame
+) -> pl.DataFrame:
     """Return the measured quantity of each charge, piece and (for charges by period) time-of-use period."""
     is_cost = pl.col("agg") == "cost"
     measured = (
@@ -84,33 +92,34 @@ def _measured_parts(known: Known, components: pl.DataFrame, piece_slices: pl.Dat
         "version_id", "component_id", "quantity_id", "by_tou", "schedule", "unit", "unit_size", "quantity_mode",
         "round_step",
     )  # fmt: skip
-    calendar = known.calendar
-    placed = (
-        known.determinants.join(known.due.select("due_no", "cal_no"), on="due_no", how="inner", validate="m:1")
-        .join(calendar.segments.select("cal_no", "segment_no", "version_id"), on=["cal_no", "segment_no"], how="left",
-              validate="m:1")
-        .join(charges, on=["version_id", "quantity_id"], how="inner", validate="m:m")
-        .join(piece_slices, on=["cal_no", "segment_no", "slice_no", "component_id"], how="left", validate="m:1")
+    # Charges are laid over calendars, which are few; agreements only look up what holds in a slice of theirs.
+    laid = (
+        piece_slices.join(pieces.select("piece_no", "version_id", *PIECE_KEYS), on=PIECE_KEYS, how="left",
+                          validate="m:1")
+        .join(charges, on=["version_id", "component_id"], how="inner", validate="m:1")
+        .drop("component_id", "piece_start")
     )  # fmt: skip
-    of_charge = ["cal_no", "version_id", "unit", "unit_size", "quantity_id", "quantity_mode", "round_step"]
-    found = aggregate(_with_period_names(placed, known), [*_GROUP, "tou"], of_charge).drop("agg", "peak_day")
+    placed = known.determinants.join(
+        known.due.select("due_no", "cal_no"), on="due_no", how="inner", validate="m:1"
+    ).join(laid, on=["cal_no", "segment_no", "slice_no", "quantity_id"], how="inner", validate="m:m")
+    of_charge = ["unit", "unit_size", "quantity_id", "quantity_mode", "round_step"]
+    found = aggregate(_with_period_names(placed, known), [*_GROUP, "tou"], of_charge)
     stepped = rounded_to_step(wide("quantity"), wide("round_step"), pl.col("quantity_mode")).cast(pl.Int64)
+    is_stepped = pl.col("quantity_mode").is_not_null()
     return found.with_columns(
-        pl.when(pl.col("quantity_mode").is_null()).then("quantity").otherwise(stepped).alias("quantity"),
+        pl.when(is_stepped).then(stepped).otherwise("quantity").alias("quantity"),
         pl.col("quantity_id").alias("determinant"),
-    ).drop("quantity_id", "quantity_mode", "round_step")
+    ).select(_PART)
 
 
 def _with_period_names(placed: pl.DataFrame, known: Known) -> pl.DataFrame:
     """Return determinant rows whose `tou` is the period by which their charge is priced; '' for charges by none."""
     plain = placed.filter(~pl.col("by_tou")).with_columns(pl.lit(ANY).alias("tou"))
-    seasons = known.calendar.slices.select("cal_no", "segment_no", "slice_no", pl.col("season").alias("season_part"))
     names = known.book.period_names.select(
         "version_id", "schedule", "season_part", pl.col("tou_part").alias("tou"), pl.col("tou").alias("tou_name")
     )
     named = (
         placed.filter("by_tou")
-        .join(seasons, on=["cal_no", "segment_no", "slice_no"], how="left", validate="m:1")
         .join(names, on=["version_id", "schedule", "season_part", "tou"], how="left", validate="m:1")
         .with_columns(pl.coalesce("tou_name", "tou").alias("tou"))
     )
@@ -141,8 +150,7 @@ def _found_parts(values: PieceValues, components: pl.DataFrame, known: Known) ->
         pl.when(is_kept).then(to_e9(pl.col("value"))).otherwise(shared).alias("quantity"),
         pl.lit(ANY).alias("tou"),
         pl.col("quantity_id").alias("determinant"),
-    ).select("cal_no", *_GROUP, "version_id", "tou", "unit", "unit_size", "quantity", "is_estimated", "reads_seq",
-             "split_method", "determinant")  # fmt: skip
+    ).select(_PART)
 
 
 def to_e9(value: pl.Expr) -> pl.Expr:
@@ -160,6 +168,7 @@ def _day_parts(values: PieceValues, pieces: pl.DataFrame, components: pl.DataFra
     daily = pl.col("kind") == "daily"
     parts = (
         pieces.join(kinds, on=["version_id", "component_id"], how="inner", validate="m:1")
+        .select("cal_no", "piece_no", "piece_days", "kind", "times_id")
         .join(known.due.select("due_no", "cal_no"), on="cal_no", how="inner", validate="m:m")
         .join(values.of_formula("times_id", "times"), on=_GROUP, how="left", validate="1:1")
         .filter(pl.col("times_id").is_null() | pl.col("times").is_not_null())
@@ -168,7 +177,7 @@ def _day_parts(values: PieceValues, pieces: pl.DataFrame, components: pl.DataFra
     many = to_e9(pl.col("times") * count.cast(pl.Int128))
     is_many = pl.col("times").is_not_null()
     return parts.select(
-        "cal_no", *_GROUP, "version_id",
+        *_GROUP,
         pl.lit(ANY).alias("tou"),
         pl.when(daily).then(pl.lit("day")).otherwise(pl.lit("cycle")).alias("unit"),
         pl.when(is_many).then(10**9).otherwise(1).cast(pl.Int64).alias("unit_size"),
@@ -187,7 +196,7 @@ def _amount_parts(values: PieceValues, pieces: pl.DataFrame, components: pl.Data
         values.of_formula("amount_id", "formula"), on=_GROUP, how="inner", validate="1:1"
     )
     return rows.select(
-        "cal_no", *_GROUP, "version_id",
+        *_GROUP,
         pl.lit(ANY).alias("tou"),
         pl.lit("amount").alias("unit"),
         pl.lit(1, pl.Int64).alias("unit_size"),
@@ -209,7 +218,7 @@ def _with_prices(
     joined = (
         parts.with_columns(_column(parts, "formula_e15", pl.Int128()))
         .join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
-        .join(prices, on=[*PIECE_KEYS, "key", "tou"], how="left", validate="m:m")
+        .join(prices, on=["piece_no", "key", "tou"], how="left", validate="m:m")
     )
     # What is no measured quantity, and of which there is nothing, needs no price: a period that does not occur.
     is_priced = pl.col("price_e9").is_not_null() | pl.col("price_id").is_not_null() | (pl.col("kind") == "amount")
@@ -235,12 +244,11 @@ def _with_prices(
 
 def _dated(parts: pl.DataFrame, pieces: pl.DataFrame, known: Known) -> pl.DataFrame:
     """Return parts with the dates and shares of their piece, and the days of their bill."""
-    owners = known.due.select("due_no", "bill_id", "agreement_id").join(
-        bill_days(known), on=["bill_id", "agreement_id"], how="left", validate="m:1"
+    owners = known.due.select("due_no", "agreement_no").join(
+        bill_days(known), on="agreement_no", how="left", validate="m:1"
     )
-    return parts.join(pieces.drop("version_id"), on=PIECE_KEYS, how="left", validate="m:1").join(
-        owners.select("due_no", "bill_days"), on="due_no", how="left", validate="m:1"
-    )
+    placed = parts.hstack(pieces.drop("piece_no")[parts["piece_no"]])
+    return placed.join(owners.select("due_no", "bill_days"), on="due_no", how="left", validate="m:1")
 
 
 def _is_cut() -> pl.Expr:
@@ -272,10 +280,18 @@ def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
 
 def _bounded(priced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pieces whose total quantity is rated, and parks for the others."""
+    if _largest(priced["quantity"]) * priced.height <= QUANTITY_MAX:  # as in every month that is not made up
+        return priced, no_parks()
     total = pl.col("quantity").cast(pl.Int128).abs().sum().over(_GROUP)
     small, large = apart(priced, total <= QUANTITY_MAX)
     detail = pl.format("charge {}: quantity {} is beyond what is rated", "component_id", "quantity")
     return small, park(large, ParkReason.AMOUNT_TOO_LARGE, detail)
+
+
+def _largest(quantities: pl.Series) -> int:
+    """Return the largest size of any quantity, whatever its sign; 0 of none."""
+    ends = (quantities.min(), quantities.max())
+    return max((abs(end) for end in ends if isinstance(end, int)), default=0)
 
 
 def _packed(priced: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
@@ -320,7 +336,8 @@ def _tiered(priced: pl.DataFrame) -> pl.DataFrame:
     reached = entered & (pl.col("upper").is_null() | (pl.col("quantity") <= pl.col("upper")))
     volume = priced.filter((method == "volume") & reached)
     in_time = priced.filter(method == "chronological")
-    return pl.concat([untiered, graduated, volume, in_time, _apportioned(priced.filter(shared))], how="vertical")
+    parts = [untiered, graduated, volume, in_time, _apportioned(priced.filter(shared))]
+    return pl.concat(parts, how="vertical", rechunk=True)
 
 
 def _apportioned(priced: pl.DataFrame) -> pl.DataFrame:
@@ -357,15 +374,17 @@ def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFram
     piece = ["due_no", "component_id", "period_start_date"]
     kinds = components.select("version_id", "component_id", "kind", pl.col("is_kept").alias("is_printed"))
     nothing = (pl.col("quantity") == 0) | (pl.col("kind") == "amount")
-    judged = lines.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1").with_columns(
-        (nothing & (pl.col("amount_minor") == 0)).alias("is_empty")
-    )
-    # Few lines are empty: only pieces that have no other line are looked at.
-    full, hollow = apart(judged, ~pl.col("is_empty"))
+    # Few lines come to nothing: only pieces that have no other line are looked at.
+    some, zero = apart(lines, pl.col("amount_minor") != 0)
+    if zero.is_empty():
+        return lines
+    judged = zero.join(kinds, on=["version_id", "component_id"], how="left", validate="m:1")
+    priced, hollow = apart(judged, ~nothing)
+    full = pl.concat([some, priced.select(some.columns)])
     measured = (pl.col("split_method") != "none").any().over(piece) & (pl.col("kind") == "quantity")
     kept = (
         hollow.join(full, on=piece, how="anti")
         .sort(*piece, "season", "tou", "tier")
         .filter((pl.int_range(pl.len()).over(piece) == 0) & (measured | pl.col("is_printed")))
     )
-    return pl.concat([full.select(lines.columns), kept.select(lines.columns)])
+    return pl.concat([full, kept.select(full.columns)])

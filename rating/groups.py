@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from model.tariff import RateBook
+from rating.once import once_per_book
 
 _KEYS = ["version_id", "component_id"]
 _OWN = [
@@ -52,6 +53,7 @@ def with_group_keys(components: pl.DataFrame, book: RateBook) -> pl.DataFrame:
     )
 
 
+@once_per_book
 def counted_charges(book: RateBook) -> pl.DataFrame:
     """Return what charges count, in their base or by name in a formula: version_id, component_id, base_component_id."""
     columns = [*_KEYS, "base_component_id"]

@@ -11,6 +11,7 @@ from model.schema import arranged
 from model.tariff import TariffVersions
 from rating.parking import park
 from rating.rounding import exact_decimal, rate_decimal
+from rating.segments import place_in
 
 _BILL_ORDER = ["agreement_no", "position", "component_id", "period_start_date", "season", "tou", "tier"]
 
@@ -24,50 +25,52 @@ def lines_table(
         AssertionError: two lines have the same id; a programmer's mistake.
     """
     texts = components.select(
-        "version_id", "component_id", "kind", "category", "tax_code", "line_text", "gl_account", "party"
-    ).join(versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1")
-    owners = due.select("due_no", "bill_no", "bill_id", "account_id", "branch_id", "agreement_id", "service_point_id",
+        "version_id", "kind", "category", "tax_code", "line_text", "gl_account", "party"
+    ).join(
+        versions.select("version_id", "tariff_id"), on="version_id", how="left", validate="m:1", maintain_order="left"
+    )  # fmt: skip
+    owners = due.select("bill_no", "bill_id", "account_id", "branch_id", "agreement_id", "service_point_id",
                         "commodity", "cycle_id", "currency")  # fmt: skip
     is_memo = pl.col("category") == "memo"
-    # Put in order while the rows are narrow: to move all that explains a line takes longer than to look it up.
-    frame = (
-        _in_order(due, lines, components)
-        .join(owners, on="due_no", how="left", validate="m:1", maintain_order="left")
-        .join(texts, on=["version_id", "component_id"], how="left", validate="m:1", maintain_order="left")
-        .with_columns(
-            _place_in("bill_no").alias("line_no"),
-            exact_decimal("amount_e15").alias("amount_exact"),
-            rate_decimal("price_e9").alias("rate"),
-            rate_decimal("fixed_e9").alias("fixed"),
-            pl.when(is_memo).then("amount_minor").alias("memo_minor"),
-            pl.when(is_memo).then(0).otherwise("amount_minor").cast(pl.Int64).alias("amount_minor"),
-            _line_id(),
-        )
+    # Narrow rows are put in order, then each column of a line, its agreement and its charge is moved once.
+    order = _order(due, lines, components)
+    explained = [owners[order["due_row"]], texts.drop("version_id")[order["component_row"]]]
+    frame = pl.concat([lines[order["line_row"]], *explained], how="horizontal").with_columns(
+        place_in("bill_no").alias("line_no"),
+        exact_decimal("amount_e15").alias("amount_exact"),
+        rate_decimal("price_e9").alias("rate"),
+        rate_decimal("fixed_e9").alias("fixed"),
+        pl.when(is_memo).then("amount_minor").alias("memo_minor"),
+        pl.when(is_memo).then(0).otherwise("amount_minor").cast(pl.Int64).alias("amount_minor"),
+        _line_id(_day_texts(lines["period_start_date"])[order["line_row"]]),
     )
     assert frame["line_id"].n_unique() == len(frame), "two lines have the same id"
     return arranged(BillLines, frame)
 
 
-def _in_order(due: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
-    """Return the lines of the agreements in `due` in the order of the bill."""
-    places = components.select("version_id", "component_id", "position")
+def _order(due: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
+    """Return the order of the lines of the agreements in `due`: line_row, and the rows of agreement and charge."""
+    agreements = due.select("due_no", "agreement_no").with_row_index("due_row")
+    charges = components.select("version_id", "component_id", "position").with_row_index("component_row")
     return (
-        lines.join(due.select("due_no", "agreement_no"), on="due_no", how="inner", validate="m:1")
-        .join(places, on=["version_id", "component_id"], how="left", validate="m:1")
+        lines.select("due_no", "version_id", "component_id", "period_start_date", "season", "tou", "tier")
+        .with_row_index("line_row")
+        .join(agreements, on="due_no", how="inner", validate="m:1")
+        .join(charges, on=["version_id", "component_id"], how="left", validate="m:1")
         .sort(_BILL_ORDER)
-        .drop("agreement_no", "position")
+        .select("line_row", "due_row", "component_row")
     )
 
 
-def _place_in(name: str) -> pl.Expr:
-    """Return the place of a row, from 1, among the rows with the same value, which stand together."""
-    row, begins = pl.int_range(pl.len()), (pl.col(name) != pl.col(name).shift(1)).fill_null(value=True)
-    return row - pl.when(begins).then(row).forward_fill() + 1
+def _day_texts(days: pl.Series) -> pl.Series:
+    """Return days as texts: each of the few that there are is written once."""
+    few = days.unique().sort()
+    return few.cast(pl.String)[few.search_sorted(days)]
 
 
-def _line_id() -> pl.Expr:
+def _line_id(days: pl.Series) -> pl.Expr:
     keys = [
-        "bill_id", "agreement_id", "component_id", pl.col("period_start_date").cast(pl.String), "season", "tou",
+        "bill_id", "agreement_id", "component_id", pl.lit(days), "season", "tou",
         pl.col("tier").cast(pl.String),
     ]  # fmt: skip
     return pl.concat_str(keys, separator="/").alias("line_id")

@@ -59,6 +59,11 @@ def apart(frame: pl.DataFrame, holds: pl.Expr) -> tuple[pl.DataFrame, pl.DataFra
     return frame.filter(told), frame.filter(~told)
 
 
+def without_rows(frame: pl.DataFrame, others: pl.DataFrame, *, on: list[str]) -> pl.DataFrame:
+    """Return the rows of `frame` that have no match in `others`, which mostly has no rows."""
+    return frame if others.is_empty() else frame.join(others, on=on, how="anti")
+
+
 def first_parks(parks: list[pl.DataFrame]) -> pl.DataFrame:
     """Return one park per agreement: the first reason in the order of the codes, then the first sentence."""
     return (

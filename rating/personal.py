@@ -19,14 +19,15 @@ from rating.rounding import int128
 from rating.uses import component_formulas, own_formulas, price_formulas
 from rating.values import Known, Scopes, attribute_values, formula_values, marks, no_amounts, quantity_values
 
-PIECE_GROUP = ["due_no", "segment_no", "component_id", "piece_start"]
+# `piece_no` stands for `rating.pieces.PIECE_KEYS`.
+PIECE_GROUP = ["due_no", "piece_no"]
 
 
 @dataclass(frozen=True)
 class PieceValues:
     """Values of the pieces of charges with formulas or with quantities that are not measured.
 
-    `scopes`: scope_no, cal_no, PIECE_GROUP, version_id, amount_id, times_id, scale_id, is_estimated, reads_seq,
+    `scopes`: scope_no, PIECE_GROUP, component_id, version_id, amount_id, times_id, scale_id, is_estimated, reads_seq,
     split_method, days_before, piece_days, bill_days (see `_numbered_pieces`). `quantities`: scope_no, name, value.
     `formulas`: scope_no, formula_id, value.
     """
@@ -99,7 +100,7 @@ def piece_values(
     once = of_bill.join(wanted.filter(~pl.col("is_by_part")), on=["scope_no", "name"], how="semi")
     part_names = of_parts.join(wanted.filter("is_by_part"), on=["scope_no", "name"], how="semi")
     return PieceValues(
-        marked.select("scope_no", "cal_no", *PIECE_GROUP, *roles.columns[2:], "version_id", "is_estimated",
+        marked.select("scope_no", *PIECE_GROUP, "component_id", *roles.columns[2:], "version_id", "is_estimated",
                       "reads_seq", "split_method", "days_before", "piece_days", "bill_days"),
         pl.concat([part_names, once]), found, [*parks, *bill_parks, *more_parks],
     )  # fmt: skip
@@ -111,18 +112,19 @@ def _numbered_pieces(known: Known, pieces: pl.DataFrame, roles: pl.DataFrame, id
     `days_before`: days of the charge's earlier pieces of `bill_days`, all that the agreement is billed for.
     """
     keys = ["version_id", "component_id"]
-    charge = ["bill_id", "agreement_id", "component_id"]
+    charge = ["agreement_no", "component_id"]
     return (
         pieces.join(roles, on=keys, how="inner", validate="m:1")
-        .join(known.due.select("due_no", "cal_no", "bill_id", "agreement_id"), on="cal_no", how="inner", validate="m:m")
+        .join(known.due.select("due_no", "cal_no", "bill_id", "agreement_id", "agreement_no"), on="cal_no",
+              how="inner", validate="m:m")
         .join(idle, on=["due_no", *keys], how="anti")
-        .join(bill_days(known), on=["bill_id", "agreement_id"], how="left", validate="m:1")
+        .join(bill_days(known), on="agreement_no", how="left", validate="m:1")
         .sort(*charge, "piece_start", "due_no", "segment_no")
         .with_columns((pl.col("piece_days").cum_sum() - pl.col("piece_days")).over(charge).alias("days_before"))
         .sort(PIECE_GROUP)
         .with_row_index("scope_no")
         .with_columns(pl.col("scope_no").cast(pl.Int64), pl.col("piece_start").alias("start_date"))
-    )
+    )  # fmt: skip
 
 
 def _marked(known: Known, frame: pl.DataFrame, members: pl.DataFrame, once: pl.DataFrame) -> pl.DataFrame:
@@ -154,12 +156,12 @@ def _asked(known: Known, components: pl.DataFrame, frame: pl.DataFrame, periods:
 
 
 def bill_days(known: Known) -> pl.DataFrame:
-    """Return the days that each agreement of a bill is billed for: bill_id, agreement_id, bill_days."""
+    """Return the days that each agreement of a bill is billed for: agreement_no, bill_days."""
     days = known.calendar.segments.group_by("cal_no").agg(pl.col("days").sum().alias("bill_days"))
     return (
-        known.due.select("cal_no", "bill_id", "agreement_id")
+        known.due.select("cal_no", "agreement_no")
         .join(days, on="cal_no", how="inner", validate="m:1")
-        .group_by("bill_id", "agreement_id")
+        .group_by("agreement_no")
         .agg(pl.col("bill_days").sum())
     )
 
@@ -243,7 +245,7 @@ def with_personal_prices(priced: pl.DataFrame, values: PieceValues) -> pl.DataFr
     by_formula = priced.filter(pl.col("price_id").is_not_null() | pl.col("edge_id").is_not_null()).select(PIECE_GROUP)
     # All tiers of a price go together: each begins where the one before it ends.
     own = pl.concat([has_scale, by_formula]).unique()
-    mine = priced.join(own, on=PIECE_GROUP, how="semi")
+    mine = priced.clear() if own.is_empty() else priced.join(own, on=PIECE_GROUP, how="semi")
     if mine.is_empty():
         return priced
     plain = priced.join(own, on=PIECE_GROUP, how="anti")

@@ -20,8 +20,9 @@ _E4 = 10**4
 def cut_pieces(calendar: Calendar, components: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pieces of the charges of level 1, and which slices are in each.
 
-    Pieces: PIECE_KEYS, version_id, season (of the price), piece_end, piece_days, cycle_days, and the shares of
-    prices and thresholds (`_shares`). Slices: PIECE_KEYS and slice_no.
+    Pieces: `piece_no` (the place of the row, which stands for PIECE_KEYS), PIECE_KEYS, version_id, season (of the
+    price), piece_end, piece_days, cycle_days, and the shares of prices and thresholds (`_shares`). Slices: PIECE_KEYS,
+    slice_no and season_part.
     """
     factors = component_factors(book)
     priced = (
@@ -37,6 +38,7 @@ def cut_pieces(calendar: Calendar, components: pl.DataFrame, book: RateBook) -> 
     sliced = (
         sliced.join(_season_names(book), on=["version_id", "schedule", "season"], how="left", validate="m:1")
         .with_columns(
+            pl.col("season").alias("season_part"),
             pl.when("by_season").then("season_name").otherwise(pl.lit(ANY)).alias("season"),
             pl.when("has_factor").then(pl.col("factor_key").fill_null("")).otherwise(pl.lit("")).alias("factor_key"),
         )
@@ -53,8 +55,9 @@ def cut_pieces(calendar: Calendar, components: pl.DataFrame, book: RateBook) -> 
         .join(calendar.segments.select("cal_no", "segment_no", "cycle_days"), on=["cal_no", "segment_no"], how="left",
               validate="m:1")
     )  # fmt: skip
-    piece_slices = sliced.select(*PIECE_KEYS, "slice_no")
-    return _with_shares(pieces, piece_slices, calendar, components).sort(PIECE_KEYS), piece_slices
+    piece_slices = sliced.select(*PIECE_KEYS, "slice_no", "season_part")
+    shared = _with_shares(pieces, piece_slices, calendar, components).sort(PIECE_KEYS)
+    return shared.with_row_index("piece_no"), piece_slices
 
 
 def _season_names(book: RateBook) -> pl.DataFrame:
@@ -157,7 +160,7 @@ def share_columns(name: str) -> list[pl.Expr]:
 def price_pieces(
     pieces: pl.DataFrame, piece_slices: pl.DataFrame, calendar: Calendar, components: pl.DataFrame, book: RateBook
 ) -> pl.DataFrame:
-    """Return the prices of each piece: PIECE_KEYS, key, tou, tier, price_e9, fixed_e9, factor_id, price_id, edge_id,
+    """Return the prices of each piece: piece_no, key, tou, tier, price_e9, fixed_e9, factor_id, price_id, edge_id,
     edge (as the tariff states it), lower, upper (null: no end).
 
     Edges are in smallest units, scaled to the piece by its share, half up to the smallest unit or as the charge
@@ -182,7 +185,7 @@ def price_pieces(
             _scaled_edge("from_quantity").alias("lower"),
             _scaled_edge("to_quantity").alias("upper"),
         )
-        .select(*PIECE_KEYS, "key", "tou", "tier", "price_e9", "fixed_e9", "factor_id", "price_id", "edge_id",
+        .select("piece_no", "key", "tou", "tier", "price_e9", "fixed_e9", "factor_id", "price_id", "edge_id",
                 pl.col("to_quantity").alias("edge"), "lower", "upper")
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from model.codes import Measure
 from model.errors import TariffError
 from model.tariff import ANY, RateBook
 from rating.groups import with_group_keys
+from rating.once import once_per_book
 from rating.quantity_rules import refused_quantities
 from rating.rounding import PRICE_E9_MAX
 
@@ -30,6 +31,7 @@ def _refuse(found: pl.DataFrame, expected: str, hint: str) -> None:
     raise TariffError(f"rate book version `{version_id}`: {thing}: {expected}", hint=hint)
 
 
+@once_per_book
 def check_book(book: RateBook) -> None:
     """Refuse a rate book that would rate wrongly.
 
@@ -204,6 +206,7 @@ def _check_shared_tiers(book: RateBook) -> None:
     )
 
 
+@once_per_book
 def ready_components(book: RateBook) -> pl.DataFrame:
     """Return the components with `currency_exponent` of their version, and what `rating.groups` adds.
 

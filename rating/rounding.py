@@ -72,20 +72,29 @@ def rounded_to_step(value: pl.Expr, step: pl.Expr, mode: pl.Expr) -> pl.Expr:
 
 def step_e15() -> pl.Expr:
     """Return the rounding step of a row in 10^-15 major units, from `round_step_minor` and `currency_exponent`."""
-    minor = pl.col("currency_exponent").replace_strict(
-        {exponent: 10 ** (EXACT_DECIMALS - exponent) for exponent in range(5)}, return_dtype=pl.Int64
-    )
-    return wide("round_step_minor") * minor.cast(pl.Int128)
+    return wide("round_step_minor") * minor_e15()
 
 
-def rounded_minor() -> pl.Expr:
+def minor_e15() -> pl.Expr:
+    """Return one minor unit of a row in 10^-15 major units, as Int128, from `currency_exponent`."""
+    return power_of_ten(EXACT_DECIMALS - pl.col("currency_exponent").cast(pl.Int64))
+
+
+def power_of_ten(exponent: pl.Expr) -> pl.Expr:
+    """Return 10 to a whole number from 0 to 18, as Int128."""
+    return pl.lit(10, dtype=pl.Int64).pow(exponent).cast(pl.Int128)
+
+
+def rounded_minor(step: pl.Expr | None = None) -> pl.Expr:
     """Return `amount_e15` rounded to minor units by `round_mode` and `round_step_minor`, once.
+
+    `step`: where `step_e15` stands already; it is asked for five times.
 
     `amount_cut` says where the true amount is further from zero than `amount_e15` by less than 10^-15: below (-1) or
     above (1), also where what is kept is zero; it then is no tie, and no whole step.
     Bounds: `amount_is_too_large` must have been asked before.
     """
-    step = step_e15()
+    step = step_e15() if step is None else step
     size = wide("amount_e15").abs()
     whole, rest = size // step, size % step
     cut = pl.col("amount_cut") != 0

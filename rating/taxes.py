@@ -13,8 +13,8 @@ from model.codes import ParkReason
 from rating.amounts import CORE_SCHEMA, rounded
 from rating.bases import GROUP, counted_lines, group_values, grouped
 from rating.groups import idle_keys
-from rating.parking import park
-from rating.rounding import cut_of, divide_toward_zero, int128, rounded_to_step, wide
+from rating.parking import apart, park
+from rating.rounding import cut_of, divide_toward_zero, int128, minor_e15, rounded_to_step, wide
 from rating.values import Known
 
 _HUNDRED_E9 = 100 * 10**9
@@ -39,12 +39,15 @@ def price_over_bases(
         counted = counted_lines(known, standing, groups, lines, components)
         valued, undefined = group_values(known, standing, counted, lines, components)
         fitting, too_large = _within_bounds(_with_inside(valued, standing))
-        priced = pl.concat([_percentages(fitting), _limits(fitting), _by_formula(fitting)], how="diagonal_relaxed")
-        amounts, too_large_amounts = rounded(_as_lines(priced), components)
-        added = pl.concat([amounts, _roundings(fitting)], how="vertical")
+        kinds = set(at_level["kind"].to_list())
+        priced = [_percentages(fitting)]
+        priced += [_limits(fitting)] if kinds & {"minimum", "maximum"} else []
+        priced += [_by_formula(fitting)] if "amount" in kinds else []
+        amounts, too_large_amounts = rounded(_as_lines(pl.concat(priced, how="diagonal_relaxed")), components)
+        added = pl.concat([amounts, _roundings(fitting)], how="vertical") if "rounding" in kinds else amounts
         lines = pl.concat([lines, _without_empty(added, components)], how="vertical")
         parks += [*undefined, too_large, too_large_amounts]
-    return lines, parks
+    return lines.rechunk(), parks
 
 
 def _with_inside(groups: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
@@ -52,6 +55,8 @@ def _with_inside(groups: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
 
     Groups differ where any of these do, so the sum where a group stands last is that of all of it.
     """
+    if not groups["is_gross"].any():
+        return groups.with_columns(int128(0).alias("inside_e9"))
     place = ["due_no", "version_id", "base_key"]
     inside = (
         standing.filter("is_gross")
@@ -67,17 +72,16 @@ def _within_bounds(groups: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the groups whose products cannot wrap, and parks for the others."""
     is_percent = pl.col("kind") == "percent"
     fits = ~is_percent | ((wide("quantity") * wide("price_e9")).abs() <= int128(_BASE_PRODUCT_MAX))
-    large = groups.filter(~fits)
+    small, large = apart(groups, fits)
     detail = pl.format(
         "charge {}: {} percent of {} is beyond what a line may hold", "component_id", "price_e9", "quantity"
     )
     has_whole = ~is_percent | (_whole_e9() > 0)
-    too_inside = groups.filter(fits & ~has_whole)
+    kept, too_inside = apart(small, has_whole)
     inside = pl.format(
         "charge {}: percentages inside their own base reach 100, or one that is contained is -100 or less",
         "component_id",
     )
-    kept = groups.filter(fits & has_whole)
     return kept, pl.concat(
         [
             park(large, ParkReason.AMOUNT_TOO_LARGE, detail),
@@ -93,7 +97,7 @@ def _percentages(groups: pl.DataFrame) -> pl.DataFrame:
     in the base already: B x r / (1 + r).
     """
     percent = groups.filter(pl.col("kind") == "percent")
-    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15())
+    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * minor_e15())
     numerator, denominator = base * wide("price_e9"), _whole_e9()
     return percent.with_columns(
         divide_toward_zero(numerator, denominator).alias("amount_e15"),
@@ -115,7 +119,7 @@ def _limits(groups: pl.DataFrame) -> pl.DataFrame:
     is_floor = pl.col("kind") == "minimum"
     part, whole = wide("share_part").fill_null(int128(1)), wide("share_whole").fill_null(int128(1))
     limit = wide("price_e9") * int128(10**6) * part
-    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * _minor_e15()) * whole
+    base = pl.when("is_exact").then("base_e15").otherwise(wide("quantity") * minor_e15()) * whole
     applies = pl.when(is_floor).then(limit > base).otherwise(limit < base)
     by_day = pl.col("price_share") == "day"
     return (
@@ -152,7 +156,7 @@ def _roundings(groups: pl.DataFrame) -> pl.DataFrame:
     lines = _as_lines(
         rows.with_columns(
             change.cast(pl.Int64).alias("amount_minor"),
-            (change * _minor_e15()).alias("amount_e15"),
+            (change * minor_e15()).alias("amount_e15"),
             pl.lit(0, pl.Int8).alias("amount_cut"),
             pl.lit("total").alias("determinant"),
             pl.lit("amount").alias("unit"),
@@ -180,17 +184,13 @@ def _as_lines(priced: pl.DataFrame) -> pl.DataFrame:
 
 def _without_empty(lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
     """Drop lines of no amount over no base, unless their charge is printed when it is zero."""
+    # Few lines come to nothing: only of these it is asked what they are.
+    some, hollow = apart(lines, pl.col("amount_minor") != 0)
+    if hollow.is_empty():
+        return lines
     rules = components.select("version_id", "component_id", "kind", "is_kept")
     nothing = (pl.col("quantity") == 0) | pl.col("kind").is_in(["amount", "rounding"])
-    is_empty = nothing & (pl.col("amount_minor") == 0)
-    return (
-        lines.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
-        .filter(~is_empty | pl.col("is_kept"))
-        .drop("kind", "is_kept")
+    kept = hollow.join(rules, on=["version_id", "component_id"], how="left", validate="m:1").filter(
+        ~nothing | pl.col("is_kept")
     )
-
-
-def _minor_e15() -> pl.Expr:
-    """Return what one minor unit is x 10^15, as Int128."""
-    powers = {exponent: 10 ** (15 - exponent) for exponent in range(5)}
-    return pl.col("currency_exponent").replace_strict(powers, return_dtype=pl.Int64).cast(pl.Int128)
+    return pl.concat([some, kept.select(some.columns)])

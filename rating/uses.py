@@ -5,17 +5,20 @@ from __future__ import annotations
 import polars as pl
 
 from model.tariff import RateBook
+from rating.once import once_per_book
 
 _OF_COMPONENT = ("amount_id", "scale_id", "times_id")
 _OF_PRICE = ("price_id", "edge_id")
 
 
+@once_per_book
 def component_formulas(book: RateBook) -> pl.DataFrame:
     """Return the formulas of each component, apart from its condition: version_id, component_id, formula_id."""
     keys = ["version_id", "component_id", "formula_id"]
     return pl.concat([own_formulas(book), price_formulas(book).select(keys)]).unique()
 
 
+@once_per_book
 def own_formulas(book: RateBook) -> pl.DataFrame:
     """Return the formulas of components that are no prices or edges: version_id, component_id, formula_id."""
     keys = ["version_id", "component_id"]
@@ -23,6 +26,7 @@ def own_formulas(book: RateBook) -> pl.DataFrame:
     return pl.concat(parts).drop_nulls().unique()
 
 
+@once_per_book
 def price_formulas(book: RateBook) -> pl.DataFrame:
     """Return prices and edges by formula: version_id, component_id, season, key, tou, formula_id."""
     keys = ["version_id", "component_id", "season", "key", "tou"]
@@ -30,6 +34,7 @@ def price_formulas(book: RateBook) -> pl.DataFrame:
     return pl.concat(parts).drop_nulls().unique()
 
 
+@once_per_book
 def reached_quantities(book: RateBook) -> pl.DataFrame:
     """Return for each quantity itself and those that its formula needs: version_id, name, needed."""
     quantities = book.quantities.select("version_id", pl.col("quantity_id").alias("name"), "formula_id", "level")
@@ -49,6 +54,7 @@ def reached_quantities(book: RateBook) -> pl.DataFrame:
     return reach
 
 
+@once_per_book
 def component_quantities(book: RateBook) -> pl.DataFrame:
     """Return every quantity that a component prices, or that its formulas need: version_id, component_id, quantity_id.
 
@@ -72,6 +78,7 @@ def component_quantities(book: RateBook) -> pl.DataFrame:
     )  # fmt: skip
 
 
+@once_per_book
 def needed_now(book: RateBook) -> pl.DataFrame:
     """Return the quantities that charges, conditions or banks need: version_id, quantity_id.
 
@@ -98,6 +105,7 @@ def needed_now(book: RateBook) -> pl.DataFrame:
     ).unique()
 
 
+@once_per_book
 def component_factors(book: RateBook) -> pl.DataFrame:
     """Return the dated factors of each component: version_id, component_id, factor_id, by.
 
@@ -123,6 +131,7 @@ def component_factors(book: RateBook) -> pl.DataFrame:
     return pl.concat([of_price, of_formulas.select(*keys, "factor_id", "by")]).unique().sort(*keys, "factor_id")
 
 
+@once_per_book
 def named_texts(book: RateBook) -> pl.DataFrame:
     """Return the text attributes by which versions choose their dated factors: version_id, by."""
     of_split = book.quantities.filter(pl.col("split_by").is_not_null()).select(
@@ -132,6 +141,7 @@ def named_texts(book: RateBook) -> pl.DataFrame:
     return pl.concat([of_factors, of_split]).unique()
 
 
+@once_per_book
 def used_factors(book: RateBook) -> pl.DataFrame:
     """Return all dated factors of each version: version_id, factor_id, by."""
     of_prices = book.prices.filter(pl.col("factor_id").is_not_null()).select(

@@ -55,6 +55,10 @@ class Known:
     attributes: pl.DataFrame
     carried: pl.DataFrame
 
+    def determinants_of(self, members: pl.DataFrame) -> pl.DataFrame:
+        """Return the determinants of the agreements that members of scopes have: mostly those of few."""
+        return self.determinants.filter(pl.col("due_no").is_in(members["due_no"].unique().implode()))
+
 
 @dataclass(frozen=True)
 class Scopes:
@@ -146,7 +150,12 @@ def marks(known: Known, frame: pl.DataFrame, members: pl.DataFrame) -> pl.DataFr
     rows = (
         members.select("scope_no", "due_no", "segment_no", "slice_no")
         .join(behind.select("scope_no", "quantity_id"), on="scope_no", how="inner", validate="m:m")
-        .join(known.determinants, on=["due_no", "segment_no", "slice_no", "quantity_id"], how="inner", validate="m:m")
+        .join(
+            known.determinants_of(members),
+            on=["due_no", "segment_no", "slice_no", "quantity_id"],
+            how="inner",
+            validate="m:m",
+        )
     )
     return rows.group_by("scope_no").agg(pl.col("is_estimated").any(), pl.col("reads_seq").max(), worst_split())
 
@@ -158,7 +167,7 @@ def _measured(scopes: Scopes, needed: pl.DataFrame, known: Known) -> pl.DataFram
         return no_amounts()
     members = scopes.members.join(asked.select("scope_no").unique(), on="scope_no", how="semi")
     rows = members.join(
-        known.determinants, on=["due_no", "segment_no", "slice_no"], how="inner", validate="m:m"
+        known.determinants_of(members), on=["due_no", "segment_no", "slice_no"], how="inner", validate="m:m"
     ).join(
         asked.select("scope_no", pl.col("name").alias("quantity_id")), on=["scope_no", "quantity_id"], how="semi"
     )  # fmt: skip

@@ -18,6 +18,7 @@ from model.errors import ConfigError, ControlError
 from model.progress import Progress
 from store.audit import audit_head
 from store.audit_log import NAME as LOG_NAME
+from store.bring import bring_runs, require
 from store.control import checkpoint, control
 from store.failpoints import around
 from store.files import (
@@ -32,6 +33,7 @@ from store.files import (
     written_aside,
 )
 from store.lake import LakeFile, all_files
+from store.mount import bucket_of
 from store.workspace import CONFIG_NAME, Workspace
 
 _CHUNK = 1 << 20
@@ -62,8 +64,8 @@ class Backup:
 def make_backup(workspace: Workspace, folder: Path, *, progress: Progress) -> Backup:
     """Copy a workspace to `folder`, checked by hash. What is there already is not copied again.
 
-    The control database is copied under the lock, the immutable files after it. The analysts' database is left out:
-    `restore` builds it.
+    The control database is copied under the lock, the immutable files after it, those of a bucket that are not here
+    too. The analysts' database is left out: `restore` builds it.
 
     Raises:
         ConfigError: the folder lies inside the workspace's lake.
@@ -79,6 +81,7 @@ def make_backup(workspace: Workspace, folder: Path, *, progress: Progress) -> Ba
         registered = {file.path: file for file in all_files(connection)}
     with control(workspace, purpose="backup"):  # open, so nobody writes; what is in the file is what was checkpointed
         copies = [_copy(workspace, folder, name, None) for name in _changing(workspace)]
+    bring_runs(workspace.runs)
     sealed = sorted({*registered, *_beside(workspace)})
     progress.begin("backup", len(sealed), "files")
     for name in sealed:
@@ -148,6 +151,8 @@ def _copy(workspace: Workspace, folder: Path, name: str, registered: LakeFile | 
     mode = PRIVATE if not name.startswith("lake/") else SEALED
     if registered is not None and object_path(folder, registered.sha256).is_file():
         return CopiedFile(name, registered.sha256, registered.bytes, mode), False
+    if bucket_of(path) is not None and not path.is_file():
+        require(path, None if registered is None else registered.sha256)
     aside = folder / "objects" / f".{os.getpid()}.tmp"
     digest, size = hashlib.sha256(), 0
     try:

@@ -84,18 +84,26 @@ def retract_facts(connection: Connection, table: str, keys: pl.DataFrame, *, rec
         connection.unregister("retracted")
 
 
-def facts(connection: Connection, table: str, *, known_at: datetime | None = None) -> pl.DataFrame:
-    """Return the rows of a table of `model.facts` as known at a time (now when None), sorted by grain."""
+def facts(
+    connection: Connection, table: str, *, known_at: datetime | None = None, among: pl.Series | None = None
+) -> pl.DataFrame:
+    """Return the rows of a table of `model.facts` as known at a time (now when None), sorted by grain.
+
+    `among` asks for the rows with these values in the column of the series' name.
+    """
     declared = FACTS[table]
     columns = ", ".join(f'"{name}"' for name in column_names(declared))
     order = ", ".join(f'"{key}"' for key in grain(declared))
-    if known_at is None:
-        rows = query(connection, f'SELECT {columns} FROM "{table}" WHERE superseded_at IS NULL ORDER BY {order}')
-    else:
-        rows = query(
-            connection,
-            f"""SELECT {columns} FROM "{table}"
-                WHERE recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?) ORDER BY {order}""",
-            [known_at, known_at],
-        )
+    known, parameters = "superseded_at IS NULL", []
+    if known_at is not None:
+        known, parameters = "recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?)", [known_at, known_at]
+    if among is None:
+        rows = query(connection, f'SELECT {columns} FROM "{table}" WHERE {known} ORDER BY {order}', parameters)
+        return arranged(declared, rows)
+    connection.register("among_these", among.to_frame().to_arrow())
+    try:
+        chosen = f'"{table}" SEMI JOIN among_these USING ("{among.name}")'
+        rows = query(connection, f"SELECT {columns} FROM {chosen} WHERE {known} ORDER BY {order}", parameters)
+    finally:
+        connection.unregister("among_these")
     return arranged(declared, rows)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from model.errors import InputError
 from store.failpoints import around, reached
+from store.mount import put_created, put_placed, take_away
 
 _CHUNK = 1 << 20
 _WRITERS = 8  # files that wait for the disk at a time
@@ -50,6 +51,15 @@ def read_text(path: Path) -> str:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def file_content_hash(path: Path) -> str:
+    """Return what `model.ids.content_hash` makes of a file's bytes, without holding them in memory."""
+    digest = hashlib.sha256(path.stat().st_size.to_bytes(8, "big"))
     with path.open("rb") as source:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
@@ -98,6 +108,7 @@ def rename(aside: Path, path: Path, *, sync: bool = True) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file; one that is gone already is no mistake."""
+    take_away(path)
     with around("removal", path):
         path.unlink(missing_ok=True)
 
@@ -124,6 +135,7 @@ def written_aside(path: Path, *, mode: int | None = None, sync: bool = True) -> 
 
 def write_bytes_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Write a file whole: aside, synced, renamed. Writing the same again changes nothing."""
+    put_placed(path, data)
     with written_aside(path, mode=mode) as aside:
         aside.write_bytes(data)
 
@@ -138,6 +150,7 @@ def write_all_atomic(files: Mapping[Path, bytes], *, mode: int | None = None) ->
 
 
 def _write_unsynced(path: Path, data: bytes, mode: int | None) -> None:
+    put_placed(path, data)
     with written_aside(path, mode=mode, sync=False) as aside:
         aside.write_bytes(data)
 
@@ -145,13 +158,15 @@ def _write_unsynced(path: Path, data: bytes, mode: int | None) -> None:
 def create_only(path: Path, data: bytes) -> bool:
     """Create a file that must not exist yet; return False, changing nothing, when another was first.
 
-    The name appears with its whole content at once (a hard link to a synced file), so a reader never sees half.
+    The name appears with its whole content at once (a hard link to a synced file), so a reader never sees half. Of a
+    lake in a bucket, the bucket says who was first; then the other's content is here.
     """
+    there = put_created(path, data)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with around("writing", path):
-            aside.write_bytes(data)
+            aside.write_bytes(there)
         sync_file(aside)
         aside.chmod(SEALED)
         try:
@@ -160,7 +175,7 @@ def create_only(path: Path, data: bytes) -> bool:
         except FileExistsError:
             return False
         sync_folder(path.parent)
-        return True
+        return there == data
     finally:
         aside.unlink(missing_ok=True)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -15,9 +16,11 @@ import polars as pl
 from model.control import LakeFiles
 from model.errors import ControlError
 from model.schema import arranged, polars_schema
+from store.bring import bring, bring_missing, require
 from store.control import Connection, insert, query
 from store.failpoints import around
 from store.files import SEALED, file_sha256, rename, sync_file
+from store.mount import AT_A_TIME, mounted, put_named
 from store.workspace import Workspace
 
 # 32 k to 65 k channel-days a row group read fastest, whole and by ranges of channels.
@@ -54,6 +57,7 @@ def write_lake_file(workspace: Workspace, table: str, folder: str, frame: pl.Dat
         digest, size = file_sha256(aside), aside.stat().st_size
         final = target / f"{table}-{digest[:16]}.parquet"
         aside.chmod(SEALED)
+        put_named(final, aside, digest)
         rename(aside, final)
     finally:
         aside.unlink(missing_ok=True)
@@ -126,6 +130,7 @@ def scan_lake(workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
     """
     assert files, "scan_lake needs at least one file; without files there is no schema to give back"
     paths = [workspace.root / file.path for file in files]
+    _at_hand(workspace, files)
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise ControlError(f"file `{missing[0]}` of the lake is missing", hint="restore it from a backup")
@@ -138,6 +143,24 @@ def scan_lake(workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
     return pl.scan_parquet(paths, glob=False)  # a folder may have `[` or `*` in its name
 
 
+def _at_hand(workspace: Workspace, files: Sequence[LakeFile]) -> None:
+    """Copy those files of a lake in a bucket here that are not here as long as they should be."""
+    if mounted(workspace.lake) is None:
+        return
+    paths = {workspace.root / file.path: file for file in files}
+    wanted = [path for path, file in paths.items() if not path.is_file() or path.stat().st_size != file.bytes]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for done in [pool.submit(require, path, paths[path].sha256) for path in wanted]:
+            done.result()
+
+
+def lake_paths(workspace: Workspace, paths: Iterable[str]) -> list[str]:
+    """Return where files of the lake lie on this machine, for DuckDB, once they are here; `paths` as registered."""
+    found = [workspace.root / path for path in paths]
+    bring_missing(found)
+    return [path.as_posix() for path in found]
+
+
 def verify_file(workspace: Workspace, file: LakeFile) -> None:
     """Check that a file still holds the bytes that were registered.
 
@@ -145,7 +168,10 @@ def verify_file(workspace: Workspace, file: LakeFile) -> None:
         ControlError: it is gone or was changed.
     """
     path = workspace.root / file.path
-    if not path.is_file() or file_sha256(path) != file.sha256:
+    if path.is_file() and file_sha256(path) == file.sha256:
+        return
+    # A copy that is not here, or was changed here, is got again.
+    if not bring(path, file.sha256):
         raise ControlError(f"file `{path}` is not the one that was registered", hint="restore it from a backup")
 
 

@@ -16,8 +16,10 @@ from model.progress import Progress
 from store.copies import object_path
 from store.damage import where_damaged
 from store.files import file_sha256
+from store.mount import bucket_of
 
 _PUT_BACK = "billmill restore BACKUP puts the file back; nothing that rests on it can be trusted before"
+_GET_AGAIN = "remove it: the next command that needs it gets it from the bucket again"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ def check_files(
 
 def _check(root: Path, file: NamedFile, against: Path | None) -> tuple[list[Problem], int]:
     path = root / file.path
+    is_copy = bucket_of(path) is not None
     if not path.is_file():
+        if is_copy:  # it is got when it is needed; whether its object is there is asked of the bucket
+            return [], 0
         expected = f"the file that {file.named_by} names"
         return [Problem(ProblemKind.MISSING, file.path, expected, "nothing", _PUT_BACK)], 0
     size, sha256 = path.stat().st_size, file_sha256(path)
@@ -72,7 +77,8 @@ def _check(root: Path, file: NamedFile, against: Path | None) -> tuple[list[Prob
         good = copy if copy is not None and copy.is_file() else None
         expected = f"SHA-256 {file.sha256[:16]}" + (f", {file.bytes:,} bytes" if file.bytes is not None else "")
         found = f"SHA-256 {sha256[:16]}: {where_damaged(path, file.sha256, file.bytes, good)}"
-        return [Problem(ProblemKind.ALTERED, file.path, expected, found, _PUT_BACK)], size
+        hint = _GET_AGAIN if is_copy else _PUT_BACK
+        return [Problem(ProblemKind.ALTERED, file.path, expected, found, hint)], size
     return _figures(file, path, size), size
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,17 @@ from model.ledger import Allocations, JournalLines, OpenItems
 from model.nights import NIGHTS
 from model.schema import create_table_sql
 from store.audit_log import log_path
+from store.bucket import LakeSettings
 from store.failpoints import around
 from store.files import PRIVATE, private_folder, rename, write_bytes_atomic
+from store.mount import claim_lake, hold_claim, mount, mounted
 
 CONFIG_NAME = "billmill.toml"
 _TABLES = (
-    "name", "layout", "roles", "ledger", "late_fee", "review", "back_billing", "exceptions", "findings",
+    "name", "layout", "roles", "ledger", "late_fee", "review", "back_billing", "exceptions", "findings", "lake",
 )  # fmt: skip
+_LAKE_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[^@?#]*)?|file:///[^@?#]+")
+_KINDS = {str: "text", bool: "true or false"}
 LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
 
 
@@ -37,6 +43,12 @@ class Workspace:
     name: str
     branches: frozenset[str] | None = None
     """Branches of who opened it, which commands keep to; None for all."""
+    bucket: LakeSettings | None = None
+    """Where its lake lies; None for its own folder. A process that it is sent to works there, too."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        mount(self.lake, self.bucket)
 
     @property
     def control_path(self) -> Path:
@@ -85,13 +97,14 @@ def create_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Works
     return workspace
 
 
-def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Workspace:
+def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = (), lake: LakeSettings | None = None) -> Workspace:
     """Make the folders and the control database of a workspace that is not one before it is sealed.
 
-    A kill before `seal_workspace` leaves no workspace; laying it out again begins anew.
+    A kill before `seal_workspace` leaves no workspace; laying it out again begins anew. `lake` is claimed where it
+    lies elsewhere than in the folder.
 
     Raises:
-        ConfigError: there is one already, or the folder holds other files.
+        ConfigError: there is one already, the folder or the lake holds other files, or the lake cannot be reached.
     """
     root = root.resolve()
     if (root / CONFIG_NAME).exists():
@@ -103,7 +116,10 @@ def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Work
         raise ConfigError(
             f"folder `{root}` is not empty: it holds `{sorted(foreign)[0]}`", hint="choose an empty folder"
         )
-    workspace = Workspace(root, name)
+    workspace = Workspace(root, name, bucket=lake)
+    mount(workspace.lake, lake)
+    if lake is not None:
+        claim_lake(lake, _claim(name))
     for folder in (workspace.lake, workspace.runs, workspace.quarantine):
         folder.mkdir(parents=True, exist_ok=True)
     private_folder(workspace.quarantine)  # rejected lines are as personal as what they were to be
@@ -111,9 +127,11 @@ def lay_out_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Work
     return workspace
 
 
-def seal_workspace(workspace: Workspace) -> None:
+def seal_workspace(workspace: Workspace, lake: LakeSettings | None = None) -> None:
     """Write the configuration file: from now on the folder is a workspace."""
     config = f'# A Billmill workspace.\nname = "{_toml_text(workspace.name)}"\nlayout = {LAYOUT}\n'
+    if lake is not None:
+        config += "\n[lake]\n" + "".join(f"{key} = {value}\n" for key, value in _lake_text(lake).items())
     write_bytes_atomic(workspace.root / CONFIG_NAME, config.encode(), mode=PRIVATE)
 
 
@@ -137,7 +155,84 @@ def open_workspace(root: Path) -> Workspace:
     unknown = sorted(set(config) - set(_TABLES))
     if unknown:
         raise ConfigError(f"`{path}` has the key `{unknown[0]}`", hint=f"it knows {', '.join(_TABLES)}")
-    return Workspace(root, str(config.get("name", root.name)))
+    settings = lake_settings(config.get("lake"), f"`{path}`")
+    workspace = Workspace(root, str(config.get("name", root.name)), bucket=settings)
+    mount(workspace.lake, settings)
+    return workspace
+
+
+def keep_lake_here(workspace: Workspace) -> None:
+    """Let a workspace's lake lie in its folder: table [lake] of its configuration becomes a comment.
+
+    Raises:
+        ConfigError: the table is written in another way than with a line `[lake]`.
+    """
+    path = workspace.root / CONFIG_NAME
+    if "lake" not in read_config(path):
+        return
+    table, lines = "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        table = line.strip() if line.startswith("[") else table
+        lines.append(f"# {line}" if table == "[lake]" and line else line)
+    text = "\n".join(lines) + "\n"
+    if "lake" in tomllib.loads(text):
+        raise ConfigError(f"`{path}`: expected the lake's settings below a line [lake]", hint="take them out by hand")
+    write_bytes_atomic(path, text.encode(), mode=PRIVATE)
+
+
+def lake_settings(found: object, where: str) -> LakeSettings | None:
+    """Return where the lake lies by table [lake] of a configuration; None for the workspace's own folder.
+
+    Raises:
+        ConfigError: a key is not known or has no usable value, or credentials stand in the address.
+    """
+    if found is None:
+        return None
+    known = {field.name: bool if field.name == "path_style" else str for field in fields(LakeSettings)}
+    if not isinstance(found, dict) or "url" not in found:
+        raise ConfigError(f"{where}: table [lake] has no url", hint='for example: url = "s3://bucket/prefix"')
+    for key, value in found.items():
+        if key not in known:
+            raise ConfigError(
+                f"{where}: table [lake] has the key `{key}`",
+                hint=f"it knows {', '.join(known)}; credentials come from the environment alone",
+            )
+        if not isinstance(value, known[key]):
+            raise ConfigError(f"{where}: [lake] {key}: expected {_KINDS[known[key]]}, found `{value}`")
+    settings = LakeSettings(**found)
+    if not _LAKE_URL.fullmatch(settings.url):
+        shown = settings.url.rpartition("@")[2]  # what stands before may be a secret
+        raise ConfigError(
+            f"{where}: [lake] url: expected s3://BUCKET/PREFIX or file:///FOLDER, found `{shown}`",
+            hint="credentials do not belong there: they come from the environment",
+        )
+    if settings.endpoint is not None and not settings.endpoint.startswith(("http://", "https://")):
+        raise ConfigError(f"{where}: [lake] endpoint: expected http(s)://HOST, found `{settings.endpoint}`")
+    return settings
+
+
+def claim_again(workspace: Workspace) -> None:
+    """Make sure that a lake in a bucket, into which files are about to be put, is this workspace's.
+
+    Raises:
+        ConfigError: it is that of another one.
+    """
+    found = mounted(workspace.lake)
+    if found is not None:
+        hold_claim(found[0], _claim(workspace.name))
+
+
+def _claim(name: str) -> bytes:
+    return json.dumps({"layout": LAYOUT, "name": name}, sort_keys=True).encode()
+
+
+def _lake_text(lake: LakeSettings) -> dict[str, str]:
+    """Return the keys of [lake] as TOML, those that are not as they are without being said."""
+    named = {name: value for name, value in asdict(lake).items() if value != getattr(LakeSettings, name, None)}
+    return {
+        name: str(value).lower() if isinstance(value, bool) else f'"{_toml_text(value)}"'
+        for name, value in named.items()
+    }
 
 
 def workspace_settings(workspace: Workspace, table: str, known: Collection[str]) -> dict[str, Any]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 import model  # noqa: F401  # first: it says how pandera is loaded
+
+# A worker holds millions of objects for all its tests: looking through them as often as Python would for a small
+# program takes a fifteenth of the run.
+gc.set_threshold(200_000, 20, 20)
 
 # Files with few but long tests. A worker takes a file at a time: one of these begun last would keep the others waiting.
 LONG = (

@@ -24,6 +24,7 @@ from model.rating import BillLines
 from model.schema import arranged, duckdb_type, empty, polars_schema
 from outputs.views import file_list
 from store.control import Connection, query
+from store.lake import lake_paths
 from store.open_amounts import prepare_open_amounts
 from store.workspace import Workspace
 
@@ -99,7 +100,7 @@ def prepare_checks(
             "AND (? IS NULL OR run_id = ?) ORDER BY path",
             [table, RunState.PUBLISHED.value, run_id, run_id],
         )["path"]
-        create_view(connection, view, declared, [(workspace.root / path).as_posix() for path in paths])
+        create_view(connection, view, declared, lake_paths(workspace, paths))
     _currency_digits(connection)
     open_from = query(connection, "SELECT max(end_date) FROM closed_period").item()
     connection.execute("SET VARIABLE open_from = ?::DATE", [open_from if run_id else None])

@@ -11,7 +11,8 @@ from accounts.calendar_dates import overlapping_cycles
 from accounts.reading import DETAIL, LINE
 from accounts.selection import Cycle, grouped_accounts
 from cycles.asked import check_known
-from cycles.runs.unbilled import CANCELLED, calendar, selectable, unbilled_accounts
+from cycles.runs.known import selectable
+from cycles.runs.unbilled import CANCELLED, calendar, unbilled_accounts
 from model.accounts import BillCycles
 from model.codes import RunState
 from model.errors import ConfigError

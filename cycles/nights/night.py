@@ -13,17 +13,19 @@ from pathlib import Path
 
 import polars as pl
 
+from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, grouped_accounts
 from cycles.nights.bill import CycleNight, NightRequest, bill_tonight
 from cycles.nights.manifest import Came, NightReport, write_manifest
 from cycles.nights.steps import last_end, learned_mark, scope_of, steps_of, take_step, taken_before
 from cycles.publishing.publish import publish_run
+from cycles.runners.vee_blocks import judging
 from cycles.runs.inputs import last_load
+from cycles.runs.known import selectable
 from cycles.runs.unbilled import (
     calendar,
     close_settled,
     record_exceptions,
-    selectable,
     taken_back_since,
     unbilled_accounts,
     unbilled_exceptions,
@@ -174,10 +176,11 @@ def _validate_due(workspace: Workspace, request: NightRequest, progress: Progres
         left = _left_to_validate(connection, cycles, request.branches)
     for period in left:
         progress.about(period.subject)
-        run_vee(
-            workspace, from_date=period.from_date, to_date=period.to_date, received_at=request.at, progress=progress,
-            actor=request.actor, only=period.channels, workers=request.workers,
-        )  # fmt: skip
+        with judging(workspace, request.runner, progress) as judge:
+            run_vee(
+                workspace, from_date=period.from_date, to_date=period.to_date, received_at=request.at,
+                progress=progress, actor=request.actor, only=period.channels, workers=request.workers, judge=judge,
+            )  # fmt: skip
         done.count += 1
         with control(workspace, purpose="cycle night") as connection, transaction(connection):
             take_step(connection, request.business_date, request.branches, "vee", period.subject, period.mark)
@@ -210,7 +213,7 @@ def _left_to_validate(connection: Connection, cycles: Sequence[Cycle], branches:
     for (first, after), some in sorted(together.items()):
         mark = content_hash(learned, *sorted(cycle.cycle_id for cycle in some))
         if (f"{first}..{after}", mark) not in validated:
-            left.append(_Period(first, after, _channels(connection, selectable(connection), some), mark))
+            left.append(_Period(first, after, _channels(connection, selectable(connection, some), some), mark))
     return left
 
 
@@ -225,9 +228,8 @@ def _channels(connection: Connection, known: dict[str, pl.DataFrame], cycles: Se
         for cycle in cycles
     ]
     points = known["agreements"].join(pl.concat(chosen).select("account_id"), on="account_id", how="semi")
-    numbers = query(connection, "SELECT channel_no, service_point_id FROM channel_number ORDER BY channel_no")
-    own = numbers.join(points, on="service_point_id", how="semi", maintain_order="left")
-    return None if own.height == numbers.height else [int(number) for number in own["channel_no"]]
+    own = channel_numbers(connection, points["service_point_id"])["channel_no"]
+    return None if own.len() == query(connection, "SELECT count(*) FROM channel_number").item() else own.to_list()
 
 
 def _bill(workspace: Workspace, cycle: Cycle, request: NightRequest, progress: Progress, done: _Done) -> None:
@@ -260,7 +262,7 @@ def _close_windows(
     cycles = [Cycle(**row) for row in rows.iter_rows(named=True)]  # a row per cycle
     closed = {subject for subject, _ in taken_before(connection, request.branches, "close")}
     left = [cycle for cycle in cycles if _has_branch(cycle, request.branches) and cycle.cycle_id not in closed]
-    known = selectable(connection) if left else {}
+    known = selectable(connection, left) if left else {}
     for cycle in left:
         progress.about(cycle.cycle_id)
         _close(workspace, connection, cycle, known, request)

@@ -8,7 +8,7 @@ import polars as pl
 
 from accounts.selection import Cycle, select_due
 from cycles.nights.calendar import find_cycle
-from cycles.runs.unbilled import selectable
+from cycles.runs.known import selectable
 from ingest.versions import current_registers
 from model.reads import INTERVAL_LENGTHS
 from store.control import Connection, control, query
@@ -31,7 +31,7 @@ def cycle_ready(workspace: Workspace, cycle_id: str, business_date: date) -> pl.
     """
     with control(workspace, purpose="cycle ready") as connection:
         cycle = find_cycle(connection, cycle_id)
-        due = select_due(cycle, selectable(connection), standing_keys(connection), ())
+        due = select_due(cycle, selectable(connection, (cycle,)), standing_keys(connection), ())
         rows = [
             _window(cycle, business_date),
             ("accounts", due.height > 0, f"{due['account_id'].n_unique():,} accounts due", "nothing is left to bill"),

@@ -22,6 +22,11 @@ _TAKEN = """
 """
 
 
+def was_any_taken_back(connection: Connection) -> bool:
+    """Return whether any bill was ever taken back."""
+    return bool(query(connection, "SELECT EXISTS (SELECT 1 FROM reversed_bill)").item())
+
+
 def days_taken_back(connection: Connection, agreements: pl.DataFrame) -> pl.DataFrame:
     """Return the days that bills had which were taken back, and that an agreement of today is there to be billed for.
 

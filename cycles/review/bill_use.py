@@ -12,6 +12,7 @@ from model.codes import RunState
 from model.review import BillUse
 from model.schema import arranged, column_names, empty
 from model.units import POWER_UNIT, PRINTED_UNITS
+from rating.segments import number_of
 from store.control import Connection, query
 from store.lake import LakeFile, lake_files, scan_lake
 from store.workspace import Workspace
@@ -36,25 +37,44 @@ def use_of(lines: pl.LazyFrame, bills: pl.LazyFrame) -> DataFrame[BillUse]:
     # Lines lie in the order of their bills, and are sorted only where they do not.
     rises = (pl.col("line_no") > pl.col("line_no").shift(1)) | (pl.col("bill_id") != pl.col("bill_id").shift(1))
     ordered = chosen if chosen.select(rises.all()).item() else chosen.sort("line_no")
-    rows = ordered.group_by(keys).agg(
-        pl.col("account_id", "branch_id", "service_point_id", "commodity", "tariff_id", "currency").first(),
+    numbered = ordered.with_columns(number_of(*keys).alias("use_no"))
+    heads = numbered.filter((pl.col("use_no") != pl.col("use_no").shift(1)).fill_null(value=True))
+    if heads.select(keys).unique().height < heads.height:
+        # An agreement's lines do not stand together: one-off charges come after those of the tariffs.
+        heads = heads.unique(keys, keep="first", maintain_order=True)
+        numbers = heads.select(*keys, "use_no")
+        numbered = numbered.drop("use_no").join(
+            numbers, on=keys, how="left", validate="m:1", maintain_order="left"
+        )  # fmt: skip
+    summed = numbered.select("use_no", "period_start_date", "period_end_date", "is_estimated", "amount_minor")
+    rows = summed.group_by("use_no").agg(
         pl.col("period_start_date").min(), pl.col("period_end_date").max(), pl.col("is_estimated").any(),
         summed_minor("amount_minor"),
     )  # fmt: skip
-    is_use = (pl.col("kind") == "quantity") & (pl.col("category") == "charge") & pl.col("unit").is_in(list(USE_UNITS))
-    priced = (
-        chosen.filter(is_use)
-        .with_columns(pl.col("unit").replace_strict(USE_UNITS, return_dtype=pl.String))
-        .group_by(*keys, "component_id", "unit").agg(pl.col("quantity").sum())
-        .sort("quantity", "component_id", "unit", descending=[True, False, False])
-        .unique(keys, keep="first", maintain_order=True)
-    )  # fmt: skip
+    names = heads.select("use_no", *keys, "account_id", "branch_id", "service_point_id", "commodity", "tariff_id",
+                         "currency")  # fmt: skip
     classes = bills.select("bill_id", "revenue_class").collect()
-    joined = rows.join(priced, on=keys, how="left", validate="1:1").join(
-        classes, on="bill_id", how="inner", validate="m:1"
+    joined = (
+        names.join(rows, on="use_no", how="left", validate="1:1")
+        .join(_largest_use(numbered), on="use_no", how="left", validate="1:1")
+        .join(classes, on="bill_id", how="inner", validate="m:1")
     )
     filled = joined.with_columns(pl.col("quantity").fill_null(0), pl.col("unit").fill_null(""))
     return arranged(BillUse, filled.sort(keys))
+
+
+def _largest_use(lines: pl.DataFrame) -> pl.DataFrame:
+    """Return the largest quantity that a charge prices (use_no, quantity, unit); of equal ones the first by name."""
+    is_use = (pl.col("kind") == "quantity") & (pl.col("category") == "charge") & pl.col("unit").is_in(list(USE_UNITS))
+    priced = (
+        lines.filter(is_use)
+        .with_columns(pl.col("unit").replace_strict(USE_UNITS, return_dtype=pl.String))
+        .group_by("use_no", "component_id", "unit").agg(pl.col("quantity").sum())
+    )  # fmt: skip
+    largest = priced.filter(pl.col("quantity") == pl.col("quantity").max().over("use_no"))
+    return largest.sort("use_no", "component_id", "unit").unique("use_no", keep="first", maintain_order=True).drop(
+        "component_id"
+    )  # fmt: skip
 
 
 def past_use(

@@ -11,16 +11,20 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from cycles.runners.tasks import Receipt, Task, receipts_folder
+from cycles.runners.tasks import Receipt, Task, receipts_folder, task_folder
 from model.codes import RunnerName
-from model.errors import StaleError
+from model.errors import StaleError, StorageError
+from store.bring import bring_notes
 from store.code import code_version
-from store.workspace import open_workspace
+from store.mount import put_note
+from store.workspace import CONFIG_NAME, open_workspace
 
 Compute = Callable[[Task], Receipt]
+"""Computes a task and leaves its receipt."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,19 @@ class Attempt:
     failure: str = ""
     """What ended it; empty when it left a receipt."""
 
+    @property
+    def is_open(self) -> bool:
+        """No end of it is known: it lasts, or nobody has told that its process died."""
+        return self.seconds is None and not self.failure
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a runner brings of a task: its receipt, and who left it."""
+
+    receipt: Receipt
+    attempt: Attempt
+
 
 @dataclass(frozen=True)
 class Told:
@@ -47,22 +64,31 @@ class Told:
     compute: Compute
     runner: RunnerName
 
-    def __call__(self, task: Task) -> Receipt:
+    def __call__(self, task: Task) -> Came:
         """Compute a partition.
 
         Raises:
             StaleError: this machine has another version of Billmill, or of a library that computes, than the plan.
         """
+        task = _here(task)
         note, path = _begin(task, self.runner)
         began = time.perf_counter()
         try:
             refuse_other_code(task)
             receipt = self.compute(task)
         except BaseException as error:
-            _write(path, replace(note, seconds=time.perf_counter() - began, failure=str(error) or repr(error)))
+            _write(path, replace(note, seconds=time.perf_counter() - began, failure=_told(error)))
             raise
-        _write(path, replace(note, seconds=time.perf_counter() - began))
-        return receipt
+        ended = replace(note, seconds=time.perf_counter() - began)
+        _write(path, ended)
+        return Came(receipt, ended)
+
+
+def _told(error: BaseException) -> str:
+    """Return what ended an attempt; what is no mistake came from outside: the driver is gone, or somebody ended it."""
+    if not isinstance(error, Exception):
+        return f"ended from outside ({error!r})"
+    return str(error) or repr(error)
 
 
 def refuse_other_code(task: Task) -> None:
@@ -82,8 +108,31 @@ def refuse_other_code(task: Task) -> None:
 def attempts(run_folder: Path) -> list[Attempt]:
     """Return what was noted of the attempts at a run's partitions, in the order in which they began."""
     folder = receipts_folder(run_folder)
+    bring_notes(folder)
     found = [Attempt(**json.loads(path.read_bytes())) for path in attempt_files(folder)]
     return sorted(found, key=lambda attempt: (attempt.started_at, attempt.partition))
+
+
+def attempts_at(run_folder: Path, partition: int) -> list[Attempt]:
+    """Return what was noted of the attempts at one partition, in the order in which they began."""
+    return [attempt for _, attempt in _notes_of(run_folder, partition)]
+
+
+def end_lost(run_folder: Path, task: Task, cause: str) -> Attempt | None:
+    """Note what ended an attempt, unless it could say so itself; return it, None when it had not begun."""
+    for path, noted in reversed(_notes_of(run_folder, task.partition)):
+        if noted.attempt == task.attempt:
+            ended = replace(noted, failure=cause) if noted.is_open else noted
+            if ended != noted:
+                _write(path, ended)
+            return ended
+    return None
+
+
+def _notes_of(run_folder: Path, partition: int) -> list[tuple[Path, Attempt]]:
+    paths = sorted(receipts_folder(run_folder).glob(f".p{partition:05d}.attempt-*.json"))
+    found = [(path, Attempt(**json.loads(path.read_bytes()))) for path in paths]
+    return sorted(found, key=lambda one: one[1].started_at)
 
 
 def attempt_files(receipts: Path) -> list[Path]:
@@ -91,9 +140,16 @@ def attempt_files(receipts: Path) -> list[Path]:
     return sorted(receipts.glob(".p*.attempt-*.json")) if receipts.is_dir() else []
 
 
+def _here(task: Task) -> Task:
+    """Return a task as of this machine, whose copy of a lake in a bucket may lie in another folder."""
+    own = os.environ.get("BILLMILL_WORKSPACE")
+    if own is None or (Path(task.workspace) / CONFIG_NAME).is_file():
+        return task
+    return replace(task, workspace=str(Path(own).resolve()))
+
+
 def _begin(task: Task, runner: RunnerName) -> tuple[Attempt, Path]:
-    workspace = open_workspace(Path(task.workspace))
-    folder = receipts_folder(workspace.runs / task.run_id)
+    folder = receipts_folder(task_folder(open_workspace(Path(task.workspace)), task))
     folder.mkdir(parents=True, exist_ok=True)
     note = Attempt(task.partition, task.attempt, runner.value, socket.gethostname(), os.getpid(), time.time())
     path = folder / f".p{task.partition:05d}.attempt-{time.time_ns():x}-{os.getpid()}.json"
@@ -105,3 +161,5 @@ def _write(path: Path, note: Attempt) -> None:
     aside = path.with_suffix(".tmp")
     aside.write_text(json.dumps(asdict(note)), encoding="utf-8")
     aside.replace(path)
+    with suppress(StorageError):  # nothing rests on a note
+        put_note(path, path.read_bytes())

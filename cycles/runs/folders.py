@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +10,9 @@ from typing import Any, Protocol
 import polars as pl
 
 from cycles.runners.tasks import lake_file_from
+from cycles.runs.listed import read_listing
 from model.errors import ControlError
+from store.bring import bring_run
 from store.files import file_sha256
 from store.lake import LakeFile, scan_lake
 from store.workspace import Workspace
@@ -45,9 +46,17 @@ def plan_frame(folder: Path, name: str, keep: pl.Expr | None = None) -> pl.DataF
     return read_frame(folder / "plan" / f"{name}.parquet", keep)
 
 
+def plan_rows(folder: Path, name: str, parts: Iterable[tuple[int, int]]) -> pl.DataFrame:
+    """Return some parts of a frame of the plan, each from a row up to another one, without reading the others."""
+    rows = pl.scan_parquet(folder / "plan" / f"{name}.parquet", glob=False)
+    return pl.concat([rows.slice(first, after - first) for first, after in parts]).collect()
+
+
 def run_folder(workspace: Workspace, run: str) -> Path:
-    """Return the folder of a run."""
-    return workspace.runs / run
+    """Return the folder of a run; of a lake in a bucket its plan, receipts and manifests are here then."""
+    folder = workspace.runs / run
+    bring_run(folder)
+    return folder
 
 
 RELEASED = "released.json"
@@ -74,10 +83,9 @@ def staged_manifest(folder: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
+        return read_listing(path)
     except (OSError, ValueError) as error:
         raise ControlError(f"manifest `{path}` cannot be read: {error}", hint="restore it from a backup") from error
-    return manifest
 
 
 def manifest_sha256(folder: Path) -> str:

@@ -6,7 +6,7 @@ A plan writes this down; rating an old bill again gathers it anew, as known then
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import polars as pl
 
 from accounts.attributes import cut_at_attributes
 from accounts.history import history_before
+from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, cut_partitions
 from cycles.publishing.carried import opening_banks
 from cycles.publishing.one_offs import due_charges
@@ -33,10 +34,9 @@ from tariffs.feeds import with_feeds
 COST_PER_PARTITION = 150_000_000
 
 
-# The tables of facts that `gather_inputs` looks at.
-GATHERED_FROM = (
-    "agreement_attributes", "service_point_attributes", "meters", "history", "quality_gates", "usage_correction",
-)  # fmt: skip
+# The tables of facts that `gather_inputs` looks at: those with rows of service points, and the others.
+_OF_PLACES = ("service_point_attributes", "meters", "history")
+GATHERED_FROM = (*_OF_PLACES, "agreement_attributes", "quality_gates", "usage_correction")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ class Inputs:
 
     frames: dict[str, pl.DataFrame]
     files: dict[str, list[LakeFile]]
+    places: dict[str, list[int]] = field(default_factory=dict)
+    """Of frames by service point: the row at which each partition begins, that at which the rows of points in several
+    partitions do, and the number of rows. A partition reads its part, and not the meters of a whole utility."""
 
     def listed(self) -> dict[str, list[dict[str, Any]]]:
         """Return the files as a plan lists them."""
@@ -54,6 +57,20 @@ class Inputs:
 def known_facts(connection: Connection, known_at: datetime) -> dict[str, pl.DataFrame]:
     """Return every imported table, and those of events, as known at a time."""
     return {table: facts(connection, table, known_at=known_at) for table in (*IMPORTED, *EVENTS)}
+
+
+def known_of_places(
+    connection: Connection, places: pl.Series, *, known_at: datetime
+) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """Return the channels of service points with their numbers, and what `gather_inputs` looks at, as known at a time.
+
+    Rows of other places may be among them: of most of the base, all is read, which is faster than choosing.
+    """
+    total = query(connection, "SELECT count(*) FROM channel_number").item()
+    among = places if 2 * places.len() < total else None
+    known = {table: facts(connection, table, known_at=known_at, among=among) for table in _OF_PLACES}
+    known |= {table: facts(connection, table, known_at=known_at) for table in GATHERED_FROM if table not in known}
+    return channel_numbers(connection, among), known
 
 
 def gather_inputs(
@@ -82,8 +99,8 @@ def gather_inputs(
         due, known["agreement_attributes"], known["service_point_attributes"], asked
     )
     agreements, channels = cut_partitions(periods, numbers, cost_each=COST_PER_PARTITION, partitions=partitions)
-    points = agreements["service_point_id"].unique().implode()
-    found = facts(connection, "quantity_history", known_at=known_at).filter(pl.col("service_point_id").is_in(points))
+    supplied = agreements["service_point_id"].unique()
+    points, found = supplied.implode(), facts(connection, "quantity_history", known_at=known_at, among=supplied)
     frames: dict[str, pl.DataFrame] = {
         "due": agreements,
         "channels": channels,
@@ -96,11 +113,30 @@ def gather_inputs(
         "one_offs": due_charges(connection, agreements, known_at, replaced),
         "corrections": _corrections(known["usage_correction"], channels),
     }
+    places: dict[str, list[int]] = {}
+    for name in ("meters", "history"):
+        frames[name], places[name] = _in_order_of_partition(frames[name], agreements)
     rated = rated_book(connection, book, agreements, known_at)
     # Who changed groups can be due for days before the cycle.
     first = min([cycle.period_start_date, *agreements["start_date"].unique()])
     span = (first, cycle.period_end_date)
-    return Inputs(frames | book_frames(rated), _reads(connection, span, seq_max))
+    return Inputs(frames | book_frames(rated), _reads(connection, span, seq_max), places)
+
+
+def _in_order_of_partition(rows: pl.DataFrame, due: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    """Return rows by service point in order of the partition that needs them, and where each begins (`Inputs.places`).
+
+    Rows of points that several partitions need come last.
+    """
+    count = int(due["partition"].max()) + 1  # type: ignore[arg-type]  # something is due
+    placed = due.group_by("service_point_id").agg(first=pl.col("partition").min(), last=pl.col("partition").max())
+    part = pl.when(pl.col("first") == pl.col("last")).then("first").otherwise(count)
+    ordered = rows.join(
+        placed.select("service_point_id", part=part), on="service_point_id", how="left", validate="m:1",
+        maintain_order="left",
+    ).with_columns(pl.col("part").fill_null(count)).sort("part", maintain_order=True)  # fmt: skip
+    starts = ordered["part"].search_sorted(pl.Series(range(count + 1), dtype=ordered["part"].dtype))
+    return ordered.drop("part"), [*starts.to_list(), ordered.height]
 
 
 def _corrections(found: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """One partition of a planned run, computed by a command of its own: what a scheduler's job array calls.
 
 It reads the plan and the lake and leaves a receipt; it never opens the control database, which bears one writer only,
-so that a hundred of them can run at once on machines that share the workspace's folder.
+so that a hundred of them can run at once on machines that share the workspace's folder, or a lake in a bucket.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ import json
 from pathlib import Path
 
 from cycles.runners.attempts import Told
-from cycles.runners.tasks import Receipt, read_receipt
-from cycles.runs.folders import run_folder
+from cycles.runners.following import Following
+from cycles.runners.tasks import Receipt, read_receipt, receipt_path
 from cycles.runs.plan import Planned, check_code, check_plan
 from cycles.runs.run import COMPUTE, partition_task
 from cycles.runs.scope import refuse_strange_run
 from model.codes import RunKind, RunnerName
 from model.errors import ConfigError
 from model.ids import content_hash
+from model.progress import SILENT, Progress
+from store.bring import bring_missing, bring_plan
 from store.files import read_bytes
 from store.workspace import Workspace
 
 
-def compute_alone(workspace: Workspace, run_id: str, index: int) -> tuple[Receipt, bool]:
+def compute_alone(workspace: Workspace, run_id: str, index: int, progress: Progress = SILENT) -> tuple[Receipt, bool]:
     """Compute one partition of a planned run, counted from 0; return its receipt and whether it was computed now.
 
     Raises:
@@ -38,11 +40,16 @@ def compute_alone(workspace: Workspace, run_id: str, index: int) -> tuple[Receip
             f"partition {index}: run `{run_id}` has {partitions}, from 0 to {partitions - 1}",
             hint="give the array as many tasks as the plan has partitions: billmill cycle plan ... --json",
         )
+    bring_missing([receipt_path(plan.folder, index)])  # of all receipts this one alone decides something here
     found = read_receipt(plan.folder, index)
     if found is not None:
         return found, False
     compute = Told(COMPUTE[RunKind(plan.content["kind"])], RunnerName.ARRAY)
-    return compute(partition_task(workspace, plan, index)), True
+    progress.about(run_id)
+    following = Following("rate", plan.folder, progress, tasks=1, items="due")
+    came = compute(partition_task(workspace, plan, index))
+    following.came(came)
+    return came.receipt, True
 
 
 def planned_partitions(workspace: Workspace, run_id: str) -> int:
@@ -63,13 +70,14 @@ def read_plan_alone(workspace: Workspace, run_id: str) -> Planned:
     """
     path = _plan_path(workspace, run_id)
     again = "plan it again with a higher --sequence"
-    plan = check_plan(run_id, run_folder(workspace, run_id), content_hash(read_bytes(path)), again)
+    plan = check_plan(run_id, path.parent.parent, content_hash(read_bytes(path)), again)
     check_code(plan, again)
     return plan
 
 
 def _plan_path(workspace: Workspace, run_id: str) -> Path:
-    folder = run_folder(workspace, run_id)
+    folder = workspace.runs / run_id
+    bring_plan(folder)
     path = folder / "plan" / "plan.json"
     if not path.is_file():
         raise ConfigError(f"run `{run_id}` has no plan in `{folder}`", hint="billmill run list")

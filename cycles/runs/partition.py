@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from cycles.runners.tasks import Receipt, Task, lake_file_from, write_receipt
-from cycles.runs.controls import control_totals
+from cycles.runs.controls import control_totals, partition_offenders
 from cycles.runs.energy import energy_controls
-from cycles.runs.folders import Frames, plan_frame
+from cycles.runs.folders import Frames, plan_frame, plan_rows
 from ingest.rules.rule_store import rules_of_text
 from ingest.vee.registers import usage_between_reads
 from ingest.versions import current_days, current_registers
@@ -46,9 +46,13 @@ from outputs.bills import build_bills
 from rating.aside import set_aside
 from rating.corrections import corrected_days, corrected_usage
 from rating.stages import rate
+from store.bring import bring_plan
 from store.files import read_bytes
 from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace, open_workspace
+
+# Before the name of a table of the rate book, among the frames of a plan.
+_BOOK = "book_"
 
 
 @dataclass
@@ -73,26 +77,56 @@ def compute_partition(task: Task) -> Receipt:
     """Compute a partition, write its files and leave its receipt. Computing it again changes nothing."""
     workspace = open_workspace(Path(task.workspace))
     work = work_on(workspace, task.run_id, pl.col("partition") == task.partition, task.partition)
+    work.frame = partial(_frame_of_partition, work.folder, work.plan, task.partition)
     for step in STEPS:
         step.run(work)
     assert work.rating_input is not None
-    return leave_receipt(workspace, task, work.tables, due=work.rating_input.due.height)
+    return leave_receipt(workspace, task, work.tables, due=work.rating_input.due)
 
 
-def leave_receipt(workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: int) -> Receipt:
-    """Write the tables of a partition to the lake and leave its receipt. `due`: rows of due agreements."""
+def leave_receipt(
+    workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: DataFrame[DueAgreements]
+) -> Receipt:
+    """Write the tables of a partition to the lake and leave its receipt. `due`: what it was to bill.
+
+    What must meet is compared here, where the rows are in memory; the receipt says how often it does not.
+    """
     folder = f"runs/{task.run_id}/tables"
     files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
-    counts = {table: frame.height for table, frame in tables.items()} | {"due": due}
-    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables))
+    counts = {table: frame.height for table, frame in tables.items()} | {"due": due.height}
+    offenders = partition_offenders(due, tables).height
+    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables), offenders)
     return write_receipt(workspace.runs / task.run_id, receipt)
 
 
 def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0) -> Work:
     """Return the work for a part of a planned run."""
     folder = workspace.runs / run_id
+    bring_plan(folder)
     plan = json.loads(read_bytes(folder / "plan" / "plan.json"))
-    return Work(workspace, folder, plan, keep, partition, partial(plan_frame, folder))
+    return Work(workspace, folder, plan, keep, partition, partial(_frame_of_plan, folder, plan["files"]))
+
+
+def _frame_of_plan(folder: Path, hashes: dict[str, str], name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+    """Return a frame of a plan; the tables of its rate book are read once by each worker."""
+    if keep is None and name.startswith(_BOOK):
+        return _kept_table(folder, name, hashes[f"{name}.parquet"])
+    return plan_frame(folder, name, keep).rechunk()
+
+
+def _frame_of_partition(
+    folder: Path, plan: dict[str, Any], partition: int, name: str, keep: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Return a frame of a plan; of one that lies in order of partitions (`inputs.Inputs.places`) only its own part."""
+    places = plan.get("places", {}).get(name)
+    if places is None or keep is None:
+        return _frame_of_plan(folder, plan["files"], name, keep)
+    return plan_rows(folder, name, [(places[partition], places[partition + 1]), (places[-2], places[-1])]).filter(keep)
+
+
+@lru_cache(maxsize=2 * len(RATE_BOOK_TABLES))
+def _kept_table(folder: Path, name: str, sha256: str) -> pl.DataFrame:
+    return plan_frame(folder, name)
 
 
 def _gather(work: Work) -> None:
@@ -114,7 +148,7 @@ def _gather(work: Work) -> None:
         wanted = channels.filter(pl.col("interval_minutes") == minutes)["channel_no"].unique().sort()
         if wanted.len():
             days[minutes] = _days(work, minutes, wanted, first, after)
-    book = RateBook(**{table: work.frame(f"book_{table}") for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
+    book = RateBook(**{table: work.frame(_BOOK + table) for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
     meters = arranged(Meters, work.frame("meters", of_point))
     usage, _ = usage_between_reads(
         _registers(work, numbers), meters, arranged(ChannelNumbers, numbers), rules_of_text(work.plan.get("rules")),

@@ -12,13 +12,13 @@ from typing import Any
 
 import polars as pl
 
-from accounts.numbering import channel_numbers
-from accounts.selection import SELECTED_FROM, Cycle, first_possible, select_due
+from accounts.selection import Cycle, first_possible, select_due
 from cycles.review.rules import review_rules
 from cycles.runs.finals import ended_agreements
 from cycles.runs.folders import run_folder
 from cycles.runs.holds import held_accounts
-from cycles.runs.inputs import GATHERED_FROM, Inputs, gather_inputs, last_load
+from cycles.runs.inputs import Inputs, gather_inputs, known_of_places, last_load
+from cycles.runs.known import selectable
 from cycles.runs.records import add_run, find_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunKind, RunState
@@ -28,7 +28,7 @@ from store.audit import audit_head, record
 from store.code import code_version
 from store.control import Connection, control, transaction
 from store.facts import facts
-from store.files import SEALED, write_all_atomic, write_bytes_atomic
+from store.files import SEALED, file_content_hash, write_all_atomic, write_bytes_atomic
 from store.roles import own_branches
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -183,7 +183,7 @@ def check_plan(run_id: str, folder: Path, sha256: str, again: str) -> Planned:
     plan = json.loads(path.read_bytes())
     for file_name, expected in plan["files"].items():
         planned = folder / "plan" / file_name
-        if not planned.is_file() or content_hash(planned.read_bytes()) != expected:
+        if not planned.is_file() or file_content_hash(planned) != expected:
             raise StaleError(f"file `{file_name}` of the plan of run `{run_id}` was changed or is gone", hint=again)
     return Planned(run_id, folder, sha256, plan, is_new=False)
 
@@ -228,7 +228,7 @@ def _run_of(cycle: Cycle, request: PlanRequest) -> str:
 
 def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max: int) -> Inputs:
     """Return what the plan pins. Facts are those known at the time of asking, whatever was learned since."""
-    known = {table: facts(connection, table, known_at=request.known_at) for table in SELECTED_FROM}
+    known = selectable(connection, (cycle,), known_at=request.known_at)
     # Of what stands, only days from the earliest that the cycle may bill on can matter, and ids of its own bills.
     stands = standing_keys(connection, ending_after=first_possible(cycle, known["cycles"]))
     due = select_due(cycle, known, stands, request.branches, made=bills_made(connection, cycle.cycle_id))
@@ -239,10 +239,10 @@ def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max:
             f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
             hint="everything in it is billed already, or no account is in its group",
         )
-    known |= {table: facts(connection, table, known_at=request.known_at) for table in GATHERED_FROM}
+    numbers, gathered = known_of_places(connection, due["service_point_id"].unique(), known_at=request.known_at)
     book = load_rate_book(connection, known_at=request.known_at)
     return gather_inputs(
-        connection, cycle, due, known, channel_numbers(connection), book,
+        connection, cycle, due, known | gathered, numbers, book,
         known_at=request.known_at, seq_max=seq_max, partitions=request.partitions,
     )  # fmt: skip
 
@@ -287,6 +287,7 @@ def _content(
         "partitions": len(partitions),
         "files": files,
         "inputs": listed,
+        "places": gathered.places,
         **chosen,
     }
 

@@ -8,9 +8,10 @@ from datetime import date
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from accounts.selection import SELECTED_FROM, Cycle, select_due
-from cycles.publishing.taken_days import days_taken_back
+from accounts.selection import Cycle, select_due
+from cycles.publishing.taken_days import days_taken_back, was_any_taken_back
 from cycles.runs.folders import read_manifest, run_folder, run_table
+from cycles.runs.known import selectable
 from model.codes import ParkReason, RunState, Severity
 from model.exceptions import ExceptionCode, Exceptions
 from model.ids import content_hash
@@ -49,9 +50,9 @@ def unbilled_at_close(
     """
     closed = calendar(connection).filter(pl.col("window_close_date") <= business_date)
     found = [empty(Exceptions)]
-    known = selectable(connection)
-    for row in closed.iter_rows(named=True):  # a row per cycle
-        cycle = Cycle(**row)
+    cycles = [Cycle(**row) for row in closed.iter_rows(named=True)]  # a row per cycle
+    known = selectable(connection, cycles)
+    for cycle in cycles:
         accounts = unbilled_accounts(workspace, connection, cycle, known, branches)
         found.append(unbilled_exceptions(accounts, cycle))
     return arranged(Exceptions, pl.concat(found).sort("branch_id", "cycle_id", "subject"))
@@ -60,11 +61,6 @@ def unbilled_at_close(
 def calendar(connection: Connection) -> pl.DataFrame:
     """Return the calendar (model.accounts.BillCycles), in order of windows."""
     return facts(connection, "cycles").sort("window_open_date", "cycle_id")
-
-
-def selectable(connection: Connection) -> dict[str, pl.DataFrame]:
-    """Return the tables from which a cycle selects its accounts, as known now."""
-    return {table: facts(connection, table) for table in SELECTED_FROM}
 
 
 def unbilled_accounts(
@@ -127,8 +123,8 @@ def taken_back_since(
     workspace: Workspace, connection: Connection, cycles: Sequence[Cycle], branches: tuple[str, ...] = ()
 ) -> DataFrame[Exceptions]:
     """Return the accounts of closed cycles whose bill was taken back and whose days nobody billed, as exceptions."""
-    known = selectable(connection)
-    owed = days_taken_back(connection, known["agreements"]) if cycles else pl.DataFrame()
+    known = selectable(connection, cycles) if cycles and was_any_taken_back(connection) else {}
+    owed = days_taken_back(connection, known["agreements"]) if known else pl.DataFrame()
     found = [empty(Exceptions)]
     for cycle in cycles if owed.height else ():
         in_period = (pl.col("start_date") < cycle.period_end_date) & (pl.col("end_date") > cycle.period_start_date)
@@ -151,10 +147,10 @@ def close_settled(workspace: Workspace, connection: Connection, business_date: d
     billed = query(connection, _BILLED_SINCE, [ExceptionCode.UNBILLED_AT_CLOSE.value])
     if billed.is_empty():
         return 0
-    cycles = calendar(connection).join(billed, on="cycle_id", how="semi", maintain_order="left")
-    known, still = selectable(connection), [empty(Exceptions).select("exception_id")]
-    for row in cycles.iter_rows(named=True):  # a row per cycle with such exceptions
-        cycle = Cycle(**row)
+    rows = calendar(connection).join(billed, on="cycle_id", how="semi", maintain_order="left")
+    cycles = [Cycle(**row) for row in rows.iter_rows(named=True)]  # a row per cycle with such exceptions
+    known, still = selectable(connection, cycles), [empty(Exceptions).select("exception_id")]
+    for cycle in cycles:
         accounts = unbilled_accounts(workspace, connection, cycle, known)
         still.append(unbilled_exceptions(accounts, cycle).select("exception_id"))
     settled = billed.join(pl.concat(still), on="exception_id", how="anti")["exception_id"].to_list()

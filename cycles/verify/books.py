@@ -9,8 +9,8 @@ import pandera.polars as pa
 import polars as pl
 
 from cycles.publishing.published import DERIVED_ROWS, last_numbers, published_tables
-from cycles.runs.controls import new_segment_keys
 from cycles.runs.folders import run_folder
+from cycles.runs.keys import new_segment_keys
 from cycles.verify.runs import RunsFound
 from model.control import CONTROL, SegmentKeys
 from model.facts import FACTS
@@ -21,7 +21,7 @@ from outputs.views import file_list
 from store.audit import audit_head
 from store.books import kept_books, table_names
 from store.control import Connection, query
-from store.lake import LakeFile, scan_lake
+from store.lake import LakeFile, lake_paths, scan_lake
 from store.named_files import Problem
 from store.row_compare import RowDifference, differing_rows, missing_rows
 from store.workspace import Workspace
@@ -125,7 +125,7 @@ def _series(workspace: Workspace, connection: Connection, files: Sequence[LakeFi
 def _parquet(workspace: Workspace, files: Sequence[LakeFile], table: str) -> str:
     if not files:
         return f'(SELECT * FROM "{table}" LIMIT 0)'
-    return file_list([(workspace.root / file.path).as_posix() for file in files])
+    return file_list(lake_paths(workspace, (file.path for file in files)))
 
 
 def _damaged(workspace: Workspace, files: Sequence[LakeFile], touched: set[str]) -> bool:

@@ -40,7 +40,7 @@ def strange_files(workspace: Workspace, named: set[str], runs: RunsFound) -> Orp
         by_content = _BY_CONTENT.search(path.name)
         if (
             path.name.endswith(".tmp")
-            or _is_unrecorded(name, runs)
+            or is_unrecorded(name, runs)
             or (by_content and file_sha256(path).startswith(by_content[1]))
         ):
             harmless.append(name)
@@ -55,7 +55,7 @@ def strange_files(workspace: Workspace, named: set[str], runs: RunsFound) -> Orp
     return Orphans(tuple(harmless), tuple(foreign))
 
 
-def _is_unrecorded(name: str, runs: RunsFound) -> bool:
+def is_unrecorded(name: str, runs: RunsFound) -> bool:
     """Tell whether a file is of a plan that was killed before the run had a row."""
     return bool(_OF_A_RUN.fullmatch(name)) and name.split("/")[2] not in runs.known
 

@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from cycles.publishing.published import DERIVED_ROWS, last_numbers, published_tables
+from cycles.runs.folders import run_folder
 from cycles.verify.books import OF_RUNS, TABLES, segment_keys
 from cycles.verify.runs import RunsFound, find_runs
 from model.control import Audit, InvoiceSeries, Runs
@@ -154,7 +155,7 @@ def _rows(workspace: Workspace, content: dict[str, Any], name: str) -> pl.DataFr
 
 def _register_reads(workspace: Workspace, connection: Connection, run: str) -> None:
     """Register the files of reads that a run's plan lists, as of the last load in each: the plan says no other."""
-    plan = json.loads((workspace.runs / run / "plan" / "plan.json").read_bytes())
+    plan = json.loads((run_folder(workspace, run) / "plan" / "plan.json").read_bytes())
     for listed in plan["inputs"].values():
         for item in listed:
             days = {key: date.fromisoformat(item[key]) if item[key] else None for key in ("day_min", "day_max")}

@@ -12,6 +12,7 @@ from pandera.typing.polars import DataFrame
 from cycles.verify.audit import audit_problems
 from cycles.verify.books import book_problems, kept_problems
 from cycles.verify.lake import Orphans, analytics_problems, strange_files
+from cycles.verify.objects import check_objects
 from cycles.verify.runs import RunsFound, find_runs, recomputed_problems
 from model.errors import ConfigError, ControlError
 from model.problems import ProblemKind, Problems
@@ -31,14 +32,15 @@ class Verified:
     problems: DataFrame[Problems]
     counts: dict[str, int]
     orphans: tuple[str, ...]
-    """Files that a killed or abandoned command left: they count for nothing and do no harm."""
+    """Files and objects that a killed or abandoned command left: they count for nothing and do no harm."""
 
 
 def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, progress: Progress) -> Verified:
     """Compare a workspace with what was left: files by hash, rows with the lake, links with what they name.
 
     With `deep` the bills of every published run are computed again, where this Billmill planned it, and must come to
-    the same bytes. `against` is the folder of a backup whose copies tell which byte of a file was changed.
+    the same bytes. Of a lake in a bucket both the copies here and the objects are compared. `against` is the folder of
+    a backup whose copies tell which byte of a file was changed.
 
     A control database that cannot be opened is a problem like any other; what the lake says by itself is verified.
     """
@@ -58,9 +60,10 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
     if against is not None and not against.is_dir():
         raise ConfigError(f"option --against: expected the folder of a backup, found none at `{against}`")
     damaged, counts["bytes"] = check_files(workspace.root, named, against=against, progress=progress)
-    problems += damaged
-    counts |= {"files": len(named), "runs": len(runs.published)}
-    touched = {problem.subject for problem in [*damaged, *runs.problems]}
+    objects = check_objects(workspace, named, runs, progress)
+    problems += [*damaged, *objects.problems]
+    counts |= {"files": len(named), "runs": len(runs.published), "objects": objects.checked}
+    touched = {problem.subject for problem in [*damaged, *runs.problems]} | objects.touched
     orphans = Orphans((), ())  # without the control database nobody can tell which files are strange
     if not any(problem.subject == workspace.control_path.name for problem in problems):
         try:
@@ -73,7 +76,7 @@ def verify_workspace(workspace: Workspace, *, deep: bool, against: Path | None, 
         orphans = strange_files(workspace, {file.path for file in named}, runs)
     if deep:
         problems += recomputed_problems(workspace, runs, touched, progress)
-    return Verified(_table([*problems, *orphans.foreign]), counts, orphans.harmless)
+    return Verified(_table([*problems, *orphans.foreign]), counts, (*orphans.harmless, *objects.harmless))
 
 
 def _registered(connection: Connection) -> list[NamedFile]:

@@ -12,6 +12,7 @@ from model.codes import RunState, Severity
 from model.tariff import RateBook
 from model.units import PRINTED_UNITS, SMALLEST_UNIT
 from store.control import Connection, query
+from store.lake import lake_paths
 from store.workspace import Workspace
 from tariffs.catalogue import load_rate_book
 
@@ -87,7 +88,7 @@ def _billed_prices(
     is_energy = (pl.col("kind") == "quantity") & (pl.col("category") == "charge")
     smallest = pl.col("measure").replace_strict({measure.value: unit for measure, unit in SMALLEST_UNIT.items()})
     lines = (
-        pl.scan_parquet([workspace.root / path for path in rows["path"]], glob=False)
+        pl.scan_parquet(lake_paths(workspace, rows["path"]), glob=False)
         .filter(is_energy)
         .join(measured.lazy(), how="inner", on=["version_id", "determinant"], validate="m:1")
         .join(supplies.lazy(), how="semi", on=_SUPPLY)

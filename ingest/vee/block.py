@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -17,6 +16,7 @@ from ingest.estimates.beside import Recorded, approved_edits, linked_values, out
 from ingest.estimates.estimate import Beside
 from ingest.rules.governing import core_groups
 from ingest.rules.rules import RuleSet
+from ingest.vee.begun import Begun
 from ingest.vee.findings import finish_findings
 from ingest.vee.judge import Judged, expected_days, judge_doubtful, survey_days
 from ingest.vee.lake import BlockReads
@@ -53,7 +53,7 @@ class Known:
     active: pl.DataFrame
     """When channels must have reads in the period: channel_no, from_date, to_date; `earlier` before it."""
     earlier: pl.DataFrame
-    registers: Future[KnownRegisters]
+    registers: Begun[KnownRegisters]
     """What registers say of all channels, found while the first blocks are read."""
     recorded: Recorded
     decided: DataFrame[DecidedSlots]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 import polars as pl
 
 from ingest.checks.checks import Checks
+from ingest.vee.begun import Begun, come
 from ingest.vee.block import JudgedBlock, Known, judge_block
 from ingest.vee.lake import BlockReads, files_of
 from model.accounts import ChannelNumbers
@@ -20,6 +21,9 @@ from store.control import Connection
 from store.workspace import Workspace
 
 Made = TypeVar("Made")
+Judge = Callable[[Sequence[BlockReads], Checks, Known, Executor | None, int], Iterator[tuple[BlockReads, JudgedBlock]]]
+"""Judges blocks, by the threads of a pool or so many at a time, and yields them in their order: `judged_blocks`, or
+what else can."""
 
 CHANNELS_PER_BLOCK = 8_192  # a month and its reference days at 15 minutes: about 200 MB
 WORTH_A_WORKER = 1_000  # channels; fewer take a worker less time than a block costs whatever it holds
@@ -68,17 +72,13 @@ def worker_pool(workers: int) -> Iterator[Executor | None]:
         pool.shutdown(cancel_futures=True)
 
 
-def begun(pool: Executor | None, work: Callable[[], Made]) -> Future[Made]:
+def begun(pool: Executor | None, work: Callable[[], Made]) -> Begun[Made]:
     """Begin some work beside what follows; without a pool it is done at once."""
-    if pool is not None:
-        return pool.submit(work)
-    done: Future[Made] = Future()
-    done.set_result(work())
-    return done
+    return come(work()) if pool is None else Begun(pool.submit(work))
 
 
 def judged_blocks(
-    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None
+    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
 ) -> Iterator[tuple[BlockReads, JudgedBlock]]:
     """Judge blocks, several at a time where there is a pool, and yield them in their order."""
     if pool is None or len(reads) <= 1:

@@ -6,7 +6,6 @@ A run that finds nothing new writes nothing and takes no sequence, so it can be 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -21,8 +20,9 @@ from ingest.edits.finding_decisions import decided_slots
 from ingest.estimates.beside import recorded_beside
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
+from ingest.vee.begun import Begun
 from ingest.vee.block import JudgedBlock, Known
-from ingest.vee.blocks import CHANNELS_PER_BLOCK, begun, block_reads, judged_blocks, worker_pool
+from ingest.vee.blocks import CHANNELS_PER_BLOCK, Judge, begun, block_reads, judged_blocks, worker_pool
 from ingest.vee.findings import finish_findings
 from ingest.vee.lake import clipped, supplied_spans
 from ingest.vee.readings import KnownRegisters, landed_readings
@@ -57,6 +57,7 @@ def run_vee(
     actor: str = "system",
     only: Sequence[int] | None = None,
     workers: int = 1,
+    judge: Judge = judged_blocks,
 ) -> VeeReport:
     """Judge the reads of the days in [from_date, to_date) of all channels under an agreement and with a meter.
 
@@ -64,7 +65,7 @@ def run_vee(
     says how much it must be: otherwise only what it left empty is tried again. Days and findings of the run are
     registered with its load in one transaction. `rules` None means the rule set in force. `only` names the channels to
     judge, for example those just edited; what needs other channels is then left to a run over all. `workers` blocks
-    are judged at the same time; the result is the same, to the byte.
+    are judged at the same time, by whatever `judge` has do it; the result is the same, to the byte.
 
     Raises:
         ConfigError: the period is empty.
@@ -88,7 +89,7 @@ def run_vee(
                 workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
             )
             blocks: list[tuple[int, JudgedBlock]] = []
-            for lake, block in judged_blocks(list(reads), checks, known, pool):
+            for lake, block in judge(list(reads), checks, known, pool, workers):
                 blocks.append((lake.interval_minutes, block))
                 progress.advance("vee", lake.channels.height)
         found = [block.findings for _, block in blocks]
@@ -109,7 +110,7 @@ def _known(
     connection: Connection,
     channels: DataFrame[ChannelNumbers],
     checks: Checks,
-    registers: Future[KnownRegisters],
+    registers: Begun[KnownRegisters],
     only: Sequence[int] | None,
 ) -> Known:
     """Return what blocks are to know of all channels; `only` says which are judged, None that all are."""

@@ -76,7 +76,7 @@ FAULTS = [
         ("free units are charged", "rating.charges:_packed", '- pl.col("package_free")', '- 0 * pl.col("package_free")'),
         ("a tax inside its base is not grossed up", "rating.taxes:_whole_e9", '- pl.col("inside_e9")', "- 0"),
         ("a tax that is contained is added", "rating.taxes:_whole_e9", "+ contained", "+ 0 * contained"),
-        ("a tax of the quantity in place of money", "rating.taxes:_percentages", "* _minor_e15()", "* int128(1)"),
+        ("a tax of the quantity in place of money", "rating.taxes:_percentages", "* minor_e15()", "* int128(1)"),
         ("a floor is always owed", "rating.taxes:_limits", "limit > base", "limit < base"),
         ("a floor is added to the base", "rating.taxes:_limits", "divide_toward_zero(limit - base, whole)", "divide_toward_zero(limit, whole)"),
         ("a bill that is cut owes the whole price", "rating.charges:_is_cut", "!=", "=="),
