@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from ingest.checks.kernels import GROUPS, NO_NIGHT, Features, day_features
-from ingest.vee.kernels import Screened, columns_of_days, screened_columns
 from ingest.vee.matrix import Ints, placed_kinds, real_slots
+from ingest.vee.slot_kernels import Screened, columns_of_days, screened_columns
 
 GROUP_COLUMNS = [f"g{group}" for group in range(GROUPS)]
 

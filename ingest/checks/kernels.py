@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from ingest.vee.kernels import check_columns, column_kernel, gathered_rows
 from ingest.vee.matrix import MISSING, Ints, Values
+from ingest.vee.slot_kernels import check_columns, column_kernel, gathered_rows
 from model.columns import LyingColumns, Numbers, matrix_columns
 
 GROUPS = 8

@@ -10,8 +10,9 @@ import polars as pl
 
 from ingest.estimates.estimate import Gaps, grid_rows, slot_ranges
 from ingest.estimates.methods_days import day_class
-from ingest.vee.kernels import LARGEST, NEIGHBOUR
+from ingest.vee.kernels import NEIGHBOUR
 from ingest.vee.matrix import Ints
+from ingest.vee.slot_kernels import LARGEST
 from model.codes import Method
 
 SHAPES_ONLY = (Method.PROFILE, Method.FLAT)

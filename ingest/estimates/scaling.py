@@ -7,8 +7,9 @@ import polars as pl
 
 from ingest.estimates.estimate import Gaps
 from ingest.estimates.methods_given import SHAPES_ONLY, span_rows
-from ingest.vee.kernels import GAP, LARGEST, PENDING
+from ingest.vee.kernels import GAP, PENDING
 from ingest.vee.matrix import MISSING
+from ingest.vee.slot_kernels import LARGEST
 from model.codes import Method, Severity
 
 _SPAN = ["channel_no", "from_date"]

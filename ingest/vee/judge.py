@@ -20,7 +20,6 @@ from ingest.estimates.methods import estimate_gaps
 from ingest.estimates.scaling import SCALED_SCHEMA
 from ingest.rules.rules import RuleSet
 from ingest.vee.findings import finish_findings, gap_findings, spike_warnings
-from ingest.vee.kernels import gathered_days
 from ingest.vee.matrix import (
     MISSING,
     Ints,
@@ -36,6 +35,7 @@ from ingest.vee.matrix import (
 from ingest.vee.needed import needed_days
 from ingest.vee.revalidate import judge_estimates
 from ingest.vee.screen import is_doubtful, measure_days, screen, stands_out, with_highest_slot
+from ingest.vee.slot_kernels import gathered_days
 from model.accounts import ChannelNumbers
 from model.codes import Method, Quality
 from model.reads import Estimates, Findings, ReadDays, VeeDays

@@ -7,9 +7,9 @@ import polars as pl
 
 from ingest.estimates.estimate import DECIDED, DayGrid, Estimated
 from ingest.rules.rules import RuleSet
-from ingest.vee.kernels import screen_days
 from ingest.vee.matrix import MISSING, Ints
 from ingest.vee.screen import stands_out
+from ingest.vee.slot_kernels import screen_days
 from model.codes import Method, Severity
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from ingest.rules.rules import RuleSet
-from ingest.vee.kernels import screen_wide
 from ingest.vee.matrix import MISSING, day_positions, real_slots, value_matrix
+from ingest.vee.slot_kernels import screen_wide
 from model.codes import Quality
 from model.reads import slot_columns
 

@@ -19,12 +19,10 @@ from ingest.vee.kernels import (
     PENDING,
     fill_like_days,
     fill_linear,
-    gathered_days,
     reference_rows,
-    screen_days,
-    screen_wide,
 )
 from ingest.vee.matrix import MISSING
+from ingest.vee.slot_kernels import gathered_days, screen_days, screen_wide
 from model.reads import slot_columns
 
 LARGEST = 2**31 - 1
