@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,12 +15,18 @@ from cycles.publishing.publish import publish_run
 from cycles.review.review import approve_run
 from cycles.runs.plan import PlanRequest, plan_cycle
 from cycles.runs.run import run_cycle
+from ingest.checks.checks import Checks
+from ingest.vee.block import JudgedBlock, Known
+from ingest.vee.blocks import judged_blocks
+from ingest.vee.lake import BlockReads
 from ingest.vee.run import run_vee
 from model.progress import Silent
 from store.workspace import open_workspace
 
 PLANNER, APPROVER = "night", "second"
 VEE, PLAN, RATE, PUBLISH = "validate, estimate", "plan", "rate to controls", "approve to publish"
+JUDGE, PARTITIONS = "blocks judged", "rate, tax, post"
+"""Parts that are divided among workers; all else is done by one process."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Shown:
 
 
 SHOWN: dict[str, Shown] = {
-    VEE: Shown("intervals"),
+    VEE: Shown("intervals", "registers, findings, days written"),
     PLAN: Shown("agreements"),
     RATE: Shown("agreements", "manifest, controls"),
     PUBLISH: Shown("invoices", "number, post"),
@@ -41,7 +48,22 @@ SHOWN: dict[str, Shown] = {
 def vee(root: Path, start: date, end: date, workers: int) -> None:
     """Validate and estimate the month."""
     workspace, progress = open_workspace(root), Silent()
-    run_vee(workspace, from_date=start, to_date=end, received_at=DRAWN_AT, progress=progress, workers=workers)
+    run_vee(
+        workspace, from_date=start, to_date=end, received_at=DRAWN_AT, progress=progress, workers=workers,
+        judge=_judged_apart,
+    )  # fmt: skip
+
+
+def _judged_apart(
+    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
+) -> Iterator[tuple[BlockReads, JudgedBlock]]:
+    found = judged_blocks(reads, checks, known, pool, workers)
+    while True:
+        with part(JUDGE):
+            block = next(found, None)
+        if block is None:
+            return
+        yield block
 
 
 def plan(root: Path, cycle_id: str, business_date: date) -> str:
@@ -52,7 +74,7 @@ def plan(root: Path, cycle_id: str, business_date: date) -> str:
 
 def rate(root: Path, run_id: str, workers: int) -> dict[str, int]:
     """Rate, bill, post by partition; commit the manifest; check the controls."""
-    count_apart("cycles.runs.run:_compute", "rate, tax, post")
+    count_apart("cycles.runs.run:_compute", PARTITIONS)
     count_apart("cycles.runs.run:review_run", "review of bills")
     workspace = open_workspace(root)
     return run_cycle(workspace, run_id, workers=workers, progress=Silent(), at=DRAWN_AT, actor=PLANNER).totals

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from model.codes import RunnerName
+
 if TYPE_CHECKING:
     from ingest.formats.detect import Reading
     from model.progress import Progress
@@ -31,6 +33,10 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who acts.", show_def
 MappingOption = Annotated[
     Path | None,
     typer.Option("--mapping", help="TOML file that says which columns hold what, for files of no known format."),
+]
+RunnerOption = Annotated[RunnerName, typer.Option("--runner", help="Who computes: this machine, or Ray.")]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", help="Ray cluster, `auto` or host:port; otherwise one of this machine.")
 ]
 HERE = Path()
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])

@@ -10,8 +10,10 @@ import typer
 from commands.calendar import cycle_calendar, cycle_list, cycle_ready
 from commands.context import (
     HERE,
+    AddressOption,
     ByOption,
     JsonOption,
+    RunnerOption,
     WorkspaceOption,
     command_group,
     now,
@@ -86,12 +88,8 @@ def cycle_plan(
 def cycle_run(
     run: Annotated[str, typer.Argument(help="Run, as `cycle plan` named it.")],
     workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Processes.")] = None,
-    runner: Annotated[
-        RunnerName, typer.Option("--runner", help="Who computes: this machine, or Ray.")
-    ] = RunnerName.LOCAL,
-    address: Annotated[
-        str | None, typer.Option("--address", help="Ray cluster, `auto` or host:port; otherwise one of this machine.")
-    ] = None,
+    runner: RunnerOption = RunnerName.LOCAL,
+    address: AddressOption = None,
     parked_limit: _ParkedLimit = 2.0,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
@@ -110,6 +108,7 @@ def cycle_run(
         result = run_cycle(
             opened, run, workers=workers_asked(workers), progress=progress, at=now(), actor=who_acts(by), runner=asked
         )
+    _tell_lost(opened, run)
     _tell_run(opened, run, result, parked_limit, json)
 
 
@@ -129,7 +128,8 @@ def cycle_run_partition(
     from cycles.runs.one_partition import compute_alone
     from outputs.console import print_facts
 
-    receipt, is_new = compute_alone(open_books(workspace), run, index)
+    with progress_shown(json) as progress:
+        receipt, is_new = compute_alone(open_books(workspace), run, index, progress)
     value = {"run_id": run, "partition": index, "new": is_new, "rows": receipt.counts, "totals": receipt.totals}
     facts = {
         "run": run, "partition": index, "computed": "now" if is_new else "before; nothing changed",
@@ -155,6 +155,14 @@ def cycle_commit(
     opened = open_books(workspace)
     result = commit_run(opened, run, at=now(), actor=who_acts(by))
     _tell_run(opened, run, result, parked_limit, json)
+
+
+def _tell_lost(opened: Workspace, run: str) -> None:
+    """Say on stderr which attempts left nothing, and why."""
+    from cycles.runs.followed import followed
+
+    for failed in followed(opened, run).failures:
+        talk(failed.sentence())
 
 
 def _tell_run(opened: Workspace, run: str, result: RunResult, parked_limit: float, json: bool) -> None:

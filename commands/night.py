@@ -10,8 +10,10 @@ import typer
 
 from commands.context import (
     HERE,
+    AddressOption,
     ByOption,
     JsonOption,
+    RunnerOption,
     WorkspaceOption,
     now,
     open_books,
@@ -20,6 +22,7 @@ from commands.context import (
     who_acts,
     workers_asked,
 )
+from model.codes import RunnerName
 from model.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ def cycle_night(
         Path | None, typer.Option("--inbox", help="Folder of meter files.", show_default="inbox in the workspace")
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Processes.")] = None,
+    runner: RunnerOption = RunnerName.LOCAL,
+    address: AddressOption = None,
     max_exceptions: Annotated[
         int | None, typer.Option("--max-exceptions", min=0, help="Exit code 3 when more accounts are parked or left.")
     ] = None,
@@ -59,11 +64,13 @@ def cycle_night(
     from cycles.nights.bill import NightRequest
     from cycles.nights.night import run_night
     from cycles.nights.stop import stopped_by_signal
+    from cycles.runners.chosen import runner_asked
 
     books = open_books(workspace)
     request = NightRequest(
-        business_date.date(), tuple(sorted(branch or ())), workers_asked(workers), now(), who_acts(by)
-    )
+        business_date.date(), tuple(sorted(branch or ())), workers_asked(workers), now(), who_acts(by),
+        runner_asked(runner, address),
+    )  # fmt: skip
     with progress_shown(json) as shown, stopped_by_signal(shown) as progress:
         report = run_night(books, request, progress, inbox=inbox)
     _tell(report, as_json=json)

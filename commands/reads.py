@@ -10,9 +10,11 @@ import typer
 
 from commands.context import (
     HERE,
+    AddressOption,
     ByOption,
     JsonOption,
     MappingOption,
+    RunnerOption,
     WorkspaceOption,
     command_group,
     now,
@@ -28,6 +30,7 @@ from commands.estimates import reads_estimate
 from commands.inspect import reads_inspect
 from commands.routes import route_app
 from commands.rules import rules_app
+from model.codes import RunnerName
 
 reads_app = command_group("Meter reads: inspect and land files, validate and estimate, edit.")
 reads_app.add_typer(route_app, name="route")
@@ -69,7 +72,11 @@ reads_app.command("inspect")(reads_inspect)
 def reads_vee(
     from_date: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day judged.")],
     to_date: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Day after the last.")],
-    workers: Annotated[int | None, typer.Option("--workers", min=1, show_default="cores", help="Threads.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, show_default="cores", help="Threads; on Ray, processes.")
+    ] = None,
+    runner: RunnerOption = RunnerName.LOCAL,
+    address: AddressOption = None,
     workspace: WorkspaceOption = HERE,
     by: ByOption = None,
     json: JsonOption = False,
@@ -78,20 +85,25 @@ def reads_vee(
 
     Example: `billmill reads vee --from 2026-10-01 --to 2026-11-01`
     """
+    from cycles.runners.chosen import runner_asked
+    from cycles.runners.vee_blocks import judging
     from ingest.vee.run import run_vee
     from outputs.reads_report import vee_figures, vee_findings
     from outputs.screens import print_vee
 
-    first, after = from_date.date(), to_date.date()
-    with progress_shown(json) as progress:
+    first, after, opened = from_date.date(), to_date.date(), open_books(workspace)
+    asked = runner_asked(runner, address)
+    with progress_shown(json) as progress, judging(opened, asked, progress) as judge:
+        progress.about(f"{first}..{after}")
         report = run_vee(
-            open_books(workspace),
+            opened,
             from_date=first,
             to_date=after,
             received_at=now(),
             progress=progress,
             actor=who_acts(by),
             workers=workers_asked(workers),
+            judge=judge,
         )
     print_result(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
 

@@ -20,6 +20,9 @@ class Progress(Protocol):
     def end(self, stage: str, **counts: int) -> None:
         """The stage is ready."""
 
+    def note(self, stage: str, event: str, **facts: object) -> None:
+        """Something beside the steps: `partition` (where one was computed), `lost` (given out again), `slow`."""
+
 
 class Silent:
     """Reports to nobody."""
@@ -34,6 +37,9 @@ class Silent:
         """Ignore."""
 
     def end(self, stage: str, **counts: int) -> None:
+        """Ignore."""
+
+    def note(self, stage: str, event: str, **facts: object) -> None:
         """Ignore."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
@@ -15,7 +16,10 @@ from model.progress import Silent
 
 
 class JsonLines(Silent):
-    """One JSON object a line: event, stage, done, total, counts, seconds since the stage began, the run it is about."""
+    """One JSON object a line: event, stage, done, total, counts, seconds since the stage began, the run it is about.
+
+    `at` is the time by the clock of this machine, so that the lines of several can be put in order.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -42,9 +46,14 @@ class JsonLines(Silent):
         """Write that a stage is ready."""
         self._write(event="end", stage=stage, done=self._done.get(stage, 0), **counts)
 
+    def note(self, stage: str, event: str, **facts: object) -> None:
+        """Write what happened beside the steps."""
+        self._write(event=event, stage=stage, **facts)
+
     def _write(self, *, stage: str, **fields: object) -> None:
         seconds = round(time.monotonic() - self._began.get(stage, time.monotonic()), 3)
-        self._stream.write(json.dumps(self._about | {"stage": stage} | fields | {"seconds": seconds}) + "\n")
+        line = self._about | {"stage": stage} | fields | {"seconds": seconds, "at": datetime.now(UTC).isoformat()}
+        self._stream.write(json.dumps(line) + "\n")
         self._stream.flush()
 
 
@@ -81,6 +90,17 @@ class Bars(Silent):
         task = self._tasks[stage]
         total = self._progress.tasks[task].total or 1
         self._progress.update(task, total=total, completed=total, counts=_told(counts))
+
+    def note(self, stage: str, event: str, **facts: object) -> None:
+        """Say above the bars what a person should know: not that a partition is ready, which the bar tells."""
+        if event in _SENTENCES:
+            self._progress.console.print(_SENTENCES[event].format(**facts), markup=False, highlight=False)
+
+
+_SENTENCES = {
+    "lost": "partition {partition}, attempt {attempt} on {host}: {cause}; it is given out again",
+    "slow": "partition {partition} on {host} takes {took:.0f} s so far, {times:.1f} times the median",
+}
 
 
 def _told(counts: dict[str, int]) -> str:

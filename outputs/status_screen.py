@@ -18,6 +18,8 @@ from model.money import format_minor
 
 _BAR = 32
 _CODES_SHOWN = 8
+_LOST_SHOWN = 3
+_PARTITIONS = {"stragglers": "slow", "failures": "left nothing"}
 _STYLE = {"stop": "bold red", "parked": "yellow", "warn": "yellow", "info": "dim"}
 _STEPS = {
     "due": "agreements of the cycle that are not billed yet",
@@ -78,7 +80,10 @@ def _run(status: Mapping[str, Any], now: datetime, is_drawn: bool) -> Renderable
     first, after = status["window"]
     window = f", window {first} to {after} (not included)" if first else ""
     head = Text(f"cycle {status['cycle_id'] or 'of several'}, business date {status['business_date']}{window}")
-    parts: list[RenderableType] = [head, _progress(status, now, is_drawn), Text(), _funnel(status["funnel"], is_drawn)]
+    parts: list[RenderableType] = [
+        head, _progress(status, now, is_drawn), *_partitions(status["followed"]), Text(),
+        _funnel(status["funnel"], is_drawn),
+    ]  # fmt: skip
     for title, table in (
         ("Branches", _branches(status["branches"])), ("Exceptions", _exceptions(status["exceptions"])),
         ("Totals beside the last cycle", _totals(status["totals"])),
@@ -112,6 +117,20 @@ def _progress(status: Mapping[str, Any], now: datetime, is_drawn: bool) -> Rende
     row = Table.grid(padding=(0, 2))
     row.add_row(ProgressBar(total=total or 1, completed=done, width=_BAR), Text(", ".join(told)))
     return row
+
+
+def _partitions(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Say where partitions were computed, which take long, and which attempts left nothing."""
+    told = [f"{count:,} by {place}" for place, count in found["places"].items()]
+    if found["running"]:
+        told.append(f"{found['running']:,} running or left by a process that died")
+    lines: list[RenderableType] = [Text(f"partitions: {', '.join(told)}", style="dim")] if told else []
+    for title, style in (("stragglers", "yellow"), ("failures", "yellow")):
+        sentences = [one["sentence"] for one in found[title]]
+        lines += [Text(f"{_PARTITIONS[title]}: {sentence}", style=style) for sentence in sentences[-_LOST_SHOWN:]]
+        if len(sentences) > _LOST_SHOWN:
+            lines.append(Text(f"{len(sentences) - _LOST_SHOWN} more: billmill run partitions RUN", style="dim"))
+    return lines
 
 
 def _funnel(funnel: Mapping[str, int | None], is_drawn: bool) -> RenderableType:

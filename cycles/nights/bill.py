@@ -14,6 +14,7 @@ from typing import Any
 
 from accounts.selection import Cycle
 from cycles.nights.steps import take_step
+from cycles.runners.chosen import LOCAL, Runner
 from cycles.runs.folders import run_folder
 from cycles.runs.plan import PlanRequest, Prospect, look_ahead, write_plan
 from cycles.runs.records import change_state
@@ -40,6 +41,8 @@ class NightRequest:
     workers: int
     at: datetime
     actor: str
+    runner: Runner = LOCAL
+    """Who judges blocks of channels and computes partitions."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ def bill_tonight(workspace: Workspace, cycle: Cycle, request: NightRequest, prog
             return CycleNight(cycle.cycle_id, name, did, note)
         progress.about(name)
         result = run_cycle(
-            workspace, name, workers=request.workers, progress=progress, at=request.at, actor=request.actor
-        )
+            workspace, name, workers=request.workers, progress=progress, at=request.at, actor=request.actor,
+            runner=request.runner,
+        )  # fmt: skip
         if not result.totals["billed"]:
             with control(workspace, purpose="cycle night") as connection:
                 _abandon(connection, name, request, "nothing can be billed, all of it is parked")

@@ -19,6 +19,7 @@ from cycles.nights.bill import CycleNight, NightRequest, bill_tonight
 from cycles.nights.manifest import Came, NightReport, write_manifest
 from cycles.nights.steps import last_end, learned_mark, scope_of, steps_of, take_step, taken_before
 from cycles.publishing.publish import publish_run
+from cycles.runners.vee_blocks import judging
 from cycles.runs.inputs import last_load
 from cycles.runs.known import selectable
 from cycles.runs.unbilled import (
@@ -175,10 +176,11 @@ def _validate_due(workspace: Workspace, request: NightRequest, progress: Progres
         left = _left_to_validate(connection, cycles, request.branches)
     for period in left:
         progress.about(period.subject)
-        run_vee(
-            workspace, from_date=period.from_date, to_date=period.to_date, received_at=request.at, progress=progress,
-            actor=request.actor, only=period.channels, workers=request.workers,
-        )  # fmt: skip
+        with judging(workspace, request.runner, progress) as judge:
+            run_vee(
+                workspace, from_date=period.from_date, to_date=period.to_date, received_at=request.at,
+                progress=progress, actor=request.actor, only=period.channels, workers=request.workers, judge=judge,
+            )  # fmt: skip
         done.count += 1
         with control(workspace, purpose="cycle night") as connection, transaction(connection):
             take_step(connection, request.business_date, request.branches, "vee", period.subject, period.mark)

@@ -52,6 +52,10 @@ class Stoppable:
         """Pass on."""
         self._shown.end(stage, **counts)
 
+    def note(self, stage: str, event: str, **facts: object) -> None:
+        """Pass on."""
+        self._shown.note(stage, event, **facts)
+
 
 @contextmanager
 def stopped_by_signal(shown: Progress) -> Iterator[Stoppable]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from cycles.runners.tasks import Receipt, Task, receipts_folder
+from cycles.runners.tasks import Receipt, Task, receipts_folder, task_folder
 from model.codes import RunnerName
 from model.errors import StaleError, StorageError
 from store.bring import bring_notes
@@ -24,6 +24,7 @@ from store.mount import put_note
 from store.workspace import CONFIG_NAME, open_workspace
 
 Compute = Callable[[Task], Receipt]
+"""Computes a task and leaves its receipt."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ class Attempt:
     failure: str = ""
     """What ended it; empty when it left a receipt."""
 
+    @property
+    def is_open(self) -> bool:
+        """No end of it is known: it lasts, or nobody has told that its process died."""
+        return self.seconds is None and not self.failure
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a runner brings of a task: its receipt, and who left it."""
+
+    receipt: Receipt
+    attempt: Attempt
+
 
 @dataclass(frozen=True)
 class Told:
@@ -50,7 +64,7 @@ class Told:
     compute: Compute
     runner: RunnerName
 
-    def __call__(self, task: Task) -> Receipt:
+    def __call__(self, task: Task) -> Came:
         """Compute a partition.
 
         Raises:
@@ -63,10 +77,18 @@ class Told:
             refuse_other_code(task)
             receipt = self.compute(task)
         except BaseException as error:
-            _write(path, replace(note, seconds=time.perf_counter() - began, failure=str(error) or repr(error)))
+            _write(path, replace(note, seconds=time.perf_counter() - began, failure=_told(error)))
             raise
-        _write(path, replace(note, seconds=time.perf_counter() - began))
-        return receipt
+        ended = replace(note, seconds=time.perf_counter() - began)
+        _write(path, ended)
+        return Came(receipt, ended)
+
+
+def _told(error: BaseException) -> str:
+    """Return what ended an attempt; what is no mistake came from outside: the driver is gone, or somebody ended it."""
+    if not isinstance(error, Exception):
+        return f"ended from outside ({error!r})"
+    return str(error) or repr(error)
 
 
 def refuse_other_code(task: Task) -> None:
@@ -91,6 +113,28 @@ def attempts(run_folder: Path) -> list[Attempt]:
     return sorted(found, key=lambda attempt: (attempt.started_at, attempt.partition))
 
 
+def attempts_at(run_folder: Path, partition: int) -> list[Attempt]:
+    """Return what was noted of the attempts at one partition, in the order in which they began."""
+    return [attempt for _, attempt in _notes_of(run_folder, partition)]
+
+
+def end_lost(run_folder: Path, task: Task, cause: str) -> Attempt | None:
+    """Note what ended an attempt, unless it could say so itself; return it, None when it had not begun."""
+    for path, noted in reversed(_notes_of(run_folder, task.partition)):
+        if noted.attempt == task.attempt:
+            ended = replace(noted, failure=cause) if noted.is_open else noted
+            if ended != noted:
+                _write(path, ended)
+            return ended
+    return None
+
+
+def _notes_of(run_folder: Path, partition: int) -> list[tuple[Path, Attempt]]:
+    paths = sorted(receipts_folder(run_folder).glob(f".p{partition:05d}.attempt-*.json"))
+    found = [(path, Attempt(**json.loads(path.read_bytes()))) for path in paths]
+    return sorted(found, key=lambda one: one[1].started_at)
+
+
 def attempt_files(receipts: Path) -> list[Path]:
     """Return the notes in a folder of receipts."""
     return sorted(receipts.glob(".p*.attempt-*.json")) if receipts.is_dir() else []
@@ -105,8 +149,7 @@ def _here(task: Task) -> Task:
 
 
 def _begin(task: Task, runner: RunnerName) -> tuple[Attempt, Path]:
-    workspace = open_workspace(Path(task.workspace))
-    folder = receipts_folder(workspace.runs / task.run_id)
+    folder = receipts_folder(task_folder(open_workspace(Path(task.workspace)), task))
     folder.mkdir(parents=True, exist_ok=True)
     note = Attempt(task.partition, task.attempt, runner.value, socket.gethostname(), os.getpid(), time.time())
     path = folder / f".p{task.partition:05d}.attempt-{time.time_ns():x}-{os.getpid()}.json"

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from cycles.runners.attempts import Compute
 from cycles.runners.ray_runner import run_on_ray
-from cycles.runners.runner import run_locally
-from cycles.runners.tasks import Receipt, Task
+from cycles.runners.runner import Result, run_locally
+from cycles.runners.tasks import Task
+from cycles.runners.watch import UNWATCHED, Watch
 from model.codes import RunnerName
 from model.errors import ConfigError
 
 
 class Run(Protocol):
-    """Computes tasks in any order, some perhaps twice, and yields a receipt for each."""
+    """Computes tasks in any order, some perhaps twice, and yields what came of each."""
 
-    def __call__(self, compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
-        """Compute tasks, at most `workers` at a time."""
+    def __call__(
+        self, compute: Callable[[Task], Result], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+    ) -> Iterator[Result]:
+        """Compute tasks, at most `workers` at a time; `watch` is told what happens meanwhile."""
         ...
 
 

@@ -11,24 +11,31 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
-from cycles.runners.attempts import Compute
-from cycles.runners.tasks import Receipt, Task
+from cycles.runners.tasks import Task
+from cycles.runners.watch import LOOK_SECONDS, UNWATCHED, Watch
 from model.errors import ControlError
 from store.memory import keep_freed_memory
 
+Result = TypeVar("Result")
+"""What computing a task gives: a receipt, or one and who left it."""
 # A worker that dies three times in a row dies of its work, not of bad luck.
 ROUNDS = 3
 # Tasks on their way for each worker: one that it computes, and one at hand when that is done.
 AHEAD = 2
+# One process that is killed takes the whole pool with it.
+_DIED = "its process died, or another of the same pool did"
 
 
-def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Iterator[Receipt]:
+def run_locally(
+    compute: Callable[[Task], Result], tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED
+) -> Iterator[Result]:
     """Compute tasks in `workers` spawned processes, yielding receipts as they come; one worker computes here.
 
     Raises:
@@ -42,7 +49,7 @@ def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Ite
     before = os.environ.get("POLARS_MAX_THREADS")
     os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     try:
-        yield from _rounds(compute, list(tasks), workers)
+        yield from _rounds(compute, list(tasks), workers, watch)
     finally:
         if before is None:
             del os.environ["POLARS_MAX_THREADS"]
@@ -50,11 +57,14 @@ def run_locally(compute: Compute, tasks: Sequence[Task], *, workers: int) -> Ite
             os.environ["POLARS_MAX_THREADS"] = before
 
 
-def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Receipt]:
+def _rounds(compute: Callable[[Task], Result], tasks: list[Task], workers: int, watch: Watch) -> Iterator[Result]:
     open_tasks = tasks
     for attempt in range(1, ROUNDS + 1):
         lost: list[Task] = []
-        yield from _one_round(compute, [replace(task, attempt=attempt) for task in open_tasks], workers, lost)
+        given = [replace(task, attempt=attempt) for task in open_tasks]
+        yield from _one_round(compute, given, workers, lost, watch)
+        for task in lost:
+            watch.lost(task, _DIED)
         if not lost:
             return
         open_tasks = lost
@@ -65,15 +75,19 @@ def _rounds(compute: Compute, tasks: list[Task], workers: int) -> Iterator[Recei
     )
 
 
-def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Receipt]:
+def _one_round(
+    compute: Callable[[Task], Result], tasks: list[Task], workers: int, lost: list[Task], watch: Watch
+) -> Iterator[Result]:
     context = multiprocessing.get_context("spawn")
     waiting = deque(tasks)
     with ProcessPoolExecutor(max_workers=min(workers, len(tasks)), mp_context=context) as pool:
-        pending: dict[Future[Receipt], Task] = {}
+        pending: dict[Future[Result], Task] = {}
         try:
             while waiting or pending:
                 give_out(pool, compute, waiting, pending, workers * AHEAD, lost)
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                done, _ = wait(pending, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                if not done and pending:
+                    watch.waiting()
                 for future in done:
                     task = pending.pop(future)
                     try:
@@ -87,9 +101,9 @@ def _one_round(compute: Compute, tasks: list[Task], workers: int, lost: list[Tas
 
 def give_out(
     pool: Executor,
-    compute: Compute,
+    compute: Callable[[Task], Result],
     waiting: deque[Task],
-    pending: dict[Future[Receipt], Task],
+    pending: dict[Future[Result], Task],
     most: int,
     lost: list[Task],
 ) -> None:

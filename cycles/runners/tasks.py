@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from store.files import create_only
 from store.lake import LakeFile
+from store.workspace import Workspace
+
+ASIDE = ".work"
+"""Folder of a workspace for work whose results are taken over by a command that is still running."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Task:
     attempt: int = 1
     code_version: str = ""
     """The Billmill that planned it (`store.code.code_version`); empty: whichever computes it."""
+    is_aside: bool = False
+    """Its folder is beside the lake and goes when the work has been taken over; otherwise it is that of a run."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,18 @@ class Receipt:
     files: tuple[LakeFile, ...]
     counts: dict[str, int]
     totals: dict[str, int]
+    offenders: int | None = None
+    """Rows of the partition's own controls that do not meet; None when nobody looked."""
 
     def as_json(self) -> bytes:
         """Return the receipt as canonical JSON: the same content is the same bytes."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, default=_iso).encode()
+        content = vars(self) | {"files": [vars(file) for file in self.files]}
+        return json.dumps(content, indent=1, sort_keys=True, default=_iso).encode()
+
+
+def task_folder(workspace: Workspace, task: Task) -> Path:
+    """Return the folder in which what a task is about lies."""
+    return (workspace.root / ASIDE if task.is_aside else workspace.runs) / task.run_id
 
 
 def receipts_folder(run_folder: Path) -> Path:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from cycles.runners.attempts import Told
+from cycles.runners.following import Following
 from cycles.runners.tasks import Receipt, read_receipt, receipt_path
 from cycles.runs.plan import Planned, check_code, check_plan
 from cycles.runs.run import COMPUTE, partition_task
@@ -17,12 +18,13 @@ from cycles.runs.scope import refuse_strange_run
 from model.codes import RunKind, RunnerName
 from model.errors import ConfigError
 from model.ids import content_hash
+from model.progress import SILENT, Progress
 from store.bring import bring_missing, bring_plan
 from store.files import read_bytes
 from store.workspace import Workspace
 
 
-def compute_alone(workspace: Workspace, run_id: str, index: int) -> tuple[Receipt, bool]:
+def compute_alone(workspace: Workspace, run_id: str, index: int, progress: Progress = SILENT) -> tuple[Receipt, bool]:
     """Compute one partition of a planned run, counted from 0; return its receipt and whether it was computed now.
 
     Raises:
@@ -43,7 +45,11 @@ def compute_alone(workspace: Workspace, run_id: str, index: int) -> tuple[Receip
     if found is not None:
         return found, False
     compute = Told(COMPUTE[RunKind(plan.content["kind"])], RunnerName.ARRAY)
-    return compute(partition_task(workspace, plan, index)), True
+    progress.about(run_id)
+    following = Following("rate", plan.folder, progress, tasks=1, items="due")
+    came = compute(partition_task(workspace, plan, index))
+    following.came(came)
+    return came.receipt, True
 
 
 def planned_partitions(workspace: Workspace, run_id: str) -> int:

@@ -9,6 +9,7 @@ from statistics import median
 import polars as pl
 
 from cycles.runners.attempts import Attempt, attempts
+from cycles.runners.following import STRAGGLER
 from cycles.runners.tasks import read_receipt
 from cycles.runs.folders import run_folder
 from cycles.runs.one_partition import planned_partitions
@@ -20,8 +21,6 @@ SCHEMA = {
     "attempts": pl.Int64(), "seconds": pl.Float64(), "agreements": pl.Int64(), "bills": pl.Int64(),
     "parked": pl.Int64(), "note": pl.String(),
 }  # fmt: skip
-STRAGGLER = 2.0
-"""How many times the median a partition may take before it is told of."""
 
 
 def partitions_of(workspace: Workspace, run_id: str) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from model.errors import BillmillError
 from store.files import remove, write_bytes_atomic
+from store.lock import is_alive
 
 _STAGE, _ERROR = ".stage", ".error"
 
@@ -65,19 +66,7 @@ def stage_of(folder: Path) -> str:
         return ""
     who = json.loads(text)
     is_here = who["host"] == socket.gethostname()
-    return "" if is_here and not _is_alive(int(who["pid"])) else str(who["stage"])
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":  # asking would end it there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return "" if is_here and not is_alive(int(who["pid"])) else str(who["stage"])
 
 
 def last_error(folder: Path) -> str:

@@ -13,6 +13,7 @@ from cycles.review.bill_findings import bill_findings
 from cycles.review.exclusions import kept_out
 from cycles.review.review import branch_figures, standing_approvals, waiting_branches
 from cycles.runs.folders import read_manifest, run_folder, run_table
+from cycles.runs.followed import NOTHING_FOLLOWED, Followed, followed
 from cycles.runs.progress import computed, last_error, stage_of
 from cycles.runs.records import list_runs, the_run
 from cycles.runs.scope import of_own_branches, run_branches
@@ -58,6 +59,8 @@ class RunStatus:
     seconds_left: float | None
     last_at: datetime | None
     """When the last partition was ready."""
+    partitions: Followed = NOTHING_FOLLOWED
+    """Where partitions were computed, which are slow, which attempts left nothing."""
     funnel: dict[str, int | None] = field(default_factory=dict)
     """due, read, estimated, billed, parked, kept_out, held; agreements."""
     branches: tuple[dict[str, Any], ...] = ()
@@ -76,7 +79,7 @@ class RunStatus:
             "partitions": f"{self.partitions_done} of {self.row['partitions']}", "window": self.window,
             "stage": self.stage, "rated": self.rated, "bills_so_far": self.bills, "parked_so_far": self.parked,
             "per_second": _rounded(self.per_second), "seconds_left": _rounded(self.seconds_left),
-            "last_at": self.last_at, "billed": self.row["billed"],
+            "last_at": self.last_at, "followed": self.partitions.plain(), "billed": self.row["billed"],
             "parked": self.row["parked"], "funnel": self.funnel, "branches": self.branches,
             "exceptions": self.exceptions, "totals": self.totals, "last_error": self.last_error,
             "next": self.next or "nothing",
@@ -171,6 +174,7 @@ def _with_progress(workspace: Workspace, row: dict[str, Any], base: RunStatus) -
         base, stage=stage_of(folder), partitions_done=done.done, rated=done.due, bills=done.bills,
         parked=done.parked, per_second=rate,
         seconds_left=left if missing else None, last_at=at, last_error=last_error(folder),
+        partitions=followed(workspace, str(row["run_id"])),
     )  # fmt: skip
 
 

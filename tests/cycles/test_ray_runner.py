@@ -59,5 +59,5 @@ def test_what_a_killed_worker_left_is_computed_again() -> None:
 
 
 def test_a_partition_whose_worker_always_dies_ends_the_run_with_its_number() -> None:
-    with pytest.raises(ControlError, match=rf"partitions 2: their worker died {ROUNDS} times"):
+    with pytest.raises(ControlError, match=rf"partitions 2: lost {ROUNDS} times"):
         list(run_on_ray(die_always, TASKS, workers=2, address="local"))

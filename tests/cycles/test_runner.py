@@ -13,6 +13,7 @@ from fragile_worker import die_always, die_once
 
 from cycles.runners.runner import AHEAD, ROUNDS, give_out, run_locally
 from cycles.runners.tasks import Receipt, Task, read_receipt, write_receipt
+from cycles.runners.watch import Unwatched
 from model.errors import ControlError
 
 TASKS = [Task("/nowhere", "bill-x", partition) for partition in range(4)]
@@ -21,7 +22,13 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="workers are killed w
 
 @POSIX
 def test_what_a_killed_worker_left_is_computed_again() -> None:
-    receipts = list(run_locally(die_once, TASKS, workers=2))
+    class Heard(Unwatched):
+        def lost(self, task: Task, cause: str) -> None:
+            told[task.partition, task.attempt] = cause
+
+    told: dict[tuple[int, int], str] = {}
+    receipts = list(run_locally(die_once, TASKS, workers=2, watch=Heard()))
+    assert told[1, 1] == "its process died, or another of the same pool did"
     attempts = {receipt.partition: receipt.counts["attempt"] for receipt in receipts}
     assert sorted(attempts) == [0, 1, 2, 3]
     assert attempts[1] == 2

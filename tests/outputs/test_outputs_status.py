@@ -21,6 +21,7 @@ def status(**changed: Any) -> dict[str, Any]:
         "rated": 150, "bills_so_far": 148, "parked_so_far": 2, "per_second": 50.0, "seconds_left": 75.2,
         "last_at": datetime(2026, 11, 4, 2, 0, 18, tzinfo=UTC), "funnel": {"due": 400}, "branches": (),
         "exceptions": (), "totals": (), "last_error": "", "next": "wait: a process works on it",
+        "followed": {"places": {}, "running": 0, "stragglers": [], "failures": []},
     } | changed  # fmt: skip
 
 
@@ -36,6 +37,17 @@ def test_a_run_that_is_computed_says_how_far_and_how_long() -> None:
     assert "3 of 8 partitions, 150 agreements, 148 bills and 2 parked so far, 50 a second" in text
     assert "1 min 15 s left, last one 12 s ago" in text
     assert "╭" not in text and "━" not in text and "╭" in shown(status(), is_terminal=True)
+
+
+def test_a_run_says_where_partitions_were_and_what_was_lost() -> None:
+    lost = [{"sentence": f"partition {number}, attempt 1 on [b]: gone"} for number in range(5)]
+    slow = [{"sentence": "partition 9 on a: 45 s, 3.0 times the median"}]
+    places = {"ray on a": 4, "ray on b": 1200}
+    text = shown(status(followed={"places": places, "running": 2, "stragglers": slow, "failures": lost}))
+    assert "partitions: 4 by ray on a, 1,200 by ray on b, 2 running or left by a process that died" in text
+    assert "slow: partition 9 on a: 45 s, 3.0 times the median" in text
+    assert "left nothing: partition 4, attempt 1 on [b]: gone" in text and "partition 1, attempt" not in text
+    assert "2 more: billmill run partitions RUN" in text
 
 
 def test_a_computed_run_shows_its_branches_and_totals() -> None:
