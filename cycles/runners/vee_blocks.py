@@ -46,7 +46,8 @@ def judging(workspace: Workspace, runner: Runner, progress: Progress = SILENT) -
     Processes of this machine are not asked: threads of this one do the same, without a start and without copies. What
     was left aside goes when the block ends well.
     """
-    if runner is LOCAL:
+    # Machines that share a bucket alone do not see what lies beside the lake.
+    if runner is LOCAL or workspace.bucket is not None:
         yield judged_blocks
         return
     yield JudgedByRunner(runner, progress)
