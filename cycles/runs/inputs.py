@@ -128,7 +128,7 @@ def _in_order_of_partition(rows: pl.DataFrame, due: pl.DataFrame) -> tuple[pl.Da
 
     Rows of points that several partitions need come last.
     """
-    count = int(due["partition"].max()) + 1  # type: ignore[arg-type]  # something is due
+    count = int(due["partition"].max() or 0) + 1  # type: ignore[arg-type]
     placed = due.group_by("service_point_id").agg(first=pl.col("partition").min(), last=pl.col("partition").max())
     part = pl.when(pl.col("first") == pl.col("last")).then("first").otherwise(count)
     ordered = rows.join(

@@ -20,7 +20,7 @@ from benchmarks.month_stages import APPROVER, PLANNER
 from benchmarks.shape import Shape, counted
 from cycles.publishing.publish import publish_run
 from cycles.review.review import approve_run
-from cycles.runners.runner import Compute
+from cycles.runners.attempts import Compute
 from cycles.runners.tasks import Receipt, Task
 from cycles.runs.plan import PlanRequest, plan_cycle
 from cycles.runs.run import COMPUTE, run_cycle
