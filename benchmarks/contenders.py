@@ -7,6 +7,7 @@ measured: from the files of intervals to channel_no, segment_no, tou, quantity i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from rating.stages import STAGES, rate
 from rating.stages import Work as RatingWork
 
 Work = Callable[[], pl.DataFrame]
+INTERVALS_AT_ONCE = 50_000_000  # as many as a partition of a run has
 KEYS = ["channel_no", "segment_no", "tou"]
 RESULT = [*KEYS, "quantity"]
 
@@ -44,7 +46,7 @@ def billmill(folder: Path) -> Work:
         assert work.determinants is not None, "a stage finds determinants"
         return work.determinants.join(due.select("due_no", "agreement_id"), on="due_no", how="left", validate="m:1")
 
-    return _by_file(folder, determinants)
+    return _by_part(folder, determinants)
 
 
 def billmill_bills(folder: Path) -> Work:
@@ -55,7 +57,7 @@ def billmill_bills(folder: Path) -> Work:
         assert rated.parked.is_empty(), "the drawn month has no defects, so nothing is parked"
         return rated.determinants
 
-    return _by_file(folder, bills)
+    return _by_part(folder, bills)
 
 
 def billmill_reading(folder: Path) -> Work:
@@ -166,18 +168,17 @@ def settled(found: pl.DataFrame) -> pl.DataFrame:
     return typed.filter(pl.col("quantity") != 0).sort(KEYS)
 
 
-def _by_file(folder: Path, determinants: Callable[[RatingInput], pl.DataFrame]) -> Work:
-    """Return the work of finding determinants file by file, as partitions of a run do."""
+def _by_part(folder: Path, determinants: Callable[[RatingInput], pl.DataFrame]) -> Work:
+    """Return the work of finding determinants part by part, as a run does by partition."""
     book = rate_book()
     due, channels = due_of(folder)
     numbers = channels.select("agreement_id", "channel_no")
-    parts = [(path, *of_file(path, due, channels)) for path in wide_files(folder)]
+    parts = parts_of(folder, due, channels)
 
     def work() -> pl.DataFrame:
         found = []
-        for path, its_due, its_channels in parts:
-            days = {INTERVAL_MINUTES: current_days(pl.scan_parquet(path), None, INTERVAL_MINUTES)}
-            rows = determinants(RatingInput(its_due, its_channels, days, empty(RegisterUsage), book))
+        for part in parts:
+            rows = determinants(RatingInput(part.due, part.channels, part.days(), empty(RegisterUsage), book))
             energy = rows.filter(pl.col("quantity_id") == "kwh")
             found.append(energy.join(numbers, on="agreement_id", how="left", validate="m:1").select(RESULT))
         return pl.concat(found)
@@ -205,14 +206,39 @@ def due_of(folder: Path, tariff_id: str = TARIFF) -> tuple[DataFrame[DueAgreemen
     return arranged(DueAgreements, named), arranged(DueChannels, named)
 
 
-def of_file(
-    path: Path, due: DataFrame[DueAgreements], channels: DataFrame[DueChannels]
-) -> tuple[DataFrame[DueAgreements], DataFrame[DueChannels]]:
-    """Return the agreements and channels of one file: files are cut by channel, as partitions of a run are."""
-    held = pl.read_parquet(path, columns=["channel_no"])["channel_no"].unique()
+@dataclass(frozen=True)
+class Part:
+    """What is rated at once: files, and the agreements and channels whose days they hold."""
+
+    paths: list[Path]
+    due: DataFrame[DueAgreements]
+    channels: DataFrame[DueChannels]
+
+    def days(self) -> dict[int, pl.DataFrame]:
+        """Return the current version of each landed day."""
+        return {INTERVAL_MINUTES: current_days(pl.scan_parquet(self.paths), None, INTERVAL_MINUTES)}
+
+
+def parts_of(folder: Path, due: DataFrame[DueAgreements], channels: DataFrame[DueChannels]) -> list[Part]:
+    """Return the month cut as a run cuts it: whole files, for a channel is in one only, until a partition is full."""
+    held = [pl.read_parquet(path, columns=["channel_no"])["channel_no"] for path in wide_files(folder)]
+    paths: list[list[Path]] = []
+    room = 0
+    # In order of channel, so that the rows of several files need no sorting.
+    for path, numbers in sorted(zip(wide_files(folder), held, strict=True), key=lambda one: int(one[1][0])):
+        if numbers.len() > room:
+            paths.append([])
+            room = INTERVALS_AT_ONCE // len(slot_columns(INTERVAL_MINUTES))
+        paths[-1].append(path)
+        room -= numbers.len()
+    return [_part(some, due, channels) for some in paths]
+
+
+def _part(paths: list[Path], due: DataFrame[DueAgreements], channels: DataFrame[DueChannels]) -> Part:
+    held = pl.scan_parquet(paths).select("channel_no").unique().collect()["channel_no"]
     its_channels = channels.filter(pl.col("channel_no").is_in(held.implode()))
     its_due = due.join(its_channels, on="agreement_id", how="semi")
-    return arranged(DueAgreements, its_due), arranged(DueChannels, its_channels)
+    return Part(paths, arranged(DueAgreements, its_due), arranged(DueChannels, its_channels))
 
 
 def _case(masks: list[list[str]], tou: str) -> str:

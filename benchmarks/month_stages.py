@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -54,9 +55,9 @@ def vee(root: Path, start: date, end: date, workers: int) -> None:
 
 
 def _judged_apart(
-    reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
+    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
 ) -> Iterator[tuple[BlockReads, JudgedBlock]]:
-    found = judged_blocks(reads, checks, known, workers)
+    found = judged_blocks(reads, checks, known, pool, workers)
     while True:
         with part(JUDGE):
             block = next(found, None)

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from benchmarks.contenders import due_of, of_file
+from benchmarks.contenders import due_of, parts_of
 from benchmarks.determinants_data import rate_book, wide_files
 from benchmarks.side_tariff import PATH, TARIFF
 from demo.lake import INTERVAL_MINUTES
 from ingest.versions import current_days
-from model.rating import DueAgreements, DueChannels, RatingInput
+from model.rating import RatingInput
 from model.reads import RegisterUsage, slot_columns
 from model.schema import empty
 from rating.parking import no_parks
@@ -43,7 +42,7 @@ def determinants(folder: Path) -> Work:
             "agreement_id", item=pl.when(is_energy).then("tou").otherwise(pl.lit("w_max")), amount="quantity"
         )
 
-    return _by_file(folder, found)
+    return _by_part(folder, found)
 
 
 def lines(folder: Path) -> Work:
@@ -56,7 +55,7 @@ def lines(folder: Path) -> Work:
         item = pl.when(pl.col("component_id") == "energy").then(tiered).otherwise("component_id")
         return rated.lines.select("agreement_id", item=item, amount="amount_minor")
 
-    return _by_file(folder, found)
+    return _by_part(folder, found)
 
 
 def reading(folder: Path) -> Work:
@@ -113,20 +112,15 @@ def _total(sums: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"amount": [sum(value or 0 for value in sums.sum().row(0))]}, schema={"amount": pl.Int64})
 
 
-def _by_file(folder: Path, found: Callable[[RatingInput], pl.DataFrame]) -> Work:
-    """Return work by file, as partitions of a run do; a channel is in one file only."""
+def _by_part(folder: Path, found: Callable[[RatingInput], pl.DataFrame]) -> Work:
+    """Return work part by part, as a run does by partition."""
     book = rate_book(PATH)
     due, channels = due_of(folder, TARIFF)
     numbers = channels.select("agreement_id", "channel_no")
-    parts: list[tuple[Path, DataFrame[DueAgreements], DataFrame[DueChannels]]] = [
-        (path, *of_file(path, due, channels)) for path in wide_files(folder)
-    ]
+    parts = parts_of(folder, due, channels)
 
     def work() -> pl.DataFrame:
-        rows = []
-        for path, its_due, its_channels in parts:
-            days = {INTERVAL_MINUTES: current_days(pl.scan_parquet(path), None, INTERVAL_MINUTES)}
-            rows.append(found(RatingInput(its_due, its_channels, days, empty(RegisterUsage), book)))
+        rows = [found(RatingInput(part.due, part.channels, part.days(), empty(RegisterUsage), book)) for part in parts]
         every = pl.concat(rows)
         return every.join(numbers, on="agreement_id", how="left", validate="m:1").select("channel_no", "item", "amount")
 

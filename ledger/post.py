@@ -13,6 +13,7 @@ from model.bills import Bills
 from model.ledger import JournalKind, JournalLines, OpenItems
 from model.rating import BillLines
 from model.schema import arranged
+from rating.segments import place_in
 
 _LEG_ORDER = ["journal_id", "side", "gl_account", "commodity", "tax_code", "currency"]
 
@@ -46,7 +47,7 @@ def post_bills(bills: DataFrame[Bills], lines: DataFrame[BillLines], booked_date
             booked_date=pl.lit(booked_date),
         )
         .sort(_LEG_ORDER, nulls_last=False)
-        .with_columns(leg_no=pl.int_range(1, pl.len() + 1).over("journal_id"))
+        .with_columns(leg_no=place_in("journal_id"))
     )
     return Posted(arranged(JournalLines, journal_lines), _open_items(bills))
 

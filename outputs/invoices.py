@@ -28,6 +28,12 @@ class Numbered:
     """Series -> the next number to give; holds the series it was given as well."""
 
 
+# What `number_invoices` looks at of the lines of taxes.
+TAX_COLUMNS = (
+    "bill_id", "category", "kind", "tax_code", "component_id", "rate", "quantity", "amount_minor",
+)  # fmt: skip
+
+
 def told_on_invoices() -> pl.Expr:
     """Tell the bill lines that `number_invoices` needs: taxes."""
     return pl.col("category") == "tax"
@@ -38,7 +44,8 @@ def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_n
 
     What takes a bill back is a credit note, numbered in a series of its own (`north-CR-2026`). `next_numbers` maps a
     series (`north-2026`) to its next number; a series that is not named starts at 1. The
-    caller holds the control database's transaction, so the numbers that come back are contiguous and given once.
+    caller holds the control database's transaction, so the numbers that come back are contiguous and given once. Of the
+    lines `TAX_COLUMNS` are enough.
     """
     numbered = (
         bills.with_columns(series=_series())

@@ -173,7 +173,10 @@ def rounded(priced: pl.DataFrame, components: pl.DataFrame) -> tuple[pl.DataFram
     rules = components.select(
         "version_id", "component_id", "round_mode", "round_step_minor", "currency_exponent", "is_rounded_once"
     )
-    ruled = priced.join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
+    needed = [
+        name for name in [*CORE_SCHEMA, "amount_cut", "floor_e15", "rest", "rest_whole"] if name in priced.columns
+    ]
+    ruled = priced.select(needed).join(rules, on=["version_id", "component_id"], how="left", validate="m:1")
     fits, too_large = apart(ruled, ~amount_is_too_large())
     columns = [pl.col(name).cast(dtype) for name, dtype in CORE_SCHEMA.items()]
     of_one_line = "rest" not in priced.columns

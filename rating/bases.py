@@ -171,7 +171,7 @@ def _lines_of(
         .join(numbered, on=["version_id", "component_id"], how="inner", validate="m:m")
         .select(*GROUP, "due_no", "base_no", "is_base")
     )
-    known = owned.join(numbers, on=base, how="left", validate="m:1").drop(base)
+    known = owned.rechunk().join(numbers, on=base, how="left", validate="m:1").drop(base)
     return known.join(members, on=["due_no", "base_no"], how="inner", validate="m:m")
 
 

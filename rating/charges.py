@@ -21,6 +21,12 @@ from rating.values import Known, counted_size
 # A number stands for `PIECE_KEYS`: to compare one number takes a third of the time that two numbers and a text take.
 _GROUP = ["due_no", "piece_no"]
 _PART = [*_GROUP, "tou", "unit", "unit_size", "quantity", "is_estimated", "reads_seq", "split_method", "determinant"]
+# What is left of a part, its piece and its price once tiers are known: what explains them would only be moved.
+_PRICED = [
+    *_PART, "formula_e15", "cal_no", "segment_no", "component_id", "piece_start", "version_id", "season",
+    "period_start_date", "period_end_date", "tier", "price_e9", "fixed_e9", "factor_id", "lower", "upper",
+    "tier_method", "by_tou", "share_part", "share_whole", "fixed_part", "fixed_whole",
+]  # fmt: skip
 
 
 def price_charges(
@@ -43,14 +49,14 @@ def price_charges(
             _amount_parts(values, pieces, components),
         ],
         how="diagonal",
+        rechunk=True,
     )
     # Without a value for a price or an edge nothing can be shared over tiers: whoever lacks one is parked, and leaves.
     lost = pl.concat([no_parks(), *values.parks]).select("due_no").unique()
     placed = without_rows(_dated(parts, pieces, known), idle, on=["due_no", "version_id", "component_id"])
     texted, without_text = with_texts(without_rows(placed, lost, on=["due_no"]), components, known)
     priced, unpriced = _with_prices(texted, prices, components)
-    priced = with_personal_prices(priced, values)
-    small, large = _bounded(priced)
+    small, large = _bounded(with_personal_prices(priced, values).select(_PRICED))
     filled, without_time = filled_in_time(small, piece_slices, components, known, given)
     tiered = _tiered(_packed(filled, components))
     fitting, too_large = within_bounds(tiered)
@@ -330,7 +336,8 @@ def _tiered(priced: pl.DataFrame) -> pl.DataFrame:
     reached = entered & (pl.col("upper").is_null() | (pl.col("quantity") <= pl.col("upper")))
     volume = priced.filter((method == "volume") & reached)
     in_time = priced.filter(method == "chronological")
-    return pl.concat([untiered, graduated, volume, in_time, _apportioned(priced.filter(shared))], how="vertical")
+    parts = [untiered, graduated, volume, in_time, _apportioned(priced.filter(shared))]
+    return pl.concat(parts, how="vertical", rechunk=True)
 
 
 def _apportioned(priced: pl.DataFrame) -> pl.DataFrame:

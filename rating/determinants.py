@@ -189,7 +189,8 @@ def filled(
     found: pl.DataFrame, due: pl.DataFrame, calendar: Calendar, given: RatingInput, quantities: pl.DataFrame
 ) -> pl.DataFrame:
     """Add a row of zero for each quantity of a slice that has none, in the period of the quantity or the first."""
-    expected = slice_quantities(due, calendar, given, quantities).with_columns(pl.col("tou").fill_null(""))
+    told = quantities.select("version_id", "schedule", "tou", "quantity_id", "agg", "n", "distinct_days")
+    expected = slice_quantities(due, calendar, given, told).with_columns(pl.col("tou").fill_null(""))
     absent = expected.join(found, on=[*SLICE_KEYS, "quantity_id"], how="anti").with_columns(
         pl.lit(None, pl.Int32).alias("rank"),
         pl.lit(0, pl.Int64).alias("quantity"), pl.lit(None, pl.Int64).alias("minutes"),
@@ -197,7 +198,8 @@ def filled(
         pl.lit(False).alias("is_estimated"), pl.lit("none").alias("split_method"),
         pl.lit(0, pl.Int64).alias("reads_seq"),
     )  # fmt: skip
-    return pl.concat([found, absent.select(found.columns)])
+    # All that follows looks rows up; to move those of one piece takes a quarter of the time.
+    return pl.concat([found, absent.select(found.columns)], rechunk=True)
 
 
 def slice_quantities(

@@ -7,17 +7,21 @@ them; no row per interval is ever made, and none per day but where powers or pri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from model.codes import Quality
+from model.columns import lying_columns, parts_as_they_lie
+from rating.bands import BandedDays, Bands
 from rating.calendar import Mask
 from rating.costs import COST_SCHEMA, SlotPrices, costs_by_slice
-from rating.kernels import Int32s, Int64s, add_slots, sum_days
+from rating.kernels import Int32s, Int64s, sum_days
+from rating.peaks import Peaks
 from rating.placed_days import PlacedDays, place_days
-from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, powers_by_slice
+from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, kept_powers, powers_by_slice
+from rating.slot_kernels import added_bands
 
 USE_SCHEMA = {
     "due_no": pl.Int64(),
@@ -30,8 +34,8 @@ USE_SCHEMA = {
     "reads_seq": pl.Int64(),
     "split_method": pl.String(),
 }
-# The energy of so many days by band stays in the cache while it is given to slices.
-_ROWS_AT_ONCE = 32_768
+# No more days than a chunk of a file has mostly; what is kept of them by band is given to slices at once.
+_ROWS_AT_ONCE = 65_536
 GOOD_SCHEMA = {"due_no": pl.Int64(), "channel_no": pl.Int32(), "segment_no": pl.Int32(), "day": pl.Date()}
 
 
@@ -78,6 +82,7 @@ def interval_use(
     placed = place_days(days["channel_no"], channels, masked_days)
     tous = sorted({tou for mask in masks for tou in mask.slots})
     sums = np.zeros((placed.groups.height, 2 + 2 * len(tous)), dtype=np.int64)
+    peaks = Peaks.of(asked, reading, placed.groups.height, len(tous))
     parts = [no_use()]
     for length in sorted({mask.n for mask in masks} & set(days["n"].unique().to_list())):
         # When the clock changes all other days are left out; else it is dearer to copy the days than to pass by some.
@@ -85,10 +90,14 @@ def interval_use(
         of_length = days.filter(pl.col("n") == length) if is_rare else days
         here = placed if of_length is days else place_days(of_length["channel_no"], channels, masked_days)
         rows = _rows(of_length, here.first_day, length, reading)
-        found = _added_up(of_length.select(reading.names[:length]), rows, here, _Bands.of(masks, length, tous), sums)
-        parts.append(_by_mask(of_length, here, rows, found, masks, reading, asked, prices))
+        bands = Bands.of(masks, length, tous)
+        slots = of_length.select(reading.names[slot] for slot in bands.slots)
+        found = _added_up(slots, rows, here, bands, sums, peaks)
+        by_day = replace(here, channels=peaks.channels_by_day(here.channels, asked))
+        parts.append(_by_mask(of_length, by_day, rows, found, masks, reading, peaks.powers_by_day(asked), prices))
     powers, costs, good = (pl.concat([getattr(part, name) for part in parts]) for name in ("powers", "costs", "good"))
-    return IntervalUse(_use_of(placed.groups, sums, tous), powers, costs, good)
+    every_power = pl.concat([kept_powers(powers, asked), peaks.as_powers(placed, tous, asked)])
+    return IntervalUse(_use_of(placed.groups, sums, tous), every_power, costs, good)
 
 
 def _in_order(wide: pl.DataFrame) -> pl.DataFrame:
@@ -107,32 +116,6 @@ def _in_order(wide: pl.DataFrame) -> pl.DataFrame:
     return days
 
 
-@dataclass(frozen=True)
-class _Bands:
-    """Runs of slots that no mask of a length parts: their slots, and of each mask the period in which each lies.
-
-    Working days, weekends and holidays of a few tariffs cut the day at a few clock times, so each slot is added once,
-    where it lies, and only some sums per day are then given to periods.
-    """
-
-    slots: list[list[int]]
-    periods: Int32s
-
-    @classmethod
-    def of(cls, masks: list[Mask], length: int, tous: list[str]) -> _Bands:
-        """Return the bands of the masks of a length; masks of other lengths have period -1."""
-        mine = [mask for mask in masks if mask.n == length]
-        by_slot = [{slot: tou for tou, slots in mask.slots.items() for slot in slots} for mask in mine]
-        bands: dict[tuple[str, ...], list[int]] = {}
-        for slot in range(length):
-            bands.setdefault(tuple(periods[slot] for periods in by_slot), []).append(slot)
-        periods = np.full((len(masks), len(bands)), -1, dtype=np.int32)
-        numbers = {tou: place for place, tou in enumerate(tous)}
-        for place, mask in enumerate(mine):
-            periods[mask.mask_no] = [numbers[of_band[place]] for of_band in bands]
-        return cls(list(bands.values()), periods)
-
-
 def _rows(days: pl.DataFrame, first_day: int, length: int, reading: Reading) -> Int64s:
     """Return of each row its day (-1 where it does not count), its load, and 1 where it rests on estimates."""
     rows = np.empty((3, days.height), dtype=np.int64)
@@ -146,26 +129,29 @@ def _rows(days: pl.DataFrame, first_day: int, length: int, reading: Reading) -> 
     return rows
 
 
-def _added_up(slots: pl.DataFrame, rows: Int64s, placed: PlacedDays, bands: _Bands, sums: Int64s) -> Int32s:
-    """Add the days of a length to `sums`; return the mask of each channel's row, -1 where it does not count."""
+def _added_up(
+    slots: pl.DataFrame, rows: Int64s, placed: PlacedDays, bands: Bands, sums: Int64s, peaks: Peaks
+) -> Int32s:
+    """Add the days of a length to `sums` and `peaks`; return the mask of each channel's row, -1 where none counts."""
     found = np.full(placed.pair_count, -1, dtype=np.int32)
-    for first in range(0, slots.height, _ROWS_AT_ONCE):
-        some = slots[first : first + _ROWS_AT_ONCE]
-        energy = np.zeros((len(bands.slots), some.height), dtype=np.int64)
-        for place, numbers in enumerate(bands.slots):
-            for slot in (some.to_series(number) for number in numbers):
-                add_slots((slot.fill_null(0) if slot.null_count() else slot).to_numpy(), energy[place])
+    for first, some in parts_as_they_lie(slots, _ROWS_AT_ONCE):
+        energy, highest = added_bands(lying_columns(some, 0), bands.starts)
         begin = np.searchsorted(placed.lines[:, 1], first, "right")
         end = np.searchsorted(placed.lines[:, 0], first + some.height, "left")
-        sum_days(first, rows, placed.lines[begin:end], placed.calendar, bands.periods, energy, sums, found)
+        lines = slice(int(begin), int(end))
+        sum_days(first, rows, placed.lines[lines], placed.calendar, bands.periods, energy, sums, found)
+        peaks.keep(BandedDays(first, some, rows, bands), highest, placed, lines, found)
     return found
 
 
 def _by_mask(
     days: pl.DataFrame, placed: PlacedDays, rows: Int64s, found: Int32s, masks: list[Mask], reading: Reading,
-    asked: Powers, prices: SlotPrices,
+    asked: dict[bool, Powers], prices: SlotPrices,
 ) -> IntervalUse:  # fmt: skip
-    """Return the days that count, and powers and costs of the channels of which they are asked."""
+    """Return the days that count, and powers and costs of the channels of which they are asked.
+
+    `asked`: the powers of channels that are shared and of those that are not.
+    """
     channel, row, day = placed.pairs(found, rows)
     owners = placed.channels
     priced = owners.join(prices.wanted, on=["cal_no", "measure_no"], how="semi")["channel_no"].unique()
@@ -184,7 +170,9 @@ def _by_mask(
     powers, costs = [pl.DataFrame(schema=POWER_SCHEMA)], [pl.DataFrame(schema=COST_SCHEMA)]
     for (mask_no,), of_mask in keyed.partition_by("mask_no", as_dict=True, maintain_order=True).items():
         costs.append(costs_by_slice(of_mask, days, masks[mask_no], reading, prices))
-        powers.append(powers_by_slice(of_mask.filter("needs_power"), days, masks[mask_no], reading, asked))
+        for is_shared, wanted in asked.items():
+            some_rows = of_mask.filter(pl.col("needs_power") & (pl.col("is_shared") == is_shared))
+            powers.append(powers_by_slice(some_rows, days, masks[mask_no], reading, wanted))
     return IntervalUse(pl.DataFrame(schema=USE_SCHEMA), pl.concat(powers), pl.concat(costs), good)
 
 

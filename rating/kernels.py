@@ -35,29 +35,6 @@ def _compiled(function: Kernel) -> Kernel:
 
 
 @_compiled
-def add_slots_kernel(values: Slots, out_sums: Int64s) -> None:
-    """Add a slot of each row to the sum of its row.
-
-    `values`: int32 or int64, a slot of one day in each; `out_sums`: int64, in the same order. A day has at most 300
-    slots, so sums of int32 stay inside int64.
-    """
-    for row in range(len(values)):
-        out_sums[row] += values[row]
-
-
-def add_slots(values: Slots, sums: Int64s) -> None:
-    """Add values to `sums` as `add_slots_kernel` does, after checking what it trusts.
-
-    Raises:
-        AssertionError: lengths or types are not as the kernel needs them.
-    """
-    assert values.dtype in (np.int32, np.int64), f"the kernel takes int32 or int64, found {values.dtype}"
-    assert sums.dtype == np.int64, f"the kernel adds up in int64, found {sums.dtype}"
-    assert len(values) == len(sums), "there must be a sum for each row"
-    add_slots_kernel(values, sums)
-
-
-@_compiled
 def sum_days_kernel(
     first_row: int, rows: Int64s, channels: Int64s, calendar: Int32s, periods: Int32s, bands: Int64s,
     out_groups: Int64s, out_masks: Int32s,

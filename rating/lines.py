@@ -11,6 +11,7 @@ from model.schema import arranged
 from model.tariff import TariffVersions
 from rating.parking import park
 from rating.rounding import exact_decimal, rate_decimal
+from rating.segments import place_in
 
 _BILL_ORDER = ["agreement_no", "position", "component_id", "period_start_date", "season", "tou", "tier"]
 
@@ -34,14 +35,14 @@ def lines_table(
     # Narrow rows are put in order, then each column of a line, its agreement and its charge is moved once.
     order = _order(due, lines, components)
     explained = [owners[order["due_row"]], texts.drop("version_id")[order["component_row"]]]
-    frame = pl.concat([lines.rechunk()[order["line_row"]], *explained], how="horizontal").with_columns(
-        _place_in("bill_no").alias("line_no"),
+    frame = pl.concat([lines[order["line_row"]], *explained], how="horizontal").with_columns(
+        place_in("bill_no").alias("line_no"),
         exact_decimal("amount_e15").alias("amount_exact"),
         rate_decimal("price_e9").alias("rate"),
         rate_decimal("fixed_e9").alias("fixed"),
         pl.when(is_memo).then("amount_minor").alias("memo_minor"),
         pl.when(is_memo).then(0).otherwise("amount_minor").cast(pl.Int64).alias("amount_minor"),
-        _line_id(),
+        _line_id(_day_texts(lines["period_start_date"])[order["line_row"]]),
     )
     assert frame["line_id"].n_unique() == len(frame), "two lines have the same id"
     return arranged(BillLines, frame)
@@ -61,15 +62,15 @@ def _order(due: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame) -> 
     )
 
 
-def _place_in(name: str) -> pl.Expr:
-    """Return the place of a row, from 1, among the rows with the same value, which stand together."""
-    row, begins = pl.int_range(pl.len()), (pl.col(name) != pl.col(name).shift(1)).fill_null(value=True)
-    return row - pl.when(begins).then(row).forward_fill() + 1
+def _day_texts(days: pl.Series) -> pl.Series:
+    """Return days as texts: each of the few that there are is written once."""
+    few = days.unique().sort()
+    return few.cast(pl.String)[few.search_sorted(days)]
 
 
-def _line_id() -> pl.Expr:
+def _line_id(days: pl.Series) -> pl.Expr:
     keys = [
-        "bill_id", "agreement_id", "component_id", pl.col("period_start_date").cast(pl.String), "season", "tou",
+        "bill_id", "agreement_id", "component_id", pl.lit(days), "season", "tou",
         pl.col("tier").cast(pl.String),
     ]  # fmt: skip
     return pl.concat_str(keys, separator="/").alias("line_id")

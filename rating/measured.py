@@ -91,9 +91,11 @@ def _read(
 
 def _joined(intervals: list[IntervalUse], powers: Powers) -> IntervalUse:
     parts = [no_use(), *intervals]
+    found = [part.powers for part in parts if part.powers.height]
     return IntervalUse(
         pl.concat([part.use for part in parts]),
-        kept_powers(pl.concat([part.powers for part in parts]), powers),
+        # What one length came to is kept as it is: its powers count once already.
+        found[0] if len(found) == 1 else kept_powers(pl.concat([part.powers for part in parts]), powers),
         pl.concat([part.costs for part in parts]),
         pl.concat([part.good for part in parts]),
     )

@@ -22,9 +22,9 @@ _CELL = ["cal_no", "segment_no", "slice_no"]
 class PlacedDays:
     """Days and channels by number.
 
-    `channels`: as given, in order of channel, those with a calendar. `groups`: due_no, measure_no, segment_no,
-    slice_no. `lines`: what the kernel needs of each channel. `calendar`: by calendar and day the group after the first
-    of its channel, and the mask. `segments`: by calendar and day the segment.
+    `channels`: as given, in order of channel, those with a calendar. `groups`: due_no, cal_no, measure_no,
+    segment_no, slice_no. `lines`: what the kernel needs of each channel. `calendar`: by calendar and day the group
+    after the first of its channel, and the mask. `segments`: by calendar and day the segment.
     """
 
     channels: pl.DataFrame
@@ -70,7 +70,7 @@ def place_days(numbers: pl.Series, channels: pl.DataFrame, masked_days: pl.DataF
     length = int(days.max()) - first_day + 1  # type: ignore[arg-type]
     calendar, segments = _calendar(masked_days, cells, cals, first_day, length)
     lines = _lines(numbers, mine, cals, firsts, (first_day, length))
-    return PlacedDays(mine, groups.drop("cal_no", "cells", "group"), lines, calendar, segments, first_day)
+    return PlacedDays(mine, groups.drop("cells", "group"), lines, calendar, segments, first_day)
 
 
 def _lines(

@@ -84,6 +84,8 @@ def powers_by_slice(
 
 def kept_powers(powers: pl.DataFrame, asked: Powers) -> pl.DataFrame:
     """Return what counts of the powers of several masks: the highest, as many as are asked for, or the whole."""
+    if powers.is_empty():
+        return powers
     found = [pl.DataFrame(schema=POWER_SCHEMA)]
     for way in asked.ways.iter_rows(named=True):
         found.append(_kept(powers.filter(pl.col("power_no") == way["power_no"]), way))

@@ -48,6 +48,12 @@ def number_of(*names: str) -> pl.Expr:
     return changes.fill_null(value=False).cast(pl.Int64).cum_sum()
 
 
+def place_in(name: str) -> pl.Expr:
+    """Return the place of a row, from 1, among the rows with the same value, which stand together."""
+    row, begins = pl.int_range(pl.len()), (pl.col(name) != pl.col(name).shift(1)).fill_null(value=True)
+    return row - pl.when(begins).then(row).forward_fill() + 1
+
+
 def _factor_keys(due: pl.DataFrame, attributes: DataFrame[DueAttributes], book: RateBook) -> pl.DataFrame:
     names = (
         named_texts(book)

@@ -47,7 +47,7 @@ def price_over_bases(
         added = pl.concat([amounts, _roundings(fitting)], how="vertical") if "rounding" in kinds else amounts
         lines = pl.concat([lines, _without_empty(added, components)], how="vertical")
         parks += [*undefined, too_large, too_large_amounts]
-    return lines, parks
+    return lines.rechunk(), parks
 
 
 def _with_inside(groups: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:

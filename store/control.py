@@ -21,6 +21,12 @@ Connection = duckdb.DuckDBPyConnection
 _DISK_ERRORS = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
 
+# Files whose rows are appended in their order; to keep the order of thousands takes one thread, and twice the time.
+_IN_ORDER = 64
+# What DuckDB may hold before it writes to a file beside the database: the books of ten thousand partitions do not fit.
+_MEMORY = "2GB"
+
+
 @contextmanager
 def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) -> Iterator[Connection]:
     """Open the control database for as long as the block lasts.
@@ -38,7 +44,7 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
                 hint="billmill restore BACKUP, or billmill rebuild --replace",
             )
         try:
-            connection = duckdb.connect(str(workspace.control_path), config={"threads": 2})
+            connection = duckdb.connect(str(workspace.control_path), config={"threads": 2, "memory_limit": _MEMORY})
         except duckdb.Error as error:
             raise ControlError(
                 f"control database `{workspace.control_path}` cannot be opened: {error}",
@@ -138,10 +144,26 @@ def insert(connection: Connection, table: str, frame: pl.DataFrame) -> None:
 
 
 def insert_files(connection: Connection, table: str, paths: Sequence[Path]) -> None:
-    """Append the rows of Parquet files to a table, in order of the files, matching columns by name.
+    """Append the rows of Parquet files to a table, in order of the files unless there are many, columns by name.
 
     DuckDB reads them on all its threads; no row passes through this process's frames.
     """
+    names = [path.as_posix() for path in paths]
+    insert_rows(connection, table, "SELECT * FROM read_parquet($1)", [names], in_order=len(paths) <= _IN_ORDER)
+
+
+def insert_rows(
+    connection: Connection, table: str, sql: str, parameters: Sequence[object] = (), *, in_order: bool = True
+) -> None:
+    """Append the rows of a query to a table, matching columns by name.
+
+    Without `in_order` they lie as the threads come, which takes less time and memory; whoever reads them sorts.
+    """
     with around("insert into", table):
-        names = [path.as_posix() for path in paths]
-        connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM read_parquet($1)', [names])
+        try:
+            if not in_order:
+                connection.execute("SET preserve_insertion_order = false")
+            connection.execute(f'INSERT INTO "{table}" BY NAME {sql}', list(parameters))
+        finally:
+            if not in_order:
+                connection.execute("SET preserve_insertion_order = true")

@@ -57,6 +57,15 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def file_content_hash(path: Path) -> str:
+    """Return what `model.ids.content_hash` makes of a file's bytes, without holding them in memory."""
+    digest = hashlib.sha256(path.stat().st_size.to_bytes(8, "big"))
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def private_folder(path: Path) -> Path:
     """Make a folder that nobody else can look into, or make one so; return it."""
     path.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import polars as pl
 
 from cycles.runners.tasks import lake_file_from
 from cycles.runs.folders import run_folder
+from cycles.runs.listed import listing_text, read_listing
 from cycles.runs.records import the_run
 from model.codes import RunState
 from model.errors import ControlError
@@ -45,9 +44,9 @@ def keep_published(workspace: Workspace, connection: Connection, run_id: str) ->
         "SELECT entry_no, entry_hash FROM audit WHERE action = 'publish' AND subject = ? ORDER BY entry_no LIMIT 1",
         [run_id],
     ).row(0, named=True)
-    content = {"run": row, "files": [asdict(file) for file in files], "audit": entry}
-    text = json.dumps(content, indent=1, sort_keys=True, default=_iso).encode()
+    content = {"run": row, "files": [vars(file) for file in files], "audit": entry}
     path = published_path(workspace, run_id)
+    text = listing_text(path.parent, content)
     if not create_only(path, text) and path.read_bytes() != text:
         raise ControlError(f"`{path}` is not what was published", hint="billmill verify names what else was changed")
 
@@ -64,7 +63,7 @@ def read_published(path: Path) -> dict[str, Any]:
         ControlError: the file is gone or no longer what was written.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content = read_listing(path)
         row = content["run"]
         row["business_date"] = date.fromisoformat(row["business_date"])
         row.update({name: datetime.fromisoformat(row[name]) for name in _TIMES})
@@ -82,8 +81,3 @@ def last_numbers(invoices: pl.DataFrame) -> pl.DataFrame:
 def published_tables(content: dict[str, Any], table: str) -> list[LakeFile]:
     """Return the files of a table that a published run left."""
     return [file for file in content["files"] if file.table == table]
-
-
-def _iso(value: object) -> str:
-    assert isinstance(value, date), f"{value!r} has no place in {NAME}"
-    return value.isoformat()

@@ -15,7 +15,7 @@ from ledger.reversal import Reversed, reverse_bills
 from model.bills import Bills
 from model.controls import EnergyControls
 from model.ledger import JournalLines, OpenItems
-from model.rating import BankBalances, BillLines, Determinants, History, Parked
+from model.rating import BankBalances, BillLines, Determinants, DueAgreements, History, Parked
 from model.schema import arranged, empty
 from store.workspace import Workspace, open_workspace
 
@@ -24,7 +24,7 @@ def compute_cancel(task: Task) -> Receipt:
     """Compute a partition of a run that takes bills back, and leave its receipt."""
     workspace = open_workspace(Path(task.workspace))
     tables = nothing_billed() | reversal_tables(workspace, task)
-    return leave_receipt(workspace, task, tables, due=0)
+    return leave_receipt(workspace, task, tables, due=empty(DueAgreements))
 
 
 def nothing_billed() -> dict[str, pl.DataFrame]:

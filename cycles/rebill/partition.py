@@ -18,8 +18,8 @@ from cycles.runners.tasks import Receipt, Task
 from cycles.runs.folders import plan_frame
 from cycles.runs.partition import STEPS, Work, leave_receipt, work_on
 from model.bills import Bills
-from model.rating import BillLines
-from model.schema import arranged, polars_schema
+from model.rating import BillLines, DueAgreements
+from model.schema import arranged, empty, polars_schema
 from store.workspace import open_workspace
 
 
@@ -27,14 +27,14 @@ def compute_rebill(task: Task) -> Receipt:
     """Compute a partition of a rebill and leave its receipt. Computing it again changes nothing."""
     workspace = open_workspace(Path(task.workspace))
     base = work_on(workspace, task.run_id, pl.col("partition") == task.partition, task.partition)
-    parts, due = [nothing_billed()], 0
+    parts, due = [nothing_billed()], [empty(DueAgreements)]
     for _, work in rebilled(base):
         parts.append(work.tables)
         assert work.rating_input is not None
-        due += work.rating_input.due.height
+        due.append(work.rating_input.due)
     back = nothing_billed() | reversal_tables(workspace, task)
     tables = {name: pl.concat([part[name] for part in [back, *parts]]) for name in back}
-    return leave_receipt(workspace, task, tables, due=due)
+    return leave_receipt(workspace, task, tables, due=arranged(DueAgreements, pl.concat(due)))
 
 
 def rebilled(base: Work, narrowed: Mapping[str, pl.Expr] = NOTHING_NARROWED) -> Iterator[tuple[str, Work]]:

@@ -6,20 +6,20 @@ that the run computed stay beside it; nothing counts them.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import polars as pl
 
 from cycles.review.bill_findings import review_files
 from cycles.runners.tasks import Receipt, read_receipt
-from cycles.runs.controls import control_totals, manifest_of
+from cycles.runs.controls import control_totals, manifest_of, partition_offenders
 from cycles.runs.folders import RELEASED, plan_frame, run_folder
+from cycles.runs.listed import listing_text, read_listing
 from model.codes import ParkReason
 from model.controls import EnergyControls
-from model.schema import arranged
+from model.rating import DueAgreements
+from model.schema import arranged, checked
 from rating.aside import with_parked, without_days
 from store.files import write_bytes_atomic
 from store.lake import LakeFile, scan_lake, write_lake_file
@@ -48,9 +48,8 @@ def released_manifest(workspace: Workspace, manifest: dict[str, Any], kept_out: 
         receipts.append(_without(workspace, receipt, due, kept_out) if partition in touched else receipt)
     released = manifest_of(run_id, manifest["plan_sha256"], int(manifest["totals"]["selected"]), receipts)
     released |= {"released_from": manifest["digest"], "kept_out": kept_out.height}
-    text = json.dumps(released, indent=1, sort_keys=True, default=_iso).encode()
-    write_bytes_atomic(folder / RELEASED, text)
-    return dict(json.loads(text))
+    write_bytes_atomic(folder / RELEASED, listing_text(folder, released))
+    return read_listing(folder / RELEASED)
 
 
 def released_review(workspace: Workspace, run_id: str, kept_out: pl.DataFrame) -> list[LakeFile]:
@@ -69,9 +68,8 @@ def released_review(workspace: Workspace, run_id: str, kept_out: pl.DataFrame) -
 def _without(workspace: Workspace, receipt: Receipt, due: pl.DataFrame, kept_out: pl.DataFrame) -> Receipt:
     """Return what the receipt of a partition would be without the bills, and write its tables so."""
     tables = {file.table: scan_lake(workspace, [file]).collect() for file in receipt.files}
-    aside = due.filter(pl.col("partition") == receipt.partition).join(
-        kept_out.select("bill_id", "detail"), on="bill_id", how="inner", validate="m:1"
-    )
+    mine = due.filter(pl.col("partition") == receipt.partition)
+    aside = mine.join(kept_out.select("bill_id", "detail"), on="bill_id", how="inner", validate="m:1")
     for name in _OF_BILLS:
         tables[name] = tables[name].join(aside, on="bill_id", how="anti", maintain_order="left")
     for name in _OF_AGREEMENTS:
@@ -83,7 +81,8 @@ def _without(workspace: Workspace, receipt: Receipt, due: pl.DataFrame, kept_out
     folder = f"runs/{receipt.run_id}/tables"
     files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
     counts = {table: frame.height for table, frame in tables.items()} | {"due": receipt.counts["due"]}
-    return replace(receipt, files=files, counts=counts, totals=control_totals(tables))
+    offenders = partition_offenders(checked(DueAgreements, mine), tables).height
+    return replace(receipt, files=files, counts=counts, totals=control_totals(tables), offenders=offenders)
 
 
 def _energy(workspace: Workspace, receipt: Receipt, controls: pl.DataFrame, kept_out: pl.DataFrame) -> pl.DataFrame:
@@ -105,8 +104,3 @@ def _energy(workspace: Workspace, receipt: Receipt, controls: pl.DataFrame, kept
         parked=pl.col("parked") + sum((pl.col(f"{name}_out") for name in _MOVED), pl.lit(0)),
     )
     return arranged(EnergyControls, moved.select(controls.columns))
-
-
-def _iso(value: object) -> str:
-    assert isinstance(value, date), f"{value!r} has no place in a manifest"
-    return value.isoformat()

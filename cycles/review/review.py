@@ -110,21 +110,44 @@ def branch_figures(workspace: Workspace, connection: Connection, run_id: str) ->
     """
     folder = run_folder(workspace, run_id)
     manifest = staged_manifest(folder)
-    bills = run_table(workspace, manifest, "bills").select("bill_id", *_KEYS, "total_minor").collect()
     out = kept_out(workspace, connection, run_id)
-    going = bills.join(out, on="bill_id", how="anti")
-    largest = pl.col("total_minor").sort_by(pl.col("total_minor").abs(), "bill_id").last()
-    sums = going.group_by(_KEYS).agg(
-        pl.len().cast(pl.Int64).alias("bills"), summed_minor("total_minor"), largest_minor=largest
+    bills = run_table(workspace, manifest, "bills").select("bill_id", *_KEYS, "total_minor")
+    going = _sums(bills if out.is_empty() else bills.join(out.lazy(), on="bill_id", how="anti"))
+    aside = going.clear() if out.is_empty() else _sums(bills.join(out.lazy(), on="bill_id", how="semi"))
+    kept = aside.select(*_KEYS, kept_out="bills")
+    joined = _all_branches(workspace, manifest, pl.concat([going, aside])).join(
+        going, on=_KEYS, how="left", validate="1:1"
     )
-    aside = bills.join(out, on="bill_id", how="semi").group_by(_KEYS).agg(pl.len().cast(pl.Int64).alias("kept_out"))
-    joined = _all_branches(workspace, manifest, bills).join(sums, on=_KEYS, how="left", validate="1:1")
-    whole = joined.join(aside, on=_KEYS, how="left", validate="1:1").with_columns(
+    whole = joined.join(kept, on=_KEYS, how="left", validate="1:1").with_columns(
         pl.col("bills", "kept_out", "total_minor", "largest_minor").fill_null(0)
     )
     digests = _digests(run_id, manifest["digest"], review_digest(folder), whole["branch_id"].unique().to_list(), out)
     digest = pl.col("branch_id").replace_strict(digests, return_dtype=pl.String)
     return whole.with_columns(digest=digest).sort(_KEYS)
+
+
+def _sums(bills: pl.LazyFrame) -> pl.DataFrame:
+    """Return bills, total_minor and largest_minor by branch and currency, without holding the bills.
+
+    The largest is that of the highest amount, whatever its sign; of a bill and a credit alike the one of the later id.
+    """
+    amount = pl.col("total_minor")
+    sums = bills.group_by(_KEYS).agg(
+        pl.len().cast(pl.Int64).alias("bills"), summed_minor("total_minor"), amount.max().alias("high"),
+        amount.min().alias("low"),
+    ).collect(engine="streaming")  # fmt: skip
+    larger = pl.when(pl.col("high").abs() > pl.col("low").abs()).then("high").otherwise("low")
+    told = sums.with_columns(largest_minor=larger, is_even=pl.col("high") + pl.col("low") == 0)
+    even = told.filter("is_even", pl.col("high") > 0)
+    if even.height:
+        alike = bills.join(even.select(*_KEYS, "high").lazy(), on=_KEYS, how="inner", validate="m:1")
+        last = alike.filter(amount.abs() == pl.col("high")).group_by(_KEYS).agg(
+            amount.sort_by("bill_id").last().alias("of_last")
+        )  # fmt: skip
+        told = told.join(last.collect(), on=_KEYS, how="left", validate="1:1").with_columns(
+            largest_minor=pl.coalesce("of_last", "largest_minor")
+        )
+    return told.select(*_KEYS, "bills", "total_minor", "largest_minor")
 
 
 def standing_approvals(connection: Connection, run_id: str) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,13 @@ class Receipt:
     files: tuple[LakeFile, ...]
     counts: dict[str, int]
     totals: dict[str, int]
+    offenders: int | None = None
+    """Rows of the partition's own controls that do not meet; None when nobody looked."""
 
     def as_json(self) -> bytes:
         """Return the receipt as canonical JSON: the same content is the same bytes."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, default=_iso).encode()
+        content = vars(self) | {"files": [vars(file) for file in self.files]}
+        return json.dumps(content, indent=1, sort_keys=True, default=_iso).encode()
 
 
 def task_folder(workspace: Workspace, task: Task) -> Path:

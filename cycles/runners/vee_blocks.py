@@ -14,6 +14,7 @@ import hashlib
 import pickle
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,7 +63,7 @@ class JudgedByRunner:
     progress: Progress = SILENT
 
     def __call__(
-        self, reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
+        self, reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
     ) -> Iterator[tuple[BlockReads, JudgedBlock]]:
         """Judge blocks, `workers` of them at a time, and yield them in their order."""
         if not reads:

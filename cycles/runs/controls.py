@@ -1,9 +1,8 @@
-"""What must meet over a whole run before it can be published; its manifest."""
+"""What must meet in a partition, and over a whole run, before it can be published; its manifest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,19 @@ from pandera.typing.polars import DataFrame
 
 from cycles.publishing.published_rows import published_rows
 from cycles.runners.tasks import Receipt
-from cycles.runs.folders import run_table
+from cycles.runs.folders import manifest_files, plan_frame, run_table
+from cycles.runs.keys import key_offenders
 from ledger.invariants import Books, Violations, check_all
 from ledger.reversal import inexact_reversals
 from model.corrections import Reversals
 from model.errors import ControlError
 from model.ids import content_hash
-from model.schema import arranged, empty
+from model.rating import DueAgreements
+from model.schema import arranged, checked, empty, polars_schema
+from store.control import Connection
 from store.csv_text import csv_for_people
 from store.files import write_bytes_atomic
+from store.lake import scan_lake
 from store.workspace import Workspace
 
 # What the controls compare. Of lines that is a sixth; the rest explains them.
@@ -38,7 +41,7 @@ def manifest_of(run_id: str, plan_sha256: str, selected: int, receipts: Sequence
     for receipt in receipts:
         for name, value in (receipt.totals | {f"rows_{table}": rows for table, rows in receipt.counts.items()}).items():
             totals[name] = totals.get(name, 0) + value
-    files = [asdict(file) for receipt in receipts for file in receipt.files]
+    files = [dict(vars(file)) for receipt in receipts for file in receipt.files]
     return {
         "run_id": run_id,
         "plan_sha256": plan_sha256,
@@ -46,6 +49,7 @@ def manifest_of(run_id: str, plan_sha256: str, selected: int, receipts: Sequence
         "receipts": [sha256(receipt.as_json()).hexdigest() for receipt in receipts],
         "digest": content_hash(*(file["sha256"] for file in files)),
         "totals": totals,
+        "unmet": [number for number, receipt in enumerate(receipts) if receipt.offenders != 0],
     }
 
 
@@ -65,39 +69,45 @@ def control_totals(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
     }
 
 
-def check_controls(workspace: Workspace, folder: Path, manifest: dict[str, Any], stands: pl.DataFrame) -> None:
-    """Compare what must meet over the whole run.
+def partition_offenders(due: DataFrame[DueAgreements], tables: Mapping[str, pl.DataFrame]) -> DataFrame[Violations]:
+    """Return what does not meet within a partition: journals, bills with their lines and items, counts, energy.
 
-    Raises:
-        ControlError: something does not; the offenders are written to controls.csv in the run's folder.
+    A bill is on one partition (`cycles.runs.keys`), and sums that are equal in each are equal over all: so a run of
+    whose partitions nothing is returned meets as a whole.
     """
-    due = pl.read_parquet(folder / "plan" / "due.parquet", glob=False)
-    taken = taken_back(folder)
-    frames = {
-        table: run_table(workspace, manifest, table).select(columns).collect() for table, columns in CONTROLLED.items()
-    }
-    energy = frames["energy_controls"]
+    energy = tables["energy_controls"]
     sums = {
         name: energy.select("branch_id", "measure", pl.col(name).alias("quantity"))
         for name in ("read", "billed", "parked", "unpriced")
     }
-    keys = new_segment_keys(due, frames["parked"])
-    stays = stands.join(taken, on="bill_id", how="anti").select(keys.columns)
     books = Books(
         due=due,
-        lines=frames["bill_lines"],
-        parked=frames["parked"],
-        bills=frames["bills"],
-        journal_lines=frames["journal_lines"],
-        open_items=frames["open_items"],
-        segment_keys=pl.concat([stays, keys]),
+        lines=tables["bill_lines"],
+        parked=tables["parked"],
+        bills=tables["bills"],
+        journal_lines=tables["journal_lines"],
+        open_items=tables["open_items"],
         energy_read=sums["read"],
         energy_billed=pl.concat([sums["billed"], sums["unpriced"]]),
         energy_parked=sums["parked"],
     )
+    return check_all(books)
+
+
+def check_controls(workspace: Workspace, connection: Connection, folder: Path, manifest: dict[str, Any]) -> None:
+    """Compare what must meet over the whole run.
+
+    Each partition compared its own rows when it left its receipt; here only those are read again of which something did
+    not meet, and what is between partitions, or between the run and what stands, is compared.
+
+    Raises:
+        ControlError: something does not meet; the offenders are written to controls.csv in the run's folder.
+    """
+    taken = taken_back(folder)
+    parked = run_table(workspace, manifest, "parked")
     offenders = pl.concat([
-        check_all(books), _not_negated(workspace, taken, frames["journal_lines"]),
-        _not_as_shown(folder, frames["bills"]),
+        _again(workspace, folder, manifest), _totals_apart(manifest), *key_offenders(connection, folder, parked, taken),
+        _not_negated(workspace, manifest, taken), _not_as_shown(workspace, folder, manifest),
     ])  # fmt: skip
     if offenders.height:
         path = folder / "controls.csv"
@@ -110,15 +120,45 @@ def check_controls(workspace: Workspace, folder: Path, manifest: dict[str, Any],
         )
 
 
+def _again(workspace: Workspace, folder: Path, manifest: dict[str, Any]) -> DataFrame[Violations]:
+    """Compare the rows of the partitions that do not say that theirs meet."""
+    files = {table: manifest_files(manifest, table) for table in CONTROLLED}
+    numbers = manifest.get("unmet", range(len(files["bills"])))  # before receipts said it, nobody had looked
+    if not numbers:
+        return empty(Violations)
+    tables = {
+        table: scan_lake(workspace, [files[table][number] for number in numbers]).select(columns).collect()
+        for table, columns in CONTROLLED.items()
+    }
+    due = plan_frame(folder, "due", pl.col("partition").is_in(list(numbers)))
+    return partition_offenders(checked(DueAgreements, due), tables)
+
+
+def _totals_apart(manifest: dict[str, Any]) -> DataFrame[Violations]:
+    """The sums that partitions left are equal over all of them."""
+    totals = manifest["totals"]
+    pairs = (
+        ("lines_minor", totals["lines_minor"], totals["bills_minor"]),
+        ("net_and_tax_minor", totals["net_minor"] + totals["tax_minor"], totals["bills_minor"]),
+        ("debits_minor", totals["debits_minor"], totals["credits_minor"]),
+    )
+    apart = [
+        ("run_totals_meet", name, str(expected), str(found)) for name, found, expected in pairs if found != expected
+    ]
+    return arranged(Violations, pl.DataFrame(apart, schema=polars_schema(Violations), orient="row"))
+
+
 def taken_back(folder: Path) -> pl.DataFrame:
     """Return the bills that a run takes back (model.corrections.Reversals); none when it takes none."""
     path = folder / "plan" / "reversals.parquet"
     return pl.read_parquet(path, glob=False) if path.is_file() else empty(Reversals)
 
 
-def _not_negated(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.DataFrame) -> DataFrame[Violations]:
+def _not_negated(workspace: Workspace, manifest: dict[str, Any], taken: pl.DataFrame) -> DataFrame[Violations]:
     """A journal that takes another back negates it leg by leg."""
-    found = _reversals_apart(workspace, taken, journal_lines).select(
+    legs = run_table(workspace, manifest, "journal_lines").filter(pl.col("reverses_id").is_not_null()).collect()
+    originals = legs.clear() if taken.is_empty() else published_rows(workspace, taken, "journal_lines")
+    found = inexact_reversals(legs, originals).select(
         pl.lit("reversal_negates_its_journal").alias("invariant"),
         pl.col("reverses_id").alias("subject_id"),
         pl.col("expected", "found").cast(pl.String).fill_null("nothing"),
@@ -126,13 +166,14 @@ def _not_negated(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.Da
     return arranged(Violations, found)
 
 
-def _not_as_shown(folder: Path, bills: pl.DataFrame) -> DataFrame[Violations]:
+def _not_as_shown(workspace: Workspace, folder: Path, manifest: dict[str, Any]) -> DataFrame[Violations]:
     """A bill that is made anew comes to what its plan showed."""
     path = folder / "plan" / "changes.parquet"
     if not path.is_file():
         return empty(Violations)
     shown = pl.read_parquet(path, glob=False).filter(pl.col("outcome") == "changed", pl.col("after_lines") > 0)
-    made = bills.filter(pl.col("reverses_id").is_null()).select(pl.col("bill_id").alias("new_id"), "total_minor")
+    bills = run_table(workspace, manifest, "bills").filter(pl.col("reverses_id").is_null())
+    made = bills.select(pl.col("bill_id").alias("new_id"), "total_minor").collect()
     both = shown.select("new_id", "after_minor").join(made, on="new_id", how="full", coalesce=True, validate="1:1")
     apart = both.filter(pl.col("after_minor").ne_missing(pl.col("total_minor")))
     found = apart.select(
@@ -142,22 +183,3 @@ def _not_as_shown(folder: Path, bills: pl.DataFrame) -> DataFrame[Violations]:
         pl.col("total_minor").cast(pl.String).fill_null("nothing").alias("found"),
     )
     return arranged(Violations, found)
-
-
-def new_segment_keys(due: pl.DataFrame, parked: pl.DataFrame) -> pl.DataFrame:
-    """Return what a run bills: the due agreements that were not parked, with period and bill."""
-    billed = due.join(parked.select("agreement_id"), on="agreement_id", how="anti")
-    return billed.select(
-        "agreement_id",
-        pl.col("start_date").alias("period_start_date"),
-        pl.col("end_date").alias("period_end_date"),
-        pl.col("bill_id").str.extract(r"\.r(\d+)$", 1).cast(pl.Int32).alias("revision"),
-        "bill_id",
-    ).sort("agreement_id", "period_start_date")
-
-
-def _reversals_apart(workspace: Workspace, taken: pl.DataFrame, journal_lines: pl.DataFrame) -> pl.DataFrame:
-    """Return the journals of a run that do not negate their originals: see `ledger.reversal.inexact_reversals`."""
-    if taken.is_empty():
-        return inexact_reversals(journal_lines, journal_lines.clear())
-    return inexact_reversals(journal_lines, published_rows(workspace, taken, "journal_lines"))

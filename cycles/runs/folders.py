@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from cycles.runners.tasks import lake_file_from
+from cycles.runs.listed import read_listing
 from model.errors import ControlError
 from store.bring import bring_run
 from store.files import file_sha256
@@ -83,10 +83,9 @@ def staged_manifest(folder: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
+        return read_listing(path)
     except (OSError, ValueError) as error:
         raise ControlError(f"manifest `{path}` cannot be read: {error}", hint="restore it from a backup") from error
-    return manifest
 
 
 def manifest_sha256(folder: Path) -> str:

@@ -17,7 +17,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from cycles.runners.tasks import Receipt, Task, lake_file_from, write_receipt
-from cycles.runs.controls import control_totals
+from cycles.runs.controls import control_totals, partition_offenders
 from cycles.runs.energy import energy_controls
 from cycles.runs.folders import Frames, plan_frame, plan_rows
 from ingest.rules.rule_store import rules_of_text
@@ -81,15 +81,21 @@ def compute_partition(task: Task) -> Receipt:
     for step in STEPS:
         step.run(work)
     assert work.rating_input is not None
-    return leave_receipt(workspace, task, work.tables, due=work.rating_input.due.height)
+    return leave_receipt(workspace, task, work.tables, due=work.rating_input.due)
 
 
-def leave_receipt(workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: int) -> Receipt:
-    """Write the tables of a partition to the lake and leave its receipt. `due`: rows of due agreements."""
+def leave_receipt(
+    workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: DataFrame[DueAgreements]
+) -> Receipt:
+    """Write the tables of a partition to the lake and leave its receipt. `due`: what it was to bill.
+
+    What must meet is compared here, where the rows are in memory; the receipt says how often it does not.
+    """
     folder = f"runs/{task.run_id}/tables"
     files = tuple(write_lake_file(workspace, table, folder, frame) for table, frame in sorted(tables.items()))
-    counts = {table: frame.height for table, frame in tables.items()} | {"due": due}
-    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables))
+    counts = {table: frame.height for table, frame in tables.items()} | {"due": due.height}
+    offenders = partition_offenders(due, tables).height
+    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables), offenders)
     return write_receipt(workspace.runs / task.run_id, receipt)
 
 
@@ -105,7 +111,7 @@ def _frame_of_plan(folder: Path, hashes: dict[str, str], name: str, keep: pl.Exp
     """Return a frame of a plan; the tables of its rate book are read once by each worker."""
     if keep is None and name.startswith(_BOOK):
         return _kept_table(folder, name, hashes[f"{name}.parquet"])
-    return plan_frame(folder, name, keep)
+    return plan_frame(folder, name, keep).rechunk()
 
 
 def _frame_of_partition(

@@ -28,7 +28,7 @@ from store.audit import audit_head, record
 from store.code import code_version
 from store.control import Connection, control, transaction
 from store.facts import facts
-from store.files import SEALED, write_all_atomic, write_bytes_atomic
+from store.files import SEALED, file_content_hash, write_all_atomic, write_bytes_atomic
 from store.roles import own_branches
 from store.standing import bills_made, standing_keys
 from store.workspace import Workspace
@@ -183,7 +183,7 @@ def check_plan(run_id: str, folder: Path, sha256: str, again: str) -> Planned:
     plan = json.loads(path.read_bytes())
     for file_name, expected in plan["files"].items():
         planned = folder / "plan" / file_name
-        if not planned.is_file() or content_hash(planned.read_bytes()) != expected:
+        if not planned.is_file() or file_content_hash(planned) != expected:
             raise StaleError(f"file `{file_name}` of the plan of run `{run_id}` was changed or is gone", hint=again)
     return Planned(run_id, folder, sha256, plan, is_new=False)
 

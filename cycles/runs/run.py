@@ -5,11 +5,9 @@ Killed anywhere and run again, it computes only partitions without a receipt and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
 from cycles.rebill.correction import compute_cancel
 from cycles.rebill.partition import compute_rebill
@@ -19,7 +17,8 @@ from cycles.runners.attempts import Compute, Told
 from cycles.runners.chosen import LOCAL, Runner
 from cycles.runners.following import Following
 from cycles.runners.tasks import Task, read_receipt
-from cycles.runs.controls import check_controls, manifest_of
+from cycles.runs.commit import commit_manifest
+from cycles.runs.controls import check_controls
 from cycles.runs.folders import manifest_sha256, read_manifest, run_folder
 from cycles.runs.partition import compute_partition
 from cycles.runs.plan import Planned, read_plan
@@ -30,13 +29,10 @@ from model.codes import RunKind, RunState
 from model.errors import ControlError
 from model.progress import Progress
 from store.audit import record
-from store.bring import bring_run
 from store.code import code_version
 from store.control import control, transaction
-from store.files import create_only, sweep_temporaries
-from store.lake import verify_file
+from store.files import sweep_temporaries
 from store.lock import hold
-from store.standing import standing_keys
 from store.workspace import Workspace
 
 COMPUTE: dict[RunKind, Compute] = {
@@ -108,13 +104,13 @@ def _finish(workspace: Workspace, plan: Planned, *, at: datetime, actor: str) ->
     """Commit the manifest over all receipts, check the controls, move the run to `validated`; return its totals."""
     run_id, folder = plan.run_id, plan.folder
     at_stage(folder, "checking controls")
-    manifest = _commit(workspace, plan)
+    manifest = commit_manifest(workspace, plan)
     totals: dict[str, int] = manifest["totals"]
     with control(workspace, purpose="cycle run") as connection:
         if RunState(the_run(connection, run_id)["state"]) == RunState.PLANNED:
             with transaction(connection):
                 change_state(connection, run_id, RunState.STAGED)
-        check_controls(workspace, folder, manifest, standing_keys(connection))
+        check_controls(workspace, connection, folder, manifest)
         at_stage(folder, "reviewing bills")
         if plan.content["kind"] in {RunKind.BILL, RunKind.FINAL}:
             review_run(workspace, connection, plan.content, manifest)
@@ -172,28 +168,3 @@ def _refuse_missing(plan: Planned) -> int:
             f"or all that is left: billmill cycle run {plan.run_id}",
         )
     return 0
-
-
-def _commit(workspace: Workspace, plan: Planned) -> dict[str, Any]:
-    """Write the create-only manifest over all receipts; the same again changes nothing, another is refused."""
-    bring_run(plan.folder)  # receipts that other machines left in a bucket
-    receipts = [read_receipt(plan.folder, number) for number in range(int(plan.content["partitions"]))]
-    complete = [receipt for receipt in receipts if receipt is not None]
-    assert len(complete) == len(receipts), "a partition has no receipt"
-    for receipt in complete:
-        for file in receipt.files:
-            verify_file(workspace, file)
-    manifest = manifest_of(plan.run_id, plan.sha256, int(plan.content["selected"]), complete)
-    text = json.dumps(manifest, indent=1, sort_keys=True, default=_iso).encode()
-    path = plan.folder / "manifest.json"
-    if not create_only(path, text) and path.read_bytes() != text:
-        raise ControlError(
-            f"run `{plan.run_id}` has a manifest already, of other files",
-            hint="files of the run were changed; abandon it and plan again with a higher --sequence",
-        )
-    return read_manifest(plan.folder)
-
-
-def _iso(value: object) -> str:
-    assert isinstance(value, date), f"{value!r} has no place in a manifest"
-    return value.isoformat()

@@ -9,8 +9,8 @@ import pandera.polars as pa
 import polars as pl
 
 from cycles.publishing.published import DERIVED_ROWS, last_numbers, published_tables
-from cycles.runs.controls import new_segment_keys
 from cycles.runs.folders import run_folder
+from cycles.runs.keys import new_segment_keys
 from cycles.verify.runs import RunsFound
 from model.control import CONTROL, SegmentKeys
 from model.facts import FACTS

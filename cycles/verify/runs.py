@@ -15,6 +15,7 @@ from cycles.publishing.published import NAME, read_published
 from cycles.runners.attempts import attempt_files
 from cycles.runners.tasks import read_receipt, receipts_folder
 from cycles.runs.folders import run_folder
+from cycles.runs.listed import listed_aside, read_listing
 from cycles.runs.partition import STEPS, work_on
 from cycles.runs.records import list_runs
 from model.codes import RunKind, RunState
@@ -106,6 +107,7 @@ def _check_run(workspace: Workspace, connection: Connection, row: dict[str, Any]
     path = folder / "manifest.json"
     found.named.append(NamedFile(f"{base}/manifest.json", row["manifest_sha256"], f"the row of run {run}"))
     if path.is_file() and file_sha256(path) == row["manifest_sha256"]:
+        _name_aside(path, found)
         _name_manifest(path, base, row, found)
     if state == RunState.PUBLISHED:
         content = _read_published(workspace, run, found)
@@ -133,7 +135,10 @@ def _name_plan(folder: Path, base: str, row: dict[str, Any], found: RunsFound) -
 
 
 def _name_manifest(path: Path, base: str, row: dict[str, Any], found: RunsFound) -> None:
-    manifest = json.loads(path.read_bytes())
+    try:
+        manifest = read_listing(path)
+    except ControlError:  # told as the file that it is, below
+        manifest = {"files": []}
     found.named += [
         NamedFile(item["path"], item["sha256"], f"{base}/manifest.json", item["bytes"], item["rows"])
         for item in manifest["files"]
@@ -146,11 +151,21 @@ def _name_manifest(path: Path, base: str, row: dict[str, Any], found: RunsFound)
     ]
 
 
+def _name_aside(path: Path, found: RunsFound) -> None:
+    """Name the file beside a manifest that lists its files, where there is one."""
+    aside = listed_aside(json.loads(path.read_bytes()))
+    if aside is not None:
+        name = path.with_name(aside[0])
+        base = path.parents[3]
+        found.named.append(NamedFile(name.relative_to(base).as_posix(), aside[1], path.relative_to(base).as_posix()))
+
+
 def _read_published(workspace: Workspace, run: str, found: RunsFound) -> dict[str, Any] | None:
     path = run_folder(workspace, run) / NAME
     name = path.relative_to(workspace.root).as_posix()
     try:
         content = read_published(path)
+        _name_aside(path, found)
     except ControlError as error:
         kind = ProblemKind.ALTERED if path.is_file() else ProblemKind.MISSING
         hint = f"billmill cycle publish {run} writes it again" if kind == ProblemKind.MISSING else error.hint or ""

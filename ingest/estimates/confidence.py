@@ -23,10 +23,9 @@ def estimates_of(grid: DayGrid, kinds: DayKinds, estimated: Estimated) -> DataFr
     The references' sums over the same clock times are its confidence: three like days that agree say more than three
     that lie far apart. After scaling the register bounds the whole span, so the references of the shape are kept.
     """
-    code = estimated.methods.astype(np.int16) * 256 + estimated.shapes
-    code[estimated.methods == Method.NONE] = 0
-    rows = np.flatnonzero((code != 0).any(axis=1))
-    code = code[rows]
+    rows = np.flatnonzero((estimated.methods != Method.NONE).any(axis=1))
+    methods = estimated.methods[rows]
+    code = np.where(methods == Method.NONE, np.int16(0), methods.astype(np.int16) * 256 + estimated.shapes[rows])
     first, last = _run_ends(code)
     at, slot = np.divmod(first, max(code.shape[1], 1))
     runs = grid.keys.select("channel_no", "day", base_seq="seq")[rows[at]].with_columns(

@@ -14,7 +14,7 @@ import polars as pl
 
 from ingest.rules.rules import RuleSet
 from ingest.vee.kernels import GAP, KEPT, NEIGHBOUR, PENDING
-from ingest.vee.matrix import MISSING, Bytes, DayKinds, Ints, Values, quality_matrix, real_slots, value_matrix
+from ingest.vee.matrix import MISSING, Bytes, DayKinds, Ints, Values, quality_matrix, real_slots
 from model.codes import Method, Quality
 
 # A neighbour or a reference is measured, edited or finally substituted, or read by the customer.
@@ -148,12 +148,11 @@ class Gaps:
         self.methods[rows[at], slot] = method
 
 
-def build_grid(keys: pl.DataFrame, interval_minutes: int, edits: pl.DataFrame | None = None) -> DayGrid:
-    """Return the grid of `keys` (with slot columns), faults marked: missing, negative, spike, in that order.
+def build_grid(keys: pl.DataFrame, values: Values, edits: pl.DataFrame | None = None) -> DayGrid:
+    """Return the grid of `keys` and their slots, faults marked: missing, negative, spike, in that order.
 
     `edits` (EDIT_SCHEMA) hold for the landed row that they were made upon; a value of theirs is not judged again.
     """
-    values = np.array(value_matrix(keys, interval_minutes), order="C")
     slots_real = real_slots(keys["n"])
     qualities = quality_matrix(keys["worst"], keys["flags"], values.shape[1])
     refuse_above = keys["refuse_above"].fill_null(np.iinfo(np.int64).max).to_numpy()

@@ -16,9 +16,11 @@ from ingest.estimates.beside import Recorded, approved_edits, linked_values, out
 from ingest.estimates.estimate import Beside
 from ingest.rules.governing import core_groups
 from ingest.rules.rules import RuleSet
+from ingest.vee.begun import Begun
 from ingest.vee.findings import finish_findings
 from ingest.vee.judge import Judged, expected_days, judge_doubtful, survey_days
 from ingest.vee.lake import BlockReads
+from ingest.vee.readings import KnownRegisters
 from ingest.vee.report import BlockTotals, added_totals, block_totals
 from ingest.versions import DAY_KEY
 from model.accounts import ChannelNumbers
@@ -51,17 +53,16 @@ class Known:
     active: pl.DataFrame
     """When channels must have reads in the period: channel_no, from_date, to_date; `earlier` before it."""
     earlier: pl.DataFrame
-    spans: pl.DataFrame
+    registers: Begun[KnownRegisters]
+    """What registers say of all channels, found while the first blocks are read."""
     recorded: Recorded
     decided: DataFrame[DecidedSlots]
     is_partial: bool
 
     def of(self, low: int, high: int) -> Known:
-        """Return what is known of the channels from `low` to `high`; of the recorded, which is little, all stays."""
+        """Return what is known of the channels from `low` to `high`; what is little, or not known yet, stays whole."""
         own = pl.col("channel_no").is_between(low, high)
-        return replace(
-            self, active=self.active.filter(own), earlier=self.earlier.filter(own), spans=self.spans.filter(own)
-        )
+        return replace(self, active=self.active.filter(own), earlier=self.earlier.filter(own))
 
 
 def judge_block(lake: BlockReads, checks: Checks, known: Known) -> JudgedBlock:
@@ -189,7 +190,7 @@ def _beside(lake: BlockReads, channels: DataFrame[ChannelNumbers], known: Known,
     minutes = lake.interval_minutes
     checks, flows = linked_values(known.recorded.links, channels, known.channels, minutes, lake.of_others)
     return Beside(
-        spans=known.spans.filter(pl.col("channel_no").is_in(channels["channel_no"].implode())),
+        spans=known.registers.result().spans.filter(pl.col("channel_no").is_in(channels["channel_no"].implode())),
         outages=outage_slots(
             known.recorded.outages, channels, minutes, lake.from_date - distance, lake.to_date + distance
         ),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 
 from ingest.checks.checks import Checks
+from ingest.vee.begun import Begun, come
 from ingest.vee.block import JudgedBlock, Known, judge_block
 from ingest.vee.lake import BlockReads, files_of
 from model.accounts import ChannelNumbers
@@ -17,8 +20,10 @@ from model.schema import arranged
 from store.control import Connection
 from store.workspace import Workspace
 
-Judge = Callable[[Sequence[BlockReads], Checks, Known, int], Iterator[tuple[BlockReads, JudgedBlock]]]
-"""Judges blocks, so many at a time, and yields them in their order: `judged_blocks`, or what else can."""
+Made = TypeVar("Made")
+Judge = Callable[[Sequence[BlockReads], Checks, Known, Executor | None, int], Iterator[tuple[BlockReads, JudgedBlock]]]
+"""Judges blocks, by the threads of a pool or so many at a time, and yields them in their order: `judged_blocks`, or
+what else can."""
 
 CHANNELS_PER_BLOCK = 8_192  # a month and its reference days at 15 minutes: about 200 MB
 WORTH_A_WORKER = 1_000  # channels; fewer take a worker less time than a block costs whatever it holds
@@ -51,18 +56,32 @@ def block_reads(
             yield BlockReads(workspace, files, some, minutes, *period)
 
 
-def judged_blocks(
-    reads: Sequence[BlockReads], checks: Checks, known: Known, workers: int
-) -> Iterator[tuple[BlockReads, JudgedBlock]]:
-    """Judge blocks, `workers` of them at a time, and yield them in their order.
+@contextmanager
+def worker_pool(workers: int) -> Iterator[Executor | None]:
+    """Give threads, None for one worker. Interrupted: what is being judged ends, the rest is left.
 
     Polars and the kernels work beside Python, so threads use the cores; they need no start and share what is known.
     """
-    if workers <= 1 or len(reads) <= 1:
+    if workers <= 1:
+        yield None
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="vee")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begun(pool: Executor | None, work: Callable[[], Made]) -> Begun[Made]:
+    """Begin some work beside what follows; without a pool it is done at once."""
+    return come(work()) if pool is None else Begun(pool.submit(work))
+
+
+def judged_blocks(
+    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
+) -> Iterator[tuple[BlockReads, JudgedBlock]]:
+    """Judge blocks, several at a time where there is a pool, and yield them in their order."""
+    if pool is None or len(reads) <= 1:
         yield from ((lake, judge_block(lake, checks, known)) for lake in reads)
         return
-    pool = ThreadPoolExecutor(min(workers, len(reads)), thread_name_prefix="vee")
-    try:
-        yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)  # interrupted: what is being judged ends, the rest is left
+    yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)

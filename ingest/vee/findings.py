@@ -12,7 +12,7 @@ from ingest.estimates.estimate import DayGrid, Estimated, Fault
 from ingest.rules.rules import RuleSet
 from ingest.vee.matrix import MISSING, Ints, Values
 from model.codes import Method, Severity
-from model.ids import content_hash
+from model.ids import content_hashes
 from model.reads import Findings
 from model.schema import arranged
 
@@ -118,7 +118,7 @@ def finish_findings(drafts: list[pl.DataFrame], rules: RuleSet) -> DataFrame[Fin
     natural = ["channel_no", "subject", "day", "first_slot", "last_slot", "base_seq", "rule", "reason", "severity"]
     key = pl.concat_str(pl.col([*natural, "method", "rule_set"]).cast(pl.String).fill_null("-"), separator="|")
     # The hash has no form in columns; findings are few beside the days they come from.
-    ids = [content_hash(text)[:ID_LENGTH] for text in drafted.select(key).to_series().to_list()]
+    ids = [text_hash[:ID_LENGTH] for text_hash in content_hashes(drafted.select(key).to_series().to_list())]
     findings = drafted.with_columns(pl.Series("finding_id", ids, dtype=pl.String), seq=pl.lit(0, dtype=pl.Int64))
     order = ["channel_no", "day", "first_slot", "rule", "finding_id"]
     return arranged(Findings, findings.sort(order, nulls_last=True))

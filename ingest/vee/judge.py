@@ -20,8 +20,10 @@ from ingest.estimates.methods import estimate_gaps
 from ingest.estimates.scaling import SCALED_SCHEMA
 from ingest.rules.rules import RuleSet
 from ingest.vee.findings import finish_findings, gap_findings, spike_warnings
+from ingest.vee.kernels import gathered_days
 from ingest.vee.matrix import (
     MISSING,
+    Ints,
     bytes_column,
     day_kinds,
     day_positions,
@@ -40,6 +42,7 @@ from model.reads import Estimates, Findings, ReadDays, VeeDays
 from model.schema import checked, empty
 
 _DAY = {"channel_no": pl.Int32(), "day": pl.Date()}
+_LANDED = ["n", "worst", "flags", "raw_code", "seq", "updated_at"]
 _JUDGED = ["channel_no", "day", "base_seq", "slots", "slots_valued", "quantity"]
 
 
@@ -158,7 +161,9 @@ def _judge_seen(
         keys = _grid_keys(rows, parts)
         kinds = day_kinds(keys, interval_minutes)
         keys = keys.join(kinds.table, how="left", on=["tz_name", "day"], validate="m:1", maintain_order="left")
-        grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), interval_minutes, beside.edits)
+        at = rows["at"].cast(pl.Int64).fill_null(-1).to_numpy()
+        values = gathered_days(parts, interval_minutes, at)
+        grid = build_grid(keys.with_columns(n=pl.coalesce("n", "slots")), values, beside.edits)
         refuse_slots(grid, refusals)
         estimated = estimate_gaps(grid, kinds, interval_minutes, rules, beside)
         told = [*estimated.drafts, judge_estimates(grid, estimated, rules)]
@@ -215,7 +220,7 @@ def _see(landed: pl.DataFrame, expected: pl.DataFrame, zones: pl.DataFrame, inte
 
 
 def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame:
-    """Return the channel-days that must have reads: channel_no, day, tz_name, in order.
+    """Return the channel-days that must have reads: channel_no, day, in order.
 
     `active`: channel_no, from_date, to_date (half-open, may overlap); `zones`: channel_no, tz_name.
     """
@@ -227,15 +232,18 @@ def expected_days(active: pl.DataFrame, zones: pl.DataFrame, from_date: date, to
     # Of all channels first those asked for: what follows is a row a day.
     zoned = spans.join(zones, how="inner", on="channel_no", validate="m:1").sort("channel_no", "from_date", "to_date")
     # A span begins no earlier than those before it end, so that no day comes twice and none has to be sorted.
-    reached = pl.col("to_date").cum_max().shift().over("channel_no")
-    apart = zoned.with_columns(from_date=pl.max_horizontal("from_date", reached))
+    # On an axis where one channel's days follow another's, what an earlier channel reached lies far below its days.
+    begins = pl.col("channel_no").cast(pl.Int64) * 2**32
+    reached = (begins + pl.col("to_date").cast(pl.Int32)).cum_max().shift() - begins
+    first = pl.max_horizontal(pl.col("from_date").cast(pl.Int32).cast(pl.Int64), reached)
+    apart = zoned.with_columns(from_date=first.cast(pl.Int32).cast(pl.Date))
     whole = apart.filter(pl.col("from_date") < pl.col("to_date"))
     lengths = (whole["to_date"] - whole["from_date"]).dt.total_days().to_numpy()
     row = np.repeat(np.arange(whole.height), lengths)
     number = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     days = whole["from_date"].to_physical().to_numpy()[row] + number
-    named = whole.select("channel_no", "tz_name")[row]
-    return named.select("channel_no", pl.Series("day", days.astype(np.int32)).cast(pl.Date), "tz_name")
+    numbers = whole["channel_no"].to_numpy()[row]
+    return pl.DataFrame({"channel_no": numbers, "day": pl.Series(days.astype(np.int32)).cast(pl.Date)})
 
 
 def _place_days(
@@ -277,19 +285,18 @@ def _channels_to_work(
 def _rows_to_work(screened: pl.DataFrame, seen: Seen, work: pl.DataFrame) -> pl.DataFrame:
     """Return all days of the channels to work on, screened: landed ones, and expected ones that have no row."""
     some = pl.col("channel_no").is_in(work["channel_no"].implode())
-    present = screened.filter(some).join(
-        seen.zones, how="inner", on="channel_no", validate="m:1", maintain_order="left"
-    )
+    present = screened.filter(some)
     expected = seen.expected.filter(some)
     absent = expected.filter(pl.Series(day_positions(expected, present) < 0)).with_columns(is_expected=True)
-    return in_order(pl.concat([present, absent], how="diagonal"))
+    rows = in_order(pl.concat([present, absent], how="diagonal"))
+    return rows.join(seen.zones, how="inner", on="channel_no", validate="m:1", maintain_order="left")
 
 
 def _grid_keys(rows: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the wide days of some screened rows, in their order; empty ones of those that did not land."""
+    """Return what is known of some screened days beside their slots, in their order; nulls where none landed."""
     # `at` counts the rows of all parts; where it is null nothing landed, and nothing is fetched.
-    wide = pl.concat(parts).select(pl.all().gather(rows["at"]))
-    return wide.with_columns(
+    landed = pl.concat([part.select(_LANDED) for part in parts]).select(pl.all().gather(rows["at"]))
+    return landed.with_columns(
         *rows.select("channel_no", "day", "is_expected", "refuse_above", "tz_name").get_columns(),
         pl.col("worst").fill_null(int(Quality.MISSING)),
         pl.col("seq").fill_null(0),
@@ -298,8 +305,11 @@ def _grid_keys(rows: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.DataFram
 
 def _edited_days(grid: DayGrid, estimated: Estimated, interval_minutes: int) -> pl.DataFrame:
     """Return the days of which a slot was estimated, or emptied because its value was refused."""
-    is_changed = (estimated.methods != Method.NONE) | ((grid.values != estimated.values) & (grid.faults != Fault.NONE))
-    rows = np.flatnonzero((is_changed | (grid.touched > 0)).any(axis=1))
+    # Most days of the grid only serve to estimate the others: one look at their bytes leaves them out.
+    some = np.flatnonzero((estimated.methods | grid.faults | grid.touched).any(axis=1))
+    is_emptied = (grid.values[some] != estimated.values[some]) & (grid.faults[some] != Fault.NONE)
+    is_changed = (estimated.methods[some] != Method.NONE) | is_emptied
+    rows: Ints = some[(is_changed | (grid.touched[some] > 0)).any(axis=1)]
     methods, values, slots_real = estimated.methods[rows].copy(), estimated.values[rows], grid.slots_real[rows]
     faults = grid.faults[rows]
     qualities = grid.qualities[rows].copy()

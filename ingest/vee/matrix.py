@@ -161,11 +161,13 @@ def placed_kinds(days: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int)
     row costs no comparison of names.
     """
     names = zones["tz_name"].unique().sort()
-    ordered = zones.sort("channel_no")
-    code_of = ordered["tz_name"].replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64)
-    codes = code_of.to_numpy().astype(np.int64)[
-        np.searchsorted(ordered["channel_no"].to_numpy(), days["channel_no"].to_numpy())
-    ]
+    code_of = zones["tz_name"].replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64)
+    # Channels of a block lie close together, so that a table of all numbers between them is small.
+    own = zones["channel_no"].to_numpy()
+    lowest = int(own.min()) if own.size else 0
+    code_by_number = np.zeros(int(own.max()) - lowest + 1 if own.size else 0, np.int64)
+    code_by_number[own - lowest] = code_of.to_numpy()
+    codes = code_by_number[days["channel_no"].to_numpy() - lowest]
     numbers = days["day"].to_physical().to_numpy().astype(np.int64)
     first, last = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)
     width = last - first + 1

@@ -8,7 +8,7 @@ import polars as pl
 from ingest.estimates.estimate import DECIDED, DayGrid, Estimated
 from ingest.rules.rules import RuleSet
 from ingest.vee.kernels import screen_days
-from ingest.vee.matrix import MISSING
+from ingest.vee.matrix import MISSING, Ints
 from ingest.vee.screen import stands_out
 from model.codes import Method, Severity
 
@@ -18,13 +18,16 @@ def judge_estimates(grid: DayGrid, estimated: Estimated, rules: RuleSet) -> pl.D
 
     The value stays: the finding asks a person to look. Source: California's VEE rules, section 3.6.
     """
-    made = np.where(grid.touched == DECIDED, np.uint8(Method.MANUAL), estimated.methods)
-    rows = np.flatnonzero((made != Method.NONE).any(axis=1))
+    some = np.flatnonzero((estimated.methods | grid.touched).any(axis=1))
+    made = np.where(grid.touched[some] == DECIDED, np.uint8(Method.MANUAL), estimated.methods[some])
+    is_made = (made != Method.NONE).any(axis=1)
+    rows: Ints = some[is_made]
+    made = made[is_made]
     values, slots_real = estimated.values[rows], grid.slots_real[rows]
     found = screen_days(np.asfortranarray(values), slots_real)
     inside = np.arange(values.shape[1])[None, :] < slots_real[:, None]
     highest = np.where(inside, values, MISSING).argmax(axis=1) if len(rows) else np.zeros(0, np.int64)
-    methods = made[rows, highest].astype(np.int64)
+    methods = made[np.arange(len(rows)), highest].astype(np.int64)
     names = {int(method): method.name.lower() for method in Method}
     days = (
         grid.keys[rows]

@@ -17,30 +17,29 @@ from ingest.checks.places import known_places
 from ingest.checks.registers import idle_drafts
 from ingest.checks.siblings import PAIRS
 from ingest.edits.finding_decisions import decided_slots
-from ingest.estimates.beside import recorded_beside, register_spans, registers_beside
+from ingest.estimates.beside import recorded_beside
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
+from ingest.vee.begun import Begun
 from ingest.vee.block import JudgedBlock, Known
-from ingest.vee.blocks import CHANNELS_PER_BLOCK, Judge, block_reads, judged_blocks
+from ingest.vee.blocks import CHANNELS_PER_BLOCK, Judge, begun, block_reads, judged_blocks, worker_pool
 from ingest.vee.findings import finish_findings
 from ingest.vee.lake import clipped, supplied_spans
-from ingest.vee.registers import JudgedRegisters, judge_registers, usage_of
+from ingest.vee.readings import KnownRegisters, landed_readings
+from ingest.vee.registers import JudgedRegisters
 from ingest.vee.report import VeeReport, report_of
-from ingest.versions import DAY_KEY, current_registers
-from model.accounts import ChannelNumbers, Meters
+from ingest.versions import DAY_KEY
+from model.accounts import ChannelNumbers
 from model.errors import ConfigError
 from model.ids import content_hash
 from model.progress import SILENT, Progress
 from model.reads import (
     Estimates,
     Findings,
-    RegisterReads,
-    RegisterUsage,
 )
-from model.schema import arranged, empty, polars_schema
+from model.schema import arranged, empty
 from store.audit import record
 from store.control import Connection, control, query, transaction
-from store.facts import facts
 from store.lake import lake_files, register_files, scan_lake, write_lake_file
 from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace
@@ -80,20 +79,22 @@ def run_vee(
         rules = rules_in_force(connection) if rules is None else rules
         channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
         checks = checks_of(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
-        registers = _read_registers(workspace, connection, channels, checks, only)
-        known = _known(connection, channels, checks, registers, only)
-        due = channels.join(known.active, how="semi", on="channel_no", maintain_order="left")
-        progress.begin("vee", due.height, "channels")
-        reads = block_reads(
-            workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
-        )
-        blocks: list[tuple[int, JudgedBlock]] = []
-        for lake, block in judge(list(reads), checks, known, workers):
-            blocks.append((lake.interval_minutes, block))
-            progress.advance("vee", lake.channels.height)
+        readings = landed_readings(workspace, connection, channels, checks, only)
+        with worker_pool(workers) as pool:
+            registers = begun(pool, readings.known)
+            known = _known(connection, channels, checks, registers, only)
+            due = channels.join(known.active, how="semi", on="channel_no", maintain_order="left")
+            progress.begin("vee", due.height, "channels")
+            reads = block_reads(
+                workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
+            )
+            blocks: list[tuple[int, JudgedBlock]] = []
+            for lake, block in judge(list(reads), checks, known, pool, workers):
+                blocks.append((lake.interval_minutes, block))
+                progress.advance("vee", lake.channels.height)
         found = [block.findings for _, block in blocks]
         if only is None:
-            found.append(_register_findings(registers, checks, [block.left for _, block in blocks]))
+            found.append(_register_findings(registers.result().judged, checks, [block.left for _, block in blocks]))
         findings = arranged(Findings, pl.concat(found).sort("channel_no", "day", "first_slot", "rule", "finding_id"))
         new = _unknown_findings(workspace, connection, findings)
         edited = _by_length(blocks)
@@ -109,7 +110,7 @@ def _known(
     connection: Connection,
     channels: DataFrame[ChannelNumbers],
     checks: Checks,
-    registers: JudgedRegisters | None,
+    registers: Begun[KnownRegisters],
     only: Sequence[int] | None,
 ) -> Known:
     """Return what blocks are to know of all channels; `only` says which are judged, None that all are."""
@@ -119,42 +120,11 @@ def _known(
         channels,
         active if only is None else active.filter(pl.col("channel_no").is_in(list(only))),
         clipped(supplied, checks.from_date - checks.days_before, checks.from_date),
-        _spans(connection, channels, registers, checks.rules),
+        registers,
         recorded_beside(connection),
         decided_slots(connection, checks.from_date, checks.to_date),
         only is not None,
     )
-
-
-def _read_registers(
-    workspace: Workspace,
-    connection: Connection,
-    channels: DataFrame[ChannelNumbers],
-    checks: Checks,
-    only: Sequence[int] | None,
-) -> JudgedRegisters | None:
-    """Return the readings of all registers, judged; with `only`, of those that count what these channels do.
-
-    A register is judged by its own readings, so others need not be read. None when none ever landed.
-    """
-    files = lake_files(connection, "register_reads")
-    if not files:
-        return None
-    reads = scan_lake(workspace, files).select(list(polars_schema(RegisterReads)))
-    if only is not None:
-        beside = registers_beside(channels).filter(pl.col("channel_no").is_in(list(only)))
-        reads = reads.filter(pl.col("channel_no").is_in(beside["register_no"].implode()))
-    landed = reads.collect()
-    meters = arranged(Meters, facts(connection, "meters"))
-    classes = checks.places.channels.select("channel_no", "revenue_class")
-    return judge_registers(current_registers(landed), meters, channels, checks.rules, classes=classes)
-
-
-def _spans(
-    connection: Connection, channels: DataFrame[ChannelNumbers], registers: JudgedRegisters | None, rules: RuleSet
-) -> pl.DataFrame:
-    usage = empty(RegisterUsage) if registers is None else usage_of(registers)
-    return register_spans(usage, channels, facts(connection, "meters"), rules)
 
 
 def _register_findings(judged: JudgedRegisters | None, checks: Checks, left: Sequence[Left]) -> pl.DataFrame:

@@ -78,7 +78,7 @@ def test_a_payment_copies_the_ledger_and_no_accounts(
         lambda making, name, frame: (copied.append(name), original(making, name, frame))[1],
     )  # fmt: skip
     command.done("ledger", "import", write_file(tmp_path / "payments.csv", _PAYMENT))
-    assert copied == ["posted_lines", "open_amounts", "allocations", "postings", "made_of"]
+    assert copied == ["posted_lines", "settled_items", "open_amounts", "allocations", "postings", "made_of"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "gone", "no marks"])

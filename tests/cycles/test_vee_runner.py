@@ -45,8 +45,8 @@ def validated(workspace: Workspace, judge: Judge) -> None:
 def kept(judge: Judge, found: list[JudgedBlock]) -> Judge:
     """Return what judges as `judge` does and keeps the blocks."""
 
-    def judged(reads: Sequence[Any], checks: Any, known: Any, workers: int) -> Iterator[Any]:
-        for lake, block in judge(reads, checks, known, workers):
+    def judged(reads: Sequence[Any], *given: Any) -> Iterator[Any]:
+        for lake, block in judge(reads, *given):
             found.append(block)
             yield lake, block
 

@@ -6,6 +6,8 @@ from fractions import Fraction
 from math import floor
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,10 +19,13 @@ from ingest.vee.kernels import (
     PENDING,
     fill_like_days,
     fill_linear,
+    gathered_days,
     reference_rows,
     screen_days,
+    screen_wide,
 )
 from ingest.vee.matrix import MISSING
+from model.reads import slot_columns
 
 LARGEST = 2**31 - 1
 SLOTS = 5
@@ -51,6 +56,51 @@ def test_screening_agrees_with_sorting(days: list[tuple[list[int | None], int]])
         assert found.lowest[place] == min(real, default=LARGEST)
         assert found.highest[place] == (ranked[0] if ranked else MISSING)
         assert found.third[place] == (ranked[2] if len(ranked) > 2 else MISSING)
+
+
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_days_are_screened_where_they_lie_as_in_a_matrix(data: st.DataObject) -> None:
+    # 92 slots on the day that lacks an hour, 100 on the one that repeats it; nulls begin anywhere in their bitmap.
+    height = data.draw(st.sampled_from([0, 60, 61]))
+    counts = data.draw(st.lists(st.sampled_from([92, 96, 100]), min_size=height, max_size=height))
+    draw = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    values = draw.integers(-20, 21, (height, 100)).astype(np.int32)
+    is_null = draw.random((height, 100)) < data.draw(st.sampled_from([0.02, 0.05, 0.9]))
+    # What lies where a slot is null is any number: its bitmap alone says that it is.
+    slots = [pa.array(values[:, slot], mask=is_null[:, slot]) for slot in range(100)]
+    wide = pl.DataFrame(pa.table(slots, names=slot_columns(15)))
+    values[is_null] = MISSING
+    first, cut = data.draw(st.integers(0, min(height, 20))), data.draw(st.integers(0, height))
+    wide = pl.concat([wide[:cut], wide[cut:]], rechunk=False)[first:]
+    slots_real = np.array(counts[first:], np.int64)
+    expected, found = screen_days(values[first:], slots_real), screen_wide(wide, 15, slots_real)
+    for name, column in vars(expected).items():
+        assert vars(found)[name].tolist() == column.tolist(), name
+
+
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_days_are_gathered_as_they_lie(data: st.DataObject) -> None:
+    draw = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    names = slot_columns(60)
+    slots = {
+        name: pa.array(draw.integers(-9, 9, 30).astype(np.int32), mask=draw.random(30) < draw.choice([0.0, 0.1]))
+        for name in names
+    }
+    wide = pl.DataFrame(pa.table(slots))
+    cut, end = sorted(data.draw(st.tuples(st.integers(0, 30), st.integers(0, 30))))
+    parts = [pl.concat([wide[:cut], wide[cut:end]], rechunk=False), wide[end:]]
+    rows = data.draw(st.lists(st.integers(-1, 29), max_size=20))
+    found = gathered_days(parts, 60, np.array(rows, np.int64))
+    by_row = [[MISSING if value is None else value for value in row] for row in wide.rows()]
+    assert found.tolist() == [[MISSING] * len(names) if row < 0 else by_row[row] for row in rows]
+
+
+def test_days_that_are_not_there_are_not_gathered() -> None:
+    wide = pl.DataFrame({name: pl.Series([1], dtype=pl.Int32) for name in slot_columns(60)})
+    with pytest.raises(AssertionError, match="a row is not there"):
+        gathered_days([wide], 60, np.array([1]))
 
 
 def linear_twin(rows: list[list[tuple[int, int]]], continues: list[bool], slots_max: int) -> dict[tuple[int, int], int]:

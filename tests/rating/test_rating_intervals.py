@@ -18,7 +18,7 @@ from rating import intervals
 from rating.calendar import Mask
 from rating.costs import SlotPrices
 from rating.intervals import IntervalUse, interval_use
-from rating.kernels import add_slots, sum_days
+from rating.kernels import sum_days
 from rating.powers import Powers, Reading
 
 NAMES = slot_columns(60)
@@ -148,14 +148,6 @@ def test_a_day_that_comes_twice_is_a_mistake() -> None:
     wide = wide_days([(1, DAYS[0], 24, 0, 1, [1] * 24)] * 2)
     with pytest.raises(AssertionError, match="one row per channel and day"):
         found_in(wide, channel_rows([(8, 9, 1, 0, None, None)]))
-
-
-def test_slots_of_another_type_or_count_are_a_mistake() -> None:
-    sums = np.zeros(2, dtype=np.int64)
-    with pytest.raises(AssertionError, match="int32 or int64"):
-        add_slots(np.zeros(2), sums)  # type: ignore[arg-type]
-    with pytest.raises(AssertionError, match="a sum for each row"):
-        add_slots(np.zeros(3, dtype=np.int32), sums)
 
 
 def test_rows_beyond_what_is_there_are_a_mistake() -> None:

@@ -1,0 +1,28 @@
+"""What is on several partitions of a run, or comes twice, is found without comparing texts with each other."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cycles.runs.split import on_several_partitions, rows_of_repeated
+
+
+def rows(placed: list[tuple[str, int]]) -> pl.LazyFrame:
+    schema = {"bill_id": pl.String, "partition": pl.Int32}
+    return pl.LazyFrame(placed, schema=schema, orient="row")
+
+
+@given(placed=st.lists(st.tuples(st.sampled_from(["A1.r0", "A2.r0", "B.r0", ""]), st.integers(0, 20_000)), max_size=12))
+def test_a_bill_on_two_partitions_is_told_with_how_many(placed: list[tuple[str, int]]) -> None:
+    on = {bill: {partition for name, partition in placed if name == bill} for bill, _ in placed}
+    expected = sorted((bill, len(numbers)) for bill, numbers in on.items() if len(numbers) > 1)
+    assert on_several_partitions(rows(placed), "bill_id").rows() == expected
+
+
+@given(placed=st.lists(st.tuples(st.sampled_from("abcd"), st.just(0)), max_size=8))
+def test_no_repeated_value_is_missed(placed: list[tuple[str, int]]) -> None:
+    names = [name for name, _ in placed]
+    repeated = sorted(name for name in names if names.count(name) > 1)
+    assert sorted(rows_of_repeated(rows(placed), "bill_id").collect()["bill_id"]) == repeated
