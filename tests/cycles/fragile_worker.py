@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 from cycles.runners.tasks import Receipt, Task
 
@@ -21,9 +20,3 @@ def die_always(task: Task) -> Receipt:
     if task.partition == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return Receipt(task.run_id, task.partition, (), {}, {})
-
-
-def take_time(task: Task) -> Receipt:
-    """Compute for two seconds; say which attempt it was."""
-    time.sleep(2.0)
-    return Receipt(task.run_id, task.partition, (), {"attempt": task.attempt}, {})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fragile_worker import die_always, die_once
+from ray_machines import MODULES
 from whole_night import PLANNED, digest, request
 
 from cycles.runners.attempts import attempts
@@ -32,8 +33,7 @@ TASKS = [Task("/nowhere", "bill-x", partition) for partition in range(4)]
 @pytest.fixture(autouse=True)
 def _modules_for_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the workers of a cluster import what the tests import."""
-    root = Path(__file__).parents[2]
-    monkeypatch.setenv("PYTHONPATH", f"{root}:{root / 'tests' / 'cycles'}")
+    monkeypatch.setenv("PYTHONPATH", MODULES["PYTHONPATH"])
 
 
 def test_ray_leaves_the_bytes_of_the_local_runner(
