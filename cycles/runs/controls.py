@@ -106,8 +106,9 @@ def check_controls(workspace: Workspace, connection: Connection, folder: Path, m
     taken = taken_back(folder)
     parked = run_table(workspace, manifest, "parked")
     offenders = pl.concat([
-        _again(workspace, folder, manifest), _totals_apart(manifest), *key_offenders(connection, folder, parked, taken),
-        _not_negated(workspace, manifest, taken), _not_as_shown(workspace, folder, manifest),
+        _again(workspace, folder, manifest), _totals_apart(folder, manifest),
+        *key_offenders(connection, folder, parked, taken), _not_negated(workspace, manifest, taken),
+        _not_as_shown(workspace, folder, manifest),
     ])  # fmt: skip
     if offenders.height:
         path = folder / "controls.csv"
@@ -134,10 +135,12 @@ def _again(workspace: Workspace, folder: Path, manifest: dict[str, Any]) -> Data
     return partition_offenders(checked(DueAgreements, due), tables)
 
 
-def _totals_apart(manifest: dict[str, Any]) -> DataFrame[Violations]:
-    """The sums that partitions left are equal over all of them."""
+def _totals_apart(folder: Path, manifest: dict[str, Any]) -> DataFrame[Violations]:
+    """The sums that partitions left are equal over all of them, and what they were to bill is what was planned."""
     totals = manifest["totals"]
+    due = pl.scan_parquet(folder / "plan" / "due.parquet", glob=False).select(pl.len()).collect().item()
     pairs = (
+        ("due_rows", totals["rows_due"], due),
         ("lines_minor", totals["lines_minor"], totals["bills_minor"]),
         ("net_and_tax_minor", totals["net_minor"] + totals["tax_minor"], totals["bills_minor"]),
         ("debits_minor", totals["debits_minor"], totals["credits_minor"]),

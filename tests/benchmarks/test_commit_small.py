@@ -77,12 +77,14 @@ def test_what_a_partition_says_does_not_meet_is_looked_at(books: Path) -> None:
     receipt = read_receipt(folder, 7)
     assert receipt is not None and receipt.offenders == 0
     totals = receipt.totals | {"bills_minor": receipt.totals["bills_minor"] + 1}
+    counts = receipt.counts | {"due": 19}  # of 20: one was never looked at
     path = receipt_path(folder, 7)
     path.unlink()
-    path.write_bytes(replace(receipt, totals=totals).as_json())
-    with pytest.raises(ControlError, match="controls do not meet; first: run_totals_meet of `lines_minor`"):
+    path.write_bytes(replace(receipt, totals=totals, counts=counts).as_json())
+    with pytest.raises(ControlError, match="first: run_totals_meet of `due_rows`: expected 160, found 159"):
         commit_run(workspace, drawn.run_id, at=DRAWN_AT, actor="night")
-    assert pl.read_csv(folder / "controls.csv")["subject_id"].to_list() == ["lines_minor", "net_and_tax_minor"]
+    told = pl.read_csv(folder / "controls.csv")["subject_id"].to_list()
+    assert told == ["due_rows", "lines_minor", "net_and_tax_minor"]
 
 
 def _nobody(_: str) -> None:
