@@ -92,7 +92,7 @@ FAULTS = [
         ("a number is left out", "outputs.invoices:number_invoices", "pl.int_range(pl.len())", "(pl.int_range(pl.len()) * 2)"),
         ("numbers begin at two", "outputs.invoices:number_invoices", "fill_null(1)", "fill_null(2)"),
         ("an invoice's tax is doubled", "outputs.invoices:_taxes", 'tax_minor=pl.col("amount_minor")', 'tax_minor=pl.col("amount_minor") * 2'),
-        ("the last number is not kept", "cycles.publishing.publish:_keep_numbers", "number - 1", "number - 2"),
+        ("the last number is not kept", "cycles.publishing.numbering:keep_numbers", "number - 1", "number - 2"),
         ("an account is skipped", "accounts.selection:select_due", '.sort("agreement_id")', '.sort("agreement_id").head(-1)'),
         ("the last day is billed twice", "accounts.selection:select_due", "pl.lit(cycle.period_end_date)", "pl.lit(cycle.period_end_date) + pl.duration(days=1)"),
         ("a file is written and not registered", "store.lake:register_files", "_row(file, owner) for file in files", "_row(file, owner) for file in files[1:]"),
