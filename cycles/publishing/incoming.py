@@ -9,16 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from model.errors import ControlError
+from outputs.views import file_list
 from store.control import Connection, insert_rows, query
 
-# Periods of agreements that were not parked: model.control.SegmentKeys, and the place that they are for.
-_KEYS = """
-    CREATE OR REPLACE TEMP VIEW incoming_key AS
-    SELECT d.agreement_id, d.start_date AS period_start_date, d.end_date AS period_end_date,
-           regexp_extract(d.bill_id, '\\.r(\\d+)$', 1)::INTEGER AS revision, d.bill_id, d.service_point_id,
-           d.branch_id, d.partition
-    FROM read_parquet({due}) AS d ANTI JOIN incoming_parked AS p ON p.agreement_id = d.agreement_id
-"""
 _BILLED_TWICE = """
     SELECT k.agreement_id, s.bill_id FROM incoming_key AS k
     JOIN (SELECT * FROM segment_key ANTI JOIN reversed_bill USING (bill_id) ANTI JOIN incoming_taken USING (bill_id))
@@ -38,16 +31,27 @@ def incoming(connection: Connection, folder: Path, parked: pl.LazyFrame, taken: 
 
     `parked` are the run's (model.rating.Parked), `taken` the bills that it takes back.
     """
-    due = (folder / "plan" / "due.parquet").as_posix().replace("'", "''")
     connection.register("incoming_parked", parked.select("agreement_id").unique().collect().to_arrow())
     connection.register("incoming_taken", taken.select("bill_id").to_arrow())
-    connection.execute(_KEYS.format(due=f"'{due}'"))
+    connection.execute(_keys(folder / "plan" / "due.parquet"))
     try:
         yield
     finally:
         connection.execute("DROP VIEW IF EXISTS incoming_key")
         connection.unregister("incoming_taken")
         connection.unregister("incoming_parked")
+
+
+def _keys(due: Path) -> str:
+    """Return the view of periods of agreements that were not parked: model.control.SegmentKeys, and their place."""
+    return f"""
+        CREATE OR REPLACE TEMP VIEW incoming_key AS
+        SELECT d.agreement_id, d.start_date AS period_start_date, d.end_date AS period_end_date,
+               regexp_extract(d.bill_id, '\\.r(\\d+)$', 1)::INTEGER AS revision, d.bill_id, d.service_point_id,
+               d.branch_id, d.partition
+        FROM {file_list([due.as_posix()])} AS d
+        ANTI JOIN incoming_parked AS p ON p.agreement_id = d.agreement_id
+    """
 
 
 def refuse_billed_twice(connection: Connection, run_id: str) -> None:

@@ -15,23 +15,23 @@ from store.control import Connection, query
 from store.facts import facts
 
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+_KNOWN = "recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?)"
 # Accounts that can be in some groups: their own, one that a change gave them, or that of a route of their places.
-_ACCOUNTS = """
+_ACCOUNTS = f"""
     WITH asked AS (SELECT unnest(?) AS bill_group)
-    SELECT account_id FROM accounts SEMI JOIN asked USING (bill_group) WHERE {known}
-    UNION SELECT account_id FROM group_change WHERE {known}
+    SELECT account_id FROM accounts SEMI JOIN asked USING (bill_group) WHERE {_KNOWN}
+    UNION SELECT account_id FROM group_change WHERE {_KNOWN}
     UNION SELECT account_id
-    FROM (SELECT account_id, service_point_id FROM agreements WHERE {known})
+    FROM (SELECT account_id, service_point_id FROM agreements WHERE {_KNOWN})
     SEMI JOIN (
-        SELECT service_point_id FROM (SELECT service_point_id, route FROM service_points WHERE {known})
-        SEMI JOIN (SELECT route FROM routes SEMI JOIN asked USING (bill_group) WHERE {known}) USING (route)
+        SELECT service_point_id FROM (SELECT service_point_id, route FROM service_points WHERE {_KNOWN})
+        SEMI JOIN (SELECT route FROM routes SEMI JOIN asked USING (bill_group) WHERE {_KNOWN}) USING (route)
     ) USING (service_point_id)
 """
-_PLACES = """
-    SELECT DISTINCT service_point_id FROM agreements SEMI JOIN chosen_accounts USING (account_id) WHERE {known}
+_PLACES = f"""
+    SELECT DISTINCT service_point_id FROM agreements SEMI JOIN chosen_accounts USING (account_id) WHERE {_KNOWN}
     ORDER BY service_point_id
 """
-_KNOWN = "recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?)"
 
 
 def selectable(
@@ -58,12 +58,12 @@ def selectable(
 def _places(connection: Connection, groups: Sequence[str], known_at: datetime | None) -> pl.Series | None:
     """Return the service points of all accounts that can be in these groups; None when these are most accounts."""
     at = known_at or _LATEST
-    accounts = query(connection, _ACCOUNTS.format(known=_KNOWN), [list(groups), *[at] * 2 * _ACCOUNTS.count("{known}")])
+    accounts = query(connection, _ACCOUNTS, [list(groups), *[at] * (_ACCOUNTS.count("?") - 1)])
     known = query(connection, f"SELECT count(*) FROM accounts WHERE {_KNOWN}", [at, at]).item()
     if 2 * accounts.height > known:
         return None
     connection.register("chosen_accounts", accounts.to_arrow())
     try:
-        return query(connection, _PLACES.format(known=_KNOWN), [at, at])["service_point_id"]
+        return query(connection, _PLACES, [at, at])["service_point_id"]
     finally:
         connection.unregister("chosen_accounts")

@@ -95,7 +95,8 @@ def _judged_days(workspace: Workspace, connection: Connection, first: date, afte
     parts = []
     for minutes in INTERVAL_LENGTHS:
         own = channels.filter(pl.col("interval_minutes") == minutes)
-        expected = expected_days(active, own.select("channel_no", "tz_name"), first, after)
+        zones = own.select("channel_no", "tz_name")
+        expected = expected_days(active, zones, first, after).join(zones, how="inner", on="channel_no", validate="m:1")
         if expected.height:
             kinds = day_kinds(expected, minutes).table.select("tz_name", "day", "slots")
             due = expected.join(kinds, how="left", on=["tz_name", "day"], validate="m:1")
