@@ -81,9 +81,17 @@ def bring_run(folder: Path) -> None:
     bucket, prefix = found
     bring_plan(folder)
     own = _names(prefix, bucket.entries(prefix)[0])
-    receipts = _names(prefix, bucket.listing(f"{prefix}/receipts"))
-    bring_missing(folder / name for name in [*own, *receipts] if name != _PUBLISHED)
+    bring_missing(folder / name for name in own if name != _PUBLISHED)
+    bring_receipts(folder)
     bring_missing([folder / _PUBLISHED] if _PUBLISHED in own else [])  # with it here, all of it is
+
+
+def bring_receipts(folder: Path) -> None:
+    """Copy the receipts of the tasks whose folder it is here."""
+    found = mounted(folder)
+    if found is not None:
+        bucket, prefix = found
+        bring_missing(folder / name for name in _names(prefix, bucket.listing(f"{prefix}/receipts")))
 
 
 def bring_lake(lake: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from model.errors import InputError
 from store.failpoints import around, reached
-from store.mount import put_created, put_placed, take_away
+from store.mount import put_created, put_placed, take_all_away, take_away
 
 _CHUNK = 1 << 20
 _WRITERS = 8  # files that wait for the disk at a time
@@ -111,6 +112,12 @@ def remove(path: Path) -> None:
     take_away(path)
     with around("removal", path):
         path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that lies in it, as far as that can be done; what is left counts for nothing."""
+    take_all_away(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

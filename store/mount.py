@@ -148,3 +148,19 @@ def take_away(path: Path) -> None:
     found = bucket_of(path)
     if found is not None:
         found[0].delete(found[1])
+
+
+def take_all_away(folder: Path) -> None:
+    """Take the objects of all files below a folder away."""
+    found = mounted(folder)
+    if found is None:
+        return
+    bucket, prefix = found
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        list(pool.map(bucket.delete, [item.key for item in bucket.listing(prefix)]))
+
+
+def folders_there(folder: Path) -> list[str]:
+    """Return the names of the folders in one of a lake in a bucket; none without a bucket."""
+    found = mounted(folder)
+    return [] if found is None else [name.rpartition("/")[2] for name in found[0].entries(found[1])[1]]

@@ -14,6 +14,8 @@ from store.workspace import Workspace
 
 ASIDE = ".work"
 """Folder of a workspace for work whose results are taken over by a command that is still running."""
+ASIDE_IN_BUCKET = "work"
+"""The same in a lake that lies in a bucket, where all machines find it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ class Receipt:
 
 def task_folder(workspace: Workspace, task: Task) -> Path:
     """Return the folder in which what a task is about lies."""
-    return (workspace.root / ASIDE if task.is_aside else workspace.runs) / task.run_id
+    return (aside_folder(workspace) if task.is_aside else workspace.runs) / task.run_id
+
+
+def aside_folder(workspace: Workspace) -> Path:
+    """Return where work lies whose results a command is still taking over, and its tasks on other machines read it."""
+    return workspace.root / ASIDE if workspace.bucket is None else workspace.lake / ASIDE_IN_BUCKET
 
 
 def receipts_folder(run_folder: Path) -> Path:

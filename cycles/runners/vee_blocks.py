@@ -1,8 +1,9 @@
 """VEE by a runner: blocks of channels as tasks, as partitions of a run are.
 
 What every block needs beside the lake is written once, a task carries a number, and what comes of a block is a file
-that its receipt names. All of it lies beside the lake, in a folder named by its content: a validation that was killed
-finds the receipts of the one before, and when its findings are in the books the folder goes.
+that its receipt names. All of it lies beside the lake (in it, where it is in a bucket), in a folder named by its
+content: a validation that was killed finds the receipts of the one before, and when its findings are in the books the
+folder goes.
 
 The files are pickles, as what processes of a pool and of Ray send each other is. Each is read only when it has the hash
 that its reader was given: the name of the folder, or the receipt.
@@ -12,28 +13,28 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from cycles.runners.attempts import Told
 from cycles.runners.chosen import LOCAL, Runner
 from cycles.runners.following import Following
-from cycles.runners.tasks import ASIDE, Receipt, Task, read_receipt, task_folder, write_receipt
+from cycles.runners.tasks import Receipt, Task, aside_folder, read_receipt, task_folder, write_receipt
 from ingest.checks.checks import Checks
 from ingest.vee.block import JudgedBlock, Known, judge_block
 from ingest.vee.blocks import Judge, judged_blocks
 from ingest.vee.lake import BlockReads
 from model.errors import ControlError
 from model.progress import SILENT, Progress
+from store.bring import bring_missing, bring_receipts
 from store.code import code_version
-from store.files import PRIVATE, private_folder, read_bytes, write_bytes_atomic
+from store.files import PRIVATE, private_folder, read_bytes, remove_folder, write_bytes_atomic
 from store.lake import LakeFile
-from store.mount import mounted
+from store.mount import folders_there
 from store.workspace import Workspace, open_workspace
 
 _GIVEN, _TABLE = "blocks.pickle", "vee_block"
@@ -44,15 +45,14 @@ _Given = tuple[tuple[BlockReads, ...], Checks, Known]
 def judging(workspace: Workspace, runner: Runner, progress: Progress = SILENT) -> Iterator[Judge]:
     """Give what judges the blocks of VEE by a runner, for `ingest.vee.run.run_vee`.
 
-    Processes of this machine are not asked: threads of this one do the same, without a start and without copies. Nor
-    are other machines where the lake lies in a bucket, since they share no folder then. What was left aside goes when
-    the block ends well.
+    Processes of this machine are not asked: threads of this one do the same, without a start and without copies. What
+    was left aside goes when the block ends well.
     """
-    if runner is LOCAL or mounted(workspace.lake) is not None:
+    if runner is LOCAL:
         yield judged_blocks
         return
     yield JudgedByRunner(runner, progress)
-    shutil.rmtree(workspace.root / ASIDE, ignore_errors=True)
+    remove_folder(aside_folder(workspace))
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class JudgedByRunner:
         workspace = reads[0].workspace
         tasks = _tasks(workspace, reads, checks, known)
         folder = task_folder(workspace, tasks[0])
+        bring_receipts(folder)
         receipts = {number: found for number in range(len(tasks)) if (found := read_receipt(folder, number))}
         open_tasks = [task for task in tasks if task.partition not in receipts]
         following = Following("vee", folder, self.progress, tasks=len(open_tasks), items="channels")
@@ -93,7 +94,7 @@ def compute_block(task: Task) -> Receipt:
     workspace = open_workspace(Path(task.workspace))
     folder = task_folder(workspace, task)
     reads, checks, known = _given(folder / _GIVEN, task.run_id.rpartition("-")[2])
-    lake = reads[task.partition]
+    lake = replace(reads[task.partition], workspace=workspace)  # this machine may have it elsewhere
     data = pickle.dumps(judge_block(lake, checks, known), protocol=5)
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"judged-{task.partition:05d}-{digest[:16]}.pickle"
@@ -118,9 +119,9 @@ def _tasks(workspace: Workspace, reads: Sequence[BlockReads], checks: Checks, kn
         for number in range(len(reads))
     ]
     folder = task_folder(workspace, tasks[0])
-    for left in private_folder(folder.parent).iterdir():
-        if left != folder:
-            shutil.rmtree(left, ignore_errors=True)
+    names = {path.name for path in private_folder(folder.parent).iterdir()} | {*folders_there(folder.parent)}
+    for left in names - {folder.name}:
+        remove_folder(folder.parent / left)
     write_bytes_atomic(private_folder(folder) / _GIVEN, data, mode=PRIVATE)
     return tasks
 
@@ -139,6 +140,7 @@ def _judged(workspace: Workspace, receipt: Receipt) -> JudgedBlock:
 
 
 def _checked(path: Path, sha256: str) -> bytes:
+    bring_missing([path])
     data = read_bytes(path)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ControlError(

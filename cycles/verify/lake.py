@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from cycles.runners.tasks import ASIDE_IN_BUCKET
 from cycles.verify.runs import RunsFound
 from model.codes import RunState
 from model.problems import ProblemKind
@@ -56,7 +57,9 @@ def strange_files(workspace: Workspace, named: set[str], runs: RunsFound) -> Orp
 
 
 def is_unrecorded(name: str, runs: RunsFound) -> bool:
-    """Tell whether a file is of a plan that was killed before the run had a row."""
+    """Tell whether a file is of a plan that was killed before the run had a row, or was left aside by one killed."""
+    if name.startswith(f"lake/{ASIDE_IN_BUCKET}/"):
+        return True
     return bool(_OF_A_RUN.fullmatch(name)) and name.split("/")[2] not in runs.known
 
 

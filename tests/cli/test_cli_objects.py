@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from books_by_hand import CommandLine, make_june
@@ -18,13 +21,20 @@ pytest.importorskip("flask_cors", reason="moto and flask are not installed")
 
 from s3_server import Server
 
-from cycles.runners.attempts import Told
+from cycles.runners.attempts import Came, Told
+from cycles.runners.chosen import Runner
 from cycles.runners.tasks import Task
+from cycles.runners.vee_blocks import judging
+from cycles.runners.watch import UNWATCHED, Watch
 from cycles.runs.partition import compute_partition
+from ingest.vee.block import JudgedBlock
+from ingest.vee.blocks import Judge, judged_blocks
+from ingest.vee.run import run_vee
 from model.codes import RunnerName
 from store.claims import CLAIM
-from store.workspace import open_workspace
+from store.workspace import Workspace, open_workspace
 
+Compute = Callable[[Task], Came]
 PLAN = ("cycle", "plan", "2026-06", "--business-date", "2026-07-01", "--partitions", 2, "--by", "ops", "--json")
 TOTALS = ("query", "SELECT invoice_no, account_id, total FROM invoices ORDER BY ALL", "--format", "csv")
 
@@ -173,3 +183,54 @@ def test_a_new_driver_takes_the_place_of_one_that_is_lost(june: tuple[CommandLin
     assert open_workspace(command.workspace).bucket == open_workspace(tmp_path / "lost").bucket
     shutil.rmtree(command.workspace / "lake")
     assert command.done(*TOTALS).out == totals
+
+
+def test_blocks_of_reads_are_judged_on_machines_that_share_the_bucket_alone(
+    june: tuple[CommandLine, str], server: Server, tmp_path: Path
+) -> None:
+    command, _ = june
+    there = other_machine(command, tmp_path / "there").workspace
+    given: list[int] = []
+
+    def elsewhere(compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED) -> Iterator[Came]:
+        for task in tasks:
+            given.append(task.partition)
+            yield compute(replace(task, workspace=str(there)))
+
+    def killed(compute: Compute, tasks: Sequence[Task], *, workers: int, watch: Watch = UNWATCHED) -> Iterator[Came]:
+        for _ in elsewhere(compute, tasks, workers=workers):
+            raise KeyboardInterrupt
+        yield from ()
+
+    workspace = open_workspace(command.workspace)
+    by_threads = judged(workspace, judged_blocks)
+    with pytest.raises(KeyboardInterrupt), judging(workspace, Runner(RunnerName.RAY, killed)) as judge:
+        judged(workspace, judge)
+    assert [key for key in server.keys("june") if "/work/vee-2026-06-01-" in key and "/receipts/p00000" in key]
+    assert "nothing differs" in command.done("verify").out  # what a killed validation left is nobody's mistake
+    shutil.rmtree(workspace.lake / "work")  # another driver's machine
+    with judging(workspace, Runner(RunnerName.RAY, elsewhere)) as judge:
+        by_machine = judged(workspace, judge)
+    assert given == [0], "the block that was done before the kill is not judged again"
+    for one, other in zip(by_threads, by_machine, strict=True):
+        assert one.findings.equals(other.findings)
+        assert one.edited.equals(other.edited)
+        assert one.totals == other.totals
+    assert not list(there.glob("*.duckdb"))
+    assert not [key for key in server.keys("june") if "/work/" in key]
+
+
+def judged(workspace: Workspace, judge: Judge) -> list[JudgedBlock]:
+    """Validate June and return what came of each block."""
+    found: list[JudgedBlock] = []
+
+    def kept(reads: Sequence[Any], *given: Any) -> Iterator[Any]:
+        for lake, block in judge(reads, *given):
+            found.append(block)
+            yield lake, block
+
+    run_vee(
+        workspace, from_date=date(2026, 6, 1), to_date=date(2026, 7, 1), received_at=datetime(2026, 7, 2, tzinfo=UTC),
+        judge=kept,
+    )  # fmt: skip
+    return found

@@ -24,7 +24,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from ray_machines import FAR, MODULES, Machines, machines
+from bucket_machines import bill_on_a_bucket
+from ray_machines import FAR, MODULES, Machines, machines, may_use_namespaces
 from whole_night import PLANNED, digest, prepare_books, request
 
 from cycles.publishing.publish import publish_run
@@ -297,8 +298,14 @@ def runners_table(ground: Ground, ray: Machines) -> Iterator[tuple[str, str, str
         with ground.case() as case:
             way(case)
             assert case.outcome() == "the same bytes", name
-            manifest = str(read_manifest(case.planned.folder)["digest"])
-            yield name, manifest[:16], content_hash(*sorted(f"{k}={v}" for k, v in digest(case.workspace).items()))[:16]
+            yield name, str(read_manifest(case.planned.folder)["digest"])[:16], _of_all(digest(case.workspace))
+    if may_use_namespaces():
+        manifest, published = bill_on_a_bucket(Path(tempfile.mkdtemp(dir=ground.folder)), ground.files, PARTITIONS)
+        yield "Ray, a machine that shares a bucket alone", manifest[:16], _of_all(published)
+
+
+def _of_all(published: dict[str, str]) -> str:
+    return content_hash(*sorted(f"{name}={found}" for name, found in published.items()))[:16]
 
 
 def main() -> None:

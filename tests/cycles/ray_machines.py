@@ -76,6 +76,13 @@ class Machines:
                 yield
 
     @contextmanager
+    def apart(self, hidden: Path, workspace: Path) -> Iterator[None]:
+        """Have one more machine, which does not see a folder of this one, and has a workspace of its own."""
+        command = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs none {hidden}; exec "$@"', "sh"]
+        with self._started([*_NAMED, *command], {"BILLMILL_WORKSPACE": str(workspace)}):
+            yield
+
+    @contextmanager
     def far_machine(self) -> Iterator[Callable[[], None]]:
         """Have one more machine in a network of its own; gives what cuts its link."""
         name = f"bm{os.getpid()}"

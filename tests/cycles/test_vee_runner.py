@@ -123,13 +123,8 @@ def test_a_machine_with_another_version_of_the_code_judges_nothing(
     assert not list(Path(workspace.root / ASIDE).rglob("judged-*"))
 
 
-def test_this_machine_judges_by_threads_and_so_does_one_without_a_shared_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_this_machine_judges_by_threads(tmp_path: Path) -> None:
     with judging(Workspace(tmp_path, "w"), LOCAL) as judge:
-        assert judge is judged_blocks
-    monkeypatch.setattr("cycles.runners.vee_blocks.mounted", lambda lake: ("a bucket", "lake/"))
-    with judging(Workspace(tmp_path, "w"), HERE) as judge:
         assert judge is judged_blocks
 
 

@@ -17,13 +17,16 @@ from typing import Any
 from accounts.importing import import_files
 from cycles.publishing.publish import publish_run
 from cycles.review.review import approve_run
+from cycles.runners.chosen import LOCAL, Runner
+from cycles.runners.vee_blocks import judging
 from cycles.runs.plan import PlanRequest, plan_cycle
 from cycles.runs.run import run_cycle
 from cycles.setup import init_workspace
 from demo.night import DemoFiles
 from ingest.landing.land import land_files
-from ingest.vee.run import run_vee
+from ingest.vee.run import CHANNELS_PER_BLOCK, run_vee
 from model.progress import Silent
+from store.bucket import LakeSettings
 from store.control import control, query
 from store.files import file_sha256
 from store.workspace import CONFIG_NAME, Workspace, open_workspace
@@ -45,11 +48,14 @@ def unheard(step: str) -> None:
     """Nobody wants to know where the night is."""
 
 
-def prepare_books(root: Path, files: DemoFiles, *, begin: Callable[[str], None] = unheard) -> Workspace:
+def prepare_books(
+    root: Path, files: DemoFiles, *, begin: Callable[[str], None] = unheard, lake: LakeSettings | None = None,
+    runner: Runner = LOCAL, channels_per_block: int = CHANNELS_PER_BLOCK,
+) -> Workspace:  # fmt: skip
     """From nothing to validated reads; `begin` is told each step."""
     begin("init")
     if not (root / CONFIG_NAME).exists():
-        init_workspace(root, name="night", at=RECEIVED, actor="night")
+        init_workspace(root, name="night", at=RECEIVED, actor="night", lake=lake)
     workspace = open_workspace(root)
     begin("accounts")
     import_files(workspace, [files.accounts_dir], all_or_nothing=True, recorded_at=RECEIVED, actor="night")
@@ -62,7 +68,11 @@ def prepare_books(root: Path, files: DemoFiles, *, begin: Callable[[str], None] 
     land_files(workspace, files.reads, received_at=RECEIVED)
     start, end = datetime(2026, 10, 1).date(), datetime(2026, 11, 1).date()
     begin("vee")
-    run_vee(workspace, from_date=start, to_date=end, received_at=RECEIVED)
+    with judging(workspace, runner) as judge:
+        run_vee(
+            workspace, from_date=start, to_date=end, received_at=RECEIVED, channels_per_block=channels_per_block,
+            judge=judge,
+        )  # fmt: skip
     return workspace
 
 

@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -113,6 +114,15 @@ def test_a_second_process_is_told_who_holds_the_workspace(workspace: Workspace) 
         other.wait()
         with hold(path, purpose="test", wait_seconds=5):
             pass  # the system freed the lock of the killed process
+
+
+def test_a_database_of_something_else_is_not_worked_on(workspace: Workspace) -> None:
+    workspace.control_path.unlink()
+    with duckdb.connect(str(workspace.control_path)) as other:
+        other.execute("CREATE TABLE recipe (name VARCHAR)")
+    refused = pytest.raises(ControlError, match="is another database: it has no audit")
+    with refused, control(workspace, purpose="test"):
+        pass
 
 
 def test_a_changed_audit_entry_shows(workspace: Workspace) -> None:
