@@ -38,7 +38,6 @@ PARTS: dict[str, dict[str, str]] = {
     PUBLISH: {
         "what is approved, hashes": "cycles.publishing.publish:_checked",
         "numbers, invoices": "cycles.publishing.publish:number_run",
-        "legs, open items": "cycles.publishing.publish:insert_files",
         "keys": "cycles.publishing.publish:insert_keys",
         "invariants of the books": "cycles.publishing.publish:check_books",
         "analysts' views": "cycles.publishing.publish:build_analytics",

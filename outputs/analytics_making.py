@@ -19,7 +19,7 @@ from outputs.views import View
 from store.control import Connection, query
 
 # Tables that are only added to, or keep what they knew: their counts tell whether they are as they were.
-_GROWING = ("load", "journal_line", "open_item", "allocation", "unbilled", "lake_file")
+_GROWING = ("load", "posted_line", "posted_item", "allocation", "unbilled", "lake_file")
 _IN_TWO_TIMES = (
     "branches", "cycles", "accounts", "service_points", "agreements", "posting", "ledger_account", "tariff_file",
     "tariff_state", "factor",

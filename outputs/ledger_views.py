@@ -32,15 +32,15 @@ def copy_ledger(making: Making, connection: Connection) -> None:
     facts = "SELECT * EXCLUDE (recorded_at, superseded_at) FROM {} WHERE superseded_at IS NULL ORDER BY 1"
     copied: dict[str, tuple[tuple[str, ...], str]] = {
         "posted_lines": (
-            ("journal_line",),
-            "SELECT * FROM journal_line WHERE kind NOT IN ('bill', 'reversal') ORDER BY journal_id, leg_no",
+            ("posted_line",),
+            "SELECT * FROM posted_line ORDER BY journal_id, leg_no",
         ),
         "settled_items": (
-            ("open_item", "allocation"),
+            ("posted_item", "allocation"),
             f"SELECT item_id FROM open_item WHERE {_OF_BILL} AND {_SETTLED} ORDER BY item_id",
         ),
         "open_amounts": (
-            ("open_item", "allocation"),
+            ("posted_item", "allocation"),
             f"SELECT * FROM open_amount WHERE open_minor <> 0 AND (NOT {_OF_BILL} OR {_SETTLED}) ORDER BY item_id",
         ),
         "allocations": (("allocation",), "SELECT * FROM allocation ORDER BY ALL"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -12,6 +11,7 @@ import polars as pl
 from model.errors import ControlError
 from store.audit_log import follow_audit, lost_entries, told
 from store.failpoints import around, during, reached
+from store.ledger_rows import show_ledger
 from store.lock import hold
 from store.workspace import Workspace
 
@@ -21,8 +21,6 @@ Connection = duckdb.DuckDBPyConnection
 _DISK_ERRORS = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
 
-# Files whose rows are appended in their order; to keep the order of thousands takes one thread, and twice the time.
-_IN_ORDER = 64
 # What DuckDB may hold before it writes to a file beside the database: the books of ten thousand partitions do not fit.
 _MEMORY = "2GB"
 
@@ -56,6 +54,7 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
             _refuse_strange(workspace, connection)
             if not though_behind:
                 _refuse_behind(workspace, connection)
+            show_ledger(workspace.root, connection)
             follow_audit(workspace.root, connection)  # a kill may have come between a commit and its line
             yield connection
             follow_audit(workspace.root, connection)
@@ -96,7 +95,7 @@ def _refuse_behind(workspace: Workspace, connection: Connection) -> None:
 
 @contextmanager
 def reader(connection: Connection) -> Iterator[Connection]:
-    """Give another connection to the same open database, to read what is committed from another thread."""
+    """Give another connection to the same open database, to read its tables from another thread as committed."""
     other = connection.cursor()
     try:
         other.execute("SET TimeZone = 'UTC'")
@@ -144,15 +143,6 @@ def insert(connection: Connection, table: str, frame: pl.DataFrame) -> None:
             connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming_rows')
     finally:
         connection.unregister("incoming_rows")
-
-
-def insert_files(connection: Connection, table: str, paths: Sequence[Path]) -> None:
-    """Append the rows of Parquet files to a table, in order of the files unless there are many, columns by name.
-
-    DuckDB reads them on all its threads; no row passes through this process's frames.
-    """
-    names = [path.as_posix() for path in paths]
-    insert_rows(connection, table, "SELECT * FROM read_parquet($1)", [names], in_order=len(paths) <= _IN_ORDER)
 
 
 def insert_rows(

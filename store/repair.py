@@ -103,7 +103,7 @@ def _refuse_inconsistent(workspace: Workspace, connection: Connection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     broken = broken_entries(connection)
     unbalanced = connection.execute(
-        """SELECT count(*) FROM (SELECT journal_id FROM journal_line
+        """SELECT count(*) FROM (SELECT journal_id FROM posted_line
            GROUP BY journal_id, currency HAVING sum(amount_minor) <> 0)"""
     ).fetchone()
     if broken or (unbalanced is not None and unbalanced[0]):

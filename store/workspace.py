@@ -32,7 +32,7 @@ _TABLES = (
 )  # fmt: skip
 _LAKE_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[^@?#]*)?|file:///[^@?#]+")
 _KINDS = {str: "text", bool: "true or false"}
-LAYOUT = 5  # raised when the layout on disk changes; a newer one is refused
+LAYOUT = 6  # raised when the layout on disk changes; a newer one is refused
 
 
 @dataclass(frozen=True)
@@ -287,6 +287,6 @@ def create_control_file(path: Path, ddl: Sequence[str]) -> None:
 def _control_ddl() -> list[str]:
     facts = [fact_table_sql(name) for name in FACTS]
     plain = [create_table_sql(table, name) for name, table in (CONTROL | EXCEPTIONS | NIGHTS).items()]
-    books = {"journal_line": JournalLines, "open_item": OpenItems, "allocation": Allocations}
+    books = {"posted_line": JournalLines, "posted_item": OpenItems, "allocation": Allocations}
     kept = [create_table_sql(table, name) for name, table in books.items()]
     return [*facts, create_table_sql(ChannelNumbers, "channel_number"), *plain, *kept]

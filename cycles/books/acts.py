@@ -126,8 +126,8 @@ def book(connection: Connection, postings: DataFrame[Postings], rules: LedgerRul
     items = _rows_of(connection, _ITEMS_OF, booked.select("item_id").drop_nulls().unique())
     bill_legs = _rows_of(connection, _LEGS_OF, booked.select("bill_id").drop_nulls().unique())
     posted = book_postings(booked, items, bill_legs)
-    insert(connection, "journal_line", posted.journal_lines)
-    insert(connection, "open_item", posted.open_items)
+    insert(connection, "posted_line", posted.journal_lines)
+    insert(connection, "posted_item", posted.open_items)
     keep_allocations(connection, settling(booked))
     for (day,), some in booked.partition_by("booked_date", as_dict=True, maintain_order=True).items():
         accounts = pl.concat([some["account_id"], some["other_account_id"]]).drop_nulls().unique()
@@ -152,7 +152,7 @@ def keep_allocations(connection: Connection, allocations: DataFrame[Allocations]
     named = pl.concat([allocations["credit_item_id"], allocations["debit_item_id"]]).unique()
     items = _rows_of(connection, _PLACES_OF, named.rename("item_id").to_frame())
     insert(connection, "allocation", allocations)
-    insert(connection, "journal_line", arranged(JournalLines, allocation_journals(allocations, items)))
+    insert(connection, "posted_line", arranged(JournalLines, allocation_journals(allocations, items)))
 
 
 _ITEMS_OF = "SELECT item_id, gl_account FROM open_amount SEMI JOIN wanted USING (item_id)"

@@ -19,6 +19,7 @@ from model.bills import Bills, Invoices, InvoiceTaxes
 from model.codes import RunState
 from model.controls import EnergyControls
 from model.errors import ControlError
+from model.ledger import JournalLines
 from model.money import CURRENCY_EXPONENT
 from model.rating import BillLines
 from model.schema import arranged, duckdb_type, empty, polars_schema
@@ -35,6 +36,7 @@ _PUBLISHED: dict[str, tuple[str, type[pa.DataFrameModel]]] = {
     "books_invoice": ("invoices", Invoices),
     "books_invoice_tax": ("invoice_taxes", InvoiceTaxes),
     "books_energy": ("energy_controls", EnergyControls),
+    "books_leg": ("journal_lines", JournalLines),
 }
 _SHOWN = 5
 
@@ -102,10 +104,24 @@ def prepare_checks(
         )["path"]
         create_view(connection, view, declared, lake_paths(workspace, paths))
     _currency_digits(connection)
+    _checked_rows(connection, run_id)
     open_from = query(connection, "SELECT max(end_date) FROM closed_period").item()
+    connection.execute("SET VARIABLE closed_to = ?::DATE", [open_from])
     connection.execute("SET VARIABLE open_from = ?::DATE", [open_from if run_id else None])
     connection.execute("SET VARIABLE business_date = ?::DATE", [business_date or date(1, 1, 1)])
     connection.execute("SET VARIABLE is_whole = ?::BOOLEAN", [run_id is None])
+
+
+def _checked_rows(connection: Connection, run_id: str | None) -> None:
+    """Make the legs and items known that the checks add up: see `cycles.books.queries`."""
+    rows = {"checked_leg": "journal_line", "checked_item": "open_item", "added_leg": "journal_line"}
+    if run_id is not None:
+        rows = {
+            "checked_leg": "posted_line", "checked_item": "posted_item",
+            "added_leg": "(SELECT * FROM posted_line UNION ALL SELECT * FROM books_leg)",
+        }  # fmt: skip
+    for view, source in rows.items():
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {source}")
 
 
 def create_view(connection: Connection, view: str, declared: type[pa.DataFrameModel], paths: list[str]) -> None:

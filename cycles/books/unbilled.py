@@ -73,7 +73,7 @@ def unbilled_at(workspace: Workspace, at_date: date, *, is_booked: bool, at: dat
         refuse_closed(connection, at_date, "unbilled revenue")
         with transaction(connection):
             insert(connection, "unbilled", found.rows)
-            insert(connection, "journal_line", unbilled_journals(found.rows, at_date))
+            insert(connection, "posted_line", unbilled_journals(found.rows, at_date))
             detail = f"{found.rows['agreements'].sum()} agreements and accounts, {found.unknown.height} not estimated"
             record(connection, at=at, actor=actor, action="unbilled", subject=str(at_date), detail=detail)
         build_analytics(workspace, connection)

@@ -42,8 +42,9 @@ from outputs.analytics import build_analytics
 from store.audit import record
 from store.backup import keep_backup
 from store.books import keep_books
-from store.control import Connection, checkpoint, control, insert, insert_files, query, reader, transaction
+from store.control import Connection, checkpoint, control, insert, query, reader, transaction
 from store.lake import LakeFile, register_files
+from store.ledger_rows import show_ledger
 from store.workspace import Workspace
 
 
@@ -99,7 +100,6 @@ def _publish(
 ) -> None:
     run_id, booked_date = row["run_id"], row["business_date"]
     manifest, out, files = _checked(workspace, connection, folder, row)
-    legs, items = (manifest_files(manifest, table) for table in ("journal_lines", "open_items"))
     taken = taken_back(folder)
     with incoming(connection, folder, run_table(workspace, manifest, "parked"), taken):
         refuse_billed_twice(connection, run_id)
@@ -117,8 +117,6 @@ def _publish(
             insert_keys(connection, run_id)
             insert(connection, "billed_charge", charged)
             register_files(connection, files, owner=run_id)
-            insert_files(connection, "journal_line", [workspace.root / file.path for file in legs])
-            insert_files(connection, "open_item", [workspace.root / file.path for file in items])
             if back is not None:
                 record_taken_back(connection, back)
             record_carried(connection, folder, history, banks, at)
@@ -134,6 +132,7 @@ def _publish(
                 f"digest {manifest['digest']}"
             )
             record(connection, at=at, actor=actor, action="publish", subject=run_id, detail=detail)
+            show_ledger(workspace.root, connection)  # the run's own rows with it
             check_books(workspace, connection, run_id)
 
 

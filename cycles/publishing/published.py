@@ -24,8 +24,6 @@ _TIMES = ("known_at", "planned_at", "published_at")
 
 # Rows of the books that a run's own tables hold: `rebuild` reads them there, so they are not kept a second time.
 DERIVED_ROWS = {
-    "journal_line": "bill_id IS NOT NULL AND journal_id = bill_id || '/J'",
-    "open_item": "bill_id IS NOT NULL AND item_id = bill_id || '/I'",
     "segment_key": "TRUE",
 }
 

@@ -63,7 +63,7 @@ def take_back(
             f"`{gone['bill_id'][0]}`",
             hint=f"billmill cycle abandon {run_id}, then plan again",
         )
-    wanted = query(connection, "SELECT * FROM open_item").join(taken, on="bill_id", how="semi")
+    wanted = query(connection, "SELECT * FROM open_item SEMI JOIN incoming_taken USING (bill_id) ORDER BY item_id")
     mine = open_items.filter(pl.col("bill_id").str.ends_with(SUFFIX))
     connection.register("incoming_items", wanted.select("item_id").to_arrow())
     paid = query(connection, _PAID, [_ABOUT_ITEMS])
@@ -100,7 +100,7 @@ def record_taken_back(connection: Connection, back: TakenBack) -> None:
     """Make bills no longer stand. Call it inside the transaction that publishes their reversals."""
     insert(connection, "reversed_bill", back.reversed_bills)
     insert(connection, "allocation", back.allocations)
-    insert(connection, "journal_line", back.journal_lines)
+    insert(connection, "posted_line", back.journal_lines)
 
 
 def record_carried(

@@ -14,7 +14,7 @@ import polars as pl
 
 from cycles.publishing.published import DERIVED_ROWS, last_numbers, published_tables
 from cycles.runs.folders import run_folder
-from cycles.verify.books import OF_RUNS, TABLES, segment_keys
+from cycles.verify.books import TABLES, segment_keys
 from cycles.verify.runs import RunsFound, find_runs
 from model.control import Audit, InvoiceSeries, Runs
 from model.errors import ConfigError, ControlError
@@ -56,8 +56,8 @@ class Rebuilt:
 def rebuild_books(workspace: Workspace, into: Path, *, to_replace: bool = False) -> Rebuilt:
     """Make `control.duckdb` in the folder `into` from the kept books and the published runs, and compare.
 
-    Journals, open items, billed periods and numbers of invoices come from the runs' Parquet alone; facts, tariffs and
-    the rest from the books kept at the last publish; the audit from its log. With `to_replace` it gets a name of its
+    Billed periods and numbers of invoices come from the runs' Parquet alone, where their journals and open items stay;
+    facts, tariffs, what was posted and the rest from the books kept at the last publish; the audit from its log. With `to_replace` it gets a name of its
     own, in the place of what a killed attempt left there.
 
     Raises:
@@ -134,8 +134,6 @@ def _add_run(workspace: Workspace, connection: Connection, content: dict[str, An
     row, files = content["run"], content["files"]
     for file in files:
         verify_file(workspace, file)
-    for table, name in OF_RUNS.items():
-        insert(connection, table, _rows(workspace, content, name))
     known = query(connection, "SELECT state FROM run WHERE run_id = ?", [row["run_id"]])
     if known.height and known.item() == "published":
         return

@@ -42,35 +42,35 @@ def legs(journal: str, *given: tuple[str, str, int], reverses: str = "NULL", day
         for number, (kind, gl, amount) in enumerate(given, start=1)
     )
     columns = "journal_id, leg_no, kind, branch_id, gl_account, amount_minor, currency, booked_date, reverses_id"
-    return f"INSERT INTO journal_line ({columns}) VALUES {rows}"
+    return f"INSERT INTO posted_line ({columns}) VALUES {rows}"
 
 
 FAULTS: dict[str, tuple[str, str]] = {
     "a leg is dropped": (
-        "DELETE FROM journal_line WHERE journal_id = 'late_fee-1/J' AND leg_no = 2", "I1 journal_balance",
+        "DELETE FROM posted_line WHERE journal_id = 'late_fee-1/J' AND leg_no = 2", "I1 journal_balance",
     ),
     "a leg is off by one": (
-        "UPDATE journal_line SET amount_minor = amount_minor + 1 WHERE journal_id = 'payment-1/J' AND leg_no = 1",
+        "UPDATE posted_line SET amount_minor = amount_minor + 1 WHERE journal_id = 'payment-1/J' AND leg_no = 1",
         "I1 journal_balance",
     ),
-    "a journal is lost": ("DELETE FROM journal_line WHERE journal_id = 'payment-2/J'", "I1 posting_has_journal"),
+    "a journal is lost": ("DELETE FROM posted_line WHERE journal_id = 'payment-2/J'", "I1 posting_has_journal"),
     "a journal nobody posted": (
         legs("payment-9/J", ("payment", "131", 5), ("payment", "242.1", -5)), "I1 posting_has_journal",
     ),
     "a leg is in another branch": (
-        "UPDATE journal_line SET branch_id = 'south' WHERE journal_id = 'late_fee-1/J' AND leg_no = 2",
+        "UPDATE posted_line SET branch_id = 'south' WHERE journal_id = 'late_fee-1/J' AND leg_no = 2",
         "I2 trial_balance",
     ),
     "an item is off by one": (
-        "UPDATE open_item SET amount_minor = amount_minor + 1 WHERE item_id = 'late_fee-1/I'",
+        "UPDATE posted_item SET amount_minor = amount_minor + 1 WHERE item_id = 'late_fee-1/I'",
         "I3 control_is_open_items",
     ),
-    "an item is lost": ("DELETE FROM open_item WHERE item_id = 'debit_adjustment-1/I'", "I3 control_is_open_items"),
+    "an item is lost": ("DELETE FROM posted_item WHERE item_id = 'debit_adjustment-1/I'", "I3 control_is_open_items"),
     "the journal of an allocation is lost": (
-        "DELETE FROM journal_line WHERE journal_id = 'payment-1/I>A1.C.r0/I'", "I3 control_is_open_items",
+        "DELETE FROM posted_line WHERE journal_id = 'payment-1/I>A1.C.r0/I'", "I3 control_is_open_items",
     ),
     "a bill is posted for less than it says": (
-        "UPDATE journal_line SET amount_minor = amount_minor - sign(amount_minor) "
+        "UPDATE posted_line SET amount_minor = amount_minor - sign(amount_minor) "
         "WHERE journal_id = 'A2.C.r0/J'", "I4 invoice_is_bill_is_receivable",
     ),
     "a line is lost": (altered("books_line", "EXCLUDE ()").replace(
@@ -106,15 +106,15 @@ FAULTS: dict[str, tuple[str, str]] = {
         "I6 no_gap_to_cut_off",
     ),
     "a reversal is not exact": (
-        "UPDATE journal_line SET amount_minor = amount_minor + sign(amount_minor) "
+        "UPDATE posted_line SET amount_minor = amount_minor + sign(amount_minor) "
         "WHERE journal_id = 'unbilled-2026-11-30-north-USD/R'", "I7 exact_negation",
     ),
     "a reversal is in another account": (
-        "UPDATE journal_line SET gl_account = '442' "
+        "UPDATE posted_line SET gl_account = '442' "
         "WHERE journal_id = 'unbilled-2026-11-30-north-USD/R' AND gl_account = '440'", "I7 exact_negation",
     ),
     "a journal is reversed twice": (
-        "INSERT INTO journal_line SELECT * REPLACE ('again/R' AS journal_id) FROM journal_line "
+        "INSERT INTO posted_line SELECT * REPLACE ('again/R' AS journal_id) FROM journal_line "
         "WHERE journal_id = 'unbilled-2026-11-30-north-USD/R'", "I7 reversed_once",
     ),
     "a reversal is reversed": (
@@ -137,15 +137,15 @@ FAULTS: dict[str, tuple[str, str]] = {
         legs("x/J", ("unbilled", "173", 5), ("unbilled", "440", -5), day="2026-11-25"), "I8 closed_stays_closed",
     ),
     "a closed month changes in a way that keeps its sums": (
-        "UPDATE journal_line SET gl_account = '442' WHERE gl_account = '440' AND booked_date < DATE '2026-12-01'",
+        "UPDATE posted_line SET gl_account = '442' WHERE gl_account = '440' AND booked_date < DATE '2026-12-01'",
         "I8 hash_of_closed",
     ),
     "a deposit leaks": (
-        "UPDATE journal_line SET gl_account = '242.1' WHERE gl_account = '235' AND kind = 'allocation'",
+        "UPDATE posted_line SET gl_account = '242.1' WHERE gl_account = '235' AND kind = 'allocation'",
         "I10 deposits_held",
     ),
     "a tax is booked as revenue": (
-        "UPDATE journal_line SET amount_minor = amount_minor + CASE gl_account WHEN '241' THEN 1 ELSE -1 END "
+        "UPDATE posted_line SET amount_minor = amount_minor + CASE gl_account WHEN '241' THEN 1 ELSE -1 END "
         "WHERE journal_id = 'A1.C.r0/J' AND gl_account IN ('241', '440')", "I11 tax_of_bill",
     ),
     "a tax has another rate": (
@@ -207,7 +207,7 @@ def test_a_fault_stops_the_books_with_the_ids_that_it_concerns(books: tuple[Work
     connection.execute("BEGIN TRANSACTION")
     try:
         connection.execute(
-            "UPDATE journal_line SET amount_minor = 4001 WHERE journal_id = 'late_fee-1/J' AND leg_no = 1"
+            "UPDATE posted_line SET amount_minor = 4001 WHERE journal_id = 'late_fee-1/J' AND leg_no = 1"
         )
         message = "first: I1 journal_balance of `late_fee-1/J`: expected 0, found 1; concerns `late_fee-1/J`"
         with pytest.raises(ControlError, match=message):

@@ -106,7 +106,7 @@ class World:
             for number, (gl, commodity, code, amount) in enumerate(legs, start=1)
         ]  # fmt: skip
         frame = pl.DataFrame(rows, schema_overrides={"commodity": pl.String, "tax_code": pl.String})
-        insert(self.connection, "journal_line", arranged(JournalLines, frame))
+        insert(self.connection, "posted_line", arranged(JournalLines, frame))
         item = {
             "item_id": f"{bill}/I",
             "bill_id": bill,
@@ -116,7 +116,7 @@ class World:
             "amount_minor": side * (net + tax),
             "due_date": day + timedelta(days=14),
         }
-        insert(self.connection, "open_item", arranged(OpenItems, pl.DataFrame([item])))
+        insert(self.connection, "posted_item", arranged(OpenItems, pl.DataFrame([item])))
 
     def possible(self, kind: str, day: date) -> list[dict[str, Any]]:
         """Draw a posting that needs something open or held; none when nothing is."""

@@ -48,9 +48,11 @@ def execute(workspace: Workspace, sql: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "kind", "subject"),
     [
-        ("UPDATE journal_line SET amount_minor = amount_minor + 1 WHERE journal_id = (SELECT min(journal_id) FROM "
-         "journal_line) AND leg_no = 1", "row", "journal_line journal_id "),
-        ("DELETE FROM open_item WHERE item_id = (SELECT min(item_id) FROM open_item)", "row", "open_item item_id "),
+        ("INSERT INTO posted_line SELECT * FROM journal_line WHERE leg_no = 1 LIMIT 1", "row", "posted_line journal_id "),
+        ("INSERT INTO posted_item SELECT * FROM open_item LIMIT 1", "row", "posted_item item_id "),
+        ("INSERT INTO posted_item BY NAME SELECT * REPLACE ('nobody' AS item_id, NULL AS bill_id) FROM open_item LIMIT 1",
+         "row", "posted_item item_id nobody"),
+        ("DELETE FROM lake_file WHERE table_name = 'journal_lines'", "row", "lake_file lake/runs/"),
         ("UPDATE segment_key SET period_end_date = period_end_date + 1 WHERE agreement_id = (SELECT min(agreement_id) "
          "FROM segment_key)", "row", "segment_key agreement_id "),
         ("UPDATE invoice_series SET last_no = last_no + 1 WHERE series = (SELECT min(series) FROM invoice_series)",

@@ -12,7 +12,7 @@ from store.roles import acting_user, authorised, own_branches, read_roles, refus
 from store.workspace import Workspace
 
 ROLES = """name = "w"
-layout = 5
+layout = 6
 [roles]
 trusted_users = ["cron"]
 [roles.operator]
