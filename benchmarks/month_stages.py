@@ -15,8 +15,8 @@ from cycles.publishing.publish import publish_run
 from cycles.review.review import approve_run
 from cycles.runs.plan import PlanRequest, plan_cycle
 from cycles.runs.run import run_cycle
-from ingest.checks.checks import Checks
-from ingest.vee.block import JudgedBlock, Known
+from ingest.vee.begun import Begun
+from ingest.vee.block import Given, JudgedBlock
 from ingest.vee.blocks import judged_blocks
 from ingest.vee.lake import BlockReads
 from ingest.vee.run import run_vee
@@ -55,9 +55,9 @@ def vee(root: Path, start: date, end: date, workers: int) -> None:
 
 
 def _judged_apart(
-    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
+    reads: Sequence[BlockReads], given: Begun[Given], pool: Executor | None, workers: int
 ) -> Iterator[tuple[BlockReads, JudgedBlock]]:
-    found = judged_blocks(reads, checks, known, pool, workers)
+    found = judged_blocks(reads, given, pool, workers)
     while True:
         with part(JUDGE):
             block = next(found, None)

@@ -24,8 +24,8 @@ from cycles.runners.attempts import Told
 from cycles.runners.chosen import LOCAL, Runner
 from cycles.runners.following import Following
 from cycles.runners.tasks import Receipt, Task, aside_folder, read_receipt, task_folder, write_receipt
-from ingest.checks.checks import Checks
-from ingest.vee.block import JudgedBlock, Known, judge_block
+from ingest.vee.begun import Begun, come
+from ingest.vee.block import Given, JudgedBlock, judge_block
 from ingest.vee.blocks import Judge, judged_blocks
 from ingest.vee.lake import BlockReads
 from model.errors import ControlError
@@ -38,7 +38,7 @@ from store.mount import folders_there
 from store.workspace import Workspace, open_workspace
 
 _GIVEN, _TABLE = "blocks.pickle", "vee_block"
-_Given = tuple[tuple[BlockReads, ...], Checks, Known]
+_Given = tuple[tuple[BlockReads, ...], Given]
 
 
 @contextmanager
@@ -63,13 +63,13 @@ class JudgedByRunner:
     progress: Progress = SILENT
 
     def __call__(
-        self, reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
+        self, reads: Sequence[BlockReads], given: Begun[Given], pool: Executor | None, workers: int
     ) -> Iterator[tuple[BlockReads, JudgedBlock]]:
         """Judge blocks, `workers` of them at a time, and yield them in their order."""
         if not reads:
             return
         workspace = reads[0].workspace
-        tasks = _tasks(workspace, reads, checks, known)
+        tasks = _tasks(workspace, reads, given.result())
         folder = task_folder(workspace, tasks[0])
         bring_receipts(folder)
         receipts = {number: found for number in range(len(tasks)) if (found := read_receipt(folder, number))}
@@ -93,9 +93,9 @@ def compute_block(task: Task) -> Receipt:
     """
     workspace = open_workspace(Path(task.workspace))
     folder = task_folder(workspace, task)
-    reads, checks, known = _given(folder / _GIVEN, task.run_id.rpartition("-")[2])
+    reads, given = _given(folder / _GIVEN, task.run_id.rpartition("-")[2])
     lake = replace(reads[task.partition], workspace=workspace)  # this machine may have it elsewhere
-    data = pickle.dumps(judge_block(lake, checks, known), protocol=5)
+    data = pickle.dumps(judge_block(lake, come(given)), protocol=5)
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"judged-{task.partition:05d}-{digest[:16]}.pickle"
     write_bytes_atomic(path, data, mode=PRIVATE)
@@ -107,13 +107,13 @@ def compute_block(task: Task) -> Receipt:
     return write_receipt(folder, Receipt(task.run_id, task.partition, (file,), {"channels": numbers.len()}, {}))
 
 
-def _tasks(workspace: Workspace, reads: Sequence[BlockReads], checks: Checks, known: Known) -> list[Task]:
+def _tasks(workspace: Workspace, reads: Sequence[BlockReads], given: Given) -> list[Task]:
     """Write what the blocks need and return a task for each; what another validation left aside is swept.
 
     The caller holds the books, so no other validation is at work.
     """
-    data = pickle.dumps((tuple(reads), checks, known), protocol=5)
-    name = f"vee-{checks.from_date}-{hashlib.sha256(data).hexdigest()}"
+    data = pickle.dumps((tuple(reads), given), protocol=5)
+    name = f"vee-{given.checks.from_date}-{hashlib.sha256(data).hexdigest()}"
     tasks = [
         Task(str(workspace.root), name, number, code_version=code_version(), is_aside=True)
         for number in range(len(reads))

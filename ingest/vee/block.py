@@ -65,15 +65,24 @@ class Known:
         return replace(self, active=self.active.filter(own), earlier=self.earlier.filter(own))
 
 
-def judge_block(lake: BlockReads, checks: Checks, known: Known) -> JudgedBlock:
+@dataclass(frozen=True)
+class Given:
+    """What all blocks of a run are given."""
+
+    checks: Checks
+    known: Known
+
+
+def judge_block(lake: BlockReads, given: Begun[Given]) -> JudgedBlock:
     """Judge a block: first what the rule set asks of its days, then completeness and spikes, by what governs them.
 
-    It asks for files and what it is given alone, and changes nothing: blocks can be judged at the same time.
+    It asks for files and what it is given alone, and changes nothing: blocks can be judged at the same time. What is
+    given may still be asked of the control database while the first blocks are read.
     """
     numbers = lake.channels["channel_no"]
     low, high = int(numbers[0]), int(numbers[-1])
-    checks, known = checks.of(low, high), known.of(low, high)
     landed = lake.landed()
+    checks, known = given.result().checks.of(low, high), given.result().known.of(low, high)
     drafts, left = _check_block(lake, landed, checks, known)
     refusals = refusals_of(drafts)
     told = finish_findings([drafts.clear() if known.is_partial else drafts.filter(~is_refusing())], checks.rules)

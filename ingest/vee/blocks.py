@@ -10,9 +10,8 @@ from typing import TypeVar
 
 import polars as pl
 
-from ingest.checks.checks import Checks
 from ingest.vee.begun import Begun, come
-from ingest.vee.block import JudgedBlock, Known, judge_block
+from ingest.vee.block import Given, JudgedBlock, judge_block
 from ingest.vee.lake import BlockReads, files_of
 from model.accounts import ChannelNumbers
 from model.reads import INTERVAL_LENGTHS
@@ -21,7 +20,7 @@ from store.control import Connection
 from store.workspace import Workspace
 
 Made = TypeVar("Made")
-Judge = Callable[[Sequence[BlockReads], Checks, Known, Executor | None, int], Iterator[tuple[BlockReads, JudgedBlock]]]
+Judge = Callable[[Sequence[BlockReads], Begun[Given], Executor | None, int], Iterator[tuple[BlockReads, JudgedBlock]]]
 """Judges blocks, by the threads of a pool or so many at a time, and yields them in their order: `judged_blocks`, or
 what else can."""
 
@@ -57,19 +56,24 @@ def block_reads(
 
 
 @contextmanager
-def worker_pool(workers: int) -> Iterator[Executor | None]:
-    """Give threads, None for one worker. Interrupted: what is being judged ends, the rest is left.
+def worker_pools(workers: int) -> Iterator[tuple[Executor | None, Executor | None]]:
+    """Give threads for blocks, and one for what these wait for; None for one worker.
 
     Polars and the kernels work beside Python, so threads use the cores; they need no start and share what is known.
+    There is one more than workers: while one waits for Python, or for Polars, another has what to do. Interrupted: what
+    is being judged ends, the rest is left.
     """
     if workers <= 1:
-        yield None
+        yield None, None
         return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="vee")
+    blocks = ThreadPoolExecutor(workers + 1, thread_name_prefix="vee")
+    # No place among the blocks: all of these may wait for it.
+    beside = ThreadPoolExecutor(1, thread_name_prefix="vee-beside")
     try:
-        yield pool
+        yield blocks, beside
     finally:
-        pool.shutdown(cancel_futures=True)
+        blocks.shutdown(cancel_futures=True)
+        beside.shutdown(cancel_futures=True)
 
 
 def begun(pool: Executor | None, work: Callable[[], Made]) -> Begun[Made]:
@@ -78,10 +82,10 @@ def begun(pool: Executor | None, work: Callable[[], Made]) -> Begun[Made]:
 
 
 def judged_blocks(
-    reads: Sequence[BlockReads], checks: Checks, known: Known, pool: Executor | None, workers: int
+    reads: Sequence[BlockReads], given: Begun[Given], pool: Executor | None, workers: int
 ) -> Iterator[tuple[BlockReads, JudgedBlock]]:
     """Judge blocks, several at a time where there is a pool, and yield them in their order."""
     if pool is None or len(reads) <= 1:
-        yield from ((lake, judge_block(lake, checks, known)) for lake in reads)
+        yield from ((lake, judge_block(lake, given)) for lake in reads)
         return
-    yield from zip(reads, pool.map(lambda lake: judge_block(lake, checks, known), reads), strict=True)
+    yield from zip(reads, pool.map(lambda lake: judge_block(lake, given), reads), strict=True)

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from ingest.checks.places import asked_channels
 from ingest.vee.matrix import empty_days, wide_checked
 from ingest.versions import DAY_KEY, best_first, current_days, days_rise
 from model.accounts import ChannelNumbers
@@ -19,10 +20,18 @@ from model.reads import (
     read_days_schema,
     slot_columns,
 )
-from store.control import Connection
-from store.facts import facts
+from store.control import Connection, query
 from store.lake import LakeFile, lake_files, scan_lake
 from store.workspace import Workspace
+
+_SUPPLIED = """
+    SELECT channel_no,
+           greatest(agreements.start_date, installed_date, asked_channels.start_date) AS from_date,
+           least(agreements.end_date, removed_date, asked_channels.end_date) AS to_date
+    FROM asked_channels JOIN agreements USING (service_point_id) JOIN meters USING (service_point_id)
+    WHERE agreements.superseded_at IS NULL AND meters.superseded_at IS NULL
+    ORDER BY ALL
+"""
 
 
 def active_days(
@@ -37,20 +46,8 @@ def supplied_spans(connection: Connection, channels: DataFrame[ChannelNumbers]) 
 
     That is while an agreement runs, a meter hangs at the channel's service point, and the channel is read.
     """
-    agreements = facts(connection, "agreements").select("service_point_id", "start_date", "end_date")
-    meters = facts(connection, "meters").select("service_point_id", "installed_date", "removed_date")
-    both = agreements.join(meters, how="inner", on="service_point_id", validate="m:m")
-    spans = both.select(
-        "service_point_id",
-        from_date=pl.max_horizontal("start_date", "installed_date"),
-        to_date=pl.min_horizontal("end_date", "removed_date"),
-    )
-    points = channels.select("channel_no", "service_point_id", "start_date", "end_date")
-    return points.join(spans, how="inner", on="service_point_id", validate="m:m").select(
-        "channel_no",
-        from_date=pl.max_horizontal("from_date", "start_date"),
-        to_date=pl.min_horizontal("to_date", "end_date"),
-    )
+    with asked_channels(connection, channels):
+        return query(connection, _SUPPLIED)
 
 
 def clipped(spans: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame:

@@ -9,13 +9,14 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.checks.checks import Checks
+from ingest.checks.places import asked_channels
 from ingest.estimates.beside import register_spans, registers_beside
 from ingest.vee.registers import JudgedRegisters, judge_registers, usage_of
 from ingest.versions import current_registers
 from model.accounts import ChannelNumbers, Meters
 from model.reads import RegisterReads, RegisterUsage
 from model.schema import arranged, empty, polars_schema
-from store.control import Connection
+from store.control import Connection, query
 from store.facts import facts
 from store.lake import lake_files, scan_lake
 from store.workspace import Workspace
@@ -59,11 +60,24 @@ def landed_readings(
 ) -> Readings:
     """Return the readings of all registers; with `only`, of those that count what these channels do.
 
-    A register is judged by its own readings, so others need not be read.
+    A register is judged by its own readings, so others need not be read; `channels` then has those of their places.
     """
     files = lake_files(connection, "register_reads")
     landed = scan_lake(workspace, files).select(list(polars_schema(RegisterReads))) if files else None
     if only is not None and landed is not None:
         beside = registers_beside(channels).filter(pl.col("channel_no").is_in(list(only)))
         landed = landed.filter(pl.col("channel_no").is_in(beside["register_no"].implode()))
-    return Readings(landed, arranged(Meters, facts(connection, "meters")), channels, checks)
+    return Readings(landed, _meters(connection, None if only is None else channels), channels, checks)
+
+
+def _meters(connection: Connection, channels: DataFrame[ChannelNumbers] | None) -> DataFrame[Meters]:
+    """Return the meters, or those that ever hung at the places of channels, with all places at which they did."""
+    if channels is None:
+        return arranged(Meters, facts(connection, "meters"))
+    with asked_channels(connection, channels):
+        own = query(
+            connection,
+            "SELECT DISTINCT meter_id FROM meters SEMI JOIN asked_channels USING (service_point_id) "
+            "WHERE superseded_at IS NULL",
+        )
+    return arranged(Meters, facts(connection, "meters", among=own["meter_id"]))

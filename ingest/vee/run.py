@@ -6,6 +6,7 @@ A run that finds nothing new writes nothing and takes no sequence, so it can be 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,12 +21,11 @@ from ingest.edits.finding_decisions import decided_slots
 from ingest.estimates.beside import recorded_beside
 from ingest.rules.rule_store import rules_in_force
 from ingest.rules.rules import RuleSet
-from ingest.vee.begun import Begun
-from ingest.vee.block import JudgedBlock, Known
-from ingest.vee.blocks import CHANNELS_PER_BLOCK, Judge, begun, block_reads, judged_blocks, worker_pool
+from ingest.vee.block import Given, JudgedBlock, Known
+from ingest.vee.blocks import CHANNELS_PER_BLOCK, Judge, begun, block_reads, judged_blocks, worker_pools
 from ingest.vee.findings import finish_findings
 from ingest.vee.lake import clipped, supplied_spans
-from ingest.vee.readings import KnownRegisters, landed_readings
+from ingest.vee.readings import landed_readings
 from ingest.vee.registers import JudgedRegisters
 from ingest.vee.report import VeeReport, report_of
 from ingest.versions import DAY_KEY
@@ -43,6 +43,13 @@ from store.control import Connection, control, query, transaction
 from store.lake import lake_files, register_files, scan_lake, write_lake_file
 from store.loads import Load, next_seq, record_load
 from store.workspace import Workspace
+
+_OF_SOME = """
+    SELECT * FROM channel_number
+    WHERE service_point_id IN (SELECT service_point_id FROM channel_number SEMI JOIN judged USING (channel_no))
+       OR channel_id IN (SELECT other_channel_id FROM channel_links WHERE superseded_at IS NULL)
+    ORDER BY channel_no
+"""
 
 
 def run_vee(
@@ -77,24 +84,28 @@ def run_vee(
         )
     with control(workspace, purpose="reads vee") as connection:
         rules = rules_in_force(connection) if rules is None else rules
-        channels = arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
-        checks = checks_of(rules, known_places(connection, channels, from_date, to_date), from_date, to_date)
-        readings = landed_readings(workspace, connection, channels, checks, only)
-        with worker_pool(workers) as pool:
-            registers = begun(pool, readings.known)
-            known = _known(connection, channels, checks, registers, only)
-            due = channels.join(known.active, how="semi", on="channel_no", maintain_order="left")
-            progress.begin("vee", due.height, "channels")
-            reads = block_reads(
-                workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
-            )
-            blocks: list[tuple[int, JudgedBlock]] = []
-            for lake, block in judge(list(reads), checks, known, pool, workers):
+        channels = _channels(connection, only)
+        supplied = supplied_spans(connection, channels)
+        active = _judged(clipped(supplied, from_date, to_date), only)
+        due = channels.join(active, how="semi", on="channel_no", maintain_order="left")
+        progress.begin("vee", due.height, "channels")
+        reads = block_reads(
+            workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
+        )
+        asked = _Asked(workspace, connection, rules, channels, supplied, active, (from_date, to_date), only)
+        blocks: list[tuple[int, JudgedBlock]] = []
+        every = list(reads)
+        with worker_pools(workers) as (pool, beside):
+            # The control database is asked for all else while the first blocks are read, and by nobody beside that.
+            given = begun(beside, lambda: asked.given(beside))
+            for lake, block in judge(every, given, pool, workers):
                 blocks.append((lake.interval_minutes, block))
                 progress.advance("vee", lake.channels.height)
+            checks, known = given.result().checks, given.result().known
         found = [block.findings for _, block in blocks]
         if only is None:
-            found.append(_register_findings(registers.result().judged, checks, [block.left for _, block in blocks]))
+            judged = known.registers.result().judged
+            found.append(_register_findings(judged, checks, [block.left for _, block in blocks]))
         findings = arranged(Findings, pl.concat(found).sort("channel_no", "day", "first_slot", "rule", "finding_id"))
         new = _unknown_findings(workspace, connection, findings)
         edited = _by_length(blocks)
@@ -106,25 +117,56 @@ def run_vee(
         return report_of(totals, new, seq=seq, rows_written=sum(days.height for days in edited.values()))
 
 
-def _known(
-    connection: Connection,
-    channels: DataFrame[ChannelNumbers],
-    checks: Checks,
-    registers: Begun[KnownRegisters],
-    only: Sequence[int] | None,
-) -> Known:
-    """Return what blocks are to know of all channels; `only` says which are judged, None that all are."""
-    supplied = supplied_spans(connection, channels)
-    active = clipped(supplied, checks.from_date, checks.to_date)
-    return Known(
-        channels,
-        active if only is None else active.filter(pl.col("channel_no").is_in(list(only))),
-        clipped(supplied, checks.from_date - checks.days_before, checks.from_date),
-        registers,
-        recorded_beside(connection),
-        decided_slots(connection, checks.from_date, checks.to_date),
-        only is not None,
-    )
+def _channels(connection: Connection, only: Sequence[int] | None) -> DataFrame[ChannelNumbers]:
+    """Return the channels; with `only` those at the places of these, and those from which others are estimated."""
+    if only is None:
+        return arranged(ChannelNumbers, query(connection, "SELECT * FROM channel_number ORDER BY channel_no"))
+    connection.register("judged", _numbers(only).to_frame().to_arrow())
+    try:
+        return arranged(ChannelNumbers, query(connection, _OF_SOME))
+    finally:
+        connection.unregister("judged")
+
+
+def _judged(spans: pl.DataFrame, only: Sequence[int] | None) -> pl.DataFrame:
+    """Return the spans of the channels that are judged."""
+    return spans if only is None else spans.filter(pl.col("channel_no").is_in(_numbers(only).implode()))
+
+
+def _numbers(only: Sequence[int]) -> pl.Series:
+    return pl.Series("channel_no", only, dtype=pl.Int32)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a run judges, and of whom it asks what its blocks are given."""
+
+    workspace: Workspace
+    connection: Connection
+    rules: RuleSet
+    channels: DataFrame[ChannelNumbers]
+    supplied: pl.DataFrame
+    active: pl.DataFrame
+    period: tuple[date, date]
+    only: Sequence[int] | None
+
+    def given(self, beside: Executor | None) -> Given:
+        """Return what blocks are given; what registers say is found while the first are judged."""
+        from_date, to_date = self.period
+        checks = checks_of(
+            self.rules, known_places(self.connection, self.channels, from_date, to_date), from_date, to_date
+        )
+        readings = landed_readings(self.workspace, self.connection, self.channels, checks, self.only)
+        known = Known(
+            self.channels,
+            self.active,
+            clipped(self.supplied, from_date - checks.days_before, from_date),
+            begun(beside, readings.known),
+            recorded_beside(self.connection),
+            decided_slots(self.connection, from_date, to_date),
+            self.only is not None,
+        )
+        return Given(checks, known)
 
 
 def _register_findings(judged: JudgedRegisters | None, checks: Checks, left: Sequence[Left]) -> pl.DataFrame:

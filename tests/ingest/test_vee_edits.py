@@ -350,7 +350,8 @@ def test_a_reading_that_the_meter_cannot_show_is_refused(
 # What the workspace knows beside reads
 
 
-def test_a_register_that_comes_later_scales_what_was_estimated(books: Workspace) -> None:
+@pytest.mark.parametrize("only", [None, [3]])
+def test_a_register_that_comes_later_scales_what_was_estimated(books: Workspace, only: list[int] | None) -> None:
     """30 days of 240 Wh were measured, the 5th is missing: like days say 240, the register of 7,500 says 300."""
     days = steady(3, OCTOBER, 31, 10)
     del days[(3, after(4))]
@@ -358,7 +359,7 @@ def test_a_register_that_comes_later_scales_what_was_estimated(books: Workspace)
     run(books)
     assert sum(value or 0 for value in days_now(books, 3)[after(4)]) == 240
     land_readings(books, (OCTOBER, 1_000), (NOVEMBER, 8_500), seq=9)
-    report = run(books)
+    report = run_vee(books, from_date=OCTOBER, to_date=NOVEMBER, received_at=NOW, only=only)
     assert report.rows_written == 1
     assert sum(value or 0 for value in days_now(books, 3)[after(4)]) == 300
     made = lake(books, "estimates").sort("seq").select("method", "shape", "quantity").rows()
@@ -383,21 +384,23 @@ def test_an_outage_is_zero_and_its_hours_are_counted_in_utc(books: Workspace) ->
 
 
 @pytest.mark.parametrize(
-    ("links", "expected"),
+    ("links", "expected", "only"),
     [
-        ({"SP2/E1": "check"}, 30),
-        ({"SP2/E1": "plus", "SP3/E1": "minus"}, 23),
-        ({"SP2/E1": "plus", "SP3/E1": "plus"}, 37),
-        ({"SP2/E1": "minus", "SP3/E1": "plus"}, 10),  # below zero: the line between the neighbours is taken
-        ({"SP2/E1": "check", "SP3/E1": "check"}, 10),
+        ({"SP2/E1": "check"}, 30, None),
+        ({"SP2/E1": "plus", "SP3/E1": "minus"}, 23, None),
+        ({"SP2/E1": "plus", "SP3/E1": "plus"}, 37, [1]),
+        ({"SP2/E1": "minus", "SP3/E1": "plus"}, 10, None),  # below zero: the line between the neighbours is taken
+        ({"SP2/E1": "check", "SP3/E1": "check"}, 10, None),
     ],
 )
-def test_other_channels_say_what_is_missing(books: Workspace, links: dict[str, str], expected: int) -> None:
+def test_other_channels_say_what_is_missing(
+    books: Workspace, links: dict[str, str], expected: int, only: list[int] | None
+) -> None:
     slots: list[int | None] = [10] * 24
     slots[6] = None
     land(books, {(1, after(4)): slots} | steady(2, after(4), 1, 30) | steady(3, after(4), 1, 7))
     rows = [{"channel_id": "SP1/E1", "other_channel_id": other, "role": role} for other, role in links.items()]
     with control(books, purpose="test") as connection, transaction(connection):
         record_facts(connection, "channel_links", arranged(ChannelLinks, pl.DataFrame(rows)), recorded_at=NOW)
-    run(books)
+    run_vee(books, from_date=OCTOBER, to_date=NOVEMBER, received_at=NOW, only=only)
     assert days_now(books)[after(4)][6] == expected
