@@ -1,4 +1,4 @@
-"""Checks of a run's bills, all at once: against their own past, their class, the cycle and fixed limits.
+"""Checks of a run's bills, a part of them at once: against their own past, their class, the cycle and fixed limits.
 
 Frames in, frame out. Figures a day are whole smallest or minor units. Each check returns rows of one shape, which
 `check_bills` joins with the bills.
@@ -13,6 +13,7 @@ from pandera.typing.polars import DataFrame
 
 from cycles.review.bill_past import with_past
 from cycles.review.rules import ReviewRules
+from cycles.review.whole_run import CLASS, WholeRun
 from model.money import CURRENCY_EXPONENT
 from model.review import BillCheck, BillFindings, BillUse, ReviewSeverity
 from model.schema import arranged
@@ -25,18 +26,24 @@ _SHAPE = pl.Schema({
 
 
 def check_bills(
-    bills: pl.DataFrame, use: DataFrame[BillUse], past: DataFrame[BillUse], terms: pl.DataFrame, rules: ReviewRules
+    bills: pl.DataFrame,
+    use: DataFrame[BillUse],
+    past: DataFrame[BillUse],
+    terms: pl.DataFrame,
+    rules: ReviewRules,
+    run: WholeRun,
 ) -> DataFrame[BillFindings]:
-    """Return what somebody should look at among the bills of a run (model.bills.Bills).
+    """Return what somebody should look at among bills of a run (model.bills.Bills).
 
     `use` is what they took, `past` what standing bills before them did; `terms` (agreement_id, supplied_from,
-    supplied_to, cycle_days) are the agreements' own days and the length of the cycle.
+    supplied_to, cycle_days) are the agreements' own days and the length of the cycle; `run` is what they are compared
+    with over the whole run, of which they may be a part.
     """
     supplies = with_past(use, past, rules).join(terms, on="agreement_id", how="left", validate="m:1")
     whole = _whole_bills(bills, supplies)
     found = [
-        *_use_checks(supplies, rules), _class_check(supplies, rules), *_term_checks(supplies, rules),
-        *_amount_checks(whole, rules), _top(whole, rules),
+        *_use_checks(supplies, rules), _class_check(supplies, rules, run.classes), *_term_checks(supplies, rules),
+        *_amount_checks(whole, rules), _top(whole, run.largest),
     ]  # fmt: skip
     levels = {code.value: rules.severity[code].value for code in BillCheck}
     headers = bills.select("bill_id", "account_id", "branch_id", "currency", amount_minor="total_minor")
@@ -104,13 +111,11 @@ def _use_checks(supplies: pl.DataFrame, rules: ReviewRules) -> list[pl.DataFrame
     ]
 
 
-def _class_check(supplies: pl.DataFrame, rules: ReviewRules) -> pl.DataFrame:
+def _class_check(supplies: pl.DataFrame, rules: ReviewRules, classes: pl.DataFrame) -> pl.DataFrame:
     """High beside the class of the run, for supplies that have no past."""
-    group = ["revenue_class", "commodity", "unit"]
-    middle = pl.col("use_day").sort().get((pl.len() - 1) // 2).over(group)
-    sized = supplies.filter(pl.col("unit") != "").with_columns(usual=middle, peers=pl.len().over(group))
-    new = sized.filter(
-        pl.col("compared") == 0, pl.col("peers") >= rules.class_least, pl.col("usual") > 0,
+    sized = supplies.filter(pl.col("compared") == 0, pl.col("unit") != "")
+    new = sized.join(classes, on=CLASS, how="left", validate="m:1").filter(
+        pl.col("peers") >= rules.class_least, pl.col("usual") > 0,
         pl.col("use_day") * 100 > pl.col("usual") * rules.class_percent,
     )  # fmt: skip
     words = pl.format(
@@ -193,13 +198,8 @@ def _above(
     return _named(rows.filter(pl.col("found") > pl.col("high")).with_columns(detail=words), code)
 
 
-def _top(whole: pl.DataFrame, rules: ReviewRules) -> pl.DataFrame:
-    group = ["branch_id", "currency"]
-    ordered = whole.filter(pl.col("total_minor") > 0).sort(
-        *group, "total_minor", "bill_id", descending=[False, False, True, False]
-    )
-    placed = ordered.with_columns(place=pl.int_range(1, pl.len() + 1).over(group))
-    rows = placed.filter(pl.col("place") <= rules.top).with_columns(
+def _top(whole: pl.DataFrame, largest: pl.DataFrame) -> pl.DataFrame:
+    rows = whole.join(largest, on="bill_id", how="inner", validate="1:1").with_columns(
         found="total_minor", usual=None, low=None, high=None, unit=pl.lit("minor"), compared=pl.lit(0),
         detail=pl.format(
             "number {} of the branch: {}", "place", amount_text(pl.col("total_minor"), pl.col("currency"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from cycles.review.bill_checks import check_bills
-from cycles.review.bill_use import past_use, use_of
-from cycles.review.rules import rules_from
+from cycles.review.bill_use import use_of
+from cycles.review.parts import Part, parts_of
+from cycles.review.rules import ReviewRules, rules_from
+from cycles.review.standing_use import past_of_parts
+from cycles.review.whole_run import counted_use, largest_bills, whole_run
 from cycles.runners.tasks import lake_file_from
-from cycles.runs.folders import run_folder, run_table
+from cycles.runs.folders import run_folder
 from model.errors import ControlError
 from model.ids import content_hash
-from model.review import BillFindings
+from model.review import BillFindings, BillUse
 from model.schema import arranged, column_names, empty
 from store.control import Connection
 from store.facts import facts
@@ -27,6 +30,7 @@ from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace
 
 _NAME = "review.json"
+_PAST = ".past"
 # The same season of the year before last is the farthest past that counts.
 _PAST_DAYS = 800
 
@@ -34,29 +38,61 @@ _PAST_DAYS = 800
 def review_run(workspace: Workspace, connection: Connection, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
     """Find what to look at among the bills of a computed run. Called again it writes the same bytes.
 
-    The past is what was published up to the time as of which the run was planned, whatever came since.
+    The past is what was published up to the time as of which the run was planned, whatever came since. The bills are
+    looked at part by part: first for what the whole run comes to, then each part beside it.
     """
-    lines, bills = (run_table(workspace, manifest, name) for name in ("bill_lines", "bills"))
-    headers = bills.collect()
-    use = use_of(lines, headers.lazy())
-    known_at = datetime.fromisoformat(plan["known_at"])
-    first = headers["period_start_date"].min()
-    since = (first if isinstance(first, date) else known_at.date()) - timedelta(days=_PAST_DAYS)
-    accounts = headers.select("account_id").unique()
-    past = past_use(workspace, connection, known_at=known_at, since=since, accounts=accounts)
-    found = check_bills(headers, use, past, _terms(connection, plan, known_at), rules_from(plan.get("review", {})))
+    rules = rules_from(plan.get("review", {}))
     folder = f"runs/{manifest['run_id']}/tables"
-    files = [
-        write_lake_file(workspace, "bill_findings", folder, found),
-        write_lake_file(workspace, "bill_use", folder, use),
-    ]
+    parts = parts_of(manifest)
+    seen = [_use_of_part(workspace, folder, rules, part) for part in parts]
+    run = whole_run([one.counted for one in seen], [one.largest for one in seen], rules.top)
+    known_at = datetime.fromisoformat(plan["known_at"])
+    first = min((one.first for one in seen if one.first is not None), default=known_at.date())
+    since = first - timedelta(days=_PAST_DAYS)
+    aside = run_folder(workspace, manifest["run_id"]) / _PAST
+    found: list[pl.DataFrame] = []
+    files: list[LakeFile] = []
+    with past_of_parts(workspace, connection, parts, aside, known_at=known_at, since=since) as past_of:
+        for place, (part, one) in enumerate(zip(parts, seen, strict=True)):
+            use = arranged(BillUse, scan_lake(workspace, [one.use]).collect())
+            terms = _terms(connection, plan, known_at, use["agreement_id"])
+            rows = check_bills(part.headers(workspace).collect(), use, past_of(place), terms, rules, run)
+            files.append(write_lake_file(workspace, "bill_findings", folder, rows))
+            found.append(rows.group_by("code").len())
+    _keep(workspace, manifest["run_id"], [*files, *(one.use for one in seen)], pl.concat(found))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a part of a run leaves for the whole of it."""
+
+    use: LakeFile
+    counted: pl.DataFrame
+    largest: pl.DataFrame
+    first: date | None
+
+
+def _use_of_part(workspace: Workspace, folder: str, rules: ReviewRules, part: Part) -> _Seen:
+    bills = part.headers(workspace).select(
+        "bill_id", "revenue_class", "branch_id", "currency", "total_minor", "period_start_date"
+    ).collect()  # fmt: skip
+    use = use_of(part.rows(workspace), bills.lazy())
+    first = bills["period_start_date"].min()
+    return _Seen(
+        write_lake_file(workspace, "bill_use", folder, use), counted_use(use), largest_bills(bills, rules.top),
+        first if isinstance(first, date) else None,
+    )  # fmt: skip
+
+
+def _keep(workspace: Workspace, run_id: str, files: list[LakeFile], counted: pl.DataFrame) -> None:
+    """Write the list of what a review wrote, with its findings counted by code."""
+    counts = dict(counted.group_by("code").agg(pl.col("len").sum()).sort("code").iter_rows())  # a row per code
     listed = [asdict(file) for file in files]
-    counts = dict(found.group_by("code").len().sort("code").iter_rows())  # a row per code
     text = json.dumps({"files": listed, "counts": counts}, indent=1, sort_keys=True, default=str).encode()
-    path = run_folder(workspace, manifest["run_id"]) / _NAME
+    path = run_folder(workspace, run_id) / _NAME
     if not create_only(path, text) and path.read_bytes() != text:
         raise ControlError(
-            f"run `{manifest['run_id']}` has a review already, of other bills",
+            f"run `{run_id}` has a review already, of other bills",
             hint="files of the run were changed; abandon it and plan again with a higher --sequence",
         )
 
@@ -77,13 +113,14 @@ def bill_findings(workspace: Workspace, run_id: str) -> DataFrame[BillFindings]:
     files = [file for file in review_files(run_folder(workspace, run_id)) if file.table == "bill_findings"]
     if not files:
         return empty(BillFindings)
-    return arranged(BillFindings, scan_lake(workspace, files).select(column_names(BillFindings)).collect())
+    rows = scan_lake(workspace, files).select(column_names(BillFindings)).sort("finding_id")
+    return arranged(BillFindings, rows.collect())
 
 
-def _terms(connection: Connection, plan: dict[str, Any], known_at: datetime) -> pl.DataFrame:
-    """Return the agreements' own days, as known when the run was planned, and the length of its cycle."""
+def _terms(connection: Connection, plan: dict[str, Any], known_at: datetime, agreements: pl.Series) -> pl.DataFrame:
+    """Return agreements' own days, as known when the run was planned, and the length of its cycle."""
     start, end = (date.fromisoformat(plan["cycle"][name]) for name in ("period_start_date", "period_end_date"))
-    return facts(connection, "agreements", known_at=known_at).select(
+    return facts(connection, "agreements", known_at=known_at, among=agreements).select(
         "agreement_id", supplied_from="start_date", supplied_to="end_date",
         cycle_days=pl.lit((end - start).days, dtype=pl.Int64),
     )  # fmt: skip

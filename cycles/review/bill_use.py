@@ -1,21 +1,15 @@
-"""What bills took and cost by agreement: of a run, and of all that was published before it."""
+"""What bills took and cost by agreement."""
 
 from __future__ import annotations
-
-from datetime import date, datetime
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ledger.post import summed_minor
-from model.codes import RunState
 from model.review import BillUse
-from model.schema import arranged, column_names, empty
+from model.schema import arranged
 from model.units import POWER_UNIT, PRINTED_UNITS
 from rating.segments import number_of
-from store.control import Connection, query
-from store.lake import LakeFile, lake_files, scan_lake
-from store.workspace import Workspace
 
 # Printed units of amounts of something; powers are no use.
 USE_UNITS = {name: smallest for name, (smallest, _) in PRINTED_UNITS.items() if smallest not in POWER_UNIT.values()}
@@ -75,43 +69,3 @@ def _largest_use(lines: pl.DataFrame) -> pl.DataFrame:
     return largest.sort("use_no", "component_id", "unit").unique("use_no", keep="first", maintain_order=True).drop(
         "component_id"
     )  # fmt: skip
-
-
-def past_use(
-    workspace: Workspace, connection: Connection, *, known_at: datetime, since: date, accounts: pl.DataFrame
-) -> DataFrame[BillUse]:
-    """Return what standing bills of accounts took that were published up to a time, of days from `since` on."""
-    published = query(
-        connection,
-        "SELECT run_id FROM run WHERE state = ? AND published_at <= ? ORDER BY run_id",
-        [RunState.PUBLISHED.value, known_at],
-    )["run_id"].to_list()
-    by_run = {name: _by_owner(connection, name) for name in ("bill_use", "bill_lines", "bills")}
-    found = [pl.DataFrame(empty(BillUse))]
-    for run in published:  # a run a month and branch
-        if run in by_run["bill_use"]:
-            rows = scan_lake(workspace, by_run["bill_use"][run]).select(column_names(BillUse))
-        elif run in by_run["bills"]:
-            scans = (scan_lake(workspace, by_run[name][run]) for name in ("bill_lines", "bills"))
-            rows = use_of(*scans).lazy()
-        else:
-            continue
-        late = pl.col("period_end_date") > since
-        found.append(rows.filter(late).join(accounts.lazy(), on="account_id", how="semi").collect())
-    reversed_bills = query(
-        connection,
-        "SELECT bill_id FROM reversed_bill AS b JOIN run AS r ON r.run_id = b.run_id WHERE r.published_at <= ? "
-        "UNION SELECT reversal_id FROM reversed_bill",
-        [known_at],
-    )
-    standing = pl.concat(found).join(reversed_bills, on="bill_id", how="anti")
-    return arranged(BillUse, standing.sort("bill_id", "agreement_id"))
-
-
-def _by_owner(connection: Connection, table: str) -> dict[str, list[LakeFile]]:
-    owners = query(connection, "SELECT path, owner FROM lake_file WHERE table_name = ?", [table])
-    owner_of = dict(zip(owners["path"].to_list(), owners["owner"].to_list(), strict=True))
-    found: dict[str, list[LakeFile]] = {}
-    for file in lake_files(connection, table):
-        found.setdefault(owner_of[file.path], []).append(file)
-    return found

@@ -10,6 +10,7 @@ import pytest
 
 from cycles.review.bill_checks import check_bills
 from cycles.review.rules import ReviewRules, rules_from
+from cycles.review.whole_run import counted_use, largest_bills, whole_run
 from model.bills import Bills
 from model.errors import ConfigError
 from model.review import BillUse
@@ -55,7 +56,8 @@ def found(now: list[dict[str, Any]], past: list[dict[str, Any]], rules: ReviewRu
         cycle_days=pl.lit(given["cycle_days"]),
     )  # fmt: skip
     earlier = pl.DataFrame(past) if past else use.clear()
-    return check_bills(arranged(Bills, bills), use, arranged(BillUse, earlier), own, rules)
+    run = whole_run([counted_use(use)], [largest_bills(bills, rules.top)], rules.top)
+    return check_bills(arranged(Bills, bills), use, arranged(BillUse, earlier), own, rules, run)
 
 
 def codes(*given: Any, **terms: Any) -> set[str]:
