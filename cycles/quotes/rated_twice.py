@@ -15,12 +15,12 @@ import polars as pl
 
 from cycles.quotes.unplanned import Unplanned
 from model.progress import Progress
-from model.rating import DueAgreements, DueAttributes, Rated, RatingInput
+from model.rating import DueAgreements, DueAttributes, RatingInput
 from model.reads import INTERVAL_LENGTHS
 from model.schema import checked
 from model.tariff import RateBook
+from rating.owed import Owed, owed
 from rating.profiles import day_kinds, profiled
-from rating.stages import rate, rate_profiled
 
 RISES = 10
 _SIDES = ("old", "new")
@@ -55,7 +55,7 @@ def rate_twice(gathered: Unplanned, books: Sequence[RateBook], progress: Progres
         for found, rest in pool.map(lambda group: _rate_group(gathered, group, books, progress), _groups(gathered)):
             parts += found
             rests += rest
-        parts += pool.map(lambda given: _both([rate(replace(given, book=book)) for book in books], given), _few(rests))
+        parts += pool.map(lambda given: _both(given, books), _few(rests))
     accounts, charges, parked = (pl.concat(getattr(part, field.name) for part in parts) for field in fields(Twice))
     progress.end("rate", accounts=accounts.height)
     return Twice(accounts.sort("account_id"), charges, parked.sort("side", "account_id", "reason"))
@@ -80,15 +80,14 @@ def _rate_group(
     for partition in partitions:
         given = gathered.rating_input(partition)
         if kinds is None:
-            found.append(_both([rate(replace(given, book=book)) for book in books], given))
+            found.append(_both(given, books))
         else:
             cut = profiled(given, kinds)
             wholes.append(cut.whole)
             rests.append(cut.rest)
         progress.advance("rate")
     if wholes:
-        whole = joined(wholes)
-        found.append(_both([rate_profiled(replace(whole, book=book)) for book in books], whole))
+        found.append(_both(joined(wholes), books, is_profiled=True))
     return found, rests
 
 
@@ -120,8 +119,9 @@ def joined(inputs: Sequence[RatingInput]) -> RatingInput:
     return replace(first, days=days, **tables)
 
 
-def _both(rated: Sequence[Rated], given: RatingInput) -> Twice:
+def _both(given: RatingInput, books: Sequence[RateBook], *, is_profiled: bool = False) -> Twice:
     """Return accounts, charges of those that rise most, and parked of one input."""
+    rated = [owed(replace(given, book=book), is_profiled=is_profiled) for book in books]
     accounts = given.due.select("account_id", "branch_id", "revenue_class").unique("account_id", maintain_order=True)
     for side, found in zip(_SIDES, rated, strict=True):
         accounts = accounts.join(_totals(found, side), on="account_id", how="left", validate="1:1")
@@ -136,17 +136,17 @@ def _both(rated: Sequence[Rated], given: RatingInput) -> Twice:
     return Twice(accounts, _charges(rated, highest), parked)
 
 
-def _totals(rated: Rated, side: str) -> pl.DataFrame:
+def _totals(rated: Owed, side: str) -> pl.DataFrame:
     """Return what each account owes; an account of which anything is parked has no row."""
-    sums = rated.lines.group_by("account_id").agg(pl.col("amount_minor").sum().alias(f"{side}_minor"))
-    return sums.join(rated.parked, on="account_id", how="anti")
+    totals = rated.totals.rename({"amount_minor": f"{side}_minor"})
+    return totals.join(rated.parked, on="account_id", how="anti")
 
 
-def _charges(rated: Sequence[Rated], accounts: pl.DataFrame) -> pl.DataFrame:
+def _charges(rated: Sequence[Owed], accounts: pl.DataFrame) -> pl.DataFrame:
     """Return what each charge comes to on both sides; null where a side does not have it."""
     keys = ["account_id", "component_id"]
     old, new = (
-        found.lines.join(accounts, on="account_id", how="semi")
+        found.lines_of(accounts)
         .group_by(keys, maintain_order=True)
         .agg(pl.col("line_text").first().alias(f"{side}_text"), pl.col("amount_minor").sum().alias(f"{side}_minor"))
         for side, found in zip(_SIDES, rated, strict=True)
