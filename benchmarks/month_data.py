@@ -24,7 +24,7 @@ from cycles.setup import init_workspace
 from demo.draws import BLOCK_POINTS, block_count
 from demo.lake import INTERVAL_MINUTES, PERIOD, draw_days, draw_registers
 from demo.night import tariffs_folder
-from demo.utility import draw_utility
+from demo.utility import Utility, draw_utility
 from ingest.landing.write import REGISTER_TABLE, write_days
 from model.accounts import ChannelNumbers
 from model.schema import arranged
@@ -65,15 +65,18 @@ class DrawnBooks:
         return self.period_end_date + timedelta(days=3)
 
 
-def draw_books(folder: Path, meters: int, days: int, seed: int, processes: int, say: Say) -> DrawnBooks:
+def draw_books(
+    folder: Path, meters: int, days: int, seed: int, processes: int, say: Say,
+    shape: Callable[[Utility], dict[str, pl.DataFrame]] = shaped,
+) -> DrawnBooks:  # fmt: skip
     """Draw a utility with about so many 15-minute channels, and its water, gas and heat registers, into new books.
 
-    The same books, whatever the number of processes.
+    The same books, whatever the number of processes. `shape` says what is made of the utility's tables.
     """
     points = -(-meters // _CHANNELS_PER_BLOCK) * BLOCK_POINTS
     start, end = PERIOD[0], PERIOD[0] + timedelta(days=days)
     utility = draw_utility(points, seed, period_start=start, period_end=end)
-    tables = shaped(utility)
+    tables = shape(utility)
     books = folder / "books"
     _import(books, folder / "tables", tables, say)
     agreements, cycle_id = tables["agreements"], utility.cycle_id

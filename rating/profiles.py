@@ -9,26 +9,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from model.codes import Quality
-from model.rating import DueAgreements, DueChannels, RatingInput
+from model.columns import lying_columns, parts_as_they_lie
+from model.rating import DueAgreements, DueAttributes, DueChannels, RatingInput
 from model.reads import slot_columns
 from model.schema import checked
 from model.tariff import Quantities, RateBook
 from rating.calendar import build_masks, lay_out
 from rating.intervals import IntervalUse
+from rating.kernels import Int64s
 from rating.measured import Measuring, measure_intervals
 from rating.segments import calendars, cut_segments, number_due
+from rating.slot_kernels import add_rows
 from rating.sources import with_sources
+
+# As many rows as a chunk of a file has mostly.
+_ROWS_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True)
+class DayKinds:
+    """Kinds of days of a cycle.
+
+    `of_length`: by interval length tz_name, day, n (slots that the clock gives it) and kind_no, from 0 for each zone in
+    the order of the kinds' first days.
+    """
+
+    start_date: date
+    end_date: date
+    of_length: dict[int, pl.DataFrame]
 
 
 @dataclass(frozen=True)
 class Profiled:
-    """An input cut in two by bills: `whole` with days added up by kind (`rate_profiled`), and the rest (`rate`)."""
+    """An input cut in two by accounts: `whole` with days added up by kind (`rate_profiled`), and the rest (`rate`)."""
 
     whole: RatingInput
     rest: RatingInput
@@ -43,71 +63,21 @@ def can_be_profiled(book: RateBook) -> bool:
     return bool(kinds.to_series().all())
 
 
-def profiled(given: RatingInput, books: Sequence[RateBook]) -> Profiled | None:
-    """Return the input with days added up as far as `books` allow; None when they measure more than sums.
+def day_kinds(
+    due: DataFrame[DueAgreements], attributes: DataFrame[DueAttributes], books: Sequence[RateBook],
+    lengths: Sequence[int],
+) -> DayKinds | None:  # fmt: skip
+    """Return the kinds of days that `books` tell apart, for channels of some interval lengths.
 
-    In profiles are the bills whose agreements are due for their whole cycle, with channels that are read, completely,
-    on each of its days. The book of `given` is not used.
+    None when nothing is due, or when some book measures more than sums.
     """
-    if given.due.is_empty() or not all(can_be_profiled(book) for book in books):
+    if due.is_empty() or not all(can_be_profiled(book) for book in books):
         return None
-    whole = _due_for_the_cycle(given)
-    kinds = _day_kinds(whole, given, books)
-    zones = whole.due.select("agreement_id", "tz_name")
-    channels = whole.channels.join(zones, on="agreement_id", how="left", validate="m:1")
-    parts: dict[int, pl.DataFrame] = {}
-    complete = [channels.filter(pl.col("interval_minutes") == 0).select("agreement_id", "channel_no")]
-    for minutes, wide in whole.days.items():
-        mine = channels.filter(pl.col("interval_minutes") == minutes)
-        added = [
-            _added_up(wide, of_zone, kinds[minutes].filter(pl.col("tz_name") == zone).sort("day"), minutes)
-            for (zone,), of_zone in sorted(mine.partition_by("tz_name", as_dict=True).items())
-        ]
-        if added:
-            parts[minutes] = pl.concat(added)
-            complete.append(mine.join(parts[minutes], on="channel_no", how="semi").select("agreement_id", "channel_no"))
-    short = channels.join(pl.concat(complete), on=["agreement_id", "channel_no"], how="anti")
-    bills = whole.due.join(short, on="agreement_id", how="semi").select("bill_id")
-    kept = whole.due.join(bills, on="bill_id", how="anti")
-    rest = _of(given, given.due.join(kept, on="bill_id", how="anti"))
-    numbers = rest.channels["channel_no"].unique().implode()
-    days = {minutes: wide.filter(pl.col("channel_no").is_in(numbers)) for minutes, wide in given.days.items()}
-    return Profiled(replace(_of(given, kept), days=parts), replace(rest, days=days))
-
-
-def measure_profiles(channels: pl.DataFrame, what: Measuring) -> IntervalUse:
-    """Return the use of channels whose days were added up; only channels of which every day is read have profiles."""
-    return replace(measure_intervals(channels, what), is_complete=True)
-
-
-def _due_for_the_cycle(given: RatingInput) -> RatingInput:
-    """Return the bills of which every agreement is due once, for the whole cycle, with channels that have no dates."""
-    first = given.due.row(0, named=True)
-    is_whole = (
-        (pl.col("start_date") == pl.col("cycle_start_date"))
-        & (pl.col("end_date") == pl.col("cycle_end_date"))
-        & (pl.col("cycle_start_date") == first["cycle_start_date"])
-        & (pl.col("cycle_end_date") == first["cycle_end_date"])
-    )
-    dated = given.channels.filter(pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null())
-    parted = pl.concat(
-        [given.due.filter(~is_whole).select("bill_id"),
-         given.due.join(dated, on="agreement_id", how="semi").select("bill_id")]
-    )  # fmt: skip
-    return _of(given, given.due.join(parted, on="bill_id", how="anti"))
-
-
-def _of(given: RatingInput, due: pl.DataFrame) -> RatingInput:
-    """Return the input of some of its due agreements; days are left as they are."""
-    channels = given.channels.join(due, on="agreement_id", how="semi")
-    return replace(given, due=checked(DueAgreements, due), channels=checked(DueChannels, channels))
-
-
-def _day_kinds(given: RatingInput, whole: RatingInput, books: Sequence[RateBook]) -> dict[int, pl.DataFrame]:
-    """Return the kind of each day by interval length: tz_name, day, kind_no, n (slots that the clock gives it)."""
-    told: dict[int, list[pl.DataFrame]] = {minutes: [] for minutes in given.days}
+    start_date, end_date = due.select("cycle_start_date", "cycle_end_date").row(0)
+    whole = due.filter(_is_due_for(start_date, end_date))
+    told: dict[int, list[pl.DataFrame]] = {minutes: [] for minutes in lengths}
     for number, book in enumerate(books):
-        cals = calendars(number_due(given.due, whole.attributes, book))
+        cals = calendars(number_due(checked(DueAgreements, whole), attributes, book))
         calendar, _ = lay_out(cut_segments(cals, book.versions), book)
         zones = cals.select("cal_no", "tz_name")
         for minutes, found in told.items():
@@ -118,48 +88,106 @@ def _day_kinds(given: RatingInput, whole: RatingInput, books: Sequence[RateBook]
                     "tz_name", "day", pl.col("mask_n").alias("n"), mark.alias("mark")
                 )
             )
-    return {minutes: _numbered(pl.concat(found)) for minutes, found in told.items()}
+    return DayKinds(start_date, end_date, {minutes: _numbered(pl.concat(found)) for minutes, found in told.items()})
 
 
 def _numbered(marks: pl.DataFrame) -> pl.DataFrame:
-    days = marks.group_by("tz_name", "day", "n").agg(pl.col("mark").sort().str.join(";"))
-    return days.with_columns(pl.struct("tz_name", "n", "mark").rank("dense").alias("kind_no")).drop("mark")
+    """Return the kind of each day: days that all calendars of a zone mark alike are of one."""
+    days = marks.group_by("tz_name", "day", "n").agg(pl.col("mark").sort().str.join(";")).sort("tz_name", "day")
+    first_day = pl.col("day").min().over("tz_name", "n", "mark")
+    kind_no = (first_day.rank("dense").over("tz_name") - 1).cast(pl.Int64)
+    return days.select("tz_name", "day", "n", kind_no.alias("kind_no"))
 
 
-def _added_up(wide: pl.DataFrame, channels: pl.DataFrame, days: pl.DataFrame, minutes: int) -> pl.DataFrame:
+def profiled(given: RatingInput, kinds: DayKinds) -> Profiled:
+    """Return the input with days added up by kind, as far as that may be.
+
+    In profiles are the accounts whose agreements are due for their whole cycle, with channels that are read,
+    completely, on each of its days. The book of `given` is not used.
+    """
+    zones = given.due.select("agreement_id", "tz_name").unique()
+    channels = given.channels.join(zones, on="agreement_id", how="inner", validate="m:1")
+    is_whole = _is_due_for(kinds.start_date, kinds.end_date)
+    is_dated = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
+    parts: dict[int, pl.DataFrame] = {}
+    complete = [channels.filter((pl.col("interval_minutes") == 0) & ~is_dated).select("agreement_id", "channel_no")]
+    for minutes, wide in given.days.items():
+        mine = channels.filter((pl.col("interval_minutes") == minutes) & ~is_dated)
+        of_zones, days = (frame.partition_by("tz_name", as_dict=True) for frame in (mine, kinds.of_length[minutes]))
+        added = [
+            added_up(wide, of_zones[zone]["channel_no"], days[zone], minutes)
+            for zone in sorted(of_zones.keys() & days.keys())
+        ]
+        if added:
+            parts[minutes] = pl.concat(added)
+            complete.append(mine.join(parts[minutes], on="channel_no", how="semi").select("agreement_id", "channel_no"))
+    short = channels.join(pl.concat(complete), on=["agreement_id", "channel_no"], how="anti")
+    left = pl.concat(
+        [given.due.filter(~is_whole).select("account_id"),
+         given.due.join(short, on="agreement_id", how="semi").select("account_id")]
+    )  # fmt: skip
+    kept = _of(given, given.due.join(left, on="account_id", how="anti"), parts)
+    return Profiled(kept, _of(given, given.due.join(left, on="account_id", how="semi"), given.days))
+
+
+def measure_profiles(channels: pl.DataFrame, what: Measuring) -> IntervalUse:
+    """Return the use of channels whose days were added up; only channels of which every day is read have profiles."""
+    return replace(measure_intervals(channels, what), is_complete=True)
+
+
+def _is_due_for(start_date: date, end_date: date) -> pl.Expr:
+    """Return whether an agreement is due for the whole of a cycle."""
+    starts = pl.all_horizontal(pl.col(name) == start_date for name in ("start_date", "cycle_start_date"))
+    return starts & pl.all_horizontal(pl.col(name) == end_date for name in ("end_date", "cycle_end_date"))
+
+
+def _of(given: RatingInput, due: pl.DataFrame, days: dict[int, pl.DataFrame]) -> RatingInput:
+    """Return the input of some of its due agreements, with the days of their channels."""
+    channels = given.channels.join(due, on="agreement_id", how="semi")
+    numbers = channels["channel_no"].unique().implode()
+    mine = {minutes: wide.filter(pl.col("channel_no").is_in(numbers)) for minutes, wide in days.items()}
+    return replace(given, due=checked(DueAgreements, due), channels=checked(DueChannels, channels), days=mine)
+
+
+def added_up(wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, minutes: int) -> pl.DataFrame:
     """Return a row per channel and kind of day, on the first day of the kind: the slots added up, as Int64.
 
-    `days` are those of the channels' zone, in order. Left out is a channel of which a day is missing, or a slot of one.
+    `numbers` are the channels, `days` those of their zone in order. Left out is a channel of which a day is missing, or
+    a slot of one. A channel has at most one row a day.
     """
-    names = slot_columns(minutes)
-    gaps = [pl.col(name).is_null() & (pl.col("n") > slot) for slot, name in enumerate(names) if wide[name].null_count()]
-    keys = wide.select(
-        "channel_no", "day", "n", "worst", "seq", pl.any_horizontal(pl.lit(False), *gaps).alias("has_gap")
-    ).with_row_index("row")
-    rows = (
-        keys.join(channels.select("channel_no").unique(), on="channel_no", how="semi")
-        .join(days.select("day", pl.col("n").alias("clock_n")), on="day", how="inner", validate="m:1")
-        .filter((pl.col("n") == pl.col("clock_n")) & (pl.col("worst") != Quality.MISSING) & ~pl.col("has_gap"))
-        .filter((pl.len() == days.height).over("channel_no"))
-        .sort("channel_no", "day")
-    )
-    # Every channel now has the same days in the same order: their rows are a matrix of channels by days.
-    at = rows["row"].to_numpy().reshape(-1, days.height)
-    kind_nos = days["kind_no"].to_numpy()
-    places = [np.flatnonzero(kind_nos == kind) for kind in np.unique(kind_nos)]
-    firsts = pl.concat(rows.gather_every(days.height, int(place[0])) for place in places)
-    worst, seq = (_by_kind(wide[name], at, places, np.maximum) for name in ("worst", "seq"))
-    sums = [pl.Series(name, _by_kind(wide[name].fill_null(0), at, places, np.add)) for name in names]
-    return firsts.select(
-        "channel_no", "day", "n", pl.Series("worst", worst).cast(pl.UInt8), pl.Series("seq", seq), *sums
-    )
+    names, firsts = slot_columns(minutes), days.unique("kind_no", keep="first", maintain_order=True).sort("kind_no")
+    targets, complete = _targets(wide, numbers.unique().sort(), days, names)
+    height = len(complete) * firsts.height
+    sums = np.zeros((len(names), height), dtype=np.int64)
+    for first, some in parts_as_they_lie(wide.select(names), _ROWS_AT_ONCE):
+        add_rows(lying_columns(some, 0), targets[first : first + some.height], sums)
+    marks = wide.select("worst", "seq", target=pl.Series(targets)).filter(pl.col("target") >= 0)
+    worst = marks.group_by("target").agg(pl.col("worst").max(), pl.col("seq").max()).sort("target")
+    assert worst.height == height, "a complete channel has a day of each kind"
+    kind = np.tile(np.arange(firsts.height), len(complete))
+    owners = pl.Series("channel_no", np.repeat(complete.to_numpy(), firsts.height), dtype=wide["channel_no"].dtype)
+    return pl.DataFrame(
+        [owners, firsts["day"][kind], firsts["n"].cast(wide["n"].dtype)[kind], worst["worst"], worst["seq"],
+         *(pl.Series(name, column) for name, column in zip(names, sums, strict=True))]
+    )  # fmt: skip
 
 
-def _by_kind(
-    column: pl.Series, at: npt.NDArray[np.uint32], places: Sequence[npt.NDArray[np.intp]], join: np.ufunc
-) -> npt.NDArray[np.int64]:
-    """Return the values of the rows `at` joined over the days of each kind, kind after kind, as Int64."""
-    values = column.to_numpy()[at]
-    parts = [join.reduce(values[:, place], axis=1, dtype=np.int64) for place in places]
-    joined: npt.NDArray[np.int64] = np.concatenate(parts)
-    return joined
+def _targets(wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, names: list[str]) -> tuple[Int64s, pl.Series]:
+    """Return of each row its place among complete channels and kinds (-1: it has none), and these channels."""
+    channels, of_row = numbers.to_numpy(), wide["channel_no"].to_numpy()
+    place = np.minimum(np.searchsorted(channels, of_row), len(channels) - 1)
+    day = wide["day"].to_physical().to_numpy() - int(days["day"].to_physical()[0])
+    inside = (day >= 0) & (day < days.height)
+    day = np.where(inside, day, 0)
+    slots = wide["n"].to_numpy()
+    counts = inside & (channels[place] == of_row) & (slots == days["n"].to_numpy()[day])
+    counts &= (wide["worst"] != Quality.MISSING).to_numpy()
+    for slot, name in enumerate(names):
+        if wide[name].null_count():
+            empty = wide[name].is_null().arg_true().to_numpy()
+            counts[empty[slots[empty] > slot]] = False
+    is_complete = np.bincount(place[counts], minlength=len(channels)) == days.height
+    kinds = days["kind_no"].to_numpy()
+    first = (np.cumsum(is_complete) - 1) * (int(kinds.max()) + 1)
+    targets = np.where(counts & is_complete[place], first[place] + kinds[day], -1)
+    return targets.astype(np.int64), numbers.filter(pl.Series(is_complete))

@@ -109,6 +109,53 @@ def _check_bands(columns: LyingColumns, starts: Int64s) -> None:
 
 
 @_compiled
+def rows_kernel(addresses: Int64s, kind: Numbers, targets: Int64s, out_sums: Int64s) -> None:
+    """Add each row of the columns to the row of `out_sums` that its target names; -1: to none.
+
+    `addresses`: int64, of columns of int32 or int64 like `kind`; `targets`: int64 [row], each below the rows of
+    `out_sums`: int64 [column, target]. Rows in any order.
+
+    Four columns at a time: days of a channel go to the same sums, and each would else wait for the one before.
+    """
+    rows, columns = len(targets), len(addresses)
+    for start in range(0, rows, _ROWS):
+        end = min(start + _ROWS, rows)
+        column = 0
+        while column + 4 <= columns:
+            one = column_at(addresses[column], kind, rows)
+            two = column_at(addresses[column + 1], kind, rows)
+            three = column_at(addresses[column + 2], kind, rows)
+            four = column_at(addresses[column + 3], kind, rows)
+            sums = out_sums[column : column + 4]
+            for row in range(start, end):
+                target = targets[row]
+                if target >= 0:
+                    sums[0, target] += np.int64(one[row])
+                    sums[1, target] += np.int64(two[row])
+                    sums[2, target] += np.int64(three[row])
+                    sums[3, target] += np.int64(four[row])
+            column += 4
+        for single in range(column, columns):
+            values = column_at(addresses[single], kind, rows)
+            for row in range(start, end):
+                if targets[row] >= 0:
+                    out_sums[single, targets[row]] += np.int64(values[row])
+
+
+def add_rows(columns: LyingColumns, targets: Int64s, sums: Int64s) -> None:
+    """Add rows to `sums` [column, target] as `rows_kernel` does, after checking what it trusts.
+
+    Raises:
+        AssertionError: lengths, types or bounds are not as the kernel needs them.
+    """
+    assert targets.dtype == np.int64 and sums.dtype == np.int64, "the kernel takes int64"
+    assert len(targets) == columns.rows, "each row has a target"
+    assert len(sums) == len(columns.addresses), "each column has sums"
+    assert targets.max(initial=-1) < sums.shape[1], "there are more targets than sums"
+    rows_kernel(columns.addresses, columns.kind, targets, sums)
+
+
+@_compiled
 def peak_days_kernel(
     first_row: int, days: Int64s, channels: Int64s, calendar: Int32s, periods: Int32s, highest: Numbers,
     sign: int, masks: Int32s, out_peaks: Int64s,

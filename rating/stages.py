@@ -253,6 +253,23 @@ def rate_profiled(given: RatingInput) -> Rated:
         TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
         AssertionError: a table of `given` is not what it promises.
     """
+    return _run(*_from_profiles(given))
+
+
+def priced(given: RatingInput, *, is_profiled: bool = False) -> Work | None:
+    """Return the work from which `rate` (or `rate_profiled`) makes its tables; None when nothing is due.
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: a table of `given` is not what it promises.
+    """
+    given, stages = _from_profiles(given) if is_profiled else (given, STAGES)
+    work = _begun(given)
+    return None if work.due.is_empty() else _through(work, stages)
+
+
+def _from_profiles(given: RatingInput) -> tuple[RatingInput, tuple[Stage, ...]]:
+    """Return what is rated of added-up days, and the stages that do."""
 
     def measure(work: Work) -> tuple[Work, list[pl.DataFrame]]:
         assert work.calendar is not None, "segments come before determinants"
@@ -261,7 +278,7 @@ def rate_profiled(given: RatingInput) -> Rated:
 
     stages = tuple(replace(stage, run=measure) if stage.run is _measure else stage for stage in STAGES)
     # Added-up days do not say how good their intervals were; whoever compares tariffs asks for amounts, not for parks.
-    return _run(replace(given, gates=empty(QualityGates)), stages)
+    return replace(given, gates=empty(QualityGates)), stages
 
 
 def measure(given: RatingInput) -> Work | None:

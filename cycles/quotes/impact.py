@@ -6,10 +6,8 @@ attributes and dated factors. Versions hold for the whole cycle, whenever they b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,14 +17,12 @@ from accounts.selection import Cycle
 from cycles.publishing.carried import banks_before
 from cycles.quotes.impact_sums import summed_up
 from cycles.quotes.offers import dated_tables
+from cycles.quotes.rated_twice import RISES, rate_twice
 from cycles.quotes.unplanned import Unplanned, gather_unplanned
 from cycles.runs.inputs import asked_attributes
 from model.errors import ConfigError
 from model.progress import SILENT, Progress
-from model.rating import Rated, RatingInput
 from model.tariff import RateBook
-from rating.profiles import profiled
-from rating.stages import rate, rate_profiled
 from store.control import Connection, control, query
 from store.facts import facts
 from store.workspace import Workspace
@@ -36,9 +32,6 @@ from tariffs.compile import compile_tariff
 from tariffs.feeds import with_feeds
 from tariffs.riders import attached_or_refused
 from tariffs.sheet import TariffFile
-
-_RISES = 10
-_SIDES = ("old", "new")
 
 
 @dataclass(frozen=True)
@@ -73,15 +66,7 @@ class Impact:
         return {
             "tariff": self.tariff_id, "old": self.old_title, "new": self.new_title, "currency": self.currency,
             "cycle": self.cycle.cycle_id, "from": self.cycle.period_start_date, "to": self.cycle.period_end_date,
-        } | summed_up(self.accounts, self.charges, self.parked, _RISES)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Bills:
-    """What one side bills: model.rating.BillLines and Parked."""
-
-    lines: pl.DataFrame
-    parked: pl.DataFrame
+        } | summed_up(self.accounts, self.charges, self.parked, RISES)  # fmt: skip
 
 
 def last_cycle(workspace: Workspace, asked: Asked) -> Cycle:
@@ -125,23 +110,10 @@ def find_impact(
         gathered = _gathered(connection, workspace, tariff_id, cycle, asked, books)
         days = gathered.inputs.frames["due"]
         books = [with_feeds(connection, book, days, known_at=asked.known_at) for book in books]
-    partitions = gathered.partitions
-    progress.begin("rate", len(partitions), "partitions")
-
-    def both(partition: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        return _both(gathered.rating_input(partition), books)
-
-    parts = []
-    # Frames work outside the interpreter's lock, so partitions beside each other use the cores; their order is kept.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for part in pool.map(both, partitions):
-            parts.append(part)
-            progress.advance("rate")
-    accounts, charges, parked = (pl.concat(frames) for frames in zip(*parts, strict=True))
-    progress.end("rate", accounts=accounts.height)
+    found = rate_twice(gathered, books, progress)
     return Impact(
         tariff_id, old.title, new.title, gathered.inputs.frames["due"]["currency"][0], cycle,
-        accounts.sort("account_id"), charges, parked.sort("side", "account_id", "reason"),
+        found.accounts, found.charges, found.parked,
     )  # fmt: skip
 
 
@@ -173,54 +145,3 @@ def _gathered(
     frames = gathered.inputs.frames
     frames["banks"] = banks_before(connection, frames["due"], asked.known_at)
     return gathered
-
-
-def _both(given: RatingInput, books: Sequence[RateBook]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return accounts, charges of those that rise most, and parked of one partition."""
-    rated = _rated(given, books)
-    accounts = given.due.select("account_id", "branch_id", "revenue_class").unique("account_id", maintain_order=True)
-    for side, found in zip(_SIDES, rated, strict=True):
-        accounts = accounts.join(_totals(found, side), on="account_id", how="left", validate="1:1")
-    rises = accounts.with_columns((pl.col("new_minor") - pl.col("old_minor")).alias("change")).drop_nulls("change")
-    highest = rises.filter(pl.col("change") > 0).sort("change", "account_id", descending=[True, False]).head(_RISES)
-    parked = pl.concat(
-        [
-            found.parked.select(pl.lit(side).alias("side"), "account_id", "branch_id", "reason", "detail")
-            for side, found in zip(_SIDES, rated, strict=True)
-        ]
-    )
-    return accounts, _charges(rated, highest), parked
-
-
-def _rated(given: RatingInput, books: Sequence[RateBook]) -> list[Bills]:
-    """Rate by each book; days are added up once for all where the books only count sums of slots."""
-    cut = profiled(given, books)
-    if cut is None:
-        return [_bills([rate(replace(given, book=book))]) for book in books]
-    return [
-        _bills([rate_profiled(replace(cut.whole, book=book)), rate(replace(cut.rest, book=book))]) for book in books
-    ]
-
-
-def _bills(parts: Sequence[Rated]) -> Bills:
-    return Bills(pl.concat(part.lines for part in parts), pl.concat(part.parked for part in parts))
-
-
-def _totals(rated: Bills, side: str) -> pl.DataFrame:
-    """Return what each account owes; an account of which anything is parked has no row."""
-    sums = rated.lines.group_by("account_id").agg(pl.col("amount_minor").sum().alias(f"{side}_minor"))
-    return sums.join(rated.parked, on="account_id", how="anti")
-
-
-def _charges(rated: Sequence[Bills], accounts: pl.DataFrame) -> pl.DataFrame:
-    """Return what each charge comes to on both sides; null where a side does not have it."""
-    keys = ["account_id", "component_id"]
-    old, new = (
-        found.lines.join(accounts, on="account_id", how="semi")
-        .group_by(keys, maintain_order=True)
-        .agg(pl.col("line_text").first().alias(f"{side}_text"), pl.col("amount_minor").sum().alias(f"{side}_minor"))
-        for side, found in zip(_SIDES, rated, strict=True)
-    )
-    both = new.join(old, on=keys, how="full", coalesce=True, validate="1:1")
-    text = pl.coalesce("new_text", "old_text").alias("line_text")
-    return both.select(*keys, text, "old_minor", "new_minor").sort("account_id", maintain_order=True)

@@ -26,7 +26,7 @@ from rating_strategies import make_case
 
 from model.rating import Rated, RatingInput
 from model.tariff import RateBook
-from rating.profiles import can_be_profiled, profiled
+from rating.profiles import Profiled, can_be_profiled, day_kinds, profiled
 from rating.stages import rate, rate_profiled
 
 OCTOBER = (date(2026, 10, 1), date(2026, 11, 1))
@@ -37,10 +37,15 @@ TOU = book(
 )
 
 
+def cut_by_profiles(given: RatingInput, books: Sequence[RateBook]) -> Profiled:
+    kinds = day_kinds(given.due, given.attributes, books, list(given.days))
+    assert kinds is not None
+    return profiled(given, kinds)
+
+
 def assert_same(given: RatingInput, books: Sequence[RateBook]) -> int:
     """Compare the two ways on each book; return how many agreements are rated from profiles."""
-    cut = profiled(given, books)
-    assert cut is not None
+    cut = cut_by_profiles(given, books)
     assert cut.whole.due.height + cut.rest.due.height == given.due.height
     for one in books:
         parts = [rate_profiled(replace(cut.whole, book=one)), rate(replace(cut.rest, book=one))]
@@ -63,8 +68,7 @@ def test_a_month_becomes_a_row_for_each_kind_of_day() -> None:
     row = due(*OCTOBER)
     rows = day_rows(1, *OCTOBER, lambda slot: slot + 1)
     given = rating_input(TOU, [row], [channel()], {15: rows})
-    cut = profiled(given, [TOU])
-    assert cut is not None
+    cut = cut_by_profiles(given, [TOU])
     days = cut.whole.days[15].sort("day")
     assert days.select("day", "n", "v00").rows() == [
         (date(2026, 10, 1), 96, 22), (date(2026, 10, 3), 96, 8), (date(2026, 10, 4), 92, 1),
@@ -101,8 +105,7 @@ def test_zones_have_kinds_of_days_of_their_own() -> None:
     dues = [due(*OCTOBER), due(*OCTOBER, account_id="A2", service_point_id="S2", tz_name=brisbane)]
     given = rating_input(TOU, dues, [channel(), channel(2, "A2-1")], {15: rows})
     assert assert_same(given, [TOU]) == 2
-    cut = profiled(given, [TOU])
-    assert cut is not None
+    cut = cut_by_profiles(given, [TOU])
     assert cut.whole.days[15].group_by("channel_no").len().sort("channel_no").rows() == [(1, 3), (2, 2)]
 
 
@@ -114,8 +117,9 @@ def test_what_is_no_sum_needs_the_days(given_quantity: dict[str, str]) -> None:
     other = book(quantities=[quantity(**given_quantity)])
     given = rating_input(TOU, [due(*OCTOBER)], [channel()], {15: day_rows(1, *OCTOBER, 10)})
     assert not can_be_profiled(other)
-    assert profiled(given, [TOU, other]) is None
+    assert day_kinds(given.due, given.attributes, [TOU, other], [15]) is None
 
 
 def test_nothing_due_has_no_profiles() -> None:
-    assert profiled(rating_input(TOU, [], []), [TOU]) is None
+    nothing = rating_input(TOU, [], [])
+    assert day_kinds(nothing.due, nothing.attributes, [TOU], [15]) is None
