@@ -59,7 +59,8 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
             yield connection
             follow_audit(workspace.root, connection)
         except duckdb.Error as error:
-            if not isinstance(error, _DISK_ERRORS) and type(error) is not duckdb.Error:
+            is_damaged = isinstance(error, duckdb.InvalidInputException) and workspace.lake.as_posix() in str(error)
+            if not isinstance(error, _DISK_ERRORS) and type(error) is not duckdb.Error and not is_damaged:
                 raise
             told = str(error).partition("\n")[0]
             raise ControlError(
