@@ -1,4 +1,4 @@
-"""All legs and open items of the books: what was posted stands in the control database, what runs billed in their files.
+"""All legs and open items of the books: what was posted, in the control database, and what runs billed, in their files.
 
 A run's legs and items are its files, hashed, registered and kept for good: a publish does not write them a second time.
 `journal_line` and `open_item` are views of a connection over both; `posted_line` and `posted_item` take what is posted.
