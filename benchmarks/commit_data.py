@@ -12,8 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.pool import in_processes
-from cycles.runners.tasks import Task
-from cycles.runs.partition import leave_receipt
+from cycles.runners.tasks import Receipt, write_receipt
+from cycles.runs.controls import control_totals, partition_offenders
 from cycles.runs.plan import as_parquet
 from cycles.runs.records import add_run
 from cycles.setup import init_workspace
@@ -28,6 +28,7 @@ from store.audit import record
 from store.code import code_version
 from store.control import control, transaction
 from store.files import file_content_hash, write_bytes_atomic
+from store.lake import write_lake_files
 from store.workspace import open_workspace
 
 DRAWN_AT = datetime(2026, 11, 3, tzinfo=UTC)
@@ -36,9 +37,11 @@ CYCLE = "2026-10-G01"
 BRANCHES = 9
 # Of 11 accounts nine have electricity and water, two electricity alone: about as many as in the month's utility.
 _KEYS, _ACCOUNTS = 20, 11
-_PARKED_EVERY = 97  # accounts
+_PARKED_EVERY = 97  # accounts of a partition
 _HISTORY_EVERY = 40  # agreements, those whose demand later bills look back at
 _ROW_GROUP = 100_000
+# Ids are a letter, the number of the partition, a number in it; the partition that is computed has a mark there.
+_DIGITS, _PLACE = 5, "#####"
 
 
 @dataclass(frozen=True)
@@ -55,63 +58,91 @@ class DrawnRun:
 def draw_run(root: Path, partitions: int, keys: int, workers: int, say: Callable[[str], None]) -> DrawnRun:
     """Draw a run of so many partitions and about so many segment keys."""
     each = max(1, keys // partitions // _KEYS) * _KEYS
+    assert each < 10**_DIGITS and partitions < 10**_DIGITS, "numbers of five digits"
     keys = each * partitions
     workspace = init_workspace(root, name="commit", at=DRAWN_AT, actor="bench")
     run = run_id(RunKind.BILL, CYCLE, ISSUED, 1)
     folder = workspace.runs / run / "plan"
     folder.mkdir(parents=True)
     numbers = pl.int_range(keys, eager=True).alias("k").to_frame().lazy()
-    _due(numbers, keys, partitions).sink_parquet(folder / "due.parquet", compression="lz4", row_group_size=_ROW_GROUP)
+    in_plan = _due(numbers, each, pl.col("partition").cast(pl.String).str.zfill(_DIGITS), partitions)
+    in_plan.sink_parquet(folder / "due.parquet", compression="lz4", row_group_size=_ROW_GROUP)
     (folder / "banks.parquet").write_bytes(as_parquet(empty(BankBalances)))
     files = {path.name: file_content_hash(path) for path in sorted(folder.glob("*.parquet"))}
     _add_run(root, run, partitions, keys, files)
-    tasks = [(root, run, *part) for part in _parts(partitions, each, keys)]
+    tasks = [(root, run, *part, each, partitions) for part in _parts(partitions)]
     drawn = sum(in_processes(_draw_partitions, tasks, workers, "drawing", say))
     return DrawnRun(root, run, partitions, keys, drawn)
 
 
-def _parts(partitions: int, each: int, keys: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """Cut the partitions into pieces of work for a process: first, after, keys of each, all keys, all partitions."""
+def _parts(partitions: int) -> Iterator[tuple[int, int]]:
+    """Cut the partitions into pieces of work for a process: first, after."""
     step = max(1, partitions // 64)
     for first in range(0, partitions, step):
-        yield first, min(first + step, partitions), each, keys, partitions
+        yield first, min(first + step, partitions)
 
 
-def _draw_partitions(root: Path, run: str, first: int, after: int, each: int, keys: int, partitions: int) -> int:
-    """Draw partitions as workers leave them; return their bytes. They need not survive a power cut."""
+def _draw_partitions(root: Path, run: str, first: int, after: int, each: int, partitions: int) -> int:
+    """Draw partitions as workers leave them; return their bytes. They need not survive a power cut.
+
+    One is computed, by the functions that a worker calls; the others are it, with numbers and branches of their own.
+    """
     os.fsync = _not_forced
     workspace, total = open_workspace(root), 0
+    numbers = pl.int_range(each, eager=True).alias("k").to_frame().lazy()
+    due = arranged(DueAgreements, _due(numbers, each, pl.lit(_PLACE), partitions).collect())
+    tables = _tables(due)
+    counts = {table: frame.height for table, frame in tables.items()} | {"due": due.height}
+    totals, offenders = control_totals(tables), partition_offenders(due, tables).height
     for partition in range(first, after):
-        numbers = pl.int_range(partition * each, (partition + 1) * each, eager=True).alias("k").to_frame().lazy()
-        due = arranged(DueAgreements, _due(numbers, keys, partitions).collect())
-        tables = _tables(due)
-        receipt = leave_receipt(workspace, Task(str(root), run, partition), tables, due=due)
-        total += sum(file.bytes for file in receipt.files)
+        own = {table: _of_partition(frame, partition, partitions) for table, frame in tables.items()}
+        files = write_lake_files(workspace, f"runs/{run}/tables", own)
+        write_receipt(workspace.runs / run, Receipt(run, partition, files, counts, totals, offenders))
+        total += sum(file.bytes for file in files)
     return total
+
+
+def _of_partition(frame: pl.DataFrame, partition: int, partitions: int) -> pl.DataFrame:
+    """Return a table of the partition that was computed as that of another one."""
+    head = frame.head(1)
+    numbered = [
+        name
+        for name, dtype in frame.schema.items()
+        if dtype == pl.String and head.select(pl.col(name).str.contains(_PLACE, literal=True).any()).item()
+    ]
+    own = {"branch_id": pl.lit(_branch(partition, partitions)), "partition": pl.lit(partition, dtype=pl.Int32)}
+    return frame.with_columns(
+        pl.col(numbered).str.replace(_PLACE, str(partition).zfill(_DIGITS), literal=True),
+        **{name: value.cast(frame.schema[name]) for name, value in own.items() if name in frame.columns},
+    )  # fmt: skip
+
+
+def _branch(partition: int, partitions: int) -> str:
+    return f"B{partition * BRANCHES // partitions + 1}"
 
 
 def _not_forced(fd: object) -> None:
     """Leave a file to the system, in place of `os.fsync`."""
 
 
-def _due(numbers: pl.LazyFrame, keys: int, partitions: int) -> pl.LazyFrame:
-    """Return the due agreements of numbers `k`."""
-    number = pl.col("k") * _ACCOUNTS // _KEYS
-    padded, agreement = (one.cast(pl.String).str.zfill(9) for one in (number, pl.col("k")))
-    accounts = keys * _ACCOUNTS // _KEYS
-    is_second = (pl.col("k") - 1) * _ACCOUNTS // _KEYS == number
-    return numbers.select(
+def _due(numbers: pl.LazyFrame, each: int, place: pl.Expr, partitions: int) -> pl.LazyFrame:
+    """Return the due agreements of numbers `k`, so many to a partition, whose number in ids is `place`."""
+    own = pl.col("k") % each
+    number = own * _ACCOUNTS // _KEYS
+    padded, agreement = (pl.concat_str(place, one.cast(pl.String).str.zfill(_DIGITS)) for one in (number, own))
+    is_second = (own > 0) & ((own - 1) * _ACCOUNTS // _KEYS == number)
+    return numbers.with_columns(partition=(pl.col("k") // each).cast(pl.Int32)).select(
         bill_id=pl.concat_str(pl.lit("A"), padded, pl.lit(f".{CYCLE}.r0")),
         account_id=pl.concat_str(pl.lit("A"), padded),
         customer_id=pl.concat_str(pl.lit("C"), padded),
-        branch_id=pl.format("B{}", number * BRANCHES // accounts + 1),
+        branch_id=pl.format("B{}", pl.col("partition").cast(pl.Int64) * BRANCHES // partitions + 1),
         revenue_class=pl.lit("residential"),
         payment_days=pl.lit(14, dtype=pl.Int32),
         currency=pl.lit("EUR"),
         agreement_id=pl.concat_str(pl.lit("S"), agreement),
         service_point_id=pl.concat_str(pl.lit("P"), agreement),
         premise_id=pl.concat_str(pl.lit("H"), padded),
-        commodity=pl.when(is_second & (pl.col("k") > 0)).then(pl.lit("water")).otherwise(pl.lit("electricity")),
+        commodity=pl.when(is_second).then(pl.lit("water")).otherwise(pl.lit("electricity")),
         tz_name=pl.lit("Europe/Berlin"),
         tariff_id=pl.lit("res-tou"),
         start_date=pl.lit(START),
@@ -119,13 +150,13 @@ def _due(numbers: pl.LazyFrame, keys: int, partitions: int) -> pl.LazyFrame:
         cycle_id=pl.lit(CYCLE),
         cycle_start_date=pl.lit(START),
         cycle_end_date=pl.lit(END),
-        partition=(pl.col("k") * partitions // keys).cast(pl.Int32),
+        partition=pl.col("partition"),
     )
 
 
 def _tables(due: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return what a partition leaves: each agreement a line of use and one of days, each bill a tax."""
-    parks = pl.col("account_id").str.slice(1).cast(pl.Int64) % _PARKED_EVERY == 0
+    parks = pl.col("account_id").str.tail(_DIGITS).cast(pl.Int64) % _PARKED_EVERY == 0
     billed = due.filter(~parks)
     lines = arranged(BillLines, _lines(billed).sort("bill_id", "line_no"))
     bills = build_bills(lines, due, ISSUED)  # type: ignore[arg-type]  # arranged by who draws
@@ -147,7 +178,7 @@ def _tables(due: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 def _quantity() -> pl.Expr:
     """Return the use of an agreement: 100.000 to 699.999 kWh."""
-    return 100_000 + pl.col("agreement_id").str.slice(1).cast(pl.Int64) * 7919 % 600_000
+    return 100_000 + pl.col("agreement_id").str.tail(_DIGITS).cast(pl.Int64) * 7919 % 600_000
 
 
 def _lines(billed: pl.DataFrame) -> pl.DataFrame:

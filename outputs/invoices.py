@@ -28,6 +28,11 @@ class Numbered:
     """Series -> the next number to give; holds the series it was given as well."""
 
 
+# What `number_invoices` looks at of the bills.
+BILL_COLUMNS = (
+    "bill_id", "account_id", "branch_id", "cycle_id", "currency", "net_minor", "tax_minor", "total_minor",
+    "issue_date", "due_date", "reverses_id",
+)  # fmt: skip
 # What `number_invoices` looks at of the lines of taxes.
 TAX_COLUMNS = (
     "bill_id", "category", "kind", "tax_code", "component_id", "rate", "quantity", "amount_minor",
@@ -45,7 +50,7 @@ def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_n
     What takes a bill back is a credit note, numbered in a series of its own (`north-CR-2026`). `next_numbers` maps a
     series (`north-2026`) to its next number; a series that is not named starts at 1. The
     caller holds the control database's transaction, so the numbers that come back are contiguous and given once. Of the
-    lines `TAX_COLUMNS` are enough.
+    bills `BILL_COLUMNS` are enough, of the lines `TAX_COLUMNS`.
     """
     numbered = (
         bills.with_columns(series=_series())
@@ -92,10 +97,12 @@ def _taxes(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         base_minor=pl.when(is_percent).then(pl.col("quantity")).otherwise(0),
         tax_minor=pl.col("amount_minor"),
     )
-    by_code = taxed.group_by("bill_id", "tax_code", "rate_percent").agg(
-        summed_minor("base_minor"), summed_minor("tax_minor")
-    )
-    numbers = invoices.select("bill_id", "invoice_no")
-    return by_code.join(numbers, how="inner", on="bill_id", validate="m:1").sort(
-        "invoice_no", "tax_code", "rate_percent"
-    )
+    # Rows are sorted and added up by the place of their invoice, which is sooner done than by texts.
+    numbers = invoices.select("bill_id", "invoice_no").sort("invoice_no").with_row_index("place")
+    keys = ["place", "tax_code", "rate_percent"]
+    placed = taxed.join(numbers, how="inner", on="bill_id", validate="m:1").sort(keys)
+    is_again = pl.all_horizontal(pl.col(key).eq_missing(pl.col(key).shift(1)) for key in keys)
+    if not placed.select(is_again.any()).item():
+        return placed
+    sums = [summed_minor("base_minor"), summed_minor("tax_minor"), pl.col("bill_id", "invoice_no").first()]
+    return placed.group_by(keys, maintain_order=True).agg(sums)

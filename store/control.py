@@ -59,7 +59,8 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
             yield connection
             follow_audit(workspace.root, connection)
         except duckdb.Error as error:
-            if not isinstance(error, _DISK_ERRORS) and type(error) is not duckdb.Error:
+            is_damaged = isinstance(error, duckdb.InvalidInputException) and workspace.lake.as_posix() in str(error)
+            if not isinstance(error, _DISK_ERRORS) and type(error) is not duckdb.Error and not is_damaged:
                 raise
             told = str(error).partition("\n")[0]
             raise ControlError(
@@ -145,18 +146,14 @@ def insert(connection: Connection, table: str, frame: pl.DataFrame) -> None:
         connection.unregister("incoming_rows")
 
 
-def insert_rows(
-    connection: Connection, table: str, sql: str, parameters: Sequence[object] = (), *, in_order: bool = True
-) -> None:
+def insert_rows(connection: Connection, table: str, sql: str, parameters: Sequence[object] = ()) -> None:
     """Append the rows of a query to a table, matching columns by name.
 
-    Without `in_order` they lie as the threads come, which takes less time and memory; whoever reads them sorts.
+    They lie as the threads come, which takes less time and memory than their order; whoever reads them sorts.
     """
     with around("insert into", table):
         try:
-            if not in_order:
-                connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET preserve_insertion_order = false")
             connection.execute(f'INSERT INTO "{table}" BY NAME {sql}', list(parameters))
         finally:
-            if not in_order:
-                connection.execute("SET preserve_insertion_order = true")
+            connection.execute("SET preserve_insertion_order = true")

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -200,6 +200,5 @@ def _bounds(frame: pl.DataFrame) -> dict[str, Any]:
 
 
 def _row(file: LakeFile, owner: str) -> dict[str, Any]:
-    named = asdict(file)
     renamed = {"table": "table_name", "rows": "row_count", "bytes": "byte_count"}
-    return {renamed.get(key, key): value for key, value in named.items()} | {"owner": owner}
+    return {renamed.get(key, key): value for key, value in vars(file).items()} | {"owner": owner}

@@ -1,4 +1,4 @@
-"""All legs and open items of the books: what was posted stands in the control database, what runs billed in their files.
+"""All legs and open items of the books: what was posted, in the control database, and what runs billed, in their files.
 
 A run's legs and items are its files, hashed, registered and kept for good: a publish does not write them a second time.
 `journal_line` and `open_item` are views of a connection over both; `posted_line` and `posted_item` take what is posted.
@@ -33,17 +33,25 @@ _FILES = """
 def show_ledger(root: Path, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `journal_line` and `open_item` of this connection what is posted, and what runs have published by now.
 
-    Call it again inside the transaction that publishes a run. The list of files is a variable, which no rollback puts
-    back: a connection whose publish was undone is closed, or shown the ledger again.
+    Call it again inside the transaction that publishes a run. What the views read is told by a variable, which no
+    rollback puts back: a connection whose publish was undone is closed, or shown the ledger again.
     """
     for view, (table, in_lake, declared) in LEDGER_ROWS.items():
-        found = connection.execute(_FILES, [root.as_posix(), in_lake, RunState.PUBLISHED.value]).fetchall()[0][0]
-        if mounted(root / "lake") is not None:
-            with suppress(StorageError):  # who reads its rows is told that it is not there; others can work
-                bring_missing([Path(path) for path in found])
         names = ", ".join(f'"{name}"' for name in column_names(declared))
-        select = f"SELECT {names} FROM {table}"
-        if found:  # a scan of no files is an error
-            connection.execute(f"SET VARIABLE {view}_files = $1", [found])
-            select += f" UNION ALL SELECT {names} FROM read_parquet(getvariable('{view}_files'))"
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {select}")
+        posted = f"SELECT {names} FROM {table}"
+        # A view over files would look into one of them here, and nobody could work as long as that is damaged.
+        connection.execute(f"SET VARIABLE {view}_rows = $1", [posted])
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM query(getvariable('{view}_rows'))")
+        files = connection.execute(_FILES, [root.as_posix(), in_lake, RunState.PUBLISHED.value]).fetchall()[0][0]
+        if files:  # a scan of none is an error
+            _bring(root, files)
+            connection.execute(f"SET VARIABLE {view}_files = $1", [files])
+            both = f"{posted} UNION ALL SELECT {names} FROM read_parquet(getvariable('{view}_files'))"
+            connection.execute(f"SET VARIABLE {view}_rows = $1", [both])
+
+
+def _bring(root: Path, files: list[str]) -> None:
+    """Copy files of a lake in a bucket here; who reads the rows of one that cannot be is told, and others can work."""
+    if mounted(root / "lake") is not None:
+        with suppress(StorageError):
+            bring_missing([Path(path) for path in files])

@@ -246,9 +246,11 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "I10 deposits_held", "deposits held are those received, less applied, less refunded",
-        """WITH moves AS (
+        f"""WITH {_MOVED},
+               items AS (SELECT * FROM open_item SEMI JOIN moved USING (item_id)),
+               moves AS (
                SELECT d.account_id, d.branch_id, d.currency, a.amount_minor AS amount FROM allocation AS a
-               JOIN open_item AS d ON d.item_id = a.debit_item_id JOIN open_item AS c ON c.item_id = a.credit_item_id
+               JOIN items AS d ON d.item_id = a.debit_item_id JOIN items AS c ON c.item_id = a.credit_item_id
                WHERE d.gl_account = '142.2' AND c.gl_account IS DISTINCT FROM '142.2'
                UNION ALL SELECT account_id, branch_id, currency,
                    CASE kind WHEN 'opening_deposit' THEN amount_minor ELSE -amount_minor END FROM posting

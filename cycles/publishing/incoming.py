@@ -47,7 +47,7 @@ def _keys(due: Path) -> str:
     return f"""
         CREATE OR REPLACE TEMP VIEW incoming_key AS
         SELECT d.agreement_id, d.start_date AS period_start_date, d.end_date AS period_end_date,
-               regexp_extract(d.bill_id, '\\.r(\\d+)$', 1)::INTEGER AS revision, d.bill_id, d.service_point_id,
+               split_part(d.bill_id, '.r', -1)::INTEGER AS revision, d.bill_id, d.service_point_id,
                d.branch_id, d.partition
         FROM {file_list([due.as_posix()])} AS d
         ANTI JOIN incoming_parked AS p ON p.agreement_id = d.agreement_id

@@ -14,7 +14,7 @@ from cycles.runs.folders import manifest_files
 from cycles.runs.split import plan_columns
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.errors import ControlError
-from outputs.invoices import TAX_COLUMNS, Numbered, number_invoices, told_on_invoices
+from outputs.invoices import BILL_COLUMNS, TAX_COLUMNS, Numbered, number_invoices, told_on_invoices
 from store.control import Connection, insert, query
 from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace
@@ -68,7 +68,7 @@ def number_run(
     for batch in _batches(folder, manifest, is_whole=is_whole):
         bills, lines = (batch.of(workspace, manifest, table) for table in ("bills", "bill_lines"))
         taxes = lines.filter(told_on_invoices()).select(TAX_COLUMNS)
-        mine = bills.collect()
+        mine = bills.select(BILL_COLUMNS).collect()
         some = number_invoices(mine, taxes.collect(), numbered.next_numbers)  # type: ignore[arg-type]  # checked files
         _refuse_wrong_numbers(run_id, some, mine, numbered.next_numbers)
         numbered.next_numbers = some.next_numbers

@@ -57,8 +57,8 @@ def rebuild_books(workspace: Workspace, into: Path, *, to_replace: bool = False)
     """Make `control.duckdb` in the folder `into` from the kept books and the published runs, and compare.
 
     Billed periods and numbers of invoices come from the runs' Parquet alone, where their journals and open items stay;
-    facts, tariffs, what was posted and the rest from the books kept at the last publish; the audit from its log. With `to_replace` it gets a name of its
-    own, in the place of what a killed attempt left there.
+    facts, tariffs, what was posted and the rest from the books kept at the last publish; the audit from its log. With
+    `to_replace` it gets a name of its own, in the place of what a killed attempt left there.
 
     Raises:
         ConfigError: there is one in the folder already.

@@ -48,9 +48,10 @@ def execute(workspace: Workspace, sql: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "kind", "subject"),
     [
-        ("INSERT INTO posted_line SELECT * FROM journal_line WHERE leg_no = 1 LIMIT 1", "row", "posted_line journal_id "),
+        ("INSERT INTO posted_line SELECT * FROM journal_line WHERE leg_no = 1 LIMIT 1",
+         "row", "posted_line journal_id "),
         ("INSERT INTO posted_item SELECT * FROM open_item LIMIT 1", "row", "posted_item item_id "),
-        ("INSERT INTO posted_item BY NAME SELECT * REPLACE ('nobody' AS item_id, NULL AS bill_id) FROM open_item LIMIT 1",
+        ("INSERT INTO posted_item SELECT * REPLACE ('nobody' AS item_id, NULL AS bill_id) FROM open_item LIMIT 1",
          "row", "posted_item item_id nobody"),
         ("DELETE FROM lake_file WHERE table_name = 'journal_lines'", "row", "lake_file lake/runs/"),
         ("UPDATE segment_key SET period_end_date = period_end_date + 1 WHERE agreement_id = (SELECT min(agreement_id) "
