@@ -36,6 +36,7 @@ def block_reads(
     *,
     channels_per_block: int,
     workers: int,
+    is_partial: bool = False,
 ) -> Iterator[BlockReads]:
     """Yield the channels that are due (ChannelNumbers) by interval length, in order, in blocks of one size.
 
@@ -52,7 +53,7 @@ def block_reads(
         size = -(-of_length.height // count)
         for start in range(0, of_length.height, size):
             some = arranged(ChannelNumbers, of_length.slice(start, size))
-            yield BlockReads(workspace, files, some, minutes, *period)
+            yield BlockReads(workspace, files, some, minutes, *period, is_partial)
 
 
 @contextmanager

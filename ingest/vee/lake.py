@@ -84,6 +84,8 @@ class BlockReads:
     interval_minutes: int
     from_date: date
     to_date: date
+    is_partial: bool = False
+    """Of the channels between the first and the last some are judged: only their rows are read."""
 
     def landed(self) -> pl.DataFrame:
         """Return the current landed row of each channel-day of the period."""
@@ -160,7 +162,8 @@ class BlockReads:
         # Named by content, files come in any order; by channel and day their rows mostly need no sorting.
         files.sort(key=lambda file: (file.channel_min or 0, file.day_min or date.min, file.path))
         days = pl.col("day").is_between(from_date, to_date, closed="left")
-        return scan_lake(self.workspace, files).filter(pl.col("channel_no").is_between(low, high) & days)
+        own = pl.col("channel_no").is_in(numbers.implode()) if self.is_partial else pl.lit(value=True)
+        return scan_lake(self.workspace, files).filter(pl.col("channel_no").is_between(low, high) & own & days)
 
 
 def overlapping(files: Sequence[LakeFile], low: int, high: int, from_date: date, to_date: date) -> list[LakeFile]:

@@ -90,8 +90,9 @@ def run_vee(
         due = channels.join(active, how="semi", on="channel_no", maintain_order="left")
         progress.begin("vee", due.height, "channels")
         reads = block_reads(
-            workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers
-        )
+            workspace, connection, due, (from_date, to_date), channels_per_block=channels_per_block, workers=workers,
+            is_partial=only is not None,
+        )  # fmt: skip
         asked = _Asked(workspace, connection, rules, channels, supplied, active, (from_date, to_date), only)
         blocks: list[tuple[int, JudgedBlock]] = []
         every = list(reads)

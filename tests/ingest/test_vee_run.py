@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from vee_frames import Slots, channel_numbers, steady, wide_days
 
-from ingest.vee.lake import overlapping
+from ingest.vee.lake import BlockReads, overlapping
 from ingest.vee.report import VeeReport
 from ingest.vee.run import run_vee
 from ingest.versions import current_days
@@ -229,6 +229,30 @@ def test_a_utility_without_channels_has_nothing_to_judge(tmp_path: Path) -> None
 def test_an_empty_period_is_refused(workspace: Workspace) -> None:
     with pytest.raises(ConfigError, match="is empty"):
         run_vee(workspace, from_date=OCTOBER, to_date=OCTOBER, received_at=NOW)
+
+
+def test_a_run_of_some_channels_reads_no_rows_of_those_between_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels 1 and 3 lack an hour of the 5th; channel 2 lacks a day, which this run must not see."""
+    days = steady(1, OCTOBER, 31, 10) | steady(2, OCTOBER, 31, 20) | steady(3, OCTOBER, 31, 30)
+    for number, value in ((1, 10), (3, 30)):
+        days[(number, after(4))] = [*[value] * 6, None, *[value] * 17]
+    del days[(2, after(9))]
+    land(workspace, days)
+    seen: list[pl.DataFrame] = []
+    landed = BlockReads.landed
+
+    def kept(self: BlockReads) -> pl.DataFrame:
+        seen.append(landed(self))
+        return seen[-1]
+
+    monkeypatch.setattr(BlockReads, "landed", kept)
+    report = run_vee(workspace, from_date=OCTOBER, to_date=NOVEMBER, received_at=NOW, only=[1, 3])
+    assert [rows["channel_no"].unique().sort().to_list() for rows in seen] == [[1, 3]]
+    assert (report.days_judged, report.days_estimated) == (62, 2)
+    made = lake(workspace, "vee_day_60").sort("channel_no").select("channel_no", "day", "v05", "v06").rows()
+    assert made == [(1, after(4), 10, 10), (3, after(4), 30, 30)]
 
 
 @pytest.mark.parametrize(
