@@ -53,9 +53,12 @@ def _spans(accounts: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     later = last.select("account_id", pl.col("to_group").alias("bill_group"), pl.col("from_date").alias("entered"),
                         "first_bill")  # fmt: skip
-    steady = accounts.join(changes, on="account_id", how="anti").select(
-        "account_id", "bill_group", pl.lit(NEAR_DATE).alias("entered"), pl.lit("short").alias("first_bill")
-    )
-    return pl.concat([steady, first, later]).sort("account_id", "entered").with_columns(
+    moved = pl.concat([first, later]).sort("account_id", "entered").with_columns(
         pl.col("entered").shift(-1).over("account_id").fill_null(FAR_DATE).alias("left")
     )  # fmt: skip
+    # Most never change: they are left out of all that is asked account by account.
+    steady = accounts.join(changes, on="account_id", how="anti").select(
+        "account_id", "bill_group", pl.lit(NEAR_DATE).alias("entered"), pl.lit("short").alias("first_bill"),
+        pl.lit(FAR_DATE).alias("left"),
+    )  # fmt: skip
+    return pl.concat([steady, moved])

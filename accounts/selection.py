@@ -144,22 +144,30 @@ def without_billed_days(supplied: pl.DataFrame, billed: pl.DataFrame, key: str =
         .filter(pl.col("period_start_date") < pl.col("to"), pl.col("from") < pl.col("period_end_date"))
         .select(key, "period_start_date", "period_end_date")
     )
+    whole = supplied.join(standing, on=key, how="anti").filter(pl.col("start_date") < pl.col("end_date"))
+    if standing.is_empty():
+        return whole
+    cut = supplied.join(_first_gaps(standing, spans), on=key, how="inner", validate="1:1").with_columns(
+        start_date=pl.col("gap_from"), end_date=pl.col("gap_to")
+    )
+    return pl.concat([whole, cut.drop("gap_from", "gap_to")])
+
+
+def _first_gaps(standing: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Return the first days of each key in `standing` that are not billed, if any: its column, gap_from, gap_to."""
+    key = spans.columns[0]
+    asked = spans.join(standing, on=key, how="semi")
     # The day after the last stands as a period without days, so that what follows the last bill is a gap as well.
-    closing = spans.select(key, pl.col("to").alias("period_start_date"), pl.col("to").alias("period_end_date"))
+    closing = asked.select(key, pl.col("to").alias("period_start_date"), pl.col("to").alias("period_end_date"))
     billed_to = pl.col("period_end_date").cum_max().shift(1).over(key)
-    gaps = (
+    return (
         pl.concat([standing, closing])
         .sort(key, "period_start_date", "period_end_date")
-        .join(spans, on=key, how="left", validate="m:1", maintain_order="left")
+        .join(asked, on=key, how="left", validate="m:1", maintain_order="left")
         .with_columns(billed_to.fill_null(pl.col("from")).alias("gap_from"))
         .filter(pl.col("gap_from") < pl.col("period_start_date"))
         .unique(key, keep="first", maintain_order=True)
         .select(key, "gap_from", pl.col("period_start_date").alias("gap_to"))
-    )
-    return (
-        supplied.join(gaps, on=key, how="inner", validate="1:1")
-        .with_columns(start_date=pl.col("gap_from"), end_date=pl.col("gap_to"))
-        .drop("gap_from", "gap_to")
     )
 
 
@@ -233,7 +241,7 @@ def cut_partitions(
             "channel_no", "channel_id", "service_point_id", "measure", "interval_minutes",
             pl.col("start_date").alias("from_date"), pl.col("end_date").alias("to_date"),
         ),
-        on="service_point_id", how="left", validate="m:m",
+        on="service_point_id", how="left", validate="m:m", maintain_order="left_right",
     ).filter(
         pl.col("channel_no").is_null()
         | ((pl.col("from_date").is_null() | (pl.col("from_date") < pl.col("end_date")))
@@ -258,13 +266,28 @@ def cut_partitions(
         .sub(1)
         .alias("partition")
     )
-    due_cut = due.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
-    once = channels.filter(pl.col("channel_no").is_not_null()).unique(["agreement_id", "channel_no"])
-    cut = once.join(placed.select("account_id", "partition"), on="account_id", how="left", validate="m:1")
-    return (
-        arranged(DueAgreements, due_cut.sort("partition", "agreement_id", "start_date")),
-        arranged(DueChannels, cut.sort("partition", "agreement_id", "channel_no")),
+    owners = placed.select("account_id", "partition")
+    due_cut, cut = (
+        rows.join(owners, on="account_id", how="left", validate="m:1", maintain_order="left")
+        for rows in (due, channels.filter(pl.col("channel_no").is_not_null()))
     )
+    of_channels = _by_partition(cut, "agreement_id", "channel_no")
+    again = (pl.col("agreement_id") == pl.col("agreement_id").shift(1)) & (
+        pl.col("channel_no") == pl.col("channel_no").shift(1)
+    )
+    return (
+        arranged(DueAgreements, _by_partition(due_cut, "agreement_id", "start_date")),
+        arranged(DueChannels, of_channels.filter(~again.fill_null(value=False))),
+    )
+
+
+def _by_partition(rows: pl.DataFrame, text: str, value: str) -> pl.DataFrame:
+    """Return rows by partition, a text and a value; those in order of both, as they mostly come, by numbers alone."""
+    above, below = pl.col(text).shift(1), pl.col(text)
+    rises = (above < below) | ((above == below) & (pl.col(value).shift(1) <= pl.col(value)))
+    if rows.select(rises.fill_null(value=True).all()).item():
+        return rows.sort("partition", maintain_order=True)
+    return rows.sort("partition", text, value)
 
 
 def _partition_count(cost: int, cost_each: int) -> int:

@@ -16,7 +16,7 @@ from cycles.rebill.correction import nothing_billed, reversal_tables
 from cycles.rebill.waves import NOTHING_NARROWED, rate_passes
 from cycles.runners.tasks import Receipt, Task
 from cycles.runs.folders import plan_frame
-from cycles.runs.partition import STEPS, Work, leave_receipt, work_on
+from cycles.runs.partition import BOOK, STEPS, Work, kept_table, leave_receipt, work_on
 from model.bills import Bills
 from model.rating import BillLines, DueAgreements
 from model.schema import arranged, empty, polars_schema
@@ -42,13 +42,21 @@ def rebilled(base: Work, narrowed: Mapping[str, pl.Expr] = NOTHING_NARROWED) -> 
 
     `narrowed`: passes of which only a smaller part is done.
     """
-    frame_of = partial(frame_of_pass, base.folder)
+    frame_of = partial(_frame_of_pass, base)
     taken = plan_frame(base.folder, "reversals")
     limit = base.plan.get("back_billing")
     rule = None if limit is None else BackBilling(**(limit | {"first_date": date.fromisoformat(limit["first_date"])}))
     for name, work in rate_passes(base, base.plan["passes"], frame_of, base.keep, narrowed):
         finish(work, taken, rule)
         yield name, work
+
+
+def _frame_of_pass(base: Work, pass_name: str, name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
+    """Return a frame of a pass; tables of its rate book that an earlier pass has as well are not read again."""
+    if keep is None and name.startswith(BOOK):
+        file_name = f"{pass_name}/{name}.parquet"
+        return kept_table(base.folder / "plan" / file_name, base.plan["files"][file_name])
+    return frame_of_pass(base.folder, pass_name, name, keep)
 
 
 def finish(work: Work, taken: pl.DataFrame, rule: BackBilling | None) -> None:

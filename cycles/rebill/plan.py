@@ -20,13 +20,12 @@ from cycles.rebill.compare import LINES
 from cycles.rebill.days import Pass, passes_of
 from cycles.rebill.inputs import Knowledge, changed_classes, inputs_now, of_bills
 from cycles.rebill.line_causes import with_causes
+from cycles.rebill.placed import cut_accounts, placed_frames
 from cycles.rebill.search import (
     Candidates,
     Search,
-    cut_accounts,
     find_candidates,
     pass_listing,
-    placed_frames,
     search,
 )
 from cycles.rebill.stale import OWED

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,6 @@ from typing import Any
 
 import polars as pl
 
-from accounts.selection import REGISTER_COST
 from cycles.publishing.left_behind import left_behind
 from cycles.rebill.back_billing import BackBilling
 from cycles.rebill.choice import Chosen, looking_back
@@ -19,9 +20,10 @@ from cycles.rebill.compare import BACK_BILLING, Made, compared_lines, joined, ma
 from cycles.rebill.days import Pass
 from cycles.rebill.inputs import of_bills
 from cycles.rebill.partition import finish, old_lines
+from cycles.rebill.placed import placed_frames
 from cycles.rebill.waves import rate_passes
 from cycles.runs.folders import frames_at_hand
-from cycles.runs.inputs import COST_PER_PARTITION, Inputs
+from cycles.runs.inputs import Inputs
 from cycles.runs.partition import Work
 from model.tariff import RateBook
 from store.workspace import Workspace
@@ -119,38 +121,68 @@ def search(
     """
     listed = [pass_listing(own, candidates.inputs[own.name]) for own in candidates.passes]
     placed = placed_frames(candidates.inputs, partitions)
-    ids = pl.concat([own.bills.select("bill_id", "run_id", "new_id", "account_id") for own in candidates.passes])
-    taken = ids.rename({"new_id": "replaced_by"})
-    lines, made, others = [], [], []
-    opened: dict[str, dict[str, list[pl.DataFrame]]] = {
-        str(item["name"]): {"history": [], "banks": []} for item in listed
-    }
-    for number in partitions["partition"].unique().sort().to_list():
-        keep = pl.col("partition") == number
-        work = Work(workspace, Path(), base, keep, number, frames_at_hand(placed[str(listed[0]["name"])]))
-        owners = partitions.filter(keep)
-        for name, done in rate_passes(work, listed, partial(_frame_of_pass, placed), keep):
-            mine = _of_pass(candidates, name).join(owners, on="account_id", how="semi")
-            own = taken.join(mine, on="bill_id", how="semi")
-            old = old_lines(done, own)
-            assert done.rating_input is not None and done.rated is not None
-            opened[name]["history"].append(done.rating_input.history)
-            opened[name]["banks"].append(done.rating_input.banks)
-            # Whether a bill is another is told without the limit, which moves with the business date.
-            unlimited = old.filter(pl.col("component_id") != BACK_BILLING)
-            others.append(compared_lines(unlimited, done.rated.lines).filter("is_other").select("new_id"))
-            finish(done, own, rule)
-            found = made_of(done)
-            made.append(found)
-            lines.append(compared_lines(old, found.lines))
-    whole = joined(made)
+    numbers = partitions["partition"].unique().sort().to_list()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        made_by = list(pool.map(
+            lambda number: _made_anew(workspace, base, candidates, rule, (listed, placed, partitions), number), numbers
+        ))  # fmt: skip
+    ids = _ids(candidates)
+    whole = joined([made for one in made_by for made in one.made])
     left = left_behind(workspace, ids.select("bill_id", "run_id")) if ids.height else None
-    moved = [*others] if left is None else [*others, state_apart(whole, left, ids)]
+    others = [frame for one in made_by for frame in one.others]
+    moved = others if left is None else [*others, state_apart(whole, left, ids)]
     found_bills = _bills_found(candidates, pl.concat(moved).unique(), whole)
     changed = found_bills.filter(pl.col("outcome") == "changed")
+    lines = [frame for one in made_by for frame in one.lines]
     shown = pl.concat(lines).join(changed, on="new_id", how="semi")
-    carried = {name: {key: pl.concat(parts) for key, parts in frames.items()} for name, frames in opened.items()}
+    carried = {
+        str(item["name"]): {
+            key: pl.concat([one.opened[str(item["name"])][key] for one in made_by]) for key in ("history", "banks")
+        }
+        for item in listed
+    }
     return Search(candidates, found_bills, shown, whole, carried)
+
+
+@dataclass
+class _Anew:
+    """What a partition of candidates came to, a frame for each pass."""
+
+    others: list[pl.DataFrame] = field(default_factory=list)
+    made: list[Made] = field(default_factory=list)
+    lines: list[pl.DataFrame] = field(default_factory=list)
+    opened: dict[str, dict[str, pl.DataFrame]] = field(default_factory=dict)
+
+
+def _made_anew(
+    workspace: Workspace, base: dict[str, Any], candidates: Candidates, rule: BackBilling | None,
+    plan: tuple[list[dict[str, Any]], dict[str, dict[str, pl.DataFrame]], pl.DataFrame], number: int,
+) -> _Anew:  # fmt: skip
+    """Rate the passes of a partition. `plan`: the passes as they are listed, their frames, account_id and partition."""
+    listed, placed, partitions = plan
+    keep = pl.col("partition") == number
+    work = Work(workspace, Path(), base, keep, number, frames_at_hand(placed[str(listed[0]["name"])]))
+    owners = partitions.filter(keep)
+    taken = _ids(candidates).rename({"new_id": "replaced_by"})
+    anew = _Anew()
+    for name, done in rate_passes(work, listed, partial(_frame_of_pass, placed), keep):
+        mine = _of_pass(candidates, name).join(owners, on="account_id", how="semi")
+        own = taken.join(mine, on="bill_id", how="semi")
+        old = old_lines(done, own)
+        assert done.rating_input is not None and done.rated is not None
+        anew.opened[name] = {"history": done.rating_input.history, "banks": done.rating_input.banks}
+        # Whether a bill is another is told without the limit, which moves with the business date.
+        unlimited = old.filter(pl.col("component_id") != BACK_BILLING)
+        anew.others.append(compared_lines(unlimited, done.rated.lines).filter("is_other").select("new_id"))
+        finish(done, own, rule)
+        found = made_of(done)
+        anew.made.append(found)
+        anew.lines.append(compared_lines(old, found.lines))
+    return anew
+
+
+def _ids(candidates: Candidates) -> pl.DataFrame:
+    return pl.concat([own.bills.select("bill_id", "run_id", "new_id", "account_id") for own in candidates.passes])
 
 
 def _of_pass(candidates: Candidates, name: str) -> pl.DataFrame:
@@ -209,60 +241,3 @@ def _frame_of_pass(
     placed: Mapping[str, Mapping[str, pl.DataFrame]], pass_name: str, name: str, keep: pl.Expr | None = None
 ) -> pl.DataFrame:
     return frames_at_hand(placed[pass_name])(name, keep)
-
-
-def placed_frames(inputs: Mapping[str, Inputs], partitions: pl.DataFrame) -> dict[str, dict[str, pl.DataFrame]]:
-    """Return the frames of each pass with the partition of each account."""
-    found = {}
-    for name, own in inputs.items():
-        due = own.frames["due"].drop("partition").join(partitions, on="account_id", how="left", validate="m:1")
-        of_agreement = due.select("agreement_id", "partition").unique()
-        channels = (
-            own.frames["channels"].drop("partition").join(of_agreement, on="agreement_id", how="left", validate="m:1")
-        )
-        found[name] = own.frames | {
-            "due": due.select(own.frames["due"].columns), "channels": channels.select(own.frames["channels"].columns)
-        }  # fmt: skip
-    return found
-
-
-def cut_accounts(passes: Sequence[Pass], inputs: Mapping[str, Inputs]) -> pl.DataFrame:
-    """Give each account a partition of about equal cost: account_id, partition.
-
-    A partition is as large as a run's in each of its passes. Accounts that share a service point stay together, for
-    what one of them leaves is what the other finds; neighbours on disk come together.
-    """
-    places = [own.due.select("account_id", "service_point_id") for own in passes]
-    places += [own.then.select("account_id", "service_point_id") for own in passes]
-    labels = _components(pl.concat(places).unique())
-    slots = pl.when(pl.col("interval_minutes") > 0).then(1440 // pl.col("interval_minutes")).otherwise(0)
-    days = (pl.col("end_date") - pl.col("start_date")).dt.total_days()
-    supplied = [
-        inputs[own.name].frames["channels"]
-        .join(inputs[own.name].frames["due"].select("agreement_id", "account_id", "start_date", "end_date"),
-              on="agreement_id", how="inner", validate="m:m")
-        .select("account_id", "channel_no", (REGISTER_COST + days * slots).alias("cost"))
-        for own in passes
-    ]  # fmt: skip
-    costs = (
-        labels.join(pl.concat(supplied), on="account_id", how="left", validate="1:m")
-        .group_by("label")
-        .agg(pl.col("cost").fill_null(REGISTER_COST).sum(), pl.col("channel_no").min())
-        .sort("channel_no", "label", nulls_last=True)
-    )
-    each = COST_PER_PARTITION * len(passes)
-    cut = (pl.col("cost").cum_sum() - 1) // each
-    numbered = costs.with_columns(cut.rank("dense").cast(pl.Int32).sub(1).alias("partition"))
-    placed = labels.join(numbered.select("label", "partition"), on="label", how="inner", validate="m:1")
-    return placed.select("account_id", "partition").sort("account_id")
-
-
-def _components(edges: pl.DataFrame) -> pl.DataFrame:
-    """Return for each account the first account that it hangs together with: account_id, label."""
-    labelled = edges.with_columns(pl.col("account_id").alias("label"))
-    while True:
-        of_point = labelled.with_columns(pl.col("label").min().over("service_point_id"))
-        following = of_point.with_columns(pl.col("label").min().over("account_id"))
-        if following["label"].equals(labelled["label"]):
-            return labelled.select("account_id", "label").unique().sort("account_id")
-        labelled = following

@@ -13,10 +13,10 @@ from rating.segments import number_of
 
 # Printed units of amounts of something; powers are no use.
 USE_UNITS = {name: smallest for name, (smallest, _) in PRINTED_UNITS.items() if smallest not in POWER_UNIT.values()}
-_LINE = [
-    "bill_id", "account_id", "branch_id", "agreement_id", "service_point_id", "commodity", "tariff_id", "component_id",
-    "line_no", "kind", "category", "quantity", "unit", "period_start_date", "period_end_date", "is_estimated",
-    "amount_minor", "currency",
+_NAMES = ["account_id", "branch_id", "service_point_id", "commodity", "tariff_id", "currency"]
+_ADDED_UP = [
+    "component_id", "kind", "category", "quantity", "unit", "period_start_date", "period_end_date", "is_estimated",
+    "amount_minor",
 ]  # fmt: skip
 
 
@@ -26,30 +26,27 @@ def use_of(lines: pl.LazyFrame, bills: pl.LazyFrame) -> DataFrame[BillUse]:
     The use of an agreement is the largest quantity that one of its charges prices, over its tiers and periods of use:
     several charges may price the same energy, and adding them up would count it twice.
     """
-    chosen = lines.select(_LINE).collect()
     keys = ["bill_id", "agreement_id"]
+    chosen = lines.select(*keys, "line_no", *_NAMES, *_ADDED_UP).collect()
     # Lines lie in the order of their bills, and are sorted only where they do not.
     rises = (pl.col("line_no") > pl.col("line_no").shift(1)) | (pl.col("bill_id") != pl.col("bill_id").shift(1))
     ordered = chosen if chosen.select(rises.all()).item() else chosen.sort("line_no")
-    numbered = ordered.with_columns(number_of(*keys).alias("use_no"))
-    heads = numbered.filter((pl.col("use_no") != pl.col("use_no").shift(1)).fill_null(value=True))
-    if heads.select(keys).unique().height < heads.height:
-        # An agreement's lines do not stand together: one-off charges come after those of the tariffs.
-        heads = heads.unique(keys, keep="first", maintain_order=True)
-        numbers = heads.select(*keys, "use_no")
-        numbered = numbered.drop("use_no").join(
-            numbers, on=keys, how="left", validate="m:1", maintain_order="left"
-        )  # fmt: skip
-    summed = numbered.select("use_no", "period_start_date", "period_end_date", "is_estimated", "amount_minor")
-    rows = summed.group_by("use_no").agg(
+    runs = ordered.select(number_of(*keys).alias("run"))["run"]
+    heads = ordered.filter((runs != runs.shift(1)).fill_null(True))
+    # An agreement's lines do not all stand together: one-off charges and taxes come after those of the tariffs.
+    names = heads.unique(keys, keep="first", maintain_order=True).with_row_index("use_no")
+    use_nos = heads.select(keys).join(
+        names.select(*keys, "use_no"), on=keys, how="left", validate="m:1", maintain_order="left"
+    )["use_no"]  # fmt: skip
+    numbered = ordered.select(_ADDED_UP).with_columns(use_no=use_nos.gather(runs))
+    rows = numbered.group_by("use_no").agg(
         pl.col("period_start_date").min(), pl.col("period_end_date").max(), pl.col("is_estimated").any(),
         summed_minor("amount_minor"),
     )  # fmt: skip
-    names = heads.select("use_no", *keys, "account_id", "branch_id", "service_point_id", "commodity", "tariff_id",
-                         "currency")  # fmt: skip
     classes = bills.select("bill_id", "revenue_class").collect()
     joined = (
-        names.join(rows, on="use_no", how="left", validate="1:1")
+        names.select("use_no", *keys, *_NAMES)
+        .join(rows, on="use_no", how="left", validate="1:1")
         .join(_largest_use(numbered), on="use_no", how="left", validate="1:1")
         .join(classes, on="bill_id", how="inner", validate="m:1")
     )

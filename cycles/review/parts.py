@@ -12,8 +12,8 @@ from cycles.runs.folders import manifest_files
 from store.lake import LakeFile, scan_lake
 from store.workspace import Workspace
 
-LINES = 1_500_000
-"""Bill lines of a part, about: below a gigabyte with all that is asked of them."""
+LINES = 750_000
+"""Bill lines of a part, about: some 500 MB with all that is asked of them."""
 
 
 @dataclass(frozen=True)

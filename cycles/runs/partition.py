@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pandera.typing.polars import DataFrame
 from cycles.runners.tasks import Receipt, Task, lake_file_from, write_receipt
 from cycles.runs.controls import control_totals, partition_offenders
 from cycles.runs.energy import energy_controls
-from cycles.runs.folders import Frames, plan_frame, plan_rows
+from cycles.runs.folders import Frames, plan_frame, plan_rows, read_frame
 from ingest.rules.rule_store import rules_of_text
 from ingest.vee.registers import usage_between_reads
 from ingest.versions import current_days, current_registers
@@ -52,7 +52,10 @@ from store.lake import LakeFile, scan_lake, write_lake_files
 from store.workspace import Workspace, open_workspace
 
 # Before the name of a table of the rate book, among the frames of a plan.
-_BOOK = "book_"
+BOOK = "book_"
+# Tables of rate books that this process read last, by their hash; the oldest goes first.
+_TABLES: dict[str, pl.DataFrame] = {}
+_KEPT_TABLES = 2 * len(RATE_BOOK_TABLES)
 
 
 @dataclass
@@ -109,8 +112,8 @@ def work_on(workspace: Workspace, run_id: str, keep: pl.Expr, partition: int = 0
 
 def _frame_of_plan(folder: Path, hashes: dict[str, str], name: str, keep: pl.Expr | None = None) -> pl.DataFrame:
     """Return a frame of a plan; the tables of its rate book are read once by each worker."""
-    if keep is None and name.startswith(_BOOK):
-        return _kept_table(folder, name, hashes[f"{name}.parquet"])
+    if keep is None and name.startswith(BOOK):
+        return kept_table(folder / "plan" / f"{name}.parquet", hashes[f"{name}.parquet"])
     return plan_frame(folder, name, keep).rechunk()
 
 
@@ -124,9 +127,14 @@ def _frame_of_partition(
     return plan_rows(folder, name, [(places[partition], places[partition + 1]), (places[-2], places[-1])]).filter(keep)
 
 
-@lru_cache(maxsize=2 * len(RATE_BOOK_TABLES))
-def _kept_table(folder: Path, name: str, sha256: str) -> pl.DataFrame:
-    return plan_frame(folder, name)
+def kept_table(path: Path, sha256: str) -> pl.DataFrame:
+    """Return a table of a rate book in a plan; one that was read lately is the very same frame, wherever it lies."""
+    found = _TABLES.pop(sha256, None)
+    table = read_frame(path) if found is None else found
+    _TABLES[sha256] = table
+    while len(_TABLES) > _KEPT_TABLES:
+        _TABLES.pop(next(iter(_TABLES)))
+    return table
 
 
 def _gather(work: Work) -> None:
@@ -148,7 +156,7 @@ def _gather(work: Work) -> None:
         wanted = channels.filter(pl.col("interval_minutes") == minutes)["channel_no"].unique().sort()
         if wanted.len():
             days[minutes] = _days(work, minutes, wanted, first, after)
-    book = RateBook(**{table: work.frame(_BOOK + table) for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
+    book = RateBook(**{table: work.frame(BOOK + table) for table in RATE_BOOK_TABLES})  # type: ignore[arg-type]
     meters = arranged(Meters, work.frame("meters", of_point))
     usage, _ = usage_between_reads(
         _registers(work, numbers), meters, arranged(ChannelNumbers, numbers), rules_of_text(work.plan.get("rules")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from model.errors import ConfigError, NothingDueError, StaleError
 from model.ids import content_hash, run_id
 from store.audit import audit_head, record
 from store.code import code_version
-from store.control import Connection, control, transaction
+from store.control import Connection, control, reader, transaction
 from store.facts import facts
 from store.files import SEALED, file_content_hash, write_all_atomic, write_bytes_atomic
 from store.roles import own_branches
@@ -231,15 +232,24 @@ def _gather(connection: Connection, cycle: Cycle, request: PlanRequest, seq_max:
     known = selectable(connection, (cycle,), known_at=request.known_at)
     # Of what stands, only days from the earliest that the cycle may bill on can matter, and ids of its own bills.
     stands = standing_keys(connection, ending_after=first_possible(cycle, known["cycles"]))
-    due = select_due(cycle, known, stands, request.branches, made=bills_made(connection, cycle.cycle_id))
-    if request.finals is not None:
-        due = ended_agreements(due, known["agreements"], request.finals, request.business_date)
-    if due.is_empty():
-        raise NothingDueError(
-            f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
-            hint="everything in it is billed already, or no account is in its group",
+    places = known["service_points"]["service_point_id"]
+    billed = stands.filter(pl.col("period_end_date") > cycle.period_start_date).height
+    with reader(connection) as beside, ThreadPoolExecutor(1) as pool:
+        # Where most places are still to be billed, what is known of all is read while is chosen what is due.
+        is_early = request.finals is None and 2 * billed < places.len()
+        reading = pool.submit(known_of_places, beside, places, known_at=request.known_at) if is_early else None
+        due = select_due(cycle, known, stands, request.branches, made=bills_made(connection, cycle.cycle_id))
+        if request.finals is not None:
+            due = ended_agreements(due, known["agreements"], request.finals, request.business_date)
+        if due.is_empty():
+            raise NothingDueError(
+                f"cycle `{cycle.cycle_id}`: nothing is due on {request.business_date}",
+                hint="everything in it is billed already, or no account is in its group",
+            )
+        supplied = due["service_point_id"].unique()
+        numbers, gathered = (
+            reading.result() if reading else known_of_places(connection, supplied, known_at=request.known_at)
         )
-    numbers, gathered = known_of_places(connection, due["service_point_id"].unique(), known_at=request.known_at)
     book = load_rate_book(connection, known_at=request.known_at)
     return gather_inputs(
         connection, cycle, due, known | gathered, numbers, book,

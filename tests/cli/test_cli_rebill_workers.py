@@ -11,7 +11,7 @@ import pytest
 from books_by_hand import CommandLine, add_tariffs, write_file
 from test_cli_rebill import DEARER, LINES, planned, published, two_months
 
-import cycles.rebill.search
+import cycles.rebill.placed
 from cycles.runs.folders import read_manifest, run_folder
 from store.workspace import open_workspace
 
@@ -28,7 +28,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cut(command: CommandLine, monkeypatch: pytest.MonkeyPatch, cost_each: int) -> tuple[str, int]:
     """Plan the rebill; return its run, and how many partitions it has."""
-    monkeypatch.setattr(cycles.rebill.search, "COST_PER_PARTITION", cost_each)
+    monkeypatch.setattr(cycles.rebill.placed, "COST_PER_PARTITION", cost_each)
     run = planned(command)["run_id"]
     plan = run_folder(open_workspace(command.workspace), run) / "plan" / "plan.json"
     return run, int(json.loads(plan.read_bytes())["partitions"])
@@ -58,3 +58,15 @@ def test_workers_and_partitions_do_not_show(changed: Path, tmp_path: Path, monke
     published(parted, run)
     rows = [books.done("query", LINES, "--format", "json").json for books in (whole, parted)]
     assert rows[0] == rows[1]
+
+
+def test_what_is_worth_it_is_cut_in_two(changed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for worth_two in (10**9, 1):
+        monkeypatch.setattr(cycles.rebill.placed, "_WORTH_TWO", worth_two)
+        command = CommandLine(Path(shutil.copytree(changed, tmp_path / str(worth_two))))
+        run, partitions = cut(command, monkeypatch, 10**9)
+        shown = command.done("rebill", "show", run, "--json").json
+        found[partitions] = {name: shown[name] for name in shown if name not in {"run_id", "plan_sha256", "sha256"}}
+    assert set(found) == {1, 2}
+    assert found[1] == found[2]
