@@ -16,9 +16,9 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from model.codes import Quality
-from model.columns import lying_columns, parts_as_they_lie
+from model.columns import Numbers, lying_columns, parts_as_they_lie
 from model.rating import DueAgreements, DueAttributes, DueChannels, RatingInput
-from model.reads import slot_columns
+from model.reads import read_days_schema, slot_columns
 from model.schema import checked
 from model.tariff import Quantities, RateBook
 from rating.calendar import build_masks, lay_out
@@ -31,6 +31,8 @@ from rating.sources import with_sources
 
 # As many rows as a chunk of a file has mostly.
 _ROWS_AT_ONCE = 65_536
+_INT32_MAX = 2**31 - 1
+_IS_DATED = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
 
 
 @dataclass(frozen=True)
@@ -105,23 +107,31 @@ def profiled(given: RatingInput, kinds: DayKinds) -> Profiled:
     In profiles are the accounts whose agreements are due for their whole cycle, with channels that are read,
     completely, on each of its days. The book of `given` is not used.
     """
+    return cut_by_accounts(given, kinds, added_days(given, kinds))
+
+
+def added_days(given: RatingInput, kinds: DayKinds) -> dict[int, pl.DataFrame]:
+    """Return by interval length the days of the channels that are read on each day of the cycle, added up by kind."""
     zones = given.due.select("agreement_id", "tz_name").unique()
-    channels = given.channels.join(zones, on="agreement_id", how="inner", validate="m:1")
-    is_whole = _is_due_for(kinds.start_date, kinds.end_date)
-    is_dated = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
+    channels = given.channels.filter(~_IS_DATED).join(zones, on="agreement_id", how="inner", validate="m:1")
     parts: dict[int, pl.DataFrame] = {}
-    complete = [channels.filter((pl.col("interval_minutes") == 0) & ~is_dated).select("agreement_id", "channel_no")]
     for minutes, wide in given.days.items():
-        mine = channels.filter((pl.col("interval_minutes") == minutes) & ~is_dated)
+        mine = channels.filter(pl.col("interval_minutes") == minutes)
         of_zones, days = (frame.partition_by("tz_name", as_dict=True) for frame in (mine, kinds.of_length[minutes]))
         added = [
             added_up(wide, of_zones[zone]["channel_no"], days[zone], minutes)
             for zone in sorted(of_zones.keys() & days.keys())
         ]
-        if added:
-            parts[minutes] = pl.concat(added)
-            complete.append(mine.join(parts[minutes], on="channel_no", how="semi").select("agreement_id", "channel_no"))
-    short = channels.join(pl.concat(complete), on=["agreement_id", "channel_no"], how="anti")
+        parts[minutes] = pl.concat(added, how="vertical_relaxed") if added else _nothing_added(minutes)
+    return parts
+
+
+def cut_by_accounts(given: RatingInput, kinds: DayKinds, parts: dict[int, pl.DataFrame]) -> Profiled:
+    """Return the input cut in two. `parts`: see `added_days`; of `given` only the days of the rest are used."""
+    is_whole = _is_due_for(kinds.start_date, kinds.end_date)
+    added = [pl.col("channel_no").is_in(part["channel_no"].unique().implode()) for part in parts.values()]
+    has_days = pl.any_horizontal(pl.col("interval_minutes") == 0, *added)
+    short = given.channels.filter(_IS_DATED | ~has_days)
     left = pl.concat(
         [given.due.filter(~is_whole).select("account_id"),
          given.due.join(short, on="agreement_id", how="semi").select("account_id")]
@@ -150,7 +160,7 @@ def _of(given: RatingInput, due: pl.DataFrame, days: dict[int, pl.DataFrame]) ->
 
 
 def added_up(wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, minutes: int) -> pl.DataFrame:
-    """Return a row per channel and kind of day, on the first day of the kind: the slots added up, as Int64.
+    """Return a row per channel and kind of day, on the first day of the kind: the slots added up.
 
     `numbers` are the channels, `days` those of their zone in order. Left out is a channel of which a day is missing, or
     a slot of one. A channel has at most one row a day.
@@ -164,12 +174,20 @@ def added_up(wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, minutes
     marks = wide.select("worst", "seq", target=pl.Series(targets)).filter(pl.col("target") >= 0)
     worst = marks.group_by("target").agg(pl.col("worst").max(), pl.col("seq").max()).sort("target")
     assert worst.height == height, "a complete channel has a day of each kind"
+    # Half the bytes, for whoever keeps and moves them; what a channel cannot use in a month is left as it is.
+    is_narrow = sums.min(initial=0) >= -_INT32_MAX and sums.max(initial=0) <= _INT32_MAX
+    narrow: Numbers = sums.astype(np.int32) if is_narrow else sums
     kind = np.tile(np.arange(firsts.height), len(complete))
     owners = pl.Series("channel_no", np.repeat(complete.to_numpy(), firsts.height), dtype=wide["channel_no"].dtype)
     return pl.DataFrame(
         [owners, firsts["day"][kind], firsts["n"].cast(wide["n"].dtype)[kind], worst["worst"], worst["seq"],
-         *(pl.Series(name, column) for name, column in zip(names, sums, strict=True))]
+         *(pl.Series(name, column) for name, column in zip(names, narrow, strict=True))]
     )  # fmt: skip
+
+
+def _nothing_added(minutes: int) -> pl.DataFrame:
+    names = ["channel_no", "day", "n", "worst", "seq", *slot_columns(minutes)]
+    return pl.DataFrame(schema={name: read_days_schema(minutes)[name] for name in names})
 
 
 def _targets(wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, names: list[str]) -> tuple[Int64s, pl.Series]:

@@ -85,6 +85,11 @@ class Workspace:
         """Rejected lines, as CSV, for people."""
         return self.root / "quarantine"
 
+    @property
+    def profiles(self) -> Path:
+        """Days added up by kind, kept from one comparison of tariffs to the next; whoever removes them loses time."""
+        return self.root / "profiles"
+
 
 def create_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Workspace:
     """Create a workspace; `ddl` adds the control tables of other folders (tariffs).

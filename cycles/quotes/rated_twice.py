@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 import polars as pl
 
+from cycles.quotes.kept_profiles import cut_partition
 from cycles.quotes.unplanned import Unplanned
 from model.progress import Progress
 from model.rating import DueAgreements, DueAttributes, RatingInput
@@ -20,7 +21,8 @@ from model.reads import INTERVAL_LENGTHS
 from model.schema import checked
 from model.tariff import RateBook
 from rating.owed import Owed, owed
-from rating.profiles import day_kinds, profiled
+from rating.profiles import day_kinds
+from store.kept import sweep_kept
 
 RISES = 10
 _SIDES = ("old", "new")
@@ -56,6 +58,7 @@ def rate_twice(gathered: Unplanned, books: Sequence[RateBook], progress: Progres
             parts += found
             rests += rest
         parts += pool.map(lambda given: _both(given, books), _few(rests))
+    sweep_kept(gathered.workspace.profiles)
     accounts, charges, parked = (pl.concat(getattr(part, field.name) for part in parts) for field in fields(Twice))
     progress.end("rate", accounts=accounts.height)
     return Twice(accounts.sort("account_id"), charges, parked.sort("side", "account_id", "reason"))
@@ -78,11 +81,10 @@ def _rate_group(
     kinds = day_kinds(due, checked(DueAttributes, frames["attributes"]), books, INTERVAL_LENGTHS)
     found, wholes, rests = [], [], []
     for partition in partitions:
-        given = gathered.rating_input(partition)
         if kinds is None:
-            found.append(_both(given, books))
+            found.append(_both(gathered.rating_input(partition), books))
         else:
-            cut = profiled(given, kinds)
+            cut = cut_partition(gathered, partition, kinds)
             wholes.append(cut.whole)
             rests.append(cut.rest)
         progress.advance("rate")
@@ -114,7 +116,8 @@ def joined(inputs: Sequence[RatingInput]) -> RatingInput:
     tables |= {name: tables[name].unique(maintain_order=True) for name in _SHARED}
     lengths = sorted({minutes for given in inputs for minutes in given.days})
     days = {
-        minutes: pl.concat([given.days[minutes] for given in inputs if minutes in given.days]) for minutes in lengths
+        minutes: pl.concat([one.days[minutes] for one in inputs if minutes in one.days], how="vertical_relaxed")
+        for minutes in lengths
     }
     return replace(first, days=days, **tables)
 

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from datetime import date
 from random import Random
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -24,11 +25,14 @@ from rating_rows import (
 )
 from rating_strategies import make_case
 
+from model.columns import lying_columns
 from model.rating import Rated, RatingInput
 from model.tariff import RateBook
 from rating.profiles import Profiled, can_be_profiled, day_kinds, profiled
+from rating.slot_kernels import add_rows
 from rating.stages import rate, rate_profiled
 
+INT32 = {f"c{place}": pl.Int32 for place in range(5)}
 OCTOBER = (date(2026, 10, 1), date(2026, 11, 1))
 TOU = book(
     tou_windows=windows(spans=peak_hours),
@@ -123,3 +127,25 @@ def test_what_is_no_sum_needs_the_days(given_quantity: dict[str, str]) -> None:
 def test_nothing_due_has_no_profiles() -> None:
     nothing = rating_input(TOU, [], [])
     assert day_kinds(nothing.due, nothing.attributes, [TOU], [15]) is None
+
+
+def test_rows_are_added_where_their_targets_say() -> None:
+    random = Random(4)
+    # Five columns: four at a time and one; rows of more than one chunk of the kernel.
+    values = [[random.randrange(2**31) for _ in range(5_000)] for _ in range(5)]
+    targets = [random.randrange(-1, 7) for _ in range(5_000)]
+    frame = pl.DataFrame({f"c{place}": column for place, column in enumerate(values)}, schema_overrides=INT32)
+    sums = np.zeros((5, 7), dtype=np.int64)
+    add_rows(lying_columns(frame), np.array(targets, dtype=np.int64), sums)
+    expected = [[0] * 7 for _ in values]
+    for place, column in enumerate(values):
+        for value, target in zip(column, targets, strict=True):
+            if target >= 0:
+                expected[place][target] += value
+    assert sums.tolist() == expected
+
+
+def test_sums_beyond_int32_are_kept() -> None:
+    rows = day_rows(1, *OCTOBER, 2**31 - 1)
+    given = rating_input(TOU, [due(*OCTOBER)], [channel()], {15: rows})
+    assert cut_by_profiles(given, [TOU]).whole.days[15]["v00"].max() == 22 * (2**31 - 1)

@@ -1,0 +1,53 @@
+"""Frames kept for the next time: what can be made again from the lake, under a key that says what it was made of."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from store.files import PRIVATE, private_folder, remove, written_aside
+from store.lake import write_rows
+
+# A month of half a million channels takes half a gigabyte.
+BYTES_KEPT = 2 * 10**9
+
+
+def kept_frames(folder: Path, key: str, names: list[str]) -> dict[str, pl.DataFrame] | None:
+    """Return what was kept under a key; None when any of it is gone."""
+    found = {}
+    for name in names:
+        path = _path(folder, key, name)
+        try:
+            found[name] = pl.read_parquet(path)
+            os.utime(path)  # what is in use is removed last
+        except FileNotFoundError:
+            return None
+    return found
+
+
+def keep_frames(folder: Path, key: str, frames: Mapping[str, pl.DataFrame]) -> None:
+    """Keep frames under a key. A disk that takes no more, or a folder of others, only means that they are not kept."""
+    with contextlib.suppress(OSError):
+        private_folder(folder)
+        for name, frame in frames.items():
+            with written_aside(_path(folder, key, name), mode=PRIVATE) as aside:
+                write_rows(frame, aside, "lz4")
+
+
+def sweep_kept(folder: Path, bytes_kept: int = BYTES_KEPT) -> None:
+    """Remove what was not used for longest, until no more bytes than these are kept."""
+    with contextlib.suppress(OSError):
+        listed = [(path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.parquet")]
+        total = 0
+        for _, size, path in sorted(listed, reverse=True):
+            total += size
+            if total > bytes_kept:
+                remove(path)
+
+
+def _path(folder: Path, key: str, name: str) -> Path:
+    return folder / f"{key}-{name}.parquet"
