@@ -50,6 +50,7 @@ def control(workspace: Workspace, *, purpose: str, though_behind: bool = False) 
             ) from error
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET parquet_metadata_cache = true")  # the runs' files never change
             connection.execute("SET enable_progress_bar = false")  # it would stand among a command's results
             _refuse_strange(workspace, connection)
             if not though_behind:

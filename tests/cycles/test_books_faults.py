@@ -196,6 +196,39 @@ def test_a_planted_fault_is_found(books: tuple[Workspace, Connection], fault: st
         connection.execute("ROLLBACK")
 
 
+AT_PUBLISH = {check.name for check in CHECKS if check.at_publish}
+# What a run's own files could bring, beside what stands posted: `books_leg` are its legs.
+OF_RUN = {
+    "a bill books a credit": (
+        "CREATE OR REPLACE TEMP VIEW books_leg AS SELECT * REPLACE ('242' AS gl_account) FROM posted_line "
+        "WHERE journal_id = 'late_fee-1/J' AND leg_no = 1", "I3 control_is_open_items",
+    ),
+    "a bill books a deposit": (
+        "CREATE OR REPLACE TEMP VIEW books_leg AS SELECT * REPLACE ('235' AS gl_account) FROM posted_line "
+        "WHERE journal_id = 'late_fee-1/J' AND leg_no = 1", "I10 deposits_held",
+    ),
+    "a bill books cash": (
+        "CREATE OR REPLACE TEMP VIEW books_leg AS SELECT * REPLACE ('131' AS gl_account) FROM posted_line "
+        "WHERE journal_id = 'late_fee-1/J' AND leg_no = 1", "I18 cash_is_channels",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sql", "invariant"), [fault for fault in FAULTS.values() if fault[1] in AT_PUBLISH] + list(OF_RUN.values())
+)
+def test_a_publish_finds_what_it_could_bring(books: tuple[Workspace, Connection], sql: str, invariant: str) -> None:
+    workspace, connection = books
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        prepare_checks(workspace, connection, RUN)
+        connection.execute(sql)
+        broken = {check.name for check in CHECKS if check.at_publish and offenders_of(connection, check).height}
+        assert broken & {invariant, "I8 closed_stays_closed"}  # a leg of a closed month is told there
+    finally:
+        connection.execute("ROLLBACK")
+
+
 def test_every_invariant_but_that_of_energy_has_a_fault_that_breaks_it() -> None:
     # Energy is compared when a run is staged: `tests/cycles/test_controls.py` plants that one.
     names = {check.name for check in CHECKS} | {"I8 hash_of_closed"}
