@@ -249,8 +249,13 @@ def cut_partitions(
     )  # fmt: skip
     days = (pl.col("end_date") - pl.col("start_date")).dt.total_days()
     slots = pl.when(pl.col("interval_minutes") > 0).then(1440 // pl.col("interval_minutes")).otherwise(0)
+    supplied = channels.select("account_id", "channel_no", cost=REGISTER_COST + days * slots)
+    # Whose channels have all ended, or not begun, is rated as well, if only to be parked.
+    bare = due.join(channels, on="account_id", how="anti").select(
+        "account_id", channel_no=pl.lit(None, supplied.schema["channel_no"]), cost=pl.lit(REGISTER_COST, pl.Int64)
+    )
     costs = (
-        channels.with_columns(cost=REGISTER_COST + days * slots)
+        pl.concat([supplied, bare], how="vertical_relaxed")
         .group_by("account_id").agg(pl.col("cost").sum(), pl.col("channel_no").min())
         .sort("channel_no", "account_id", nulls_last=True)
     )  # fmt: skip

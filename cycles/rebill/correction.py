@@ -24,7 +24,7 @@ def compute_cancel(task: Task) -> Receipt:
     """Compute a partition of a run that takes bills back, and leave its receipt."""
     workspace = open_workspace(Path(task.workspace))
     tables = nothing_billed() | reversal_tables(workspace, task)
-    return leave_receipt(workspace, task, tables, due=empty(DueAgreements))
+    return leave_receipt(workspace, task, tables, due=empty(DueAgreements), is_reviewed=False)
 
 
 def nothing_billed() -> dict[str, pl.DataFrame]:

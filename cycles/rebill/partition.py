@@ -34,7 +34,7 @@ def compute_rebill(task: Task) -> Receipt:
         due.append(work.rating_input.due)
     back = nothing_billed() | reversal_tables(workspace, task)
     tables = {name: pl.concat([part[name] for part in [back, *parts]]) for name in back}
-    return leave_receipt(workspace, task, tables, due=arranged(DueAgreements, pl.concat(due)))
+    return leave_receipt(workspace, task, tables, due=arranged(DueAgreements, pl.concat(due)), is_reviewed=False)
 
 
 def rebilled(base: Work, narrowed: Mapping[str, pl.Expr] = NOTHING_NARROWED) -> Iterator[tuple[str, Work]]:

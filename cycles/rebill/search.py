@@ -16,7 +16,7 @@ import polars as pl
 from cycles.publishing.left_behind import left_behind
 from cycles.rebill.back_billing import BackBilling
 from cycles.rebill.choice import Chosen, looking_back
-from cycles.rebill.compare import BACK_BILLING, Made, compared_lines, joined, made_of, state_apart
+from cycles.rebill.compare import BACK_BILLING, LINE_KEY, Made, compared_lines, joined, made_of, state_apart
 from cycles.rebill.days import Pass
 from cycles.rebill.inputs import of_bills
 from cycles.rebill.partition import finish, old_lines
@@ -133,7 +133,10 @@ def search(
     moved = others if left is None else [*others, state_apart(whole, left, ids)]
     found_bills = _bills_found(candidates, pl.concat(moved).unique(), whole)
     changed = found_bills.filter(pl.col("outcome") == "changed")
-    lines = [frame for one in made_by for frame in one.lines]
+    # By pass and line, as one partition has them, so that a plan tells the same however it was cut.
+    lines = [
+        pl.concat(of_pass).sort("new_id", *LINE_KEY) for of_pass in zip(*(one.lines for one in made_by), strict=True)
+    ]
     shown = pl.concat(lines).join(changed, on="new_id", how="semi")
     carried = {
         str(item["name"]): {

@@ -12,11 +12,10 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from cycles.review.bill_checks import check_bills
-from cycles.review.bill_use import use_of
 from cycles.review.parts import Part, parts_of
 from cycles.review.rules import ReviewRules, rules_from
 from cycles.review.standing_use import past_of_parts
-from cycles.review.whole_run import counted_use, largest_bills, whole_run
+from cycles.review.whole_run import CLASS, counted_use, largest_bills, whole_run
 from cycles.runners.tasks import lake_file_from
 from cycles.runs.folders import run_folder
 from model.errors import ControlError
@@ -42,52 +41,48 @@ def review_run(workspace: Workspace, connection: Connection, plan: dict[str, Any
     looked at part by part: first for what the whole run comes to, then each part beside it.
     """
     rules = rules_from(plan.get("review", {}))
-    folder = f"runs/{manifest['run_id']}/tables"
-    parts = parts_of(manifest)
-    seen = [_use_of_part(workspace, folder, rules, part) for part in parts]
+    folder = run_folder(workspace, manifest["run_id"])
+    parts = parts_of(folder, manifest)
+    seen = [_seen(workspace, rules, part) for part in parts]
     run = whole_run([one.counted for one in seen], [one.largest for one in seen], rules.top)
     known_at = datetime.fromisoformat(plan["known_at"])
     first = min((one.first for one in seen if one.first is not None), default=known_at.date())
     since = first - timedelta(days=_PAST_DAYS)
-    aside = run_folder(workspace, manifest["run_id"]) / _PAST
     found: list[pl.DataFrame] = []
     files: list[LakeFile] = []
-    with past_of_parts(workspace, connection, parts, aside, known_at=known_at, since=since) as past_of:
-        for place, (part, one) in enumerate(zip(parts, seen, strict=True)):
-            use = arranged(BillUse, scan_lake(workspace, [one.use]).collect())
+    with past_of_parts(workspace, connection, parts, folder / _PAST, known_at=known_at, since=since) as past_of:
+        for place, part in enumerate(parts):
+            use = arranged(BillUse, part.use(workspace).collect())
             terms = _terms(connection, plan, known_at, use["agreement_id"])
             rows = check_bills(part.headers(workspace).collect(), use, past_of(place), terms, rules, run)
-            files.append(write_lake_file(workspace, "bill_findings", folder, rows))
+            files.append(write_lake_file(workspace, "bill_findings", f"runs/{manifest['run_id']}/tables", rows))
             found.append(rows.group_by("code").len())
-    _keep(workspace, manifest["run_id"], [*files, *(one.use for one in seen)], pl.concat(found))
+    _keep(workspace, manifest["run_id"], [*files, *(file for part in parts for file in part.used)], pl.concat(found))
 
 
 @dataclass(frozen=True)
 class _Seen:
     """What a part of a run leaves for the whole of it."""
 
-    use: LakeFile
     counted: pl.DataFrame
     largest: pl.DataFrame
     first: date | None
 
 
-def _use_of_part(workspace: Workspace, folder: str, rules: ReviewRules, part: Part) -> _Seen:
-    bills = part.headers(workspace).select(
-        "bill_id", "revenue_class", "branch_id", "currency", "total_minor", "period_start_date"
-    ).collect()  # fmt: skip
-    use = use_of(part.rows(workspace), bills.lazy())
-    first = bills["period_start_date"].min()
+def _seen(workspace: Workspace, rules: ReviewRules, part: Part) -> _Seen:
+    bills = part.headers(workspace).select("bill_id", "branch_id", "currency", "total_minor", "period_start_date")
+    headers = bills.collect()
+    first = headers["period_start_date"].min()
+    use = part.use(workspace).select(*CLASS, "quantity", "period_start_date", "period_end_date")
     return _Seen(
-        write_lake_file(workspace, "bill_use", folder, use), counted_use(use), largest_bills(bills, rules.top),
-        first if isinstance(first, date) else None,
-    )  # fmt: skip
+        counted_use(use.collect()), largest_bills(headers, rules.top), first if isinstance(first, date) else None
+    )
 
 
 def _keep(workspace: Workspace, run_id: str, files: list[LakeFile], counted: pl.DataFrame) -> None:
     """Write the list of what a review wrote, with its findings counted by code."""
     counts = dict(counted.group_by("code").agg(pl.col("len").sum()).sort("code").iter_rows())  # a row per code
-    listed = [asdict(file) for file in files]
+    listed = [asdict(file) for file in dict.fromkeys(files)]  # parts in which nothing was found are one file
     text = json.dumps({"files": listed, "counts": counts}, indent=1, sort_keys=True, default=str).encode()
     path = run_folder(workspace, run_id) / _NAME
     if not create_only(path, text) and path.read_bytes() != text:

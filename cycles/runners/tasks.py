@@ -17,6 +17,8 @@ ASIDE = ".work"
 ASIDE_IN_BUCKET = "work"
 """The same in a lake that lies in a bucket, where all machines find it."""
 
+_FILES = ("files", "beside")
+
 
 @dataclass(frozen=True)
 class Task:
@@ -43,10 +45,12 @@ class Receipt:
     totals: dict[str, int]
     offenders: int | None = None
     """Rows of the partition's own controls that do not meet; None when nobody looked."""
+    beside: tuple[LakeFile, ...] = ()
+    """Files for what follows in the run (its review), which are none of the run's tables."""
 
     def as_json(self) -> bytes:
         """Return the receipt as canonical JSON: the same content is the same bytes."""
-        content = vars(self) | {"files": [vars(file) for file in self.files]}
+        content = vars(self) | {name: [vars(file) for file in getattr(self, name)] for name in _FILES}
         return json.dumps(content, indent=1, sort_keys=True, default=_iso).encode()
 
 
@@ -86,8 +90,8 @@ def read_receipt(run_folder: Path, partition: int) -> Receipt | None:
     if not path.is_file():
         return None
     content = json.loads(path.read_bytes())
-    content["files"] = tuple(lake_file_from(item) for item in content["files"])
-    return Receipt(**content)
+    listed = {name: tuple(lake_file_from(item) for item in content.get(name, ())) for name in _FILES}
+    return Receipt(**(content | listed))
 
 
 def lake_file_from(item: dict[str, Any]) -> LakeFile:

@@ -26,7 +26,7 @@ def commit_manifest(workspace: Workspace, plan: Planned) -> dict[str, Any]:
     receipts = [read_receipt(plan.folder, number) for number in range(int(plan.content["partitions"]))]
     complete = [receipt for receipt in receipts if receipt is not None]
     assert len(complete) == len(receipts), "a partition has no receipt"
-    verify_files(workspace, (file for receipt in complete for file in receipt.files))
+    verify_files(workspace, (file for receipt in complete for file in (*receipt.files, *receipt.beside)))
     manifest = manifest_of(plan.run_id, plan.sha256, int(plan.content["selected"]), complete)
     text = listing_text(plan.folder, manifest)
     path = plan.folder / "manifest.json"

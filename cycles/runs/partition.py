@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from cycles.review.bill_use import use_of
 from cycles.runners.tasks import Receipt, Task, lake_file_from, write_receipt
 from cycles.runs.controls import control_totals, partition_offenders
 from cycles.runs.energy import energy_controls
@@ -88,17 +89,21 @@ def compute_partition(task: Task) -> Receipt:
 
 
 def leave_receipt(
-    workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: DataFrame[DueAgreements]
-) -> Receipt:
+    workspace: Workspace, task: Task, tables: dict[str, pl.DataFrame], *, due: DataFrame[DueAgreements],
+    is_reviewed: bool = True,
+) -> Receipt:  # fmt: skip
     """Write the tables of a partition to the lake and leave its receipt. `due`: what it was to bill.
 
-    What must meet is compared here, where the rows are in memory; the receipt says how often it does not.
+    What must meet is compared here, where the rows are in memory; the receipt says how often it does not. So is found
+    what the review of a run looks at (`is_reviewed`).
     """
     folder = f"runs/{task.run_id}/tables"
     files = write_lake_files(workspace, folder, tables)
     counts = {table: frame.height for table, frame in tables.items()} | {"due": due.height}
     offenders = partition_offenders(due, tables).height
-    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables), offenders)
+    used = {"bill_use": use_of(tables["bill_lines"].lazy(), tables["bills"].lazy())} if is_reviewed else {}
+    beside = write_lake_files(workspace, folder, used)
+    receipt = Receipt(task.run_id, task.partition, files, counts, control_totals(tables), offenders, beside)
     return write_receipt(workspace.runs / task.run_id, receipt)
 
 

@@ -67,6 +67,6 @@ def test_what_is_worth_it_is_cut_in_two(changed: Path, tmp_path: Path, monkeypat
         command = CommandLine(Path(shutil.copytree(changed, tmp_path / str(worth_two))))
         run, partitions = cut(command, monkeypatch, 10**9)
         shown = command.done("rebill", "show", run, "--json").json
-        found[partitions] = {name: shown[name] for name in shown if name not in {"run_id", "plan_sha256", "sha256"}}
+        found[partitions] = {name: shown[name] for name in shown if name not in {"run_id", "fingerprint"}}
     assert set(found) == {1, 2}
     assert found[1] == found[2]

@@ -86,7 +86,7 @@ def in_parts(books: Path, files: DemoFiles, tmp_path_factory: pytest.TempPathFac
     workspace = copied(open_workspace(books), tmp_path_factory.mktemp("in_parts") / "w")
     run = plan_cycle(workspace, request(files, partitions=3)).run_id
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cycles.review.bill_findings, "parts_of", partial(parts_of, lines_each=1))
+        patch.setattr(cycles.review.bill_findings, "parts_of", partial(parts_of, supplies_each=1))
         run_cycle(workspace, run, workers=1, progress=Silent(), at=PLANNED, actor="night")
     return workspace, run
 
@@ -95,13 +95,13 @@ def test_parts_come_to_what_the_whole_comes_to(in_parts: tuple[Workspace, str]) 
     workspace, run = in_parts
     folder: Path = run_folder(workspace, run)
     findings, use, files = _reviewed(workspace, run)
-    assert (findings.height > 0, files) == (True, 6)
+    assert (findings.height > 0, files) == (True, 6)  # of each of three partitions its use, and its findings
     (folder / "review.json").rename(folder / "in_parts.json")
     plan = json.loads((folder / "plan" / "plan.json").read_bytes())
     with control(workspace, purpose="test") as connection:
         review_run(workspace, connection, plan, read_manifest(folder))
     whole, whole_use, files = _reviewed(workspace, run)
-    assert files == 2
+    assert files == 4  # findings of all are one
     assert_frame_equal(findings, whole)
     assert_frame_equal(use, whole_use)
     counts = [json.loads((folder / name).read_bytes())["counts"] for name in ("in_parts.json", "review.json")]
@@ -113,16 +113,17 @@ def test_each_part_is_told_the_past_of_its_own_accounts(in_parts: tuple[Workspac
     workspace, run = in_parts
     approve_run(workspace, run, at=PLANNED, actor="mira")
     publish_run(workspace, run, at=PLANNED, actor="night")
-    manifest = read_manifest(run_folder(workspace, run))
+    folder = run_folder(workspace, run)
+    manifest = read_manifest(folder)
     later, since = PLANNED + timedelta(days=30), PLANNED.date() - timedelta(days=90)
     told = {}
     with control(workspace, purpose="test") as connection:
-        for lines_each in (1, 10**9):
-            parts = parts_of(manifest, lines_each)
+        for supplies_each in (1, 10**9):
+            parts = parts_of(folder, manifest, supplies_each)
             with past_of_parts(workspace, connection, parts, tmp_path / "aside", known_at=later, since=since) as past:
                 told[len(parts)] = [past(place) for place in range(len(parts))]
             assert not (tmp_path / "aside").exists()
     assert all(part.height for part in told[3])
     assert_frame_equal(pl.concat(told[3]).sort("bill_id", "agreement_id"), told[1][0])
-    for part, files in zip(told[3], parts_of(manifest, 1), strict=True):
+    for part, files in zip(told[3], parts_of(folder, manifest, 1), strict=True):
         assert set(part["account_id"]) == set(files.headers(workspace).collect()["account_id"])
