@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +33,7 @@ from store.workspace import open_workspace
 from tariffs.comparison import sides_of_tariffs
 
 _DAYS = 31
+FIRST = "another price, the first proposal"
 _HEADINGS = ("proposal", "accounts", "wall s", "CPU s", "CPU ms / account", "peak MB", "read MB")
 
 
@@ -54,7 +57,7 @@ def on_one_tariff(utility: Utility) -> dict[str, pl.DataFrame]:
     return tables | {"agreements": tables["agreements"].with_columns(tariff)}
 
 
-def validated(root: Path, start: Any, end: Any, workers: int) -> None:
+def validated(root: Path, start: date, end: date, workers: int) -> None:
     """Validate and estimate the month, so that everybody can be billed."""
     run_vee(
         open_workspace(root), from_date=start, to_date=end, received_at=DRAWN_AT, progress=Silent(), workers=workers
@@ -62,20 +65,19 @@ def validated(root: Path, start: Any, end: Any, workers: int) -> None:
 
 
 def proposals(folder: Path) -> dict[str, Path]:
-    """Write what is proposed: another price, and a peak that is an hour longer at the weekend, too."""
+    """Write what is proposed, in the order of asking: the first adds up the days, the next finds them."""
     folder.mkdir(exist_ok=True)
     text = tariff_file(TIERS).read_text(encoding="utf-8").split("[[examples]]", maxsplit=1)[0]
+    later = text.replace("to = 20:00:00 }", "to = 21:00:00 }").replace("from = 20:00:00", "from = 21:00:00")
     changed = {
-        "another price": text.replace("0.4990", "0.5230"),
-        "other windows": text.replace("to = 20:00:00 }", "to = 21:00:00 }").replace(
-            "from = 20:00:00", "from = 21:00:00"
-        ),
-        "a demand charge": text.replace("[quantities]", _DEMAND_QUANTITY) + _DEMAND_CHARGE,
+        FIRST: text.replace("0.4990", "0.5230"),
+        "other windows, days added up before": later,
+        "a demand charge, day by day": text.replace("[quantities]", _DEMAND_QUANTITY) + _DEMAND_CHARGE,
     }
     paths = {}
-    for name, proposal in changed.items():
+    for number, (name, proposal) in enumerate(changed.items()):
         assert proposal != text, f"the tariff has nothing to change for {name}"
-        paths[name] = folder / f"{name.replace(' ', '-')}.toml"
+        paths[name] = folder / f"{number}.toml"
         paths[name].write_text(proposal, encoding="utf-8")
     return paths
 
@@ -117,6 +119,7 @@ def measured(drawn: DrawnBooks, paths: dict[str, Path], repeat: int, say: Say) -
     runs: dict[str, list[StageMeasured]] = {name: [] for name in paths}
     told: dict[str, dict[str, Any]] = {}
     for turn in range(1, repeat + 1):
+        shutil.rmtree(open_workspace(drawn.root).profiles, ignore_errors=True)
         for name, path in paths.items():
             say(f"turn {turn} of {repeat}: {name}")
             took, came = measure_stage(impact, drawn.root, path)

@@ -45,7 +45,7 @@ class IntervalUse:
 
     `use`: energy by slice, measure and period (USE_SCHEMA). `powers`: see `rating.powers.POWER_SCHEMA`. `costs`:
     see `rating.costs.COST_SCHEMA`. `good`: the days of each channel that may be billed (GOOD_SCHEMA). `is_complete`:
-    it is known that every day may be, though `good` does not list them.
+    every day on which a channel is to be read may be, whether `good` lists them or not.
     """
 
     use: pl.DataFrame
@@ -84,6 +84,7 @@ def interval_use(
     sums = np.zeros((placed.groups.height, 2 + 2 * len(tous)), dtype=np.int64)
     peaks = Peaks.of(asked, reading, placed.groups.height, len(tous))
     parts = [no_use()]
+    counted = np.zeros(len(placed.lines), dtype=np.int64)
     for length in sorted({mask.n for mask in masks} & set(days["n"].unique().to_list())):
         # When the clock changes all other days are left out; else it is dearer to copy the days than to pass by some.
         is_rare = (days["n"] == length).sum() * 4 < days.height
@@ -93,11 +94,13 @@ def interval_use(
         bands = Bands.of(masks, length, tous)
         slots = of_length.select(reading.names[slot] for slot in bands.slots)
         found = _added_up(slots, rows, here, bands, sums, peaks)
+        counted += here.days_counted(found)
         by_day = replace(here, channels=peaks.channels_by_day(here.channels, asked))
         parts.append(_by_mask(of_length, by_day, rows, found, masks, reading, peaks.powers_by_day(asked), prices))
     powers, costs, good = (pl.concat([getattr(part, name) for part in parts]) for name in ("powers", "costs", "good"))
     every_power = pl.concat([kept_powers(powers, asked), peaks.as_powers(placed, tous, asked)])
-    return IntervalUse(_use_of(placed.groups, sums, tous), every_power, costs, good)
+    is_complete = bool((counted == placed.days_asked()).all())
+    return IntervalUse(_use_of(placed.groups, sums, tous), every_power, costs, good, is_complete)
 
 
 def _in_order(wide: pl.DataFrame) -> pl.DataFrame:

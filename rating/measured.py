@@ -59,7 +59,7 @@ def measure_intervals(channels: pl.DataFrame, what: Measuring) -> IntervalUse:
         for days in make_days(made_sources(what.quantities), wanted, channels, plain.good, what.given.days)
     ]
     found = _joined([plain, *made], what.powers)
-    return IntervalUse(found.use, found.powers, found.costs, plain.good)
+    return IntervalUse(found.use, found.powers, found.costs, plain.good, plain.is_complete)
 
 
 def _by_calendar(calendar: Calendar, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -98,4 +98,5 @@ def _joined(intervals: list[IntervalUse], powers: Powers) -> IntervalUse:
         found[0] if len(found) == 1 else kept_powers(pl.concat([part.powers for part in parts]), powers),
         pl.concat([part.costs for part in parts]),
         pl.concat([part.good for part in parts]),
+        all(part.is_complete for part in intervals),
     )

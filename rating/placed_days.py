@@ -39,6 +39,20 @@ class PlacedDays:
         """Return how many pairs of a channel and a row there are."""
         return int((self.lines[:, 1] - self.lines[:, 0]).sum())
 
+    def days_counted(self, masks: Int32s) -> Int64s:
+        """Return of each channel how many of its rows have a mask."""
+        running = np.concatenate([[0], np.cumsum(masks >= 0)])
+        first = self.lines[:, 6]
+        counted: Int64s = running[first + self.lines[:, 1] - self.lines[:, 0]] - running[first]
+        return counted
+
+    def days_asked(self) -> Int64s:
+        """Return of each channel on how many days of its calendar it is to be read."""
+        running = np.cumsum(np.pad(self.calendar[:, :, 1] >= 0, ((0, 0), (1, 0))), axis=1)
+        cal, begin, end = self.lines[:, 2], self.lines[:, 4], self.lines[:, 5]
+        asked: Int64s = running[cal, np.maximum(begin, end)] - running[cal, begin]
+        return asked
+
     def pairs(self, masks: Int32s, rows: Int64s) -> tuple[Int64s, Int64s, Int64s]:
         """Return channel, row and day of the pairs that have a mask."""
         lengths = self.lines[:, 1] - self.lines[:, 0]

@@ -26,6 +26,8 @@ from rating_rows import (
 )
 
 from model.codes import ParkReason
+from rating import determinants
+from rating.coverage import incomplete
 from rating.parking import OWNER
 from rating.stages import rate
 
@@ -53,6 +55,27 @@ def test_a_day_without_all_its_intervals_parks_the_agreement(spoil: Callable[[Ro
     rows = [row if row["day"] != DAY else spoil(row) for row in day_rows(1, *JUNE, 100)]
     found = parked_detail([row for row in rows if row is not None])
     assert found == [("intervals_missing", "channel 1: intervals are missing on 1 days, the first is 2026-06-10")]
+
+
+@pytest.mark.parametrize(
+    ("from_date", "to_date", "first_read", "is_asked"),
+    [
+        (None, None, JUNE[0], False),
+        (None, None, DAY, True),
+        (DAY, None, DAY, False),
+        (None, DAY, JUNE[0], False),
+        (date(2026, 6, 9), None, DAY, True),
+    ],
+)
+def test_days_are_looked_for_one_by_one_only_where_some_are_missing(
+    monkeypatch: pytest.MonkeyPatch, from_date: date | None, to_date: date | None, first_read: date, is_asked: bool
+) -> None:
+    asked = []
+    monkeypatch.setattr(determinants, "incomplete", lambda *given: asked.append(given) or incomplete(*given))
+    mine = [channel(from_date=from_date, to_date=to_date), channel(2)]
+    rows = day_rows(1, first_read, to_date or JUNE[1], 100) + day_rows(2, *JUNE, 100)
+    found = [reason for reason, _ in parked_detail(rows, mine)]
+    assert (bool(asked), "intervals_missing" in found) == (is_asked, is_asked)
 
 
 def test_a_null_beyond_the_last_slot_of_the_day_is_no_gap() -> None:
