@@ -38,6 +38,7 @@ from cycles.runs.records import change_state, refused_state, the_run
 from cycles.runs.scope import refuse_strange_run
 from model.codes import RunState
 from model.events import BilledCharges
+from model.schema import empty
 from outputs.analytics import build_analytics
 from store.audit import record
 from store.backup import keep_backup
@@ -108,7 +109,7 @@ def _publish(
         history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
         opening = plan_frame(folder, "banks")
         refuse_moved_banks(connection, run_id, opening, banks if back is None else pl.concat([opening, banks]))
-        charged = _charged(workspace, manifest)
+        charged = _charged(workspace, connection, manifest)
         refuse_charged_twice(connection, run_id, charged, taken["bill_id"])
         numbered = number_run(workspace, connection, folder, manifest, is_whole=back is not None)
         files += numbered.files
@@ -145,8 +146,10 @@ def _taken_back(
     return take_back(connection, manifest["run_id"], taken, items, booked_date)
 
 
-def _charged(workspace: Workspace, manifest: dict[str, Any]) -> DataFrame[BilledCharges]:
+def _charged(workspace: Workspace, connection: Connection, manifest: dict[str, Any]) -> DataFrame[BilledCharges]:
     """Return the one-off charges that the bills of a run take up; one that takes another back takes up none."""
+    if query(connection, "SELECT 1 FROM one_off_charge LIMIT 1").is_empty():  # then no line can be one
+        return empty(BilledCharges)
     lines = run_table(workspace, manifest, "bill_lines").filter(is_one_off()).select("bill_id", "kind", "determinant")
     reversals = run_table(workspace, manifest, "bills").filter(pl.col("reverses_id").is_not_null()).select("bill_id")
     made = lines.collect().join(reversals.collect(), on="bill_id", how="anti")

@@ -181,6 +181,7 @@ def test_good_books_have_no_offenders(books: tuple[Workspace, Connection]) -> No
     checks, offenders = all_offenders(*books, business_date=LATER)
     assert offenders.rows() == []
     assert checks.height == len(CHECKS)
+    check_books(*books, RUN)  # nor does a publish find any
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -223,8 +224,8 @@ def test_a_publish_finds_what_it_could_bring(books: tuple[Workspace, Connection]
     try:
         prepare_checks(workspace, connection, RUN)
         connection.execute(sql)
-        broken = {check.name for check in CHECKS if check.at_publish and offenders_of(connection, check).height}
-        assert broken & {invariant, "I8 closed_stays_closed"}  # a leg of a closed month is told there
+        due = {invariant, "I8 closed_stays_closed"}  # a leg of a closed month is told there
+        assert any(offenders_of(connection, check).height for check in CHECKS if check.name in due)
     finally:
         connection.execute("ROLLBACK")
 
