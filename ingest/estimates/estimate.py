@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ingest.estimates.grid_kernels import opened_slots
 from ingest.rules.rules import RuleSet
-from ingest.vee.kernels import GAP, KEPT, NEIGHBOUR, PENDING
+from ingest.vee.kernels import KEPT, NEIGHBOUR, PENDING
 from ingest.vee.matrix import MISSING, Bytes, DayKinds, Ints, Values, quality_matrix, real_slots
 from model.codes import Method, Quality
 
@@ -177,18 +178,13 @@ def open_gaps(
     refused: npt.NDArray[np.bool_],
 ) -> Gaps:
     """Return the gaps of the expected days as nothing has filled them yet; `refused` rows are left as they are."""
-    expected = grid.keys["is_expected"].to_numpy() & ~refused
-    methods = np.zeros(grid.faults.shape, np.uint8)
-    methods[(grid.faults != Fault.NONE) & expected[:, None]] = PENDING
-    values = np.where(grid.faults != Fault.NONE, np.int32(MISSING), grid.values)
-    outside = ~grid.keys["is_expected"].to_numpy()
-    values[outside] = grid.values[outside]
-    states = np.where(TRUSTED[grid.qualities], np.uint8(NEIGHBOUR), np.uint8(KEPT))
-    states[_outage_slots(grid, beside.outages)] = KEPT
-    states[grid.faults != Fault.NONE] = GAP
-    gaps = Gaps(grid, kinds, interval_minutes, rules, beside, values, methods, states)
-    states[gaps.beyond] = KEPT
-    return gaps
+    is_expected = grid.keys["is_expected"].to_numpy()
+    values, methods, states = opened_slots(
+        (is_expected, refused), grid.slots_real, grid.values, (grid.faults, grid.qualities), TRUSTED
+    )
+    if beside.outages.height:
+        states[_outage_slots(grid, beside.outages) & (states == NEIGHBOUR)] = KEPT
+    return Gaps(grid, kinds, interval_minutes, rules, beside, values, methods, states)
 
 
 def grid_rows(grid: DayGrid, frame: pl.DataFrame) -> pl.DataFrame:

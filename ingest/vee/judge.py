@@ -205,12 +205,12 @@ def survey_days(
     bad = seen.placed.filter(is_short | is_doubtful(rules)).select("channel_no")
     decided = refusals.channels.clear() if edits is None else _judged_too(edits, seen.placed)
     doubtful = pl.concat([bad, refusals.channels, decided]).unique().sort("channel_no")
-    is_good = ~pl.col("channel_no").is_in(doubtful["channel_no"].implode())
-    good = seen.placed.filter(is_good) if doubtful.height else seen.placed
-    warned = with_highest_slot(good.filter(stands_out(rules)), landed, interval_minutes)
+    is_good = seen.placed.select(~pl.col("channel_no").is_in(doubtful["channel_no"].implode())).to_series()
+    warned = with_highest_slot(seen.placed.filter(stands_out(rules) & is_good), landed, interval_minutes)
     findings = finish_findings([spike_warnings(warned)], rules)
     edited = empty_days(VeeDays, interval_minutes)
-    return Survey(Judged(edited, findings, good.select(_JUDGED)), doubtful.to_series(), seen)
+    good = seen.placed.select(_JUDGED).filter(is_good)
+    return Survey(Judged(edited, findings, good), doubtful.to_series(), seen)
 
 
 def _see(landed: pl.DataFrame, expected: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int) -> Seen:

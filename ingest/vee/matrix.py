@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from ingest.vee.place_kernels import day_places
 from model.reads import ReadDays, read_days_schema, slot_columns
 from model.schema import checked
 from model.zones import slot_clock_minutes
@@ -32,7 +33,8 @@ def wide_checked(table: type[ReadDays], frame: pl.DataFrame, interval_minutes: i
     wrong = {name: found.get(name) for name in schema if found.get(name) != schema[name]}
     assert not wrong, f"table {table.__name__}: columns {wrong} are missing or of another type"
     checked(table, frame)
-    return frame.select(list(schema))
+    # A hundred columns that are in order need not be chosen anew.
+    return frame if frame.columns == list(schema) else frame.select(list(schema))
 
 
 @cache
@@ -61,11 +63,7 @@ def day_positions(wanted: pl.DataFrame, days: pl.DataFrame) -> Ints:
 
     Rows of `days` are in order, each channel-day once; those wanted may come in any order.
     """
-    keys, sought = _day_keys(days), _day_keys(wanted)
-    if not keys.size:
-        return np.full(sought.size, -1, np.int64)
-    places = np.minimum(np.searchsorted(keys, sought), keys.size - 1)
-    return np.where(keys[places] == sought, places, -1)
+    return day_places(_day_keys(days), _day_keys(wanted))
 
 
 def _day_keys(days: pl.DataFrame) -> Ints:

@@ -11,8 +11,6 @@ from ingest.vee.slot_kernels import screen_wide
 from model.codes import Quality
 from model.reads import slot_columns
 
-_DAY_KEY = ["channel_no", "day"]
-
 
 def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     """Return a row for each landed one, in its order, with what the rules need of it.
@@ -85,10 +83,11 @@ def _with_spike_limit(frame: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     Usual is said by the day's third highest value and by the channel's other days; both must be above zero. Only
     channels with a day that may be refused get limits.
     """
-    suspects = frame.filter(_may_be_refused(rules)).select("channel_no").unique()
+    suspects = frame.filter(_may_be_refused(rules))["channel_no"].unique()
     if suspects.is_empty():
         return frame.with_columns(refuse_above=pl.lit(None, dtype=pl.Int64))
-    days = frame.select(*_DAY_KEY, "highest", "third").join(suspects, how="semi", on="channel_no")
+    is_suspect = frame["channel_no"].is_in(suspects.implode())
+    days = frame.select("channel_no", "highest", "third").filter(is_suspect)
     top = pl.col("highest").max().over("channel_no")
     is_alone = (pl.col("highest") == top).sum().over("channel_no") == 1
     second = pl.col("highest").filter(pl.col("highest") < top).max().over("channel_no")
@@ -96,7 +95,9 @@ def _with_spike_limit(frame: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:
     limit = pl.max_horizontal("third", "others") * rules.spike_fail_ratio
     has_basis = (pl.col("third") > 0) & (pl.col("others") > 0)
     limits = days.with_columns(others=others).select(
-        *_DAY_KEY,
         refuse_above=pl.when(has_basis).then(pl.max_horizontal(limit, pl.lit(rules.spike_fail_floor, dtype=pl.Int64))),
     )
-    return frame.join(limits, how="left", on=_DAY_KEY, validate="1:1", maintain_order="left")
+    # The limits are in the order of the days that have some, so each finds its row by counting those before it.
+    place = is_suspect.cum_sum().cast(pl.Int64) - 1
+    places = pl.select(pl.when(is_suspect).then(place)).to_series()
+    return frame.with_columns(limits.select(pl.col("refuse_above").gather(places)).to_series())
