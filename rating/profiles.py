@@ -194,18 +194,20 @@ def _targets(wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, names: 
     """Return of each row its place among complete channels and kinds (-1: it has none), and these channels."""
     channels, of_row = numbers.to_numpy(), wide["channel_no"].to_numpy()
     place = np.minimum(np.searchsorted(channels, of_row), len(channels) - 1)
-    day = wide["day"].to_physical().to_numpy() - int(days["day"].to_physical()[0])
-    inside = (day >= 0) & (day < days.height)
+    asked = days["day"].to_physical().to_numpy()
+    clock_n, kinds = np.full((2, asked[-1] - asked[0] + 1), -1, dtype=np.int64)
+    clock_n[asked - asked[0]], kinds[asked - asked[0]] = days["n"].to_numpy(), days["kind_no"].to_numpy()
+    day = wide["day"].to_physical().to_numpy() - asked[0]
+    inside = (day >= 0) & (day < len(kinds))
     day = np.where(inside, day, 0)
     slots = wide["n"].to_numpy()
-    counts = inside & (channels[place] == of_row) & (slots == days["n"].to_numpy()[day])
+    counts = inside & (channels[place] == of_row) & (slots == clock_n[day])
     counts &= (wide["worst"] != Quality.MISSING).to_numpy()
     for slot, name in enumerate(names):
         if wide[name].null_count():
             empty = wide[name].is_null().arg_true().to_numpy()
             counts[empty[slots[empty] > slot]] = False
     is_complete = np.bincount(place[counts], minlength=len(channels)) == days.height
-    kinds = days["kind_no"].to_numpy()
     first = (np.cumsum(is_complete) - 1) * (int(kinds.max()) + 1)
     targets = np.where(counts & is_complete[place], first[place] + kinds[day], -1)
     return targets.astype(np.int64), numbers.filter(pl.Series(is_complete))

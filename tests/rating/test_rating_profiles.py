@@ -28,7 +28,7 @@ from rating_strategies import make_case
 from model.columns import lying_columns
 from model.rating import Rated, RatingInput
 from model.tariff import RateBook
-from rating.profiles import Profiled, can_be_profiled, day_kinds, profiled
+from rating.profiles import Profiled, added_up, can_be_profiled, day_kinds, profiled
 from rating.slot_kernels import add_rows
 from rating.stages import rate, rate_profiled
 
@@ -143,6 +143,13 @@ def test_rows_are_added_where_their_targets_say() -> None:
             if target >= 0:
                 expected[place][target] += value
     assert sums.tolist() == expected
+
+
+def test_days_that_are_not_asked_for_are_passed_by() -> None:
+    days = pl.DataFrame({"day": [date(2026, 10, 1), date(2026, 10, 3)], "n": [96, 96], "kind_no": [0, 1]})
+    wide = rating_input(TOU, [due(*OCTOBER)], [channel()], {15: day_rows(1, *OCTOBER, 10)}).days[15]
+    found = added_up(wide, pl.Series("channel_no", [1]), days, 15)
+    assert found.select("day", "v00").rows() == [(date(2026, 10, 1), 10), (date(2026, 10, 3), 10)]
 
 
 def test_sums_beyond_int32_are_kept() -> None:
