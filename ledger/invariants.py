@@ -121,13 +121,14 @@ def bills_equal_lines(bills: pl.DataFrame, lines: pl.DataFrame) -> DataFrame[Vio
 def receivables_match(
     bills: pl.DataFrame, journal_lines: pl.DataFrame, open_items: pl.DataFrame
 ) -> DataFrame[Violations]:
-    """The total of each bill is its receivable leg and its open item."""
-    total = bills.select("bill_id", pl.col("total_minor").cast(pl.Int128))
+    """The total of each bill is its receivable leg and its open item, and its account is theirs."""
+    whose = ["bill_id", "account_id"]
+    total = bills.select(*whose, pl.col("total_minor").cast(pl.Int128))
     receivable = journal_lines.filter(pl.col("gl_account") == GL_RECEIVABLE)
-    legs = receivable.group_by("bill_id").agg(_sum128("amount_minor").alias("leg"))
-    items = open_items.group_by("bill_id").agg(_sum128("amount_minor").alias("item"))
-    with_legs = total.join(legs, how="full", on="bill_id", coalesce=True, validate="1:1")
-    with_items = total.join(items, how="full", on="bill_id", coalesce=True, validate="1:1")
+    legs = receivable.group_by(whose).agg(_sum128("amount_minor").alias("leg"))
+    items = open_items.group_by(whose).agg(_sum128("amount_minor").alias("item"))
+    with_legs = total.join(legs, how="full", on=whose, coalesce=True, validate="1:1")
+    with_items = total.join(items, how="full", on=whose, coalesce=True, validate="1:1")
     return _concat(
         [
             _differing(with_legs, "bill_total_is_receivable", pl.col("bill_id"), "total_minor", "leg"),

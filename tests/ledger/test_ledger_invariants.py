@@ -106,6 +106,14 @@ FAULTS: dict[str, tuple[Callable[[Books], Books], tuple[str, str, str, str]]] = 
         lambda b: replace(b, open_items=b.open_items.with_columns(bill_id=pl.lit("X") + pl.col("bill_id"))),
         ("bill_total_is_open_item", "XA1.C.r0", "nothing", "6600"),
     ),
+    "a receivable is another account's": (
+        lambda b: replace(b, journal_lines=b.journal_lines.with_columns(account_id=pl.lit("A1"))),
+        ("bill_total_is_receivable", "A2.C.r0", "2500", "nothing"),
+    ),
+    "an open item is another account's": (
+        lambda b: replace(b, open_items=b.open_items.with_columns(account_id=pl.lit("A2"))),
+        ("bill_total_is_open_item", "A1.C.r0", "nothing", "6600"),
+    ),
     "credits of a branch are lost": (
         lambda b: replace(b, journal_lines=b.journal_lines.filter(pl.col("gl_account") != "440")),
         ("lines_equal_credits", "north/USD", "6600", "600"),
