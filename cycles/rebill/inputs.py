@@ -15,11 +15,12 @@ from cycles.rebill.causes import TwoSides
 from cycles.rebill.days import Pass
 from cycles.rebill.late_reads import changed_reads
 from cycles.runs.folders import run_folder
-from cycles.runs.inputs import Inputs, gather_inputs
+from cycles.runs.inputs import Inputs, gather_inputs, known_facts
 from model.tariff import RateBook
 from store.control import Connection, query
 from store.facts import facts
 from store.workspace import Workspace
+from tariffs.catalogue import load_rate_book
 
 OF_AGREEMENT = ("channels", "attributes", "banks", "one_offs")
 OF_POINT = ("numbers", "meters", "history")
@@ -32,14 +33,22 @@ class Knowledge:
     known_at: datetime
     seq_max: int
     facts: Mapping[str, pl.DataFrame]
+    numbers: pl.DataFrame
+    """The channels (model.accounts.ChannelNumbers)"""
     book: RateBook
+
+
+def known_now(connection: Connection, known_at: datetime, seq_max: int) -> Knowledge:
+    """Return what is known at a time, with reads up to a load."""
+    found = known_facts(connection, known_at)
+    numbers, book = channel_numbers_of(connection, found), load_rate_book(connection, known_at=known_at)
+    return Knowledge(known_at, seq_max, found, numbers, book)
 
 
 def inputs_now(connection: Connection, own: Pass, knowledge: Knowledge) -> Inputs:
     """Return the inputs of a pass as known now; what later passes take from earlier ones is as published."""
-    numbers = channel_numbers_of(connection, knowledge.facts)
     found = gather_inputs(
-        connection, own.cycle, own.due, knowledge.facts, numbers, knowledge.book,
+        connection, own.cycle, own.due, knowledge.facts, knowledge.numbers, knowledge.book,
         known_at=knowledge.known_at, seq_max=knowledge.seq_max, partitions=1, replaced=own.bills,
     )  # fmt: skip
     found.frames["banks"] = banks_before(connection, found.frames["due"], knowledge.known_at)

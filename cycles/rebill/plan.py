@@ -18,7 +18,7 @@ from cycles.rebill.causes import CAUSES
 from cycles.rebill.choice import Chosen, RebillRequest, choose_bills
 from cycles.rebill.compare import LINES
 from cycles.rebill.days import Pass, passes_of
-from cycles.rebill.inputs import Knowledge, changed_classes, inputs_now, of_bills
+from cycles.rebill.inputs import Knowledge, changed_classes, inputs_now, known_now, of_bills
 from cycles.rebill.line_causes import with_causes
 from cycles.rebill.placed import cut_accounts, placed_frames
 from cycles.rebill.search import (
@@ -30,7 +30,7 @@ from cycles.rebill.search import (
 )
 from cycles.rebill.stale import OWED
 from cycles.runs.folders import read_manifest, run_folder
-from cycles.runs.inputs import Inputs, known_facts, last_load
+from cycles.runs.inputs import Inputs, last_load
 from cycles.runs.plan import Planned, as_parquet, keep_plan, reread, same_or_refused
 from cycles.runs.records import find_run, the_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
@@ -44,7 +44,6 @@ from model.schema import arranged, empty, grain
 from store.code import code_version
 from store.control import Connection, control
 from store.workspace import Workspace
-from tariffs.catalogue import load_rate_book
 from tariffs.states import files_in_force
 
 
@@ -74,10 +73,7 @@ def plan_rebill(workspace: Workspace, request: RebillRequest) -> RebillPlan:
     rule = back_billing_rule(workspace, request.business_date)
     with control(workspace, purpose="rebill plan") as connection:
         refuse_closed(connection, request.business_date, "billing again")
-        knowledge = Knowledge(
-            request.known_at, last_load(connection), known_facts(connection, request.known_at),
-            load_rate_book(connection, known_at=request.known_at),
-        )  # fmt: skip
+        knowledge = known_now(connection, request.known_at, last_load(connection))
         for what, names in (
             ("account", request.accounts), ("branch", request.branches), ("cycle", request.cycles),
             ("tariff", request.tariffs),

@@ -11,16 +11,15 @@ from cycles.publishing.published_rows import frame_of_pass, planned_due
 from cycles.rebill.causes import TwoSides
 from cycles.rebill.choice import Chosen
 from cycles.rebill.days import Pass, passes_of
-from cycles.rebill.inputs import Knowledge, inputs_now, of_bills
+from cycles.rebill.inputs import Knowledge, inputs_now, known_now, of_bills
 from cycles.rebill.late_reads import changed_reads
 from cycles.runs.folders import run_folder
-from cycles.runs.inputs import known_facts, last_load
+from cycles.runs.inputs import last_load
 from cycles.runs.plan import Planned
 from model.errors import StaleError
 from store.control import Connection, query
 from store.standing import bills_made, standing_bills
 from store.workspace import Workspace
-from tariffs.catalogue import load_rate_book
 
 OWED = "owed"
 """Frame of a plan: days of bills that were taken back before, see `cycles.rebill.choice.Chosen.owed`; left out when
@@ -51,12 +50,7 @@ def _changed(workspace: Workspace, connection: Connection, planned: Planned, at:
     if gone.height:
         return f"bill `{gone['bill_id'][0]}` has been taken back"
     known_at = max(at, datetime.fromisoformat(planned.content["known_at"]))
-    knowledge = Knowledge(
-        known_at,
-        last_load(connection),
-        known_facts(connection, known_at),
-        load_rate_book(connection, known_at=known_at),
-    )
+    knowledge = known_now(connection, known_at, last_load(connection))
     then = planned_due(workspace, old)
     path = folder / "plan" / f"{OWED}.parquet"
     nothing = then.clear().with_columns(pl.lit(0, pl.Int32).alias("turn"), pl.lit("").alias("new_id"))
