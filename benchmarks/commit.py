@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--keys", type=int, help=f"segment keys of the largest; {KEYS_EACH:,} a partition when not said"
     )
-    parser.add_argument("--review", action="store_true", help="look at the bills as well, which holds all of them")
+    parser.add_argument("--review", action="store_true", help="look at the bills as well")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw")
     parser.add_argument("--folder", type=Path, help="where to draw; kept. Otherwise a temporary one")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of results.json and results.md")

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.pool import in_processes
+from cycles.review.bill_use import use_of
 from cycles.runners.tasks import Receipt, write_receipt
 from cycles.runs.controls import control_totals, partition_offenders
 from cycles.runs.plan import as_parquet
@@ -94,11 +95,17 @@ def _draw_partitions(root: Path, run: str, first: int, after: int, each: int, pa
     tables = _tables(due)
     counts = {table: frame.height for table, frame in tables.items()} | {"due": due.height}
     totals, offenders = control_totals(tables), partition_offenders(due, tables).height
+    used = {"bill_use": use_of(tables["bill_lines"].lazy(), tables["bills"].lazy())}
     for partition in range(first, after):
-        own = {table: _of_partition(frame, partition, partitions) for table, frame in tables.items()}
-        files = write_lake_files(workspace, f"runs/{run}/tables", own)
-        write_receipt(workspace.runs / run, Receipt(run, partition, files, counts, totals, offenders))
-        total += sum(file.bytes for file in files)
+        files, beside = (
+            write_lake_files(
+                workspace, f"runs/{run}/tables",
+                {table: _of_partition(frame, partition, partitions) for table, frame in computed.items()},
+            )
+            for computed in (tables, used)
+        )  # fmt: skip
+        write_receipt(workspace.runs / run, Receipt(run, partition, files, counts, totals, offenders, beside))
+        total += sum(file.bytes for file in (*files, *beside))
     return total
 
 
