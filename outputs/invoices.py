@@ -33,6 +33,8 @@ BILL_COLUMNS = (
     "bill_id", "account_id", "branch_id", "cycle_id", "currency", "net_minor", "tax_minor", "total_minor",
     "issue_date", "due_date", "reverses_id",
 )  # fmt: skip
+# What tells the series of a bill.
+SERIES_COLUMNS = ("branch_id", "issue_date", "reverses_id")
 # What `number_invoices` looks at of the lines of taxes.
 TAX_COLUMNS = (
     "bill_id", "category", "kind", "tax_code", "component_id", "rate", "quantity", "amount_minor",
@@ -64,6 +66,12 @@ def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_n
     following = dict(next_numbers) | {series: number + 1 for series, number in given.items()}
     taxes = _taxes(numbered, lines)
     return Numbered(arranged(Invoices, numbered), arranged(InvoiceTaxes, taxes), following)
+
+
+def count_series(bills: pl.LazyFrame) -> dict[str, int]:
+    """Return how many invoices `number_invoices` makes of bills in each series; `SERIES_COLUMNS` are enough."""
+    named = bills.select(series=_series())
+    return dict(named.group_by("series").len().sort("series").collect().iter_rows())  # a row per series
 
 
 def _series() -> pl.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def write_lake_file(workspace: Workspace, table: str, folder: str, frame: pl.Dat
     """
     target = workspace.lake / folder
     target.mkdir(parents=True, exist_ok=True)
-    aside = target / f".{table}.{os.getpid()}.tmp"
+    aside = target / f".{table}.{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         write_rows(frame, aside, "lz4")
         sync_file(aside)

@@ -1,9 +1,11 @@
-"""The invoices of a run: numbered a part at a time, so that the bills of millions are never held at once."""
+"""The invoices of a run: numbered part by part, so that the bills of millions are never held at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,22 @@ from cycles.runs.folders import manifest_files
 from cycles.runs.split import plan_columns
 from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_equal_invoices
 from model.errors import ControlError
-from outputs.invoices import BILL_COLUMNS, TAX_COLUMNS, Numbered, number_invoices, told_on_invoices
+from outputs.invoices import (
+    BILL_COLUMNS,
+    SERIES_COLUMNS,
+    TAX_COLUMNS,
+    Numbered,
+    count_series,
+    number_invoices,
+    told_on_invoices,
+)
 from store.control import Connection, insert, query
 from store.lake import LakeFile, scan_lake, write_lake_file
 from store.workspace import Workspace
 
 # Due agreements whose bills are numbered, and written to a file, at a time.
-_TOGETHER = 2_000_000
+_TOGETHER = 500_000
+_AT_A_TIME = 2  # parts that are numbered beside each other
 _SAMPLED_EVERY = 997  # rows of a large branch, to cut its accounts into about equal parts
 
 
@@ -44,13 +55,13 @@ class _Batch:
         return rows if self.after is None else rows.filter(pl.col("account_id") < self.after)
 
 
-@dataclass
+@dataclass(frozen=True)
 class NumberedRun:
     """The invoices of a run as files, how many there are, and where each series goes on."""
 
     next_numbers: dict[str, int]
-    files: list[LakeFile] = field(default_factory=list)
-    invoices: int = 0
+    files: list[LakeFile]
+    invoices: int
 
 
 def number_run(
@@ -58,25 +69,48 @@ def number_run(
 ) -> NumberedRun:
     """Number the bills of a run and write its invoices and their taxes to the lake.
 
-    `is_whole`: bills are on other partitions than what is due of their branches, so all are numbered at once.
+    `is_whole`: bills are on other partitions than what is due of their branches, so all are numbered at once. Otherwise
+    the bills of each part are counted first: so each knows where its numbers begin, and two are worked on at a time.
 
     Raises:
         ControlError: the numbers do not meet the bills.
     """
+    batches = list(_batches(folder, manifest, is_whole=is_whole))
+    following = _followed_by(workspace, manifest, batches, _next_numbers(connection))
+    files: list[LakeFile] = []
+    invoices = 0
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        for own, count in pool.map(partial(_number_batch, workspace, manifest), batches, following, following[1:]):
+            files += own
+            invoices += count
+    return NumberedRun(following[-1], files, invoices)
+
+
+def _followed_by(
+    workspace: Workspace, manifest: dict[str, Any], batches: Sequence[_Batch], next_numbers: dict[str, int]
+) -> list[dict[str, int]]:
+    """Return the next number of each series before the first batch, between batches, and after the last."""
+    found = [next_numbers]
+    for batch in batches:
+        bills = batch.of(workspace, manifest, "bills").select(SERIES_COLUMNS)
+        found.append(found[-1] | {name: found[-1].get(name, 1) + count for name, count in count_series(bills).items()})
+    return found
+
+
+def _number_batch(
+    workspace: Workspace, manifest: dict[str, Any], batch: _Batch, first: dict[str, int], after: dict[str, int]
+) -> tuple[list[LakeFile], int]:
+    """Number the bills of a batch from `first` on; return its files and how many invoices they hold."""
     run_id = str(manifest["run_id"])
-    numbered = NumberedRun(_next_numbers(connection))
-    for batch in _batches(folder, manifest, is_whole=is_whole):
-        bills, lines = (batch.of(workspace, manifest, table) for table in ("bills", "bill_lines"))
-        taxes = lines.filter(told_on_invoices()).select(TAX_COLUMNS)
-        mine = bills.select(BILL_COLUMNS).collect()
-        some = number_invoices(mine, taxes.collect(), numbered.next_numbers)  # type: ignore[arg-type]  # checked files
-        _refuse_wrong_numbers(run_id, some, mine, numbered.next_numbers)
-        numbered.next_numbers = some.next_numbers
-        numbered.invoices += some.invoices.height
-        tables: dict[str, pl.DataFrame] = {"invoices": some.invoices, "invoice_taxes": some.invoice_taxes}
-        where = f"runs/{run_id}/tables"
-        numbered.files += [write_lake_file(workspace, table, where, frame) for table, frame in tables.items()]
-    return numbered
+    bills, lines = (batch.of(workspace, manifest, table) for table in ("bills", "bill_lines"))
+    taxes = lines.filter(told_on_invoices()).select(TAX_COLUMNS)
+    mine = bills.select(BILL_COLUMNS).collect()
+    some = number_invoices(mine, taxes.collect(), first)  # type: ignore[arg-type]  # checked files
+    _refuse_wrong_numbers(run_id, some, mine, first)
+    assert some.next_numbers == after, "what was counted is what was numbered"
+    tables: dict[str, pl.DataFrame] = {"invoices": some.invoices, "invoice_taxes": some.invoice_taxes}
+    where = f"runs/{run_id}/tables"
+    return [write_lake_file(workspace, table, where, frame) for table, frame in tables.items()], some.invoices.height
 
 
 def keep_numbers(connection: Connection, next_numbers: dict[str, int]) -> None:
