@@ -17,7 +17,7 @@ from accounts.numbering import channel_numbers
 from accounts.selection import Cycle, grouped_accounts
 from cycles.nights.bill import CycleNight, NightRequest, bill_tonight
 from cycles.nights.manifest import Came, NightReport, write_manifest
-from cycles.nights.steps import last_end, learned_mark, scope_of, steps_of, take_step, taken_before
+from cycles.nights.steps import has_planned, last_end, learned_mark, scope_of, steps_of, take_step, taken_before
 from cycles.publishing.publish import publish_run
 from cycles.runners.vee_blocks import judging
 from cycles.runs.inputs import last_load
@@ -245,12 +245,16 @@ def _close_and_ask(workspace: Workspace, request: NightRequest, progress: Progre
     """Record what closed windows left; return whether a backup and a manifest are owed: something was done.
 
     They also are when a night was killed before its end. If that was after it had landed files, it left no step, but
-    loads that no night has ended with.
+    loads that no night has ended with; if it was after it had planned a cycle, a run of its date.
     """
     with control(workspace, purpose="cycle night") as connection:
         _close_windows(workspace, connection, request, progress, done)
         taken = steps_of(connection, request.business_date, request.branches)["step"].to_list()
-        was_killed = "end" not in taken and (taken or last_load(connection) > last_end(connection, request.branches))
+        was_killed = "end" not in taken and (
+            taken
+            or last_load(connection) > last_end(connection, request.branches)
+            or has_planned(connection, request.business_date, request.branches)
+        )
     return bool(done.count or was_killed)
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from cycles.runs.inputs import last_load
 from ingest.rules.rule_store import text_in_force
+from model.codes import RunKind
 from model.facts import CARRIED, FACTS
 from model.ids import content_hash
 from model.nights import NightSteps
@@ -64,6 +65,16 @@ def learned_mark(connection: Connection) -> str:
     learned = query(connection, f"SELECT * FROM ({counts}) ORDER BY name").rows()
     loads = query(connection, "SELECT coalesce(max(seq), 0) FROM load WHERE kind <> 'vee'").item()
     return content_hash(learned, loads, text_in_force(connection) or "", code_version())
+
+
+def has_planned(connection: Connection, business_date: date, branches: tuple[str, ...]) -> bool:
+    """Tell whether a cycle was planned as a night of this date and these branches plans it."""
+    found = query(
+        connection,
+        "SELECT count(*) FROM run WHERE kind = ? AND business_date = ? AND branches = ?",
+        [RunKind.BILL.value, business_date, scope_of(branches)],
+    )
+    return bool(found.item())
 
 
 def last_end(connection: Connection, branches: tuple[str, ...], before: date | None = None) -> int:
