@@ -32,6 +32,7 @@ from store.workspace import Workspace
 # Due agreements whose bills are numbered, and written to a file, at a time.
 _TOGETHER = 500_000
 _AT_A_TIME = 2  # parts that are numbered beside each other
+_READ = ("bills", "bill_lines")
 _SAMPLED_EVERY = 997  # rows of a large branch, to cut its accounts into about equal parts
 
 
@@ -44,15 +45,24 @@ class _Batch:
     first: str | None = None
     after: str | None = None
 
-    def of(self, workspace: Workspace, manifest: dict[str, Any], table: str) -> pl.LazyFrame:
-        """Return its rows of a table that names branch and account."""
-        files = manifest_files(manifest, table)
+    def of(self, workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
+        """Return its rows of a table that names branch and account; `files`: those of the table, by partition."""
         rows = scan_lake(workspace, [files[number] for number in self.partitions])
         if self.branches is not None:
             rows = rows.filter(pl.col("branch_id").is_in(self.branches))
         if self.first is not None:
             rows = rows.filter(pl.col("account_id") >= self.first)
         return rows if self.after is None else rows.filter(pl.col("account_id") < self.after)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run whose bills are numbered: its files of bills and of lines, by partition, listed once for all batches."""
+
+    workspace: Workspace
+    run_id: str
+    bills: list[LakeFile]
+    lines: list[LakeFile]
 
 
 @dataclass(frozen=True)
@@ -76,41 +86,39 @@ def number_run(
         ControlError: the numbers do not meet the bills.
     """
     batches = list(_batches(folder, manifest, is_whole=is_whole))
-    following = _followed_by(workspace, manifest, batches, _next_numbers(connection))
+    run = _Run(workspace, str(manifest["run_id"]), *(manifest_files(manifest, table) for table in _READ))
+    following = _followed_by(run, batches, _next_numbers(connection))
     files: list[LakeFile] = []
     invoices = 0
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        for own, count in pool.map(partial(_number_batch, workspace, manifest), batches, following, following[1:]):
+        for own, count in pool.map(partial(_number_batch, run), batches, following, following[1:]):
             files += own
             invoices += count
     return NumberedRun(following[-1], files, invoices)
 
 
-def _followed_by(
-    workspace: Workspace, manifest: dict[str, Any], batches: Sequence[_Batch], next_numbers: dict[str, int]
-) -> list[dict[str, int]]:
+def _followed_by(run: _Run, batches: Sequence[_Batch], next_numbers: dict[str, int]) -> list[dict[str, int]]:
     """Return the next number of each series before the first batch, between batches, and after the last."""
     found = [next_numbers]
     for batch in batches:
-        bills = batch.of(workspace, manifest, "bills").select(SERIES_COLUMNS)
+        bills = batch.of(run.workspace, run.bills).select(SERIES_COLUMNS)
         found.append(found[-1] | {name: found[-1].get(name, 1) + count for name, count in count_series(bills).items()})
     return found
 
 
-def _number_batch(
-    workspace: Workspace, manifest: dict[str, Any], batch: _Batch, first: dict[str, int], after: dict[str, int]
-) -> tuple[list[LakeFile], int]:
+def _number_batch(run: _Run, batch: _Batch, first: dict[str, int], after: dict[str, int]) -> tuple[list[LakeFile], int]:
     """Number the bills of a batch from `first` on; return its files and how many invoices they hold."""
-    run_id = str(manifest["run_id"])
-    bills, lines = (batch.of(workspace, manifest, table) for table in ("bills", "bill_lines"))
+    bills, lines = (batch.of(run.workspace, files) for files in (run.bills, run.lines))
     taxes = lines.filter(told_on_invoices()).select(TAX_COLUMNS)
     mine = bills.select(BILL_COLUMNS).collect()
     some = number_invoices(mine, taxes.collect(), first)  # type: ignore[arg-type]  # checked files
-    _refuse_wrong_numbers(run_id, some, mine, first)
+    _refuse_wrong_numbers(run.run_id, some, mine, first)
     assert some.next_numbers == after, "what was counted is what was numbered"
     tables: dict[str, pl.DataFrame] = {"invoices": some.invoices, "invoice_taxes": some.invoice_taxes}
-    where = f"runs/{run_id}/tables"
-    return [write_lake_file(workspace, table, where, frame) for table, frame in tables.items()], some.invoices.height
+    where = f"runs/{run.run_id}/tables"
+    return [
+        write_lake_file(run.workspace, table, where, frame) for table, frame in tables.items()
+    ], some.invoices.height
 
 
 def keep_numbers(connection: Connection, next_numbers: dict[str, int]) -> None:
