@@ -101,7 +101,7 @@ def run_of(
 
 
 def runs_in(results: Path) -> list[CostRun]:
-    """Return the months that `benchmarks.month` has kept in `results.json`, turns with other workers among them."""
+    """Return the months that `benchmarks.month` has kept, oldest first, turns with other workers among them."""
     found = []
     for run in json.loads(results.read_text(encoding="utf-8"))["runs"]:
         told = {"disk_bytes_per_second": None, "measured_at": run["measured_at"], "machine": run["machine"]}
@@ -112,7 +112,7 @@ def runs_in(results: Path) -> list[CostRun]:
             found.append(run_of(drawn, month["stages"], month["workers"], asked, told))
             if month.get("other"):
                 found.append(run_of(drawn, month["other"], int(words[words.index("--also-workers") + 1]), asked, told))
-    return found
+    return sorted(found, key=lambda run: run.measured_at)
 
 
 def _asked(channels: int) -> int:
