@@ -17,14 +17,14 @@ BYTES_KEPT = 2 * 10**9
 
 
 def kept_frames(folder: Path, key: str, names: list[str]) -> dict[str, pl.DataFrame] | None:
-    """Return what was kept under a key; None when any of it is gone."""
+    """Return what was kept under a key; None when any of it is gone or cannot be read."""
     found = {}
     for name in names:
         path = _path(folder, key, name)
         try:
             found[name] = pl.read_parquet(path)
             os.utime(path)  # what is in use is removed last
-        except FileNotFoundError:
+        except (OSError, pl.exceptions.ComputeError):
             return None
     return found
 

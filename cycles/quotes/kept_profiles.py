@@ -1,7 +1,7 @@
 """Days added up by kind, kept in the workspace: who compares a second proposal need not read the month again.
 
 What is kept is found by a hash of all that it was made of: the files of reads, the channels, the agreements' days, the
-kinds of days. So what is stale is not found. It only serves comparisons, whose amounts nobody owes.
+kinds of days, the code. So what is stale is not found. It only serves comparisons, whose amounts nobody owes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import polars as pl
 from cycles.quotes.unplanned import Unplanned
 from model.rating import RatingInput
 from rating.profiles import DayKinds, Profiled, added_days, cut_by_accounts
+from store.code import code_version
 from store.kept import keep_frames, kept_frames
 
-# Raised when added-up days come to be made otherwise.
-_MADE_AS = 1
 _DUE = ["agreement_id", "account_id", "tz_name", "start_date", "end_date", "cycle_start_date", "cycle_end_date"]
 _CHANNEL = ["agreement_id", "channel_no", "interval_minutes", "from_date", "to_date"]
 
@@ -55,5 +54,5 @@ def _key(gathered: Unplanned, given: RatingInput, kinds: DayKinds) -> str:
         given.due.select(_DUE).sort(pl.all()), given.channels.select(_CHANNEL).sort(pl.all()),
         gathered.inputs.frames["corrections"], *(kinds.of_length[minutes] for minutes in sorted(given.days)),
     ]  # fmt: skip
-    told = [str(_MADE_AS), str(kinds.start_date), str(kinds.end_date), json.dumps(files, sort_keys=True, default=str)]
+    told = [code_version(), str(kinds.start_date), str(kinds.end_date), json.dumps(files, sort_keys=True, default=str)]
     return sha256("\n".join([*told, *(frame.write_csv() for frame in frames)]).encode()).hexdigest()[:32]
