@@ -121,8 +121,8 @@ def bills_equal_lines(bills: pl.DataFrame, lines: pl.DataFrame) -> DataFrame[Vio
 def receivables_match(
     bills: pl.DataFrame, journal_lines: pl.DataFrame, open_items: pl.DataFrame
 ) -> DataFrame[Violations]:
-    """The total of each bill is its receivable leg and its open item, and its account is theirs."""
-    whose = ["bill_id", "account_id"]
+    """The total of each bill is its receivable leg and its open item; its account, branch and currency are theirs."""
+    whose = ["bill_id", "account_id", "branch_id", "currency"]
     total = bills.select(*whose, pl.col("total_minor").cast(pl.Int128))
     receivable = journal_lines.filter(pl.col("gl_account") == GL_RECEIVABLE)
     legs = receivable.group_by(whose).agg(_sum128("amount_minor").alias("leg"))

@@ -114,6 +114,10 @@ FAULTS: dict[str, tuple[Callable[[Books], Books], tuple[str, str, str, str]]] = 
         lambda b: replace(b, open_items=b.open_items.with_columns(account_id=pl.lit("A2"))),
         ("bill_total_is_open_item", "A1.C.r0", "nothing", "6600"),
     ),
+    "an open item is in another branch's books": (
+        lambda b: replace(b, open_items=b.open_items.with_columns(branch_id=pl.lit("north"))),
+        ("bill_total_is_open_item", "A2.C.r0", "2500", "nothing"),
+    ),
     "credits of a branch are lost": (
         lambda b: replace(b, journal_lines=b.journal_lines.filter(pl.col("gl_account") != "440")),
         ("lines_equal_credits", "north/USD", "6600", "600"),
