@@ -14,7 +14,7 @@ from store.workspace import Workspace
 
 ASIDE = ".work"
 """Folder of a workspace for work whose results are taken over by a command that is still running."""
-ASIDE_IN_BUCKET = "work"
+ASIDE_IN_BUCKET = "aside"
 """The same in a lake that lies in a bucket, where all machines find it."""
 
 _FILES = ("files", "beside")

@@ -206,9 +206,9 @@ def test_blocks_of_reads_are_judged_on_machines_that_share_the_bucket_alone(
     by_threads = judged(workspace, judged_blocks)
     with pytest.raises(KeyboardInterrupt), judging(workspace, Runner(RunnerName.RAY, killed)) as judge:
         judged(workspace, judge)
-    assert [key for key in server.keys("june") if "/work/vee-2026-06-01-" in key and "/receipts/p00000" in key]
+    assert [key for key in server.keys("june") if "/aside/vee-2026-06-01-" in key and "/receipts/p00000" in key]
     assert "nothing differs" in command.done("verify").out  # what a killed validation left is nobody's mistake
-    shutil.rmtree(workspace.lake / "work")  # another driver's machine
+    shutil.rmtree(workspace.lake / "aside")  # another driver's machine
     with judging(workspace, Runner(RunnerName.RAY, elsewhere)) as judge:
         by_machine = judged(workspace, judge)
     assert given == [0], "the block that was done before the kill is not judged again"
@@ -217,7 +217,7 @@ def test_blocks_of_reads_are_judged_on_machines_that_share_the_bucket_alone(
         assert one.edited.equals(other.edited)
         assert one.totals == other.totals
     assert not list(there.glob("*.duckdb"))
-    assert not [key for key in server.keys("june") if "/work/" in key]
+    assert not [key for key in server.keys("june") if "/aside/" in key]
 
 
 def judged(workspace: Workspace, judge: Judge) -> list[JudgedBlock]:
