@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from model.compiled import compiled
 
-Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
+if TYPE_CHECKING:
+    pass
+
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
@@ -28,12 +28,7 @@ PRICED_ENERGY_MAX = 9 * 10**10
 APPORTION_MAX = 2**61
 
 
-def _compiled(function: Kernel) -> Kernel:
-    """Compile with numba, keeping the types that mypy sees."""
-    return cast("Kernel", numba.njit(cache=True)(function))
-
-
-@_compiled
+@compiled
 def sum_days_kernel(
     first_row: int, rows: Int64s, channels: Int64s, calendar: Int32s, periods: Int32s, bands: Int64s,
     out_groups: Int64s, out_masks: Int32s,
@@ -98,7 +93,7 @@ def sum_days(
     sum_days_kernel(first_row, rows, channels, calendar, periods, bands, groups, masks)
 
 
-@_compiled
+@compiled
 def share_kernel(part: int, amount: int, whole: int) -> tuple[int, int]:
     """Return quotient and remainder of part x amount / whole without leaving int64.
 
@@ -121,7 +116,7 @@ def share_kernel(part: int, amount: int, whole: int) -> tuple[int, int]:
     return quotient, rest
 
 
-@_compiled
+@compiled
 def apportion_kernel(
     use: Int64s, use_start: Int64s, tier: Int64s, tier_start: Int64s, out_start: Int64s, out_quantity: Int64s
 ) -> None:
@@ -186,7 +181,7 @@ def apportion(use: Int64s, use_start: Int64s, tier: Int64s, tier_start: Int64s) 
     return out_quantity
 
 
-@_compiled
+@compiled
 def apparent_kernel(first: Int64s, second: Int64s, out_apparent: Int64s) -> None:
     """Fill the square root of first^2 + second^2, rounded half up to a whole number.
 
@@ -219,7 +214,7 @@ def apparent_energy(first: Int64s, second: Int64s) -> Int64s:
     return found.reshape(first.shape)
 
 
-@_compiled
+@compiled
 def price_slots_kernel(energy: Int64s, price_row: Int64s, limbs: Int64s, period: Int64s, out_limbs: Int64s) -> None:
     """Add energy x price over the slots of each period, without leaving int64.
 
@@ -259,7 +254,7 @@ def price_slots(energy: Int64s, price_row: Int64s, limbs: Int64s, period: Int64s
     return out_limbs
 
 
-@_compiled
+@compiled
 def fill_tiers_kernel(
     energy: Int64s, period: Int64s, row_start: Int64s, upper: Int64s, upper_start: Int64s, out_quantity: Int64s
 ) -> None:

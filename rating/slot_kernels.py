@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
 from model.columns import LyingColumns, Numbers, column_at
+from model.compiled import compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rating.kernels import Int32s, Int64s
-
-Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 
 # What stands for no value among int64; int32 has values only.
 NOTHING = -(2**63 - 1)
@@ -22,11 +18,7 @@ NOTHING = -(2**63 - 1)
 _ROWS = 2_048
 
 
-def _compiled(function: Kernel) -> Kernel:
-    return cast("Kernel", numba.njit(cache=True, nogil=True)(function))
-
-
-@_compiled
+@compiled
 def bands_kernel(addresses: Int64s, kind: Numbers, starts: Int64s, out_sums: Int64s, out_highest: Numbers) -> None:
     """Fill the sum and the highest of the slots of each band, row by row.
 
@@ -75,7 +67,7 @@ def added_bands(columns: LyingColumns, starts: Int64s) -> tuple[Int64s, Numbers]
     return sums, highest
 
 
-@_compiled
+@compiled
 def lowest_kernel(addresses: Int64s, kind: Numbers, starts: Int64s, out_lowest: Numbers) -> None:
     """Fill the lowest of the slots of each band, row by row; arrays as `bands_kernel` has them."""
     rows = out_lowest.shape[1]
@@ -108,7 +100,7 @@ def _check_bands(columns: LyingColumns, starts: Int64s) -> None:
     assert (np.diff(starts) > 0).all(), "a band has no slot"
 
 
-@_compiled
+@compiled
 def rows_kernel(addresses: Int64s, kind: Numbers, targets: Int64s, out_sums: Int64s) -> None:
     """Add each row of the columns to the row of `out_sums` that its target names; -1: to none.
 
@@ -155,7 +147,7 @@ def add_rows(columns: LyingColumns, targets: Int64s, sums: Int64s) -> None:
     rows_kernel(columns.addresses, columns.kind, targets, sums)
 
 
-@_compiled
+@compiled
 def peak_days_kernel(
     first_row: int, days: Int64s, channels: Int64s, calendar: Int32s, periods: Int32s, highest: Numbers,
     sign: int, masks: Int32s, out_peaks: Int64s,

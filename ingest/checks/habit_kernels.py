@@ -7,26 +7,18 @@ makes these arrays of frames whose columns it has checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from ingest.vee.matrix import Ints
+from model.compiled import compiled
 
 ALL, WORKING, FREE = 0, 1, 2  # kinds of day
 
 Flags = npt.NDArray[np.bool_]
-Kernel = TypeVar("Kernel", bound=Callable[..., None])
 
 
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
-
-
-@_compiled
+@compiled
 def habit_kernel(
     starts: Ints, is_past: Flags, is_free: Flags, totals: Ints, groups: tuple[Ints, ...], out_habits: Ints
 ) -> None:
@@ -63,7 +55,7 @@ def habit_kernel(
                 out_habits[kind, 3 + group, channel] = sums[group] // count
 
 
-@_compiled
+@compiled
 def night_kernel(starts: Ints, is_past: Flags, nights: Ints, no_night: int, out_nights: Ints) -> None:
     """Fill what the night flow of nine days of ten does not exceed; nights of `no_night` do not count.
 
@@ -83,7 +75,7 @@ def night_kernel(starts: Ints, is_past: Flags, nights: Ints, no_night: int, out_
             out_nights[channel] = some[(count - 1) * 9 // 10]
 
 
-@_compiled
+@compiled
 def half_kernel(starts: Ints, is_past: Flags, days: Ints, groups: tuple[Ints, ...], out_halves: Ints) -> None:
     """Fill the sums of each part of the day before the median day of the past, and from it on.
 

@@ -6,17 +6,15 @@ that checks what the kernel trusts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from ingest.vee.matrix import MISSING, Ints, Values
 from ingest.vee.slot_kernels import check_columns, column_kernel, gathered_rows
 from model.columns import LyingColumns, Numbers, matrix_columns
+from model.compiled import compiled
 
 GROUPS = 8
 """Parts of the day that its shape is told by: three hours each, by the clock on the wall."""
@@ -26,12 +24,6 @@ minimum night flow of water supply."""
 
 _EMPTY = np.int32(MISSING)
 _BLOCK = 2_048  # rows whose running values stay in the processor's first cache
-
-Kernel = TypeVar("Kernel", bound=Callable[..., None])
-
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class Features:
     groups: Ints  # [group, row], sums by three hours of the clock
 
 
-@_compiled
+@compiled
 def run_kernel(places: Ints, kind: Numbers, slots_real: Ints, out_same: Values) -> None:
     """Fill the longest run of one value that is not zero, and its first slot, in one pass over the columns.
 
@@ -78,7 +70,7 @@ def run_kernel(places: Ints, kind: Numbers, slots_real: Ints, out_same: Values) 
                 longest[row] = run[row] if is_longer else longest[row]
 
 
-@_compiled
+@compiled
 def part_kernel(
     places: Ints, kind: Numbers, slots_real: Ints, clock: Ints, clocks: int, out_night: Values, out_groups: Ints
 ) -> None:
@@ -143,7 +135,7 @@ def day_features(
     return Features(same[0], same[1], night, groups)
 
 
-@_compiled
+@compiled
 def step_kernel(
     values: Values, slots_real: Ints, percents: Ints, floors: Ints, out_steps: npt.NDArray[np.bool_]
 ) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from ingest.vee.kernels import GAP, KEPT, NEIGHBOUR, PENDING
 from ingest.vee.matrix import MISSING, Bytes, Ints, Values
+from model.compiled import compiled
 
 Bools = npt.NDArray[np.bool_]
 
@@ -18,14 +15,8 @@ _EMPTY = np.int32(MISSING)
 _GAP, _KEPT, _NEIGHBOUR, _PENDING = np.uint8(GAP), np.uint8(KEPT), np.uint8(NEIGHBOUR), np.uint8(PENDING)
 _GOOD = np.uint8(0)
 
-Kernel = TypeVar("Kernel", bound=Callable[..., None])
 
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
-
-
-@_compiled
+@compiled
 def open_kernel(
     days: tuple[Bools, Bools],
     slots_real: Ints,

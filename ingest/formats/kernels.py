@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit
 
 from ingest.formats.lines import text_places
 from ingest.formats.numbers import SCALE
+from model.compiled import compiled
 
 Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
@@ -28,12 +26,6 @@ _TENS = 10 ** np.arange(SCALE + 1, dtype=np.int64)
 # A larger whole part, in billionths, would not fit int64: 9,223,372,036 is the first that does not.
 _WHOLE_MAX = (2**63 - 1) // _ONE - 1
 _SHIFT_MAX = 18  # the highest power of ten in int64
-
-Kernel = TypeVar("Kernel", bound=Callable[..., object])
-
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True)(function))
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ class DecimalFields:
     fields: Ints
 
 
-@_compiled
+@compiled
 def _decimal(data: Bytes, at: int, stop: int) -> tuple[int, int, int]:  # noqa: PLR0912  # a state machine of bytes
     """Read the field that begins at `at`; return where it ends, its value x 10^9 (0 with a problem), its problem."""
     whole, part, places = 0, 0, 0
@@ -96,7 +88,7 @@ def _decimal(data: Bytes, at: int, stop: int) -> tuple[int, int, int]:  # noqa: 
     return at, -scaled if negative else scaled, FINE
 
 
-@_compiled
+@compiled
 def _plain_decimal(data: Bytes, begin: int, end: int) -> tuple[int, int]:
     """Read a field of at most nine digits, a point and at most nine digits, as nearly all are.
 
@@ -128,7 +120,7 @@ def _plain_decimal(data: Bytes, begin: int, end: int) -> tuple[int, int]:
     return int(np.int64(at)), int(number * _TENS[np.uint64(SCALE) - places])
 
 
-@_compiled
+@compiled
 def decimal_fields_kernel(
     data: Bytes,
     starts: Longs,
@@ -194,7 +186,7 @@ def decimal_fields(lines: pl.Series, first: int, count: int) -> DecimalFields:
     return DecimalFields(billionths, problem, span[0], span[1], fields)
 
 
-@_compiled
+@compiled
 def whole_units_kernel(
     billionths: Longs, step: int, factor: int, limit: int, out_values: Ints, out_problem: Bytes
 ) -> None:

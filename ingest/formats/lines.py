@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from numba import njit
+
+from model.compiled import compiled
 
 Longs = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -22,14 +20,8 @@ _PREFIX = 4
 _BUFFER_MAX = 2**31 - 1  # offsets of views are int32
 _LF = ord("\n")
 
-Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True)(function))
-
-
-@_compiled
+@compiled
 def line_views_kernel(data: Bytes, out_views: Bytes, out_places: npt.NDArray[np.int32]) -> None:
     """Fill the string view of each line of a text; what stands behind the last line end is a line.
 

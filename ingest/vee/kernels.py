@@ -6,16 +6,13 @@ that checks what the kernel trusts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from ingest.vee.matrix import Bytes, Ints, Values
 from ingest.vee.slot_kernels import check_matrix
 from model.codes import Method
+from model.compiled import compiled
 
 PENDING = 255  # method of a slot that is still to be estimated
 
@@ -30,14 +27,8 @@ _LINEAR = int(Method.LINEAR)
 _LIKE_DAY = int(Method.LIKE_DAY)
 _HOLD = int(Method.HOLD)
 
-Kernel = TypeVar("Kernel", bound=Callable[..., None])
 
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
-
-
-@_compiled
+@compiled
 def linear_kernel(
     values: Values,
     states: Bytes,
@@ -103,7 +94,7 @@ def fill_linear(
     linear_kernel(values, states, slots_real, continues, slots_max, out_values, out_methods)
 
 
-@_compiled
+@compiled
 def hold_kernel(
     values: Values,
     states: Bytes,
@@ -167,7 +158,7 @@ def hold_values(
     hold_kernel(values, states, slots_real, continues, slots_max, out_values, out_methods)
 
 
-@_compiled
+@compiled
 def reference_kernel(
     channels: Ints,
     days: Ints,
@@ -224,7 +215,7 @@ def reference_rows(
     return out_rows
 
 
-@_compiled
+@compiled
 def like_day_kernel(
     values: Values,
     kinds: Ints,

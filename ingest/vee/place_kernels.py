@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from model.compiled import compiled
 
 Ints = npt.NDArray[np.int64]
 
 _ABSENT = -1
 _STEPS = 64  # a channel's days between two that are sought; a search takes as long as about twenty steps
 
-Kernel = TypeVar("Kernel", bound=Callable[..., None])
 
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
-
-
-@_compiled
+@compiled
 def place_kernel(keys: Ints, sought: Ints, out_places: Ints) -> None:
     """Fill the place of each sought key among `keys`, -1 where it is not there.
 

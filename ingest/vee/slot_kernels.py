@@ -6,17 +6,16 @@ that checks what the kernel trusts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit
 
 from ingest.vee.matrix import MISSING, Bytes, Ints, Values
 from model.columns import BITS, LyingColumns, Numbers, column_at, lying_columns, matrix_columns, parts_as_they_lie
+from model.compiled import compiled
 from model.reads import slot_columns
 
 LARGEST = np.int32(2**31 - 1)  # the lowest value of a day without values
@@ -25,12 +24,6 @@ _EIGHT = np.uint8(255)  # of eight values none is null
 _PART_ROWS = 65_536  # rows: a chunk of a file
 _GATHERED = 512  # days whose slots stay in the processor's second cache while they are put together
 _BLOCK = 2_048  # rows whose running values stay in the processor's first cache
-
-Kernel = TypeVar("Kernel", bound=Callable[..., None])
-
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Screened:
     third: Values  # third highest value; MISSING when there are fewer
 
 
-@_compiled
+@compiled
 def empty_nulls_kernel(bits: Bytes, first_bit: int, out_values: Values) -> None:
     """Put `MISSING` in place of nulls: values whose bit is 0, the first one's being `first_bit` of `bits` (uint8)."""
     row = 0
@@ -59,7 +52,7 @@ def empty_nulls_kernel(bits: Bytes, first_bit: int, out_values: Values) -> None:
         row += 1
 
 
-@_compiled
+@compiled
 def column_kernel(places: Ints, kind: Numbers, height: int, slot: int, start: int, out_values: Values) -> None:
     """Fill the values of a slot from row `start` on, `MISSING` where it is null; columns as for `screen_kernel`."""
     out_values[:] = column_at(places[0, slot], kind, height)[start : start + len(out_values)]
@@ -68,7 +61,7 @@ def column_kernel(places: Ints, kind: Numbers, height: int, slot: int, start: in
         empty_nulls_kernel(bits, places[2, slot] + start, out_values)
 
 
-@_compiled
+@compiled
 def screen_kernel(
     places: Ints,
     kind: Numbers,
@@ -151,7 +144,7 @@ def screened_columns(columns: LyingColumns, slots_real: Ints) -> Screened:
     return Screened(counts, sums, lows, tops[0], tops[2])
 
 
-@_compiled
+@compiled
 def gather_kernel(places: Ints, kind: Numbers, height: int, rows: Ints, targets: Ints, out_values: Values) -> None:
     """Fill the slots of some days from the columns in which they lie; where a slot is null nothing is written.
 
