@@ -14,7 +14,7 @@ from accounts.point_channels import doubled_suffixes, strange_commodities, stran
 from accounts.reading import DETAIL, LINE, REASON
 from model.accounts import IMPORTED
 from model.money import CURRENCY_EXPONENT
-from model.schema import grain
+from model.schema import declared_columns, grain
 from model.zones import day_begin, day_start_utc, is_zone, zone
 
 # table -> (column, table referred to, its column)
@@ -99,7 +99,7 @@ def find_bad_rows(table: str, rows: pl.DataFrame, known: dict[str, pl.DataFrame]
 
 def _texts(table: str, rows: pl.DataFrame) -> list[str]:
     """Return the columns of text that a table of reference data has."""
-    return [name for name in IMPORTED[table].to_schema().columns if rows.schema.get(name) == pl.String]
+    return [name for name in declared_columns(IMPORTED[table]) if rows.schema.get(name) == pl.String]
 
 
 def _with_controls(rows: pl.DataFrame, column: str) -> pl.DataFrame:

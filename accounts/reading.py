@@ -12,7 +12,7 @@ import polars as pl
 
 from model.accounts import IMPORTED
 from model.errors import InputError
-from model.schema import column_names, polars_schema
+from model.schema import column_names, declared_columns, polars_schema
 
 LINE = "line"
 REASON = "reason"
@@ -78,7 +78,7 @@ def _as_text(path: Path, data: bytes) -> pl.DataFrame:
 
 def _with_all_columns(path: Path, table: type[pa.DataFrameModel], text: pl.DataFrame) -> pl.DataFrame:
     """Add columns that may be empty and are not there; refuse a file without the others, or with unknown ones."""
-    optional = {name for name, declared in table.to_schema().columns.items() if declared.nullable}
+    optional = {name for name, declared in declared_columns(table).items() if declared.nullable}
     expected, found = set(column_names(table)), set(text.columns)
     missing, unknown = sorted(expected - optional - found), sorted(found - expected)
     if missing or unknown:
@@ -109,7 +109,7 @@ def _parsed(key: str, dtype: pl.DataType) -> pl.Expr:
 def _bad_types(table: type[pa.DataFrameModel], text: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
     """Rows with a cell that is empty but needed, or is not of the column's type."""
     found = [pl.DataFrame(schema={key: REJECT_SCHEMA[key] for key in (LINE, REASON, DETAIL)})]
-    for key, declared in table.to_schema().columns.items():
+    for key, declared in declared_columns(table).items():
         empty = text[key].is_null() | (text[key].str.strip_chars().str.len_chars() == 0)
         bad = typed[key].is_null() & (~empty if declared.nullable else pl.Series([True]))
         rows = text.filter(bad).select(
@@ -129,7 +129,7 @@ def _bad_types(table: type[pa.DataFrameModel], text: pl.DataFrame, typed: pl.Dat
 def _bad_values(table: type[pa.DataFrameModel], typed: pl.DataFrame) -> pl.DataFrame:
     """Rows with a value that the table's declaration does not allow (isin, ge, le, length)."""
     found = [pl.DataFrame(schema={key: REJECT_SCHEMA[key] for key in (LINE, REASON, DETAIL)})]
-    for key, declared in table.to_schema().columns.items():
+    for key, declared in declared_columns(table).items():
         for check in declared.checks:
             allowed = check.statistics
             bad = _violates(key, check.name, allowed)

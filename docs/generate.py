@@ -35,7 +35,7 @@ import model.rating
 import model.reads
 import model.review
 import model.tariff
-from model.schema import duckdb_type, grain
+from model.schema import declared_columns, duckdb_type, grain
 
 FOLDER = Path(__file__).parent
 SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
@@ -105,7 +105,7 @@ def _table_lines(table: type[pa.DataFrameModel]) -> list[str]:
     about = " ".join((table.__doc__ or "").split("Grain:")[0].split())
     lines = [f"### {table.__name__}", "", about, "", f"Grain: {', '.join(grain(table))}.", ""]
     lines += ["| column | type | meaning |", "|---|---|---|"]
-    for name, declared in table.to_schema().columns.items():
+    for name, declared in declared_columns(table).items():
         unit = (declared.metadata or {}).get("unit")
         meaning = (
             (declared.description or "")

@@ -8,6 +8,7 @@ import pandera.polars as pa
 
 from model.ledger import Allocations, JournalLines, OpenItems
 from model.postings import LedgerAccounts, Postings, Unbilled
+from model.schema import declared_columns
 from outputs.analytics_making import Making
 from outputs.views import View, ViewColumn, major_columns, major_expression, table_columns, table_comment
 from store.control import Connection, query
@@ -72,7 +73,7 @@ def ledger_views(decimals: int) -> list[View]:
 def _view(
     name: str, table: type[pa.DataFrameModel], source: str, decimals: int, *more: ViewColumn, comment: str = ""
 ) -> View:
-    own = (*table_columns(table, without=[key for key in table.to_schema().columns if key in _NOT_SHOWN]), *more)
+    own = (*table_columns(table, without=[key for key in declared_columns(table) if key in _NOT_SHOWN]), *more)
     has_currency = any(column.name == "currency" for column in own)
     major = major_columns(own, decimals) if has_currency else ()
     amounts = [f'{major_expression(column.name, decimals)} AS "{column.name}"' for column in major]

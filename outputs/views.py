@@ -13,7 +13,7 @@ from decimal import Decimal
 import pandera.polars as pa
 
 from model.money import CURRENCY_EXPONENT
-from model.schema import duckdb_type
+from model.schema import declared_columns, duckdb_type
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def table_columns(table: type[pa.DataFrameModel], *, without: Sequence[str] = ()
     """Return the columns of a model table as a view shows them. Times are shown as TIMESTAMP in UTC."""
     return tuple(
         ViewColumn(name, _shown_type(duckdb_type(declared.dtype.type)), _comment(declared))
-        for name, declared in table.to_schema().columns.items()
+        for name, declared in declared_columns(table).items()
         if name not in without
     )
 
