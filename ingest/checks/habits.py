@@ -55,6 +55,10 @@ def recent_from(from_date: date, to_date: date) -> date:
     return min(from_date, to_date - timedelta(days=RECENT_DAYS))
 
 
+KNOWN_BY = ["is_expected", "present", "slots", "n", "worst"]
+"""What says whether a day is known, beside its date."""
+
+
 def is_known(reads: DayReads, rules: RuleSet) -> pl.Expr:
     """Return whether a day says what is usual, or is compared with it: complete, read, and not estimated."""
     since = recent_from(reads.from_date, reads.to_date) - timedelta(days=rules.history_days)
@@ -73,27 +77,36 @@ def is_free_day(rules: RuleSet) -> pl.Expr:
 
 
 def habits_of(reads: DayReads, rules: RuleSet) -> Habits:
-    """Return the habits of all channels of `reads`, whose days come in order of channel and day."""
+    """Return the habits of all channels of `reads`."""
     first = recent_from(reads.from_date, reads.to_date)
-    days = reads.days.lazy().select(
+    days = reads.before(first).select(
         "channel_no",
         "total",
         *GROUP_COLUMNS,
         night=pl.col("night_low").fill_null(NO_NIGHT),
         number=pl.col("day").to_physical().cast(pl.Int64),
         is_free=is_free_day(rules),
-        is_past=is_known(reads, rules) & (pl.col("day") < first),
+        is_past=is_known(reads, rules),
     ).collect()  # fmt: skip
-    channels = days["channel_no"].to_numpy()
-    begins = np.flatnonzero(np.diff(channels, prepend=-1)).astype(np.int64)
-    starts = np.append(begins, len(channels))
-    is_past, groups = days["is_past"].to_numpy(), tuple(days[name].to_numpy() for name in GROUP_COLUMNS)
-    found = np.zeros((3, 3 + GROUPS, len(begins)), np.int64)
-    nights, halves = np.full(len(begins), NO_NIGHT, np.int64), np.zeros((2, GROUPS, len(begins)), np.int64)
-    habit_kernel(starts, is_past, days["is_free"].to_numpy(), days["total"].to_numpy(), groups, found)
-    night_kernel(starts, is_past, days["night"].to_numpy(), NO_NIGHT, nights)
-    half_kernel(starts, is_past, days["number"].to_numpy(), groups, halves)
-    return Habits(channels[begins], found[:, 0], found[:, 1], found[:, 2], found[:, 3:], nights, halves)
+    numbers = reads.numbers
+    rows, starts = _rows_of_channels(days, numbers)
+    groups = tuple(days[name].to_numpy() for name in GROUP_COLUMNS)
+    found = np.zeros((3, 3 + GROUPS, len(numbers)), np.int64)
+    nights, halves = np.full(len(numbers), NO_NIGHT, np.int64), np.zeros((2, GROUPS, len(numbers)), np.int64)
+    habit_kernel(starts, rows, days["is_free"].to_numpy(), days["total"].to_numpy(), groups, found)
+    night_kernel(starts, rows, days["night"].to_numpy(), NO_NIGHT, nights)
+    half_kernel(starts, rows, days["number"].to_numpy(), groups, halves)
+    return Habits(numbers, found[:, 0], found[:, 1], found[:, 2], found[:, 3:], nights, halves)
+
+
+def _rows_of_channels(days: pl.DataFrame, numbers: Ints) -> tuple[Ints, Ints]:
+    """Return the rows of the past in order of channel and day, and where the rows of each channel begin and end."""
+    some = np.flatnonzero(days["is_past"].to_numpy())
+    channels = days["channel_no"].to_numpy()[some].astype(np.int64)
+    # Months in order, one behind the other: a stable sort merges them, and the rows themselves stay where they are.
+    order = np.argsort(channels * 2**32 + days["number"].to_numpy()[some], kind="stable")
+    starts = np.searchsorted(channels[order], np.append(numbers, np.iinfo(np.int64).max))
+    return some[order], starts
 
 
 def with_habits(recent: pl.DataFrame, habits: Habits, rules: RuleSet) -> pl.DataFrame:

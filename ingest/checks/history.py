@@ -15,6 +15,7 @@ import polars as pl
 from ingest.checks.days import DayReads
 from ingest.checks.features import GROUP_COLUMNS
 from ingest.checks.habits import (
+    KNOWN_BY,
     PAST_COLUMNS,
     RECENT_DAYS,
     Habits,
@@ -63,8 +64,8 @@ def learn(reads: DayReads, habits: Habits, rules: RuleSet, *, moved_low: int, mo
     """
     first = recent_from(reads.from_date, reads.to_date)
     of_day = ["channel_no", "day", "base_seq", "measure", "revenue_class", "total", *GROUP_COLUMNS]
-    known = reads.days.lazy().filter(is_known(reads, rules) & (pl.col("day") >= first))
-    recent = with_habits(known.select(*of_day, is_free=is_free_day(rules)).collect(), habits, rules)
+    days = reads.since(first, [*of_day, *KNOWN_BY]).lazy().filter(is_known(reads, rules))
+    recent = with_habits(days.select(*of_day, is_free=is_free_day(rules)).collect(), habits, rules)
     branches = reads.places.channels.select("channel_no", "branch_id")
     recent = recent.join(branches, how="left", on="channel_no", validate="m:1", maintain_order="left")
     tail = _tail(recent, reads.to_date)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from ingest.checks.days import DayReads, day_runs
+from ingest.checks.days import DayReads, runs_of
 from ingest.checks.drafts import drafted, no_drafts, units
 from ingest.checks.features import is_complete
 from ingest.checks.habits import Habits, nights_before, recent_from
 from ingest.rules.governing import Governing, governing
 from ingest.rules.rules import RuleSet
+
+_OF_DAY = [
+    "channel_no", "day", "base_seq", "measure", "revenue_class", "n", "slots", "present", "total", "lowest",
+    "night_low", "is_expected",
+]  # fmt: skip
 
 
 def run_drafts(reads: DayReads, habits: Habits, rules: RuleSet) -> pl.DataFrame:
@@ -27,7 +32,7 @@ def run_drafts(reads: DayReads, habits: Habits, rules: RuleSet) -> pl.DataFrame:
 
 def _recent_days(reads: DayReads, past: pl.DataFrame) -> pl.DataFrame:
     """Return the recent days of channels with a past, and what was usual in it."""
-    recent = reads.days.filter(pl.col("day") >= recent_from(reads.from_date, reads.to_date))
+    recent = reads.since(recent_from(reads.from_date, reads.to_date), _OF_DAY)
     return recent.join(past, how="inner", on="channel_no", validate="m:1", maintain_order="left")
 
 
@@ -66,13 +71,13 @@ def _stopped(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFra
 
 def _to_the_end(reads: DayReads, days: pl.DataFrame, holds: pl.Expr, rule: Governing) -> pl.DataFrame:
     """Return the runs of such days that go on to the last expected day, with the lowest night flow of each."""
-    known = days.with_columns(holds=holds)
-    runs = day_runs(_with_days(reads, known), pl.col("holds"), rule)
+    known = days.filter(holds)
+    runs = runs_of(known.filter("is_expected"), reads.from_date, rule)
     last = days.filter(pl.col("is_expected")).group_by("channel_no").agg(end=pl.col("day").max())
     open_runs = runs.join(last, how="inner", on="channel_no", validate="m:1", maintain_order="left").filter(
         pl.col("last_day") == pl.col("end")
     )
-    nights = known.filter(pl.col("holds")).select("channel_no", "night_low", of="day")
+    nights = known.select("channel_no", "night_low", of="day")
     lowest = (
         open_runs.select("channel_no", "day", "last_day")
         .join(nights, how="inner", on="channel_no", validate="m:m")
@@ -81,7 +86,3 @@ def _to_the_end(reads: DayReads, days: pl.DataFrame, holds: pl.Expr, rule: Gover
         .agg(night_lowest=pl.col("night_low").min())
     )
     return open_runs.join(lowest, how="left", on="channel_no", validate="m:1", maintain_order="left")
-
-
-def _with_days(reads: DayReads, days: pl.DataFrame) -> DayReads:
-    return DayReads(days, reads.landed, reads.interval_minutes, reads.from_date, reads.to_date, reads.places)

@@ -10,6 +10,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.checks.checks import NOTHING_LEFT, Checks, Left, is_refusing
+from ingest.checks.features import measured
 from ingest.checks.refusals import Refusals, refusals_of
 from ingest.edits.finding_decisions import decided_of, unsettled, with_decided
 from ingest.estimates.beside import Recorded, approved_edits, linked_values, outage_slots
@@ -117,7 +118,9 @@ def _check_block(lake: BlockReads, landed: pl.DataFrame, checks: Checks, known: 
     spans = pl.concat([known.earlier, known.active])
     expected = expected_days(spans, zones, since, lake.to_date)
     replaced = lake.replaced() if checks.wants_replaced else None
-    return checks.judge(landed, lake.before(checks.days_before), expected, lake.interval_minutes, replaced)
+    minutes = lake.interval_minutes
+    found = measured(landed, lake.before(checks.days_before), checks.places.channels, minutes)
+    return checks.judge(landed, found, expected, minutes, replaced)
 
 
 def _parts(lake: BlockReads, checks: Checks) -> Iterator[tuple[BlockReads, RuleSet]]:
