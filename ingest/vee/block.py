@@ -10,7 +10,6 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from ingest.checks.checks import NOTHING_LEFT, Checks, Left, is_refusing
-from ingest.checks.features import measured
 from ingest.checks.refusals import Refusals, refusals_of
 from ingest.edits.finding_decisions import decided_of, unsettled, with_decided
 from ingest.estimates.beside import Recorded, approved_edits, linked_values, outage_slots
@@ -21,6 +20,7 @@ from ingest.vee.begun import Begun
 from ingest.vee.findings import finish_findings
 from ingest.vee.judge import Judged, expected_days, judge_doubtful, survey_days
 from ingest.vee.lake import BlockReads
+from ingest.vee.past import measured_block
 from ingest.vee.readings import KnownRegisters
 from ingest.vee.report import BlockTotals, added_totals, block_totals
 from ingest.versions import DAY_KEY
@@ -80,8 +80,7 @@ def judge_block(lake: BlockReads, given: Begun[Given]) -> JudgedBlock:
     It asks for files and what it is given alone, and changes nothing: blocks can be judged at the same time. What is
     given may still be asked of the control database while the first blocks are read.
     """
-    numbers = lake.channels["channel_no"]
-    low, high = int(numbers[0]), int(numbers[-1])
+    low, high = lake.bounds
     landed = lake.landed()
     checks, known = given.result().checks.of(low, high), given.result().known.of(low, high)
     drafts, left = _check_block(lake, landed, checks, known)
@@ -118,9 +117,8 @@ def _check_block(lake: BlockReads, landed: pl.DataFrame, checks: Checks, known: 
     spans = pl.concat([known.earlier, known.active])
     expected = expected_days(spans, zones, since, lake.to_date)
     replaced = lake.replaced() if checks.wants_replaced else None
-    minutes = lake.interval_minutes
-    found = measured(landed, lake.before(checks.days_before), checks.places.channels, minutes)
-    return checks.judge(landed, found, expected, minutes, replaced)
+    found = measured_block(lake, landed, checks.places.channels, checks.days_before)
+    return checks.judge(landed, found, expected, lake.interval_minutes, replaced)
 
 
 def _parts(lake: BlockReads, checks: Checks) -> Iterator[tuple[BlockReads, RuleSet]]:
