@@ -46,7 +46,7 @@ def keep_frames(folder: Path, key: str, frames: Mapping[str, pl.DataFrame]) -> N
 def keep_sealed(folder: Path, stem: str, frame: pl.DataFrame) -> None:
     """Keep a frame as `<stem>-<hash of its bytes>.parquet`, or not, as `keep_frames`."""
     written = BytesIO()
-    frame.write_parquet(written, compression="lz4", row_group_size=ROW_GROUP_ROWS)
+    frame.write_parquet(written, compression="lz4", row_group_size=ROW_GROUP_ROWS, statistics=False)
     data = written.getvalue()
     with contextlib.suppress(OSError):
         private_folder(folder)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ingest.checks.kernels import GROUPS, NO_NIGHT, Features, day_features
-from ingest.vee.matrix import Ints, placed_kinds, real_slots
+from ingest.vee.matrix import Ints, channel_places, placed_kinds, real_slots
 from ingest.vee.slot_kernels import Screened, columns_of_days, screened_columns
 
 GROUP_COLUMNS = [f"g{group}" for group in range(GROUPS)]
@@ -88,7 +88,7 @@ def measured_days(
 def with_channels(measured: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
     """Add measure, revenue_class, interval_minutes, capacity_w and generation of each row's channel."""
     ordered = channels.select(_OF_CHANNEL).sort("channel_no")
-    places = np.searchsorted(ordered["channel_no"].to_numpy(), measured["channel_no"].to_numpy())
+    places = channel_places(ordered["channel_no"].to_numpy(), measured["channel_no"].to_numpy())
     return pl.concat([measured, ordered.drop("channel_no")[places]], how="horizontal")
 
 

@@ -16,7 +16,7 @@ from ingest.checks.features import GROUP_COLUMNS, is_complete
 from ingest.checks.habit_kernels import ALL, FREE, WORKING, habit_kernel, half_kernel, night_kernel
 from ingest.checks.kernels import GROUPS, NO_NIGHT
 from ingest.rules.rules import RuleSet
-from ingest.vee.matrix import Ints
+from ingest.vee.matrix import Ints, channel_places
 from model.codes import Quality
 
 RECENT_DAYS = 14
@@ -109,19 +109,25 @@ def _rows_of_channels(days: pl.DataFrame, numbers: Ints) -> tuple[Ints, Ints]:
     return some[order], starts
 
 
-def with_habits(recent: pl.DataFrame, habits: Habits, rules: RuleSet) -> pl.DataFrame:
+def with_expected(recent: pl.DataFrame, habits: Habits, rules: RuleSet) -> pl.DataFrame:
     """Return the recent days of channels with a past, and what it expects of each: by its kind of day, if it can.
 
-    `recent` has channel_no and is_free. Added: past_days, expected, spread, past0..past7.
+    `recent` has channel_no and is_free. Added: expected; place (of the channel) and kind, for `with_habits`.
     """
-    places = np.searchsorted(habits.numbers, recent["channel_no"].to_numpy())
+    places = channel_places(habits.numbers, recent["channel_no"].to_numpy())
     known = habits.enough(rules.history_days_min)[places]
-    days, places = recent.filter(pl.Series(known)), places[known]
+    days, places = (recent, places) if known.all() else (recent.filter(pl.Series(known)), places[known])
     kinds = np.where(days["is_free"].to_numpy(), FREE, WORKING)
     kinds = np.where(habits.counts[kinds, places] >= KIND_DAYS_MIN, kinds, ALL)
+    expected = pl.Series("expected", habits.expected[kinds, places])
+    return days.with_columns(expected, pl.Series("place", places), pl.Series("kind", kinds))
+
+
+def with_habits(days: pl.DataFrame, habits: Habits) -> pl.DataFrame:
+    """Add to some days of `with_expected` past_days, spread and past0..past7."""
+    kinds, places = days["kind"].to_numpy(), days["place"].to_numpy()
     return days.with_columns(
         pl.Series("past_days", habits.counts[ALL, places]),
-        pl.Series("expected", habits.expected[kinds, places]),
         pl.Series("spread", habits.spread[kinds, places]),
         *[pl.Series(name, habits.parts[kinds, group, places]) for group, name in enumerate(PAST_COLUMNS)],
     )

@@ -14,7 +14,7 @@ import polars as pl
 from ingest.checks.features import PAST_DAYS, Measured, measured_days, past_days
 from ingest.vee.kept_days import IDENTITY, KEPT_DAYS, keep_days, kept_days, sources_of, sweep_days
 from ingest.vee.lake import BlockReads
-from ingest.vee.matrix import in_order
+from ingest.vee.matrix import channel_places, in_order
 from ingest.versions import DAY_KEY
 
 KEPT_FOR = timedelta(days=31)
@@ -70,7 +70,7 @@ def _keys(lake: BlockReads, zones: pl.DataFrame, first: date, after: date) -> pl
         "channel_no"
     )
     known = keys.filter(pl.col("channel_no").is_in(codes["channel_no"].implode()))
-    zone = codes["zone"].to_numpy()[np.searchsorted(codes["channel_no"].to_numpy(), known["channel_no"].to_numpy())]
+    zone = codes["zone"].to_numpy()[channel_places(codes["channel_no"].to_numpy(), known["channel_no"].to_numpy())]
     sources = sources_of(files, names.to_list(), lake.interval_minutes)
     source = sources[known["file"].fill_null(len(files)).to_numpy(), zone]
     return known.select(*DAY_KEY, "n", "worst", "seq", base_seq="seq").with_columns(pl.Series("source", source))
