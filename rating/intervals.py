@@ -8,6 +8,7 @@ them; no row per interval is ever made, and none per day but where powers or pri
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -45,7 +46,8 @@ class IntervalUse:
 
     `use`: energy by slice, measure and period (USE_SCHEMA). `powers`: see `rating.powers.POWER_SCHEMA`. `costs`:
     see `rating.costs.COST_SCHEMA`. `good`: the days of each channel that may be billed (GOOD_SCHEMA). `is_complete`:
-    every day on which a channel is to be read may be, whether `good` lists them or not.
+    every day on which a channel is to be read may be, whether `good` lists them or not. `is_summed`: a slice, measure
+    and period has one row of use.
     """
 
     use: pl.DataFrame
@@ -53,8 +55,10 @@ class IntervalUse:
     costs: pl.DataFrame
     good: pl.DataFrame
     is_complete: bool = False
+    is_summed: bool = True
 
 
+@cache
 def no_use() -> IntervalUse:
     """Return the use of no channel at all."""
     return IntervalUse(
