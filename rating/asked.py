@@ -27,6 +27,7 @@ class Asked:
     made: pl.DataFrame
     ways: pl.DataFrame
 
+
 @once_per_book
 def measured_book(book: RateBook) -> RateBook:
     """Return the book with the quantities that channels measure; the others are found from these."""

@@ -61,7 +61,7 @@ def measure_intervals(channels: pl.DataFrame, what: Measuring) -> IntervalUse:
         for days in make_days(what.asked.made, wanted, channels, plain.good, what.given.days)
     ]
     found = _joined([plain, *made], what.powers)
-    return replace(found, good=plain.good, is_complete=plain.is_complete)
+    return replace(found, find_good=plain.find_good, is_complete=plain.is_complete)
 
 
 def _by_calendar(calendar: Calendar, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -101,7 +101,7 @@ def _joined(intervals: list[IntervalUse], powers: Powers) -> IntervalUse:
         # What one length came to is kept as it is: its powers count once already.
         found[0] if len(found) == 1 else kept_powers(pl.concat([part.powers for part in parts]), powers),
         pl.concat([part.costs for part in parts]),
-        pl.concat([part.good for part in parts]),
+        lambda: pl.concat([part.good for part in parts]),
         all(part.is_complete for part in intervals),
         sum(part.use.height > 0 for part in intervals) <= 1,
     )
