@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.measure import Measured, medians
 from benchmarks.memory import peak_bytes, resident_bytes
-from benchmarks.vee_contenders import Counts, contenders
+from benchmarks.vee_contenders import Counts, contenders, judge_months_before
 from benchmarks.vee_data import october_files, write_books
 from ingest.vee.blocks import CHANNELS_PER_BLOCK
 from store.workspace import Workspace, open_workspace
@@ -61,22 +61,25 @@ def run(sizes: Sequence[int], repeat: int, block: int, folder: Path, console: Co
     """Measure every contender over books of each size, in turns, each time in a process of its own."""
     rows: list[Row] = []
     context = multiprocessing.get_context("spawn")
-    warm = _both(folder, _WARM_CHANNELS)
+    warm = _drawn(folder, _WARM_CHANNELS, block)
     for channels in sizes:
         console.print(f"drawing {channels:,} channels ...")
-        books = _both(folder, channels)
+        books = _drawn(folder, channels, block)
         runs: dict[str, list[Measured]] = {one.name: [] for one in contenders()}
         found: dict[str, Counts] = {}
         for turn in range(repeat):
             for one in contenders():
                 console.print(f"turn {turn + 1} of {repeat}: {one.name}")
                 with ProcessPoolExecutor(1, mp_context=context) as pool:
-                    paths = (books[one.is_faulty], warm[one.is_faulty])
+                    paths = (books[one.is_faulty, one.is_kept], warm[one.is_faulty, one.is_kept])
                     measured, found[one.name] = pool.submit(measure_once, one.name, *paths, block).result()
                 runs[one.name].append(measured)
         check_counts({one.name: found[one.name] for one in contenders() if one.is_faulty})
-        intervals = {faulty: _intervals(path) for faulty, path in books.items()}
-        rows += [Row(channels, one.name, intervals[one.is_faulty], medians(runs[one.name])) for one in contenders()]
+        intervals = {kind: _intervals(path) for kind, path in books.items()}
+        rows += [
+            Row(channels, one.name, intervals[one.is_faulty, one.is_kept], medians(runs[one.name]))
+            for one in contenders()
+        ]
         for path in books.values():
             shutil.rmtree(path)
     return rows
@@ -119,11 +122,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _both(folder: Path, channels: int) -> dict[bool, Path]:
-    """Draw books without faults and with them."""
-    paths = {faulty: folder / f"{channels}-{'faulty' if faulty else 'clean'}" for faulty in (False, True)}
-    for faulty, path in paths.items():
+def _drawn(folder: Path, channels: int, block: int) -> dict[tuple[bool, bool], Path]:
+    """Draw books without faults and with them, and both with the months before judged: by is_faulty and is_kept."""
+    paths: dict[tuple[bool, bool], Path] = {}
+    for faulty in (False, True):
+        path = folder / f"{channels}-{'faulty' if faulty else 'clean'}"
         write_books(path, channels, faulty_per_mille=_FAULTY_PER_MILLE if faulty else 0)
+        judged = path.with_name(f"{path.name}-judged")
+        judge_months_before(_copy(path, judged), block)
+        paths |= {(faulty, False): path, (faulty, True): judged}
     return paths
 
 

@@ -13,9 +13,10 @@ from io import BytesIO
 from pathlib import Path
 
 import polars as pl
+from pyarrow import ipc
 
 from store.files import PRIVATE, private_folder, remove, written_aside
-from store.lake import ROW_GROUP_ROWS, write_rows
+from store.lake import write_rows
 
 # A month of half a million channels takes half a gigabyte.
 BYTES_KEPT = 2 * 10**9
@@ -44,36 +45,49 @@ def keep_frames(folder: Path, key: str, frames: Mapping[str, pl.DataFrame]) -> N
 
 
 def keep_sealed(folder: Path, stem: str, frame: pl.DataFrame) -> None:
-    """Keep a frame as `<stem>-<hash of its bytes>.parquet`, or not, as `keep_frames`."""
-    written = BytesIO()
-    frame.write_parquet(written, compression="lz4", row_group_size=ROW_GROUP_ROWS, statistics=False)
+    """Keep a frame as `<stem>-<hash of its bytes>.arrow`, or not, as `keep_frames`.
+
+    As columns lie in memory: read twice at most, a frame is written in a third of the time that Parquet takes.
+    """
+    table, written = frame.to_arrow(), BytesIO()
+    with ipc.new_file(written, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table)
     data = written.getvalue()
     with contextlib.suppress(OSError):
         private_folder(folder)
-        with written_aside(folder / f"{stem}-{_seal(data)}.parquet", mode=PRIVATE) as aside:
+        with written_aside(_sealed(folder, f"{stem}-{_seal(data)}"), mode=PRIVATE) as aside:
             aside.write_bytes(data)
 
 
 def sealed_stems(folder: Path) -> list[str]:
     """Return the stems of the sealed frames of a folder, in order, with their hash; none where it cannot be read."""
     with contextlib.suppress(OSError):
-        return sorted(path.stem for path in folder.glob("*.parquet"))
+        return sorted(path.stem for path in folder.glob("*.arrow"))
     return []
 
 
 def sealed_frame(folder: Path, stem: str, columns: list[str] | None = None) -> pl.DataFrame | None:
     """Return a frame of `sealed_stems`, or some of its columns; None when it is gone or not what was written."""
     try:
-        data = (folder / f"{stem}.parquet").read_bytes()
+        data = _sealed(folder, stem).read_bytes()
     except OSError:
         return None
-    return pl.read_parquet(BytesIO(data), columns=columns) if stem.endswith(_seal(data)) else None
+    if not stem.endswith(_seal(data)):
+        return None
+    table = ipc.open_file(data).read_all()
+    frame = pl.from_arrow(table if columns is None else table.select(columns))
+    assert isinstance(frame, pl.DataFrame), "a table is a frame"
+    return frame
 
 
 def remove_sealed(folder: Path, stem: str) -> None:
     """Remove a sealed frame."""
     with contextlib.suppress(OSError):
-        remove(folder / f"{stem}.parquet")
+        remove(_sealed(folder, stem))
+
+
+def _sealed(folder: Path, stem: str) -> Path:
+    return folder / f"{stem}.arrow"
 
 
 def _seal(data: bytes) -> str:

@@ -119,12 +119,14 @@ def _check_block(
     """
     if not checks.rules.rules:
         return checks.nothing, NOTHING_LEFT, None
-    since = lake.from_date - checks.days_before
+    # Of some channels only what refuses slots is asked, and that looks at a day alone: the catalogue lets no other
+    # check refuse, or end what is said of a day.
+    distance = timedelta(0) if known.is_partial else checks.days_before
     zones = lake.channels.select("channel_no", "tz_name")
     spans = pl.concat([known.earlier, known.active])
-    expected = expected_days(spans, zones, since, lake.to_date)
+    expected = expected_days(spans, zones, lake.from_date - distance, lake.to_date)
     replaced = lake.replaced() if checks.wants_replaced else None
-    found = measured_block(lake, landed, checks.places.channels, checks.days_before)
+    found = measured_block(lake, landed, checks.places.channels, distance)
     return *checks.judge(landed, found, expected, lake.interval_minutes, replaced), found.days
 
 

@@ -24,9 +24,12 @@ KEPT_FOR = timedelta(days=31)
 def measured_block(lake: BlockReads, landed: pl.DataFrame, channels: pl.DataFrame, distance: timedelta) -> Measured:
     """Measure the landed rows of a block's period, and bring the days up to `distance` before it.
 
-    `channels` has the columns of `Places.channels`. What was measured is kept; that it can be is not relied upon.
+    `channels` has the columns of `Places.channels`. What was measured is kept; that it can be is not relied upon. Of
+    some channels, whose past is not asked for, nothing is kept: it would lie beside what the next block of all keeps.
     """
     days = measured_days(landed, channels, lake.interval_minutes)
+    if not distance:
+        return Measured(days)
     zones = channels.select("channel_no", "tz_name")
     past = [_measured_month(lake, channels, zones, first, after) for first, after in lake.months_before(distance)]
     _keep_period(lake, days, zones)

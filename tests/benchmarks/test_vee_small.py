@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ def test_each_block_reads_its_days_once_and_no_more_than_a_month_of_them(
     reads.clear()
     run_vee(books, **period, channels_per_block=BLOCK)
     assert {first for first, *_ in reads} == {PERIOD[0]}, "days before were measured, and are not read again"
+    reads.clear()
+    shutil.rmtree(books.measured, ignore_errors=True)
+    run_vee(books, **period, only=[1, 2])
+    assert {first for first, *_ in reads} == {PERIOD[0]}, "of some channels no past is asked for"
+    assert not books.measured.exists()
 
 
 def test_any_count_of_workers_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

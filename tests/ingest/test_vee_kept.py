@@ -16,7 +16,10 @@ from polars.testing import assert_frame_equal
 from test_vee_run import NOVEMBER, NOW, OCTOBER, after, land
 from vee_frames import Slots, channel_numbers, wide_days
 
+from ingest.checks.days import _CHECKS, OF_EVERY_SOURCE
 from ingest.checks.features import Measured, measured_days, past_days
+from ingest.checks.siblings import SIBLING_CHECKS
+from ingest.rules.catalogue import CHECKS, HISTORY_CHECKS, WARN_ONLY
 from ingest.rules.rule_store import standard_rules
 from ingest.vee import kept_days, past
 from ingest.vee.lake import BlockReads, LengthFiles
@@ -116,7 +119,7 @@ def doubled(folder: Path) -> None:
         frame = sealed_frame(folder, stem)
         assert frame is not None
         keep_sealed(folder, stem[: stem.rindex("-")], frame.with_columns(pl.col("total") * 2))
-        (folder / f"{stem}.parquet").unlink()
+        (folder / f"{stem}.arrow").unlink()
 
 
 def test_days_that_are_kept_are_not_measured_again(tmp_path: Path) -> None:
@@ -136,7 +139,7 @@ def test_days_that_are_kept_are_not_measured_again(tmp_path: Path) -> None:
 def test_what_cannot_be_trusted_is_measured_again(harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(tmp_path)
     (stem,) = september(lake)
-    path = lake.workspace.measured / f"{stem}.parquet"
+    path = lake.workspace.measured / f"{stem}.arrow"
     data = path.read_bytes()
     if harm in ("cut", "changed"):
         path.write_bytes(data[:-9] if harm == "cut" else data[:200] + bytes([data[200] ^ 1]) + data[201:])
@@ -211,3 +214,9 @@ def test_findings_and_estimates_are_the_same_with_a_kept_past(workspace: Workspa
     before, later = found[0][1]
     assert ("stopped", "warn") in before.findings
     assert list(later.findings) == [("step_down", "warn")]
+
+
+def test_checks_that_may_refuse_look_at_a_day_alone() -> None:
+    """A run of some channels rests on it: it reads no past, since of the others it tells nothing."""
+    of_others = {*HISTORY_CHECKS, *SIBLING_CHECKS, *_CHECKS} - {"slot_count", *OF_EVERY_SOURCE}
+    assert {name for name in of_others if CHECKS[name].severities != WARN_ONLY} == set()
