@@ -29,17 +29,18 @@ SLOTS = slot_columns(INTERVAL_MINUTES)
 def determinants(folder: Path) -> Work:
     """Landed days to energy by period and maximum: versions settled, every slot and quality checked."""
 
-    def found(given: RatingInput) -> pl.DataFrame:
+    def found(given: RatingInput, numbers: pl.DataFrame) -> pl.DataFrame:
         due = number_due(given.due, given.attributes, given.book)
         work = RatingWork(given, ready_components(given.book), due, due, no_parks())
         for stage in STAGES:
             if work.determinants is None:
                 work, _ = stage.run(work)
         assert work.determinants is not None, "a stage finds determinants"
-        named = work.determinants.join(due.select("due_no", "agreement_id"), on="due_no", how="left", validate="m:1")
+        numbered = due.select("due_no", "agreement_id").join(numbers, on="agreement_id", how="left", validate="1:1")
+        named = work.determinants.join(numbered, on="due_no", how="left", validate="m:1")
         is_energy = pl.col("quantity_id") == "kwh"
         return named.select(
-            "agreement_id", item=pl.when(is_energy).then("tou").otherwise(pl.lit("w_max")), amount="quantity"
+            "channel_no", item=pl.when(is_energy).then("tou").otherwise(pl.lit("w_max")), amount="quantity"
         )
 
     return _by_part(folder, found)
@@ -48,12 +49,13 @@ def determinants(folder: Path) -> Work:
 def lines(folder: Path) -> Work:
     """Landed days to bill lines: as `determinants`, then tiers, demand, daily charge, tax, rounding, checks."""
 
-    def found(given: RatingInput) -> pl.DataFrame:
+    def found(given: RatingInput, numbers: pl.DataFrame) -> pl.DataFrame:
         rated = rate(given)
         assert rated.parked.is_empty(), "the drawn month has no defects, so nothing is parked"
         tiered = pl.format("energy.{}.{}", "tou", "tier")
         item = pl.when(pl.col("component_id") == "energy").then(tiered).otherwise("component_id")
-        return rated.lines.select("agreement_id", item=item, amount="amount_minor")
+        named = rated.lines.join(numbers, on="agreement_id", how="left", validate="m:1")
+        return named.select("channel_no", item=item, amount="amount_minor")
 
     return _by_part(folder, found)
 
@@ -112,16 +114,15 @@ def _total(sums: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"amount": [sum(value or 0 for value in sums.sum().row(0))]}, schema={"amount": pl.Int64})
 
 
-def _by_part(folder: Path, found: Callable[[RatingInput], pl.DataFrame]) -> Work:
-    """Return work part by part, as a run does by partition."""
+def _by_part(folder: Path, found: Callable[[RatingInput, pl.DataFrame], pl.DataFrame]) -> Work:
+    """Return work part by part, as a run does by partition. `found` gets the channel of each agreement as well."""
     book = rate_book(PATH)
     due, channels = due_of(folder, TARIFF)
     numbers = channels.select("agreement_id", "channel_no")
     parts = parts_of(folder, due, channels)
 
     def work() -> pl.DataFrame:
-        rows = [found(RatingInput(part.due, part.channels, part.days(), empty(RegisterUsage), book)) for part in parts]
-        every = pl.concat(rows)
-        return every.join(numbers, on="agreement_id", how="left", validate="m:1").select("channel_no", "item", "amount")
+        inputs = (RatingInput(part.due, part.channels, part.days(), empty(RegisterUsage), book) for part in parts)
+        return pl.concat(found(given, numbers) for given in inputs)
 
     return work

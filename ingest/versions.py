@@ -16,6 +16,7 @@ from model.reads import ReadDays, RegisterReads, slot_columns
 from model.schema import arranged, column_names
 
 DAY_KEY = ["channel_no", "day"]
+_DECIDING = [*DAY_KEY, "seq", "worst", "updated_at"]
 READING_KEY = ["channel_no", "meter_id", "read_date", "read_kind"]
 
 
@@ -43,23 +44,23 @@ def current_days(
     every = [*column_names(ReadDays), *slot_columns(interval_minutes), "methods"]
     wanted = list(columns) if columns is not None else every
     needed = list(dict.fromkeys([*DAY_KEY, "seq", *(name for name in wanted if name != "methods")]))
-    keys = landed.select(*DAY_KEY, "seq", "worst", "updated_at").collect()
-    losers = keys.select(*DAY_KEY, "seq").clear() if days_rise(keys) else _losing_keys(keys)
+    # What decides which version counts is read with the rest: mostly each day has landed once.
+    days = landed.select(*dict.fromkeys([*needed, *_DECIDING])).collect()
+    keys, rises = days.select(_DECIDING), days_rise(days)
+    losers = keys.select(*DAY_KEY, "seq").clear() if rises else _losing_keys(keys)
     edited = None if vee is None else _current_vee(vee, keys, losers)
+    landed_days = _without(days.select(needed), losers).with_columns(pl.lit(None, dtype=pl.Binary).alias("methods"))
     if edited is None or vee is None or edited.is_empty():
-        return _sorted_by_day([_landed_days(landed, losers, needed)]).select(wanted)
+        return (landed_days if rises else _sorted_by_day([landed_days])).select(wanted)
     stand_ins = vee.select(*needed, "methods").join(
         edited.lazy(), on=[*DAY_KEY, "seq"], how="semi", maintain_order="left"
     )
-    return _sorted_by_day([_landed_days(landed, losers, needed), stand_ins.collect()], last_counts=True).select(wanted)
+    return _sorted_by_day([landed_days, stand_ins.collect()], last_counts=True).select(wanted)
 
 
-def _landed_days(landed: pl.LazyFrame, losers: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Return the landed rows that no other version beats, `methods` (null) beside them."""
-    days = landed.select(columns)
-    if losers.height:
-        days = days.join(losers.lazy(), on=[*DAY_KEY, "seq"], how="anti", maintain_order="left")
-    return days.with_columns(pl.lit(None, dtype=pl.Binary).alias("methods")).collect()
+def _without(days: pl.DataFrame, losers: pl.DataFrame) -> pl.DataFrame:
+    """Return the landed rows that no other version beats."""
+    return days.join(losers, on=[*DAY_KEY, "seq"], how="anti", maintain_order="left") if losers.height else days
 
 
 def current_registers(reads: pl.DataFrame) -> DataFrame[RegisterReads]:

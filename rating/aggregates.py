@@ -38,6 +38,8 @@ def _added(frame: pl.DataFrame, keys: list[str], told: list[pl.Expr]) -> pl.Data
     was_measured = pl.col("split_method") != "none"
     measured = pl.when(was_measured).then("quantity").otherwise(0).sum()
     any_measured = was_measured.any()
+    if _are_apart(frame, keys):
+        return frame.with_columns(pl.lit(None, dtype=pl.Date).alias("peak_day"))
     sums = frame.group_by(keys).agg(
         pl.col("quantity").sum(), measured.alias("measured"), any_measured.alias("was_measured"), *told
     )
@@ -49,6 +51,8 @@ def _added(frame: pl.DataFrame, keys: list[str], told: list[pl.Expr]) -> pl.Data
 
 def _reduced(frame: pl.DataFrame, keys: list[str], told: list[pl.Expr]) -> pl.DataFrame:
     """Return the power of each group."""
+    if _are_apart(frame, keys):
+        return _of_one(frame)
     was_measured = pl.col("split_method") != "none"
     measured = frame.filter(was_measured | ~was_measured.any().over(keys))
     values = measured.group_by(keys).agg(_value().alias("quantity"), _day().alias("peak_day"))
@@ -57,6 +61,22 @@ def _reduced(frame: pl.DataFrame, keys: list[str], told: list[pl.Expr]) -> pl.Da
         frame.group_by(keys)
         .agg(*told)
         .join(values.filter(pl.col("quantity").is_not_null()), on=keys, how="left", validate="1:1", nulls_equal=True)
+    )
+
+
+def _are_apart(frame: pl.DataFrame, keys: list[str]) -> bool:
+    """Return whether each group has one row, as where a bill is one slice: then there is nothing to add or compare."""
+    return bool(frame.select(pl.struct(keys).n_unique() == pl.len()).item())
+
+
+def _of_one(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the power of groups of one row."""
+    agg, value, minutes = pl.col("agg"), pl.col("quantity"), pl.col("minutes")
+    mean = pl.when(minutes > 0).then(mean_power(value, minutes)).otherwise(0)
+    has_day = agg.is_in(["max", "min", "nth"])
+    return frame.with_columns(
+        pl.when(agg == "mean").then(mean).otherwise(value).alias("quantity"),
+        pl.when(has_day).then("peak_day").alias("peak_day"),
     )
 
 

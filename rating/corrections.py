@@ -24,6 +24,8 @@ def corrected_days(days: pl.DataFrame, corrections: pl.DataFrame, interval_minut
 
     `corrections`: CORRECTIONS_SCHEMA; the spans of a channel do not overlap. Missing slots stay missing.
     """
+    if corrections.is_empty():
+        return days
     mine = days.join(corrections, on="channel_no", how="semi")
     if mine.is_empty():
         return days

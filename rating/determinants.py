@@ -161,13 +161,18 @@ def _by_quantity(
         "schedule",
         pl.col("tou").alias("only_tou"),
     )  # fmt: skip
-    asked = (
-        use.join(due.select("due_no", "cal_no"), on="due_no", how="left", validate="m:1")
-        .join(calendar.segments.select("cal_no", "segment_no", "version_id"), on=["cal_no", "segment_no"], how="left",
-              validate="m:1")
-        .join(wanted, on=["version_id", "measure_no"], how="inner", validate="m:m")
-    )  # fmt: skip
-    named = _of_own_period(asked, calendar, period_names)
+    # Names are given on the calendars, which are few; agreements look up what holds in a slice of theirs.
+    laid = calendar.slices.select("cal_no", "segment_no", "slice_no", "season", "version_id").join(
+        wanted, on="version_id", how="inner", validate="m:m"
+    )
+    place = ["cal_no", "segment_no", "slice_no", "measure_no"]
+    used = use.join(due.select("due_no", "cal_no"), on="due_no", how="left", validate="m:1")
+    named = pl.concat(
+        [
+            used.join(laid.filter(pl.col("only_tou") == "").drop("season"), on=place, how="inner", validate="m:m"),
+            used.join(_of_own_period(laid, period_names), on=[*place, "tou"], how="inner", validate="m:m"),
+        ]
+    )
     keys = [*SLICE_KEYS, "measure_no", "tou"]
     unnamed = named.drop("quantity")
     powers = unnamed.join(intervals.powers, on=[*keys, "power_no"], how="inner", validate="m:m")
@@ -184,19 +189,15 @@ def _by_quantity(
     return pl.concat([part.select(*SLICE_KEYS, *FOUND) for part in parts]), large
 
 
-def _of_own_period(asked: pl.DataFrame, calendar: Calendar, period_names: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows that lie in the period to which their quantity is limited; all rows of one that is not."""
-    limited = asked.filter(pl.col("only_tou") != "")
-    if limited.is_empty():
-        return asked
-    seasons = calendar.slices.select("cal_no", "segment_no", "slice_no", pl.col("season").alias("season_part"))
+def _of_own_period(laid: pl.DataFrame, period_names: pl.DataFrame) -> pl.DataFrame:
+    """Return the quantities of slices that are limited to a period, with each `tou` that lies in it."""
     names = period_names.select(
-        "version_id", "schedule", "season_part", pl.col("tou_part").alias("tou"), pl.col("tou").alias("only_tou")
-    )
-    inside = limited.join(seasons, on=["cal_no", "segment_no", "slice_no"], how="left", validate="m:1").join(
-        names, on=["version_id", "schedule", "season_part", "tou", "only_tou"], how="semi"
-    )
-    return pl.concat([asked.filter(pl.col("only_tou") == ""), inside.drop("season_part")])
+        "version_id", "schedule", pl.col("season_part").alias("season"), pl.col("tou_part").alias("tou"),
+        pl.col("tou").alias("only_tou"),
+    ).unique()  # fmt: skip
+    limited = laid.filter(pl.col("only_tou") != "")
+    keys = ["version_id", "schedule", "season", "only_tou"]
+    return limited.join(names, on=keys, how="inner", validate="m:m").drop("season")
 
 
 def filled(

@@ -13,7 +13,8 @@ from rating.parking import park
 from rating.rounding import exact_decimal, rate_decimal
 from rating.segments import place_in
 
-_BILL_ORDER = ["agreement_no", "position", "component_id", "period_start_date", "season", "tou", "tier"]
+_PLACES_MAX = 2**62
+_BILL_ORDER = ["agreement_no", "place", "period_start_date", "season", "tou", "tier"]
 
 
 def lines_table(
@@ -51,15 +52,37 @@ def lines_table(
 def _order(due: pl.DataFrame, lines: pl.DataFrame, components: pl.DataFrame) -> pl.DataFrame:
     """Return the order of the lines of the agreements in `due`: line_row, and the rows of agreement and charge."""
     agreements = due.select("due_no", "agreement_no").with_row_index("due_row")
-    charges = components.select("version_id", "component_id", "position").with_row_index("component_row")
-    return (
-        lines.select("due_no", "version_id", "component_id", "period_start_date", "season", "tou", "tier")
+    # Numbers are compared in place of the few names of charges, seasons and periods.
+    place = pl.struct("position", "component_id").rank("dense").alias("place")
+    charges = components.select("version_id", "component_id", place).with_row_index("component_row")
+    rows = (
+        lines.select("due_no", "version_id", "component_id", "period_start_date", _ranks(lines["season"]),
+                     _ranks(lines["tou"]), "tier")
         .with_row_index("line_row")
         .join(agreements, on="due_no", how="inner", validate="m:1")
         .join(charges, on=["version_id", "component_id"], how="left", validate="m:1")
-        .sort(_BILL_ORDER)
-        .select("line_row", "due_row", "component_row")
-    )
+    )  # fmt: skip
+    return _in_order(rows).select("line_row", "due_row", "component_row")
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows in the order of their bills: by one number for each where that can hold all columns, as mostly."""
+    columns = rows.select(pl.col(_BILL_ORDER).to_physical().cast(pl.Int64))
+    if rows.is_empty() or any(column.null_count() for column in columns):
+        return rows.sort(_BILL_ORDER)
+    place, room = pl.lit(0, pl.Int64), 1
+    for name, least, most in zip(_BILL_ORDER, columns.min().row(0), columns.max().row(0), strict=True):
+        span = most - least + 1
+        place, room = place * span + (pl.col(name) - least), room * span
+    if room > _PLACES_MAX:
+        return rows.sort(_BILL_ORDER)
+    return rows[columns.select(place.alias("place")).to_series().arg_sort()]
+
+
+def _ranks(names: pl.Series) -> pl.Series:
+    """Return a number for each of few names, in their order."""
+    few = names.unique().sort()
+    return names.replace_strict(few, pl.int_range(few.len(), eager=True), return_dtype=pl.Int64)
 
 
 def _day_texts(days: pl.Series) -> pl.Series:

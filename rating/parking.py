@@ -5,6 +5,8 @@ Inside rating a park is a row of `due_no`, `reason`, `detail`. An agreement is p
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 from pandera.typing.polars import DataFrame
 
@@ -39,6 +41,7 @@ OWNER: dict[ParkReason, str] = {
 _ORDER = {reason.value: place for place, reason in enumerate(ParkReason)}
 
 
+@cache
 def no_parks() -> pl.DataFrame:
     """Return parks without rows."""
     return pl.DataFrame(schema=PARKS_SCHEMA)
@@ -66,8 +69,11 @@ def without_rows(frame: pl.DataFrame, others: pl.DataFrame, *, on: list[str]) ->
 
 def first_parks(parks: list[pl.DataFrame]) -> pl.DataFrame:
     """Return one park per agreement: the first reason in the order of the codes, then the first sentence."""
+    every = [some for some in parks if some.height]
+    if not every:
+        return no_parks()
     return (
-        pl.concat([no_parks(), *parks], how="vertical")
+        pl.concat(every, how="vertical")
         .with_columns(pl.col("reason").replace_strict(_ORDER, return_dtype=pl.Int32).alias("place"))
         .sort("due_no", "place", "detail")
         .unique(subset="due_no", keep="first", maintain_order=True)

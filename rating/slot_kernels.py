@@ -200,30 +200,33 @@ def channel_kernel(
     low, high, cal, group, from_day, to_day, place, has_peaks = owners.lines[channel]
     # Each of these is looked up once: a look-up costs more than what is done with a day.
     calendar, periods, lengths = owners.calendar, windows.periods, windows.lengths
-    groups, peaks, lows = out.groups, out.highest, out.lowest
-    count, counted = (groups.shape[1] - 2) // 2, 0
+    day_of, slots_of, mark_of, load_of = days.day, days.slot_count, days.mark, days.load
+    groups, masks, peaks, lows = out.groups, out.masks, out.highest, out.lowest
+    keeps_peaks, keeps_lows = has_peaks != 0 and len(peaks) > 0, has_peaks != 0 and len(lows) > 0
+    count, bands, counted = (groups.shape[1] - 2) // 2, len(sums), 0
+    place += days.first - low
     for row in range(max(low - days.first, start), min(high - days.first, end)):
-        day = np.int64(days.day[row]) - owners.first_day
-        if day < from_day or day >= to_day or days.mark[row] == 0:
+        day = np.int64(day_of[row]) - owners.first_day
+        if day < from_day or day >= to_day or mark_of[row] == 0:
             continue
         mask = calendar[cal, day, 1]
-        if mask < 0 or days.slot_count[row] != lengths[mask]:
+        if mask < 0 or slots_of[row] != lengths[mask]:
             continue
-        out.masks[place + row + days.first - low] = mask
+        masks[place + row] = mask
         counted += 1
         cell = group + calendar[cal, day, 0]
-        groups[cell, 0] = max(groups[cell, 0], days.load[row])
-        if days.mark[row] == ESTIMATED:
+        groups[cell, 0] = max(groups[cell, 0], load_of[row])
+        if mark_of[row] == ESTIMATED:
             groups[cell, 1] = 1
-        for band in range(len(sums)):
+        for band in range(bands):
             period = periods[mask, band]
             if period < 0:
                 continue
             groups[cell, 2 + period] += sums[band, row - start]
             groups[cell, 2 + count + period] = 1
-            if has_peaks and len(peaks):
+            if keeps_peaks:
                 keep_peak_kernel(day, 1, highest[band, row - start], cell, period, peaks)
-            if has_peaks and len(lows):
+            if keeps_lows:
                 keep_peak_kernel(day, -1, lowest[band, row - start], cell, period, lows)
     out.counted[channel] += counted
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rating import aggregates
 from rating.aggregates import aggregate
 from rating.powers import mean_power
 
@@ -84,3 +85,23 @@ def test_an_estimate_and_the_worst_way_of_cutting_mark_the_whole() -> None:
 )
 def test_power_is_energy_by_time_rounded_half_up(energy: int, minutes: int, power: int) -> None:
     assert pl.select(mean_power(pl.lit(energy, pl.Int64), pl.lit(minutes, pl.Int64))).item() == power
+
+
+@pytest.mark.parametrize("method", ["interval", "none"])
+def test_a_group_of_one_row_comes_to_what_any_group_comes_to(method: str) -> None:
+    ways = [("sum", 5, None), ("cost", 5, None), ("max", 7, 3), ("min", 7, 3), ("nth", 7, 3), ("mean_of_n", 7, 3)]
+    ways += [("mean", 90, None), ("mean", -90, None)]
+    minutes = {"mean": 120}
+    rows = [
+        {"due_no": number, "agg": agg, "n": 1, "distinct_days": True, "quantity": value, "minutes": minutes.get(agg),
+         "peak_day": day and date(2026, 6, day), "is_estimated": number % 2 == 0, "reads_seq": number,
+         "split_method": method}
+        for number, (agg, value, day) in enumerate([*ways, ("mean", 0, None)])
+    ]  # fmt: skip
+    rows[-1]["minutes"] = 0  # a mean over no time at all
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    alone = aggregate(frame, ["due_no"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aggregates, "_are_apart", lambda *_: False)
+        assert alone.sort("due_no").equals(aggregate(frame, ["due_no"]).sort("due_no"))
+    assert alone.filter(pl.col("agg") == "mean")["quantity"].to_list() == [45, -45, 0]
