@@ -72,9 +72,8 @@ def proposals(folder: Path) -> dict[str, Path]:
     changed = {
         FIRST: text.replace("0.4990", "0.5230"),
         "other windows, days added up before": later,
-        "a demand charge, the first: maxima are looked for": _with_demand(text, "max", "3.10"),
-        "another demand charge, maxima found before": _with_demand(text, "max", "2.40"),
-        "the mean of three peaks, day by day": _with_demand(text, "mean_of_n", "3.10"),
+        "a demand charge, the first: maxima are looked for": _with_demand(text, "3.10"),
+        "another demand charge, maxima found before": _with_demand(text, "2.40"),
     }
     paths = {}
     for number, (name, proposal) in enumerate(changed.items()):
@@ -84,10 +83,9 @@ def proposals(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def _with_demand(text: str, agg: str, price: str) -> str:
+def _with_demand(text: str, price: str) -> str:
     """Return a tariff that also prices demand at peak times."""
-    many = ", n = 3" if agg == "mean_of_n" else ""
-    quantity = f'kw_peak = {{ measure = "import_energy", agg = "{agg}"{many}, unit = "kW", window = "peak" }}'
+    quantity = 'kw_peak = { measure = "import_energy", agg = "max", unit = "kW", window = "peak" }'
     charge = f'[versions.charges.demand]\nof = "kw_peak"\nprice = {price}\ntext = "Peak demand"\n'
     return text.replace("[quantities]", "[quantities]\n" + quantity) + "\n" + charge
 

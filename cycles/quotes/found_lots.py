@@ -25,9 +25,14 @@ _ROWS_AT_ONCE = 300_000  # days of channels that are rated day by day
 
 @dataclass
 class Lots:
-    """All lots. `openers`: each opens one, from any thread; `left_over` gives those of what these have left."""
+    """All lots. `openers`: each opens one, from any thread; `left_over` gives those of what these have left.
+
+    `mark`: which accounts' days may be added up. Who has too many estimates is only parked where days are one by one,
+    so what accounts owe serves another proposal of the same mark alone.
+    """
 
     openers: list[Callable[[], Lot]]
+    mark: str
     shelf: Shelf | None = None
     left: dict[int, list[RatingInput]] = field(default_factory=dict)
     names: dict[int, list[str]] = field(default_factory=dict)
@@ -49,14 +54,14 @@ def find_lots(base: Base, books: Sequence[RateBook], gather: Callable[[], Unplan
     kinds = day_kinds(base.due, base.attributes, books, INTERVAL_LENGTHS)
     if kinds is None:
         gathered = base.gathered or gather()
-        return Lots([partial(_of_partition, gathered, partition) for partition in gathered.partitions])
+        return Lots([partial(_of_partition, gathered, partition) for partition in gathered.partitions], "days")
     extremes = sorted(set().union(*map(extremes_asked, books)))
-    shelf = Shelf(base.workspace.profiles, _key(base, kinds, extremes))
+    shelf, mark = Shelf(base.workspace.profiles, _key(base, kinds, extremes)), ",".join(["kinds", *extremes])
     count = shelf.count() if may_be_kept else None
     if count is not None:
-        return Lots([partial(shelf.opened, number, books[0]) for number in range(count)])
+        return Lots([partial(shelf.opened, number, books[0]) for number in range(count)], mark)
     gathered = base.gathered or gather()
-    lots = Lots([], shelf)
+    lots = Lots([], mark, shelf)
     for number, group in enumerate(_groups(gathered)):
         lots.openers.append(partial(_of_group, lots, number, gathered, group, kinds, extremes))
     return lots

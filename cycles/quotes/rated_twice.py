@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
@@ -64,7 +65,8 @@ def rate_twice(workspace: Workspace, key: str, lots: Lots, books: Sequence[RateB
         NotKeptError: a lot that was kept is gone or damaged.
     """
     progress.begin("rate", len(lots.openers), "lots")
-    keys = [content_hash(key, *(frame.write_json() for frame in book.frames().values()))[:32] for book in books]
+    texts = [[frame.write_json() for frame in book.frames().values()] for book in books]
+    keys = [content_hash(key, lots.mark, *tables)[:32] for tables in texts]
     kept = [kept_frames(workspace.profiles, side, _SIDE) for side in keys]
     sides = [None if found is None else SideOwed(**found) for found in kept]
 
@@ -77,22 +79,21 @@ def rate_twice(workspace: Workspace, key: str, lots: Lots, books: Sequence[RateB
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         parts = list(pool.map(lambda opener: rated(opener()), lots.openers))
         parts += pool.map(rated, lots.left_over())
-    whole = [
-        SideOwed(
-            pl.concat(part.sides[place].totals for part in parts), pl.concat(part.sides[place].parked for part in parts)
-        )
-        for place in range(len(books))
-    ]
+        accounts = pl.concat(part.accounts for part in parts).sort("account_id")
+        charges = _charges([part.risers for part in parts], _highest(accounts), books, pool)
+    whole = [_together([part.sides[place] for part in parts]) for place in range(len(books))]
     for side, found, before in zip(keys, whole, sides, strict=True):
         if before is None:
             keep_frames(workspace.profiles, side, {"totals": found.totals, "parked": found.parked})
     sweep_kept(workspace.profiles)
-    accounts = pl.concat(part.accounts for part in parts).sort("account_id")
     progress.end("rate", accounts=accounts.height)
     named = zip(SIDES, whole, strict=True)
     parked = pl.concat(found.parked.select(pl.lit(name).alias("side"), pl.all()) for name, found in named)
-    charges = _charges([part.risers for part in parts], _highest(accounts), books)
     return Twice(accounts, charges, parked.sort("side", "account_id", "reason", "detail"))
+
+
+def _together(parts: Sequence[SideOwed]) -> SideOwed:
+    return SideOwed(pl.concat(part.totals for part in parts), pl.concat(part.parked for part in parts))
 
 
 def _rated(lot: Lot, books: Sequence[RateBook], kept: Sequence[SideOwed | None]) -> LotRated:
@@ -129,19 +130,25 @@ def _highest(accounts: pl.DataFrame) -> pl.DataFrame:
     return change.filter(pl.col("change") > 0).sort("change", "account_id", descending=[True, False]).head(RISES)
 
 
-def _charges(lots: Sequence[Lot], accounts: pl.DataFrame, books: Sequence[RateBook]) -> pl.DataFrame:
+def _charges(lots: Sequence[Lot], accounts: pl.DataFrame, books: Sequence[RateBook], pool: Executor) -> pl.DataFrame:
     """Return what each charge of some accounts comes to on both sides; null where a side does not have it."""
     mine = [of_some(lot, accounts) for lot in lots]
-    some = [lot for lot in mine if lot.given.due.height]
+    some = [lot for lot in mine if lot.given.due.height] or mine[:1]
     apart = ([lot for lot in some if (lot.extremes is None) == is_plain] for is_plain in (False, True))
     together = [joined(of_a_kind) for of_a_kind in apart if of_a_kind]
+    lines = list(pool.map(partial(_lines, accounts), [(lot, book) for book in books for lot in together]))
     keys = ["account_id", "component_id"]
     old, new = (
-        pl.concat(owed(replace(lot.given, book=book), lot.extremes).lines_of(accounts) for lot in together or mine[:1])
+        pl.concat(lines[first : first + len(together)])
         .group_by(keys, maintain_order=True)
         .agg(pl.col("line_text").first().alias(f"{side}_text"), pl.col("amount_minor").sum().alias(f"{side}_minor"))
-        for side, book in zip(SIDES, books, strict=True)
+        for side, first in zip(SIDES, (0, len(together)), strict=True)
     )
     both = new.join(old, on=keys, how="full", coalesce=True, validate="1:1", maintain_order="left_right")
     text = pl.coalesce("new_text", "old_text").alias("line_text")
     return both.select(*keys, text, "old_minor", "new_minor").sort("account_id", maintain_order=True)
+
+
+def _lines(accounts: pl.DataFrame, rated_by: tuple[Lot, RateBook]) -> pl.DataFrame:
+    lot, book = rated_by
+    return owed(replace(lot.given, book=book), lot.extremes).lines_of(accounts)

@@ -73,10 +73,10 @@ def assert_same(found: Impact, expected: Impact) -> None:
 
 
 def test_amounts_are_those_of_the_days_at_first_and_when_they_were_kept(workspace: Workspace) -> None:
-    names = ["another price", "Saturday as a working day", "the highest demand at peak times"]
+    names = ["Saturday as a working day", "the highest demand at peak times"]
     expected = {name: by_days(workspace, proposed(workspace, name)) for name in names}
     shutil.rmtree(workspace.profiles)
-    for name in [*names, *names[1:]]:
+    for name in [*names, *names]:
         found = impact(workspace, proposed(workspace, name))
         assert_same(found, expected[name])
         assert found.accounts.drop_nulls()["is_by_kind"].all()
@@ -84,8 +84,8 @@ def test_amounts_are_those_of_the_days_at_first_and_when_they_were_kept(workspac
         assert changed.height > 5
     for path in workspace.profiles.glob("*-totals.parquet"):
         pl.read_parquet(path).with_columns(pl.col("amount_minor") + 1).write_parquet(path)
-    planted = impact(workspace, proposed(workspace, "another price")).accounts.drop_nulls()
-    before = expected["another price"].accounts.drop_nulls()
+    planted = impact(workspace, proposed(workspace, names[0])).accounts.drop_nulls()
+    before = expected[names[0]].accounts.drop_nulls()
     assert planted["old_minor"].to_list() == (before["old_minor"] + 1).to_list(), "what was kept is read"
 
 
@@ -100,10 +100,12 @@ def test_it_says_that_days_were_read_one_by_one_and_why(workspace: Workspace) ->
 def test_lots_that_are_damaged_or_gone_are_made_again(workspace: Workspace) -> None:
     proposal = proposed(workspace, "another price")
     before = impact(workspace, proposal)
-    for change in (lambda path: path.write_bytes(b"no Parquet"), lambda path: path.unlink()):
-        for path in [*workspace.profiles.glob("*-0-days-15.parquet"), *workspace.profiles.glob("*-totals.parquet")]:
-            change(path)
-        assert_same(impact(workspace, proposal), before)
+    for path in workspace.profiles.glob("*-totals.parquet"):
+        path.unlink()
+    damaged = next(workspace.profiles.glob("*-1-days-15.parquet"))
+    damaged.write_bytes(b"no Parquet")
+    assert_same(impact(workspace, proposal), before)
+    assert pl.read_parquet(damaged).height
 
 
 def test_what_was_kept_serves_until_a_read_comes_in_its_place(workspace: Workspace) -> None:
