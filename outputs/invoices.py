@@ -33,8 +33,6 @@ BILL_COLUMNS = (
     "bill_id", "account_id", "branch_id", "cycle_id", "currency", "net_minor", "tax_minor", "total_minor",
     "issue_date", "due_date", "reverses_id",
 )  # fmt: skip
-# What tells the series of a bill.
-SERIES_COLUMNS = ("branch_id", "issue_date", "reverses_id")
 # What `number_invoices` looks at of the lines of taxes.
 TAX_COLUMNS = (
     "bill_id", "category", "kind", "tax_code", "component_id", "rate", "quantity", "amount_minor",
@@ -55,7 +53,7 @@ def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_n
     bills `BILL_COLUMNS` are enough, of the lines `TAX_COLUMNS`.
     """
     numbered = (
-        bills.with_columns(series=_series())
+        bills.with_columns(_series(bills))
         .sort("branch_id", "series", "account_id", "bill_id")
         .join(_starts(next_numbers), how="left", on="series", validate="m:1", maintain_order="left")
         .with_columns(series_no=pl.col("next_no").fill_null(1) + pl.int_range(pl.len()).over("series"))
@@ -68,16 +66,20 @@ def number_invoices(bills: DataFrame[Bills], lines: DataFrame[BillLines], next_n
     return Numbered(arranged(Invoices, numbered), arranged(InvoiceTaxes, taxes), following)
 
 
-def count_series(bills: pl.LazyFrame) -> dict[str, int]:
-    """Return how many invoices `number_invoices` makes of bills in each series; `SERIES_COLUMNS` are enough."""
-    named = bills.select(series=_series())
-    return dict(named.group_by("series").len().sort("series").collect().iter_rows())  # a row per series
+def count_series(bills: pl.DataFrame) -> dict[str, int]:
+    """Return how many invoices `number_invoices` makes of bills in each series."""
+    return dict(_series(bills).value_counts().sort("series").iter_rows())  # a row per series
 
 
-def _series() -> pl.Expr:
-    year = pl.col("issue_date").dt.year().cast(pl.String)
-    kind = pl.when(pl.col("reverses_id").is_null()).then(pl.lit("-")).otherwise(pl.lit(f"-{CREDIT_SERIES}-"))
-    return pl.col("branch_id") + kind + year
+def _series(bills: pl.DataFrame) -> pl.Series:
+    """Return the series of each bill. Bills of one stand together, so its name is made once for each stretch."""
+    told = bills.select("branch_id", year=pl.col("issue_date").dt.year(), is_credit=pl.col("reverses_id").is_not_null())
+    changes = pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1)))
+    stretch = told.select(changes.cum_sum().alias("stretch"))["stretch"]
+    first = told.filter((stretch != stretch.shift(1)).fill_null(value=True))
+    kind = pl.when("is_credit").then(pl.lit(f"-{CREDIT_SERIES}-")).otherwise(pl.lit("-"))
+    names = first.select(series=pl.col("branch_id") + kind + pl.col("year").cast(pl.String))["series"]
+    return names.gather(stretch - stretch.first()) if bills.height else names
 
 
 def _starts(next_numbers: Mapping[str, int]) -> pl.DataFrame:
@@ -108,9 +110,18 @@ def _taxes(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     # Rows are sorted and added up by the place of their invoice, which is sooner done than by texts.
     numbers = invoices.select("bill_id", "invoice_no").sort("invoice_no").with_row_index("place")
     keys = ["place", "tax_code", "rate_percent"]
-    placed = taxed.join(numbers, how="inner", on="bill_id", validate="m:1").sort(keys)
+    placed = _beside(taxed, numbers).sort(keys)
     is_again = pl.all_horizontal(pl.col(key).eq_missing(pl.col(key).shift(1)) for key in keys)
     if not placed.select(is_again.any()).item():
         return placed
     sums = [summed_minor("base_minor"), summed_minor("tax_minor"), pl.col("bill_id", "invoice_no").first()]
     return placed.group_by(keys, maintain_order=True).agg(sums)
+
+
+def _beside(taxed: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """Return the taxes, each with the place and the number of its invoice."""
+    if not (taxed["bill_id"].is_sorted() and numbers["bill_id"].is_sorted()):
+        return taxed.join(numbers, how="inner", on="bill_id", validate="m:1")
+    # Both in order, one walk finds for each tax the last invoice that is not behind it: its own, if it has one.
+    last = taxed.join_asof(numbers.with_columns(own_id="bill_id"), on="bill_id", strategy="backward")
+    return last.filter(pl.col("own_id") == pl.col("bill_id")).drop("own_id")

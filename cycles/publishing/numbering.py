@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -18,7 +18,6 @@ from ledger.invariants import invoices_equal_bills, numbers_are_gapless, taxes_e
 from model.errors import ControlError
 from outputs.invoices import (
     BILL_COLUMNS,
-    SERIES_COLUMNS,
     TAX_COLUMNS,
     Numbered,
     count_series,
@@ -80,38 +79,42 @@ def number_run(
     """Number the bills of a run and write its invoices and their taxes to the lake.
 
     `is_whole`: bills are on other partitions than what is due of their branches, so all are numbered at once. Otherwise
-    the bills of each part are counted first: so each knows where its numbers begin, and two are worked on at a time.
+    two parts are worked on at a time: a part counts its bills as soon as it has them, and tells the next one where its
+    numbers begin.
 
     Raises:
         ControlError: the numbers do not meet the bills.
     """
     batches = list(_batches(folder, manifest, is_whole=is_whole))
     run = _Run(workspace, str(manifest["run_id"]), *(manifest_files(manifest, table) for table in _READ))
-    following = _followed_by(run, batches, _next_numbers(connection))
+    # The next number of each series, before each batch and after the last: known when the batches before are counted.
+    following: list[Future[dict[str, int]]] = [Future() for _ in range(len(batches) + 1)]
+    following[0].set_result(_next_numbers(connection))
     files: list[LakeFile] = []
     invoices = 0
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         for own, count in pool.map(partial(_number_batch, run), batches, following, following[1:]):
             files += own
             invoices += count
-    return NumberedRun(following[-1], files, invoices)
+    return NumberedRun(following[-1].result(), files, invoices)
 
 
-def _followed_by(run: _Run, batches: Sequence[_Batch], next_numbers: dict[str, int]) -> list[dict[str, int]]:
-    """Return the next number of each series before the first batch, between batches, and after the last."""
-    found = [next_numbers]
-    for batch in batches:
-        bills = batch.of(run.workspace, run.bills).select(SERIES_COLUMNS)
-        found.append(found[-1] | {name: found[-1].get(name, 1) + count for name, count in count_series(bills).items()})
-    return found
-
-
-def _number_batch(run: _Run, batch: _Batch, first: dict[str, int], after: dict[str, int]) -> tuple[list[LakeFile], int]:
-    """Number the bills of a batch from `first` on; return its files and how many invoices they hold."""
-    bills, lines = (batch.of(run.workspace, files) for files in (run.bills, run.lines))
-    taxes = lines.filter(told_on_invoices()).select(TAX_COLUMNS)
-    mine = bills.select(BILL_COLUMNS).collect()
-    some = number_invoices(mine, taxes.collect(), first)  # type: ignore[arg-type]  # checked files
+def _number_batch(
+    run: _Run, batch: _Batch, begin: Future[dict[str, int]], end: Future[dict[str, int]]
+) -> tuple[list[LakeFile], int]:
+    """Number the bills of a batch from where the one before ends; return its files and how many invoices they hold."""
+    try:
+        bills, lines = (batch.of(run.workspace, files) for files in (run.bills, run.lines))
+        mine = bills.select(BILL_COLUMNS).collect()
+        counted = count_series(mine)
+        first = begin.result()
+        after = first | {name: first.get(name, 1) + count for name, count in counted.items()}
+    except BaseException as error:
+        end.set_exception(error)  # who waits for it would wait for ever
+        raise
+    end.set_result(after)
+    taxes = lines.filter(told_on_invoices()).select(TAX_COLUMNS).collect()
+    some = number_invoices(mine, taxes, first)  # type: ignore[arg-type]  # checked files
     _refuse_wrong_numbers(run.run_id, some, mine, first)
     assert some.next_numbers == after, "what was counted is what was numbered"
     tables: dict[str, pl.DataFrame] = {"invoices": some.invoices, "invoice_taxes": some.invoice_taxes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from cycles.review.exclusions import kept_out
 from cycles.review.release import released_manifest, released_review
 from cycles.review.review import refuse_other_than_approved
 from cycles.runners.tasks import lake_file_from
-from cycles.runs.commit import verify_files
+from cycles.runs.commit import verified, verify_files
 from cycles.runs.controls import check_controls, taken_back
 from cycles.runs.folders import checked_manifest, manifest_files, plan_frame, run_folder, run_table
 from cycles.runs.plan import read_planned
@@ -100,20 +101,24 @@ def _publish(
     workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], at: datetime, actor: str
 ) -> None:
     run_id, booked_date = row["run_id"], row["business_date"]
-    manifest, out, files = _checked(workspace, connection, folder, row)
-    taken = taken_back(folder)
-    with incoming(connection, folder, run_table(workspace, manifest, "parked"), taken):
-        refuse_billed_twice(connection, run_id)
-        refuse_places_billed_twice(connection, run_id, folder)
-        back = _taken_back(workspace, connection, manifest, taken, booked_date)
-        history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
-        opening = plan_frame(folder, "banks")
-        refuse_moved_banks(connection, run_id, opening, banks if back is None else pl.concat([opening, banks]))
-        charged = _charged(workspace, connection, manifest)
-        refuse_charged_twice(connection, run_id, charged, taken["bill_id"])
-        numbered = number_run(workspace, connection, folder, manifest, is_whole=back is not None)
-        files += numbered.files
-        files += [] if back is None else write_taken_back(workspace, run_id, back)
+    staged = checked_manifest(folder, row["manifest_sha256"])
+    computed = [lake_file_from(item) for item in staged["files"]]
+    with ExitStack() as open_views:
+        with verified(workspace, computed):
+            manifest, out, files = _checked(workspace, connection, folder, row, staged)
+            taken = taken_back(folder)
+            open_views.enter_context(incoming(connection, folder, run_table(workspace, manifest, "parked"), taken))
+            refuse_billed_twice(connection, run_id)
+            refuse_places_billed_twice(connection, run_id, folder)
+            back = _taken_back(workspace, connection, manifest, taken, booked_date)
+            history, banks = (run_table(workspace, manifest, name).collect() for name in ("history", "banks"))
+            opening = plan_frame(folder, "banks")
+            refuse_moved_banks(connection, run_id, opening, banks if back is None else pl.concat([opening, banks]))
+            charged = _charged(workspace, connection, manifest)
+            refuse_charged_twice(connection, run_id, charged, taken["bill_id"])
+            numbered = number_run(workspace, connection, folder, manifest, is_whole=back is not None)
+            files += numbered.files
+            files += [] if back is None else write_taken_back(workspace, run_id, back)
         with transaction(connection):
             insert_keys(connection, run_id)
             insert(connection, "billed_charge", charged)
@@ -157,21 +162,21 @@ def _charged(workspace: Workspace, connection: Connection, manifest: dict[str, A
 
 
 def _checked(
-    workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any]
+    workspace: Workspace, connection: Connection, folder: Path, row: dict[str, Any], staged: dict[str, Any]
 ) -> tuple[dict[str, Any], pl.DataFrame, list[LakeFile]]:
-    """Return what is published of a run, what is kept out, and its files, all of them the bytes that were approved."""
+    """Return what is published of a run, what is kept out, and its files: what was approved.
+
+    The files that were `staged` are verified by the caller, the others here.
+    """
     run_id = row["run_id"]
     read_planned(workspace, row, f"billmill cycle abandon {run_id}, then plan it again with a higher --sequence")
-    staged = checked_manifest(folder, row["manifest_sha256"])
-    computed = [lake_file_from(item) for item in staged["files"]]
-    verify_files(workspace, computed)
     refuse_other_than_approved(workspace, connection, run_id)
     out = kept_out(workspace, connection, run_id)
     manifest = released_manifest(workspace, staged, out)
     tables = sorted({item["table"] for item in manifest["files"]})
     files = [file for table in tables for file in manifest_files(manifest, table)]
     files += released_review(workspace, run_id, out)
-    verify_files(workspace, set(files) - set(computed))
+    verify_files(workspace, set(files) - {lake_file_from(item) for item in staged["files"]})
     if out.height:
         check_controls(workspace, connection, folder, manifest)
     return manifest, out, files

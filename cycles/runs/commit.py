@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -47,3 +48,17 @@ def verify_files(workspace: Workspace, files: Iterable[LakeFile]) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as readers:  # hashing lets go of Python's lock
         for _ in readers.map(partial(verify_file, workspace), files):
             pass
+
+
+@contextmanager
+def verified(workspace: Workspace, files: Iterable[LakeFile]) -> Iterator[None]:
+    """Check files as `verify_files` does beside what the block does, which must not be the last word about them.
+
+    What is wrong with a file is told before what the block made of it.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        checking = beside.submit(verify_files, workspace, files)
+        try:
+            yield
+        finally:
+            checking.result()

@@ -54,6 +54,9 @@ def test_a_hundred_partitions_are_committed_and_published(books: Path, monkeypat
             for found in (at_once, in_parts)
         )
         assert parts.equals(whole) and in_parts.next_numbers == at_once.next_numbers
+        with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):  # and no part waits for ever
+            broken.setattr(numbering, "count_series", lambda bills: 1 / 0)
+            number_run(workspace, connection, folder, manifest, is_whole=False)
     approve_run(workspace, drawn.run_id, at=DRAWN_AT, actor="second")
     published = publish_run(workspace, drawn.run_id, at=DRAWN_AT, actor="night")
     assert published.invoices == PARTITIONS * 11 - PARKED

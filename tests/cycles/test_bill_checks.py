@@ -60,6 +60,22 @@ def found(now: list[dict[str, Any]], past: list[dict[str, Any]], rules: ReviewRu
     return check_bills(arranged(Bills, bills), use, arranged(BillUse, earlier), own, rules, run)
 
 
+def test_the_order_of_supplies_changes_nothing() -> None:
+    def bill(account: str, agreement: str, minor: int) -> dict[str, Any]:
+        return used(
+            JUNE, 30, 300_000, minor, bill_id=f"{account}.r0", account_id=account, agreement_id=agreement,
+            service_point_id=agreement,
+        )  # fmt: skip
+
+    # A1 has two supplies, each of 500 a day before: 15,000 and 15,000 usual; now 300,000 and 20,000.
+    now = [bill("A1", "S1", 300_000), bill("A2", "S3", 15_000), bill("A1", "S2", 20_000)]
+    past = [row for place in ("S1", "S2") for row in months([10_000] * 4, service_point_id=place)]
+    listed = found(now, past)
+    shock = listed.filter(pl.col("code") == "shock_bill").select("bill_id", "found", "usual").rows()
+    assert shock == [("A1.r0", 320_000, 30_000)]
+    assert found(now[::-1], past).equals(listed)
+
+
 def codes(*given: Any, **terms: Any) -> set[str]:
     return set(found(*given, **terms)["code"].to_list())
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cycles.runs.commit import verified
 from cycles.runs.split import on_several_partitions, rows_of_repeated
+from model.errors import ControlError
+from store.lake import LakeFile
+from store.workspace import Workspace
 
 
 def rows(placed: list[tuple[str, int]]) -> pl.LazyFrame:
@@ -26,3 +33,13 @@ def test_no_repeated_value_is_missed(placed: list[tuple[str, int]]) -> None:
     names = [name for name, _ in placed]
     repeated = sorted(name for name in names if names.count(name) > 1)
     assert sorted(rows_of_repeated(rows(placed), "bill_id").collect()["bill_id"]) == repeated
+
+
+def test_damage_to_a_file_is_told_before_what_was_made_of_it(tmp_path: Path) -> None:
+    (tmp_path / "bills.parquet").write_bytes(b"changed")
+    file = LakeFile("bills", "bills.parquet", "0" * 64, 1, 7, None, None, None, None, 0)
+    workspace = Workspace(tmp_path, "w")
+    with pytest.raises(ControlError, match="is not the one that was registered"), verified(workspace, [file]):
+        raise ValueError("nonsense was read")
+    with pytest.raises(ControlError, match="is not the one that was registered"), verified(workspace, [file]):
+        pass  # nothing was read of it, and it is told all the same

@@ -73,6 +73,21 @@ def test_the_largest_bills_are_those_of_all_parts() -> None:
     assert found.rows() == [("C", 1), ("A", 2), ("D", 3), ("F", 1)]
 
 
+_bill = st.tuples(st.sampled_from("NS"), st.sampled_from(["AUD", "EUR"]), st.integers(-2, 4))
+
+
+@given(rows=st.lists(_bill, max_size=12), top=st.integers(0, 4))
+def test_the_largest_bills_are_those_of_a_plain_list(rows: list[tuple[str, str, int]], top: int) -> None:
+    bills = [(branch, currency, f"B{no}", total) for no, (branch, currency, total) in enumerate(rows)]
+    schema = {"branch_id": pl.String, "currency": pl.String, "bill_id": pl.String, "total_minor": pl.Int64}
+    expected = []
+    for branch, currency in sorted({bill[:2] for bill in bills}):
+        own = [bill for bill in bills if bill[:2] == (branch, currency) and bill[3] > 0]
+        ordered = sorted(own, key=lambda bill: (-bill[3], bill[2]))[:top]
+        expected += [(*bill, place) for place, bill in enumerate(ordered, 1)]
+    assert largest_bills(pl.DataFrame(bills, schema=schema, orient="row"), top).rows() == expected
+
+
 def _reviewed(workspace: Workspace, run: str) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """Return the findings and the use of a run, and how many files they are in."""
     files = review_files(run_folder(workspace, run))

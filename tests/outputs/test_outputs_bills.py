@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from polars.testing import assert_frame_equal
 from sample_books import ISSUE_DATE, daily, due_frame, due_row, line, lines_frame, tax
 
 from ledger.invariants import numbers_are_gapless
+from outputs import invoices
 from outputs.bills import build_bills
 from outputs.invoices import number_invoices
 
@@ -130,3 +132,20 @@ def test_numbers_are_gapless_and_do_not_depend_on_row_order(
     )
     assert_frame_equal(shuffled.invoices, numbered.invoices)
     assert shuffled.next_numbers == numbered.next_numbers
+
+
+@given(numbered=st.lists(st.sampled_from("ABCDEFGH"), unique=True), taxed=st.lists(st.sampled_from("ABCDEFGHI")))
+def test_each_tax_stands_beside_its_invoice_whatever_the_order(numbered: list[str], taxed: list[str]) -> None:
+    numbers = pl.DataFrame(
+        {"place": range(len(numbered)), "bill_id": numbered}, schema={"place": pl.UInt32, "bill_id": pl.String}
+    )
+    expected = sorted((bill, numbered.index(bill), tax) for tax, bill in enumerate(taxed) if bill in numbered)
+    in_order = sorted(enumerate(taxed), key=lambda pair: pair[1])
+    for pairs in (list(enumerate(taxed)), in_order):
+        taxes = pl.DataFrame(
+            {"tax": [tax for tax, _ in pairs], "bill_id": [bill for _, bill in pairs]},
+            schema={"tax": pl.Int64, "bill_id": pl.String},
+        )
+        for given_numbers in (numbers, numbers.sort("bill_id")):
+            found = invoices._beside(taxes, given_numbers)
+            assert sorted(found.select("bill_id", "place", "tax").rows()) == expected
