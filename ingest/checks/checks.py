@@ -25,7 +25,8 @@ from ingest.checks.siblings import DAY_TOTALS, SIBLING_CHECKS, paired_channels, 
 from ingest.rules.catalogue import HISTORY_CHECKS
 from ingest.rules.governing import governing, has_any
 from ingest.rules.rules import RuleSet
-from ingest.vee.matrix import day_positions, in_order
+from ingest.vee.matrix import Ints, day_keys, in_order
+from ingest.vee.place_kernels import day_places
 from model.codes import RuleSource, Severity
 
 RUN_DAYS = 31
@@ -95,8 +96,9 @@ class Checks:
         """
         if not self.rules.rules:
             return self.nothing, NOTHING_LEFT
-        days = _with_expected(with_channels(in_order(measured.days), self.places.channels), expected)
-        parts = [_with_expected(part, expected).lazy() for part in measured.past if part.height]
+        keys = day_keys(expected)
+        days = _with_expected(with_channels(in_order(measured.days), self.places.channels), keys)
+        parts = [_with_expected(part, keys).lazy() for part in measured.past if part.height]
         reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
         reads = replace(reads, past=pl.concat(parts)) if parts else reads
         learned, histories = self._learn(reads)
@@ -162,12 +164,9 @@ def checks_of(rules: RuleSet, places: Places, from_date: date, to_date: date) ->
     return replace(checks, paired=paired_channels(places.channels))
 
 
-def _with_expected(days: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
-    """Add whether a day must have reads; where just the expected days came, without a look-up."""
-    key = ["channel_no", "day"]
-    if days.select(key).equals(expected.select(key)):
-        return days.with_columns(is_expected=pl.lit(value=True))
-    return days.with_columns(pl.Series("is_expected", day_positions(days, expected) >= 0))
+def _with_expected(days: pl.DataFrame, expected: Ints) -> pl.DataFrame:
+    """Add whether a day must have reads: whether it is among the `day_keys` that are expected, which rise."""
+    return days.with_columns(pl.Series("is_expected", day_places(expected, day_keys(days)) >= 0))
 
 
 def history_drafts(histories: Sequence[History], rules: RuleSet) -> pl.DataFrame:

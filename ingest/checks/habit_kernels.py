@@ -28,32 +28,69 @@ def habit_kernel(
     [kind, 3 + 8, channel], zeros before. Means and halves of medians are cut down to whole units.
     """
     longest = np.diff(starts).max() if len(starts) > 1 else 0
-    values = np.empty(longest, np.int64)
-    sums = np.empty(len(groups), np.int64)
+    of_kind = np.empty((3, longest), np.int64)
+    counts, sums = np.empty(3, np.int64), np.empty((3, len(groups)), np.int64)
     for channel in range(len(starts) - 1):
+        counts[:] = 0
+        sums[:] = 0
+        for place in range(starts[channel], starts[channel + 1]):
+            row = rows[place]
+            kind = 2 if is_free[row] else 1
+            of_kind[kind, counts[kind]] = totals[row]
+            counts[kind] += 1
+            for group in range(len(groups)):
+                sums[kind, group] += groups[group][row]
+        counts[0] = counts[1] + counts[2]
+        sums[0] = sums[1] + sums[2]
+        of_kind[1, : counts[1]].sort()
+        of_kind[2, : counts[2]].sort()
+        merge_kernel(of_kind[1, : counts[1]], of_kind[2, : counts[2]], of_kind[0])
         for kind in range(3):
-            count = 0
-            sums[:] = 0
-            for place in range(starts[channel], starts[channel + 1]):
-                row = rows[place]
-                if kind == 0 or is_free[row] == (kind == 2):
-                    values[count] = totals[row]
-                    count += 1
-                    for group in range(len(groups)):
-                        sums[group] += groups[group][row]
+            count = counts[kind]
             if count == 0:
                 continue
-            some = values[:count]
-            some.sort()
+            some = of_kind[kind, :count]
             middle = (some[(count - 1) // 2] + some[count // 2]) // 2
-            for place in range(count):
-                some[place] = abs(some[place] - middle)
-            some.sort()
             out_habits[kind, 0, channel] = count
             out_habits[kind, 1, channel] = middle
-            out_habits[kind, 2, channel] = (some[(count - 1) // 2] + some[count // 2]) // 2
+            out_habits[kind, 2, channel] = departure_kernel(some, middle)
             for group in range(len(groups)):
-                out_habits[kind, 3 + group, channel] = sums[group] // count
+                out_habits[kind, 3 + group, channel] = sums[kind, group] // count
+
+
+@compiled
+def merge_kernel(some: Ints, others: Ints, out_all: Ints) -> None:
+    """Fill the values of two rising rows (int64) in one that rises."""
+    place, other = 0, 0
+    for row in range(len(some) + len(others)):
+        if other == len(others) or (place < len(some) and some[place] <= others[other]):
+            out_all[row] = some[place]
+            place += 1
+        else:
+            out_all[row] = others[other]
+            other += 1
+
+
+@compiled
+def departure_kernel(some: Ints, middle: int) -> int:
+    """Return the median departure of rising values (int64, one at least) from a middle, cut down to a whole unit.
+
+    Departures fall to the middle and rise behind it: walked outwards from there they come in order, unsorted.
+    """
+    count = len(some)
+    above = np.searchsorted(some, middle)
+    below = above - 1
+    lower, departure = 0, 0
+    for rank in range(count // 2 + 1):
+        if below < 0 or (above < count and some[above] - middle <= middle - some[below]):
+            departure = some[above] - middle
+            above += 1
+        else:
+            departure = middle - some[below]
+            below -= 1
+        if rank == (count - 1) // 2:
+            lower = departure
+    return (lower + departure) // 2
 
 
 @compiled

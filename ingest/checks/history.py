@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 
 from ingest.checks.days import DayReads
 from ingest.checks.features import GROUP_COLUMNS
+from ingest.checks.habit_kernels import Flags
 from ingest.checks.habits import (
     KNOWN_BY,
     PAST_COLUMNS,
@@ -74,9 +76,8 @@ def learn(reads: DayReads, habits: Habits, rules: RuleSet, *, moved_low: int, mo
         known.select("at", "channel_no", "day", "total", is_free=is_free_day(rules)).collect(), habits, rules
     )
     tail = _tail(recent, reads.to_date)
-    keep = _moved(recent, moved_low, moved_high)
-    keep = pl.concat([keep, _moved(tail, moved_low, moved_high)]).unique()
-    kept = recent.join(keep, how="semi", on="channel_no", maintain_order="left")
+    keep = _moved(recent, habits, moved_low, moved_high) | _moved(tail, habits, moved_low, moved_high)
+    kept = recent.filter(keep[recent["place"].to_numpy()])
     classes = reads.places.channels.select("channel_no", *CLASS_DAY[:3])
     nights = {
         "night": pl.sum_horizontal(GROUP_COLUMNS[:NIGHT_GROUPS]),
@@ -94,7 +95,9 @@ def _with_parts(some: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_classes(rows: pl.DataFrame, classes: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(classes, how="left", on="channel_no", validate="m:1", maintain_order="left")
+    ordered = classes.sort("channel_no")
+    places = channel_places(ordered["channel_no"].to_numpy(), rows["channel_no"].to_numpy())
+    return rows.with_columns(ordered.select(pl.col(CLASS_DAY[:3]).gather(places)).get_columns())
 
 
 def _tail(recent: pl.DataFrame, to_date: date) -> pl.DataFrame:
@@ -143,10 +146,15 @@ def shape_distance(one: list[str], other: list[str]) -> pl.Expr:
     return pl.when((first > 0) & (second > 0)).then(apart // 2)
 
 
-def _moved(days: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
-    sums = days.group_by("channel_no").agg(pl.col("total", "expected").sum())
-    total, expected = pl.col("total") * 100, pl.col("expected")
-    return sums.filter((total < expected * low) | (total > expected * high)).select("channel_no")
+def _moved(days: pl.DataFrame, habits: Habits, low: int, high: int) -> Flags:
+    """Return which channels of `habits` moved that far, bool [channel]; days come in order of channel."""
+    places = days["place"].to_numpy()
+    begins = np.flatnonzero(np.diff(places, prepend=-1))
+    is_moved: Flags = np.zeros(len(habits.numbers), np.bool_)
+    if len(begins):
+        total, expected = (np.add.reduceat(days[name].to_numpy(), begins) for name in ("total", "expected"))
+        is_moved[places[begins]] = (total * 100 < expected * low) | (total * 100 > expected * high)
+    return is_moved
 
 
 def _moves(recent: pl.DataFrame, classes: pl.DataFrame) -> pl.DataFrame:

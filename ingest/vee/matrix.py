@@ -63,7 +63,7 @@ def day_positions(wanted: pl.DataFrame, days: pl.DataFrame) -> Ints:
 
     Rows of `days` are in order, each channel-day once; those wanted may come in any order.
     """
-    return day_places(_day_keys(days), _day_keys(wanted))
+    return day_places(day_keys(days), day_keys(wanted))
 
 
 def channel_places(numbers: npt.NDArray[np.integer], wanted: npt.NDArray[np.integer]) -> Ints:
@@ -78,7 +78,8 @@ def channel_places(numbers: npt.NDArray[np.integer], wanted: npt.NDArray[np.inte
     return places
 
 
-def _day_keys(days: pl.DataFrame) -> Ints:
+def day_keys(days: pl.DataFrame) -> Ints:
+    """Return a number for each channel-day that rises with channel and day."""
     keys: Ints = days.select(pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col("day").cast(pl.Int32))[
         "channel_no"
     ].to_numpy()
