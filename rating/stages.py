@@ -32,6 +32,7 @@ from model.reads import RegisterUsage
 from model.schema import arranged, checked, empty
 from model.tariff import Quantities, RateBook
 from rating.amounts import CORE_SCHEMA
+from rating.asked import measured_book
 from rating.calendar import Calendar, days_without_factor, lay_out, slices_table
 from rating.carried import banks_out_of_order, carried_in, kept_banks, kept_history
 from rating.charges import price_charges
@@ -147,8 +148,7 @@ def _waiting(found: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
 
 def _measured_only(given: RatingInput) -> RatingInput:
     """Return the input with the quantities that channels measure; the others are found from these."""
-    quantities = checked(Quantities, given.book.quantities.filter(pl.col("kind") == "measured"))
-    return replace(given, book=replace(given.book, quantities=quantities))
+    return replace(given, book=measured_book(given.book))
 
 
 def _judge(work: Work) -> tuple[Work, list[pl.DataFrame]]:
