@@ -41,7 +41,8 @@ class Lots:
         """Return lots of the accounts whose days could not be added up, once all others were opened."""
         if self.shelf is None:
             return []
-        lots = _in_lots([given for number in sorted(self.left) for given in self.left[number]])
+        left = [given for number in sorted(self.left) for given in self.left[number]]
+        lots = _in_lots([given for given in left if given.due.height])
         for number, lot in enumerate(lots, len(self.openers)):
             self.names[number] = self.shelf.keep(number, lot)
         is_profiled = [number < len(self.openers) for number in sorted(self.names)]

@@ -102,7 +102,7 @@ def test_lots_that_are_damaged_or_gone_are_made_again(workspace: Workspace) -> N
     before = impact(workspace, proposal)
     for path in workspace.profiles.glob("*-totals.parquet"):
         path.unlink()
-    damaged = next(workspace.profiles.glob("*-1-days-15.parquet"))
+    damaged = next(workspace.profiles.glob("*-0-days-15.parquet"))
     damaged.write_bytes(b"no Parquet")
     assert_same(impact(workspace, proposal), before)
     assert pl.read_parquet(damaged).height

@@ -68,7 +68,7 @@ def assert_same(given: RatingInput, books: Sequence[RateBook]) -> int:
 
 def test_random_bills_of_sums_are_the_same_from_profiles() -> None:
     drawn = (make_case(Random(seed)) for seed in range(60))
-    cases = list(islice((case for case in drawn if can_be_profiled(case.book)), 10))
+    cases = list(islice((case for case in drawn if can_be_profiled(case.book)), 6))
     assert any(extremes_asked(case.book) for case in cases)
     assert sum(assert_same(case, [case.book, TOU]) for case in cases) > 0
 
