@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 from pandera.typing.polars import DataFrame
@@ -13,7 +14,7 @@ from model.rating import Slices
 from model.schema import arranged
 from model.tariff import Factors, Holidays, RateBook, TouWindows
 from model.zones import slot_clock_minutes
-from rating.parking import park
+from rating.parking import no_parks, park
 from rating.segments import KEYS_APART
 from rating.uses import used_factors
 
@@ -46,18 +47,11 @@ class Mask:
 
 def lay_out(segments: pl.DataFrame, book: RateBook) -> tuple[Calendar, pl.DataFrame]:
     """Return the calendar of all segments, and the days without a factor: cal_no, factor_id, day."""
-    days = _days_of(segments, book)
-    valued = factor_days(days, resolved_series(segments, used_factors(book)), book.factors)
+    days, used = _days_of(segments, book), used_factors(book)
+    valued = _no_factor_days() if used.is_empty() else factor_days(days, resolved_series(segments, used), book.factors)
     gaps = valued.filter(pl.col("value_e9").is_null()).select("cal_no", pl.col("series_id").alias("factor_id"), "day")
-    signatures = (
-        valued.sort("cal_no", "day", "factor_id")
-        .group_by("cal_no", "day", maintain_order=True)
-        .agg(pl.format("{}={}", "factor_id", pl.col("value_e9").cast(pl.String).fill_null("")).alias("signature"))
-        .with_columns(pl.col("signature").list.join(";"))
-    )
     cut = (
-        days.join(signatures, on=["cal_no", "day"], how="left", validate="1:1")
-        .with_columns(pl.col("signature").fill_null(""))
+        _signed(days, valued)
         .sort("cal_no", "segment_no", "day")
         .with_columns(
             ((pl.col("season") != pl.col("season").shift(1)) | (pl.col("signature") != pl.col("signature").shift(1)))
@@ -81,7 +75,7 @@ def lay_out(segments: pl.DataFrame, book: RateBook) -> tuple[Calendar, pl.DataFr
         )
         .sort(keys)
     )
-    factors = (
+    factors = _no_factors() if valued.is_empty() else (
         valued.join(cut.select("cal_no", "day", "segment_no", "slice_no"), on=["cal_no", "day"], how="inner",
                     validate="m:1")
         .group_by(*keys, "factor_id")
@@ -89,6 +83,33 @@ def lay_out(segments: pl.DataFrame, book: RateBook) -> tuple[Calendar, pl.DataFr
         .sort(*keys, "factor_id")
     )  # fmt: skip
     return Calendar(segments, slices, cut.drop("signature", "is_cut"), factors), gaps
+
+
+def _signed(days: pl.DataFrame, valued: pl.DataFrame) -> pl.DataFrame:
+    """Return the days with `signature`, the values of all factors of the day."""
+    if valued.is_empty():
+        return days.with_columns(pl.lit("").alias("signature"))
+    signatures = (
+        valued.sort("cal_no", "day", "factor_id")
+        .group_by("cal_no", "day", maintain_order=True)
+        .agg(pl.format("{}={}", "factor_id", pl.col("value_e9").cast(pl.String).fill_null("")).alias("signature"))
+        .with_columns(pl.col("signature").list.join(";"))
+    )
+    return days.join(signatures, on=["cal_no", "day"], how="left", validate="1:1").with_columns(
+        pl.col("signature").fill_null("")
+    )
+
+
+@cache
+def _no_factor_days() -> pl.DataFrame:
+    texts = {"factor_id": pl.String(), "series_id": pl.String()}
+    return pl.DataFrame(schema={"cal_no": pl.Int64(), "day": pl.Date(), **texts, "value_e9": pl.Int64()})
+
+
+@cache
+def _no_factors() -> pl.DataFrame:
+    numbers = {"cal_no": pl.Int64(), "segment_no": pl.Int32(), "slice_no": pl.Int32()}
+    return pl.DataFrame(schema={**numbers, "factor_id": pl.String(), "value_e9": pl.Int64()})
 
 
 def _days_of(segments: pl.DataFrame, book: RateBook) -> pl.DataFrame:
@@ -161,6 +182,8 @@ def factor_days(days: pl.DataFrame, used: pl.DataFrame, factors: DataFrame[Facto
 
 def days_without_factor(due: pl.DataFrame, gaps: pl.DataFrame) -> pl.DataFrame:
     """Return parks `no_factor`: which factor, its first day without a value, and how many days."""
+    if gaps.is_empty():
+        return no_parks()
     counted = gaps.group_by("cal_no", "factor_id").agg(
         pl.col("day").min().alias("first_day"), pl.len().alias("day_count")
     )
@@ -199,12 +222,9 @@ def build_masks(
     shaped = shaped.with_columns(pl.Series("shape_no", numbers, dtype=pl.Int32))
     called, calls = _called_events(days, book)
     numbered, windows = _windows(book.tou_windows, days)
-    keyed = (
-        days.join(shaped, on=["tz_name", "day"], how="left", validate="m:1")
-        .join(called, on=["version_id", "tz_name", "day"], how="left", validate="m:1")
-        .join(numbered, on=["version_id", "season", "day_class"], how="left", validate="m:1")
-        .with_columns(pl.col("call_no").fill_null(0))
-    )
+    keyed = _with_calls(days, called).join(shaped, on=["tz_name", "day"], how="left", validate="m:1").join(
+        numbered, on=["version_id", "season", "day_class"], how="left", validate="m:1"
+    )  # fmt: skip
     assert keyed["window_no"].null_count() == 0, "a version has a kind of day without time-of-use windows"
     kind = ["window_no", "shape_no", "call_no"]
     kinds = keyed.select(kind).unique().sort(pl.all())
@@ -227,12 +247,23 @@ def build_masks(
 Call = tuple[tuple[str, int, int], ...]
 
 
-def _called_events(days: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame, list[Call]]:
+def _with_calls(days: pl.DataFrame, called: pl.DataFrame | None) -> pl.DataFrame:
+    if called is None:
+        return days.with_columns(pl.lit(0, pl.Int32).alias("call_no"))
+    return days.join(called, on=["version_id", "tz_name", "day"], how="left", validate="m:1").with_columns(
+        pl.col("call_no").fill_null(0)
+    )
+
+
+def _called_events(days: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame | None, list[Call]]:
     """Return the number of the events of a version's day (version_id, tz_name, day, call_no), and what each holds.
 
     A call is the periods of the events with their first minute and the minute after the last, the one that holds
     where they overlap first. Number 0 is a day without events.
+    None where there are no events at all.
     """
+    if book.events.is_empty() or book.event_windows.is_empty():
+        return None, [()]
     called = (
         book.event_windows.join(book.events, on="event_series", how="inner", validate="m:m")
         .join(days, on=["version_id", "tz_name", "day"], how="semi")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 from pandera.typing.polars import DataFrame
 
@@ -9,7 +11,9 @@ from model.codes import ParkReason
 from model.formula import FORMULA_SCALE
 from model.rating import BankBalances, RatingInput
 from model.schema import arranged
+from model.tariff import RateBook
 from rating.bases import agreement_amounts
+from rating.once import once_per_book
 from rating.parking import no_parks, park
 from rating.rounding import int128, wide
 from rating.values import Known, Scopes, counted_size, formula_values, no_amounts, quantity_values
@@ -20,11 +24,13 @@ _BALANCE_SCALE = 1000
 
 def carried_in(due: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
     """Return what earlier cycles left for each due agreement: due_no, version_id, name, value (x 10^12)."""
+    kept = kept_quantities(given.book)
+    if kept.is_empty():
+        return _nothing_carried()
     asked = (
         due.select("due_no", "agreement_id", "service_point_id", "tariff_id", "cycle_start_date", "cycle_end_date")
         .join(given.book.versions.select("version_id", "tariff_id"), on="tariff_id", how="inner", validate="m:m")
-        .join(given.book.quantities.filter(pl.col("kind").is_in(["history", "bank"])), on="version_id", how="inner",
-              validate="m:m")
+        .join(kept, on="version_id", how="inner", validate="m:m")
         .rename({"quantity_id": "name"})
     )  # fmt: skip
     banks = asked.filter(pl.col("kind") == "bank").join(
@@ -39,9 +45,23 @@ def carried_in(due: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
     )
 
 
+@once_per_book
+def kept_quantities(book: RateBook) -> pl.DataFrame:
+    """Return the quantities that earlier cycles leave: histories and banks."""
+    return book.quantities.filter(pl.col("kind").is_in(["history", "bank"]))
+
+
+@cache
+def _nothing_carried() -> pl.DataFrame:
+    schema = {"due_no": pl.Int64(), "version_id": pl.String(), "name": pl.String(), "value": pl.Int128()}
+    return pl.DataFrame(schema=schema)
+
+
 def banks_out_of_order(due: pl.DataFrame, given: RatingInput) -> pl.DataFrame:
     """Return parks for agreements whose bank was not left on the first day that is due: a cycle between them is not
     billed, or a later one is billed already."""
+    if given.banks.is_empty() or given.book.banks.is_empty():
+        return no_parks()
     firsts = given.due.group_by("agreement_id").agg(pl.col("start_date").min().alias("first_date"))
     held = given.book.banks.join(
         given.book.versions.select("version_id", "tariff_id"), on="version_id", how="inner", validate="m:1"

@@ -8,6 +8,7 @@ period, half away from zero, to 10^-9 major units of the currency.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,20 @@ def price_rules(quantities: pl.DataFrame) -> pl.DataFrame:
     return rules.with_columns(pl.int_range(pl.len()).cast(pl.Int32).alias("price_no"))
 
 
+def has_costs(quantities: pl.DataFrame) -> bool:
+    """Return whether any quantity is a cost."""
+    return bool((quantities["agg"] == "cost").any())
+
+
+@cache
+def no_prices() -> SlotPrices:
+    """Return the prices of quantities of which none is a cost."""
+    wanted = {"cal_no": pl.Int64(), "measure_no": pl.Int32(), "price_no": pl.Int32(), "tz_name": pl.String()}
+    rows = {"price_no": pl.Int32(), "tz_name": pl.String(), "day": pl.Date(), "count": pl.Int64(),
+            "price_row": pl.Int64()}  # fmt: skip
+    return SlotPrices(pl.DataFrame(schema=wanted), pl.DataFrame(schema=rows), np.zeros((0, 0, _LIMBS), np.int64))
+
+
 def slot_prices(
     calendar: Calendar, quantities: pl.DataFrame, book: RateBook, channels: pl.DataFrame, slot_minutes: int
 ) -> SlotPrices:
@@ -70,6 +85,8 @@ def slot_prices(
 
     The price of a slot is series x factor + adder, not below the floor and not above the cap.
     """
+    if not has_costs(quantities):
+        return no_prices()
     wanted = wanted_costs(calendar, quantities).join(channels, on=["cal_no", "measure_no"], how="semi")
     days = calendar.days.join(wanted, on="cal_no", how="semi").select("tz_name", "day").unique()
     priced = (
@@ -194,9 +211,9 @@ def days_without_series(
     due: pl.DataFrame, calendar: Calendar, quantities: pl.DataFrame, book: RateBook
 ) -> pl.DataFrame:
     """Return parks for days on which a price series has not a price for every minute of the civil day."""
-    asked = quantities.filter(pl.col("agg") == "cost").select("version_id", "series_id").unique()
-    if asked.is_empty():
+    if not has_costs(quantities):
         return no_parks()
+    asked = quantities.filter(pl.col("agg") == "cost").select("version_id", "series_id").unique()
     needed = calendar.days.join(asked, on="version_id", how="inner", validate="m:m")
     zones = needed.select("tz_name", "day").unique().sort("tz_name", "day")
     minutes = [day_slots(tz_name, day, _SHORTEST_MINUTES) * _SHORTEST_MINUTES for tz_name, day in zones.iter_rows()]
@@ -224,6 +241,8 @@ def of_short_prices(
     channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame, quantities: pl.DataFrame, book: RateBook
 ) -> pl.DataFrame:
     """Return parks for channels whose intervals are no part of those of the price series."""
+    if not has_costs(quantities):
+        return no_parks()
     in_use = book.series_days.join(calendar.days, on=["tz_name", "day"], how="semi")
     lengths = in_use.select("series_id", pl.col("interval_minutes").alias("price_minutes")).unique()
     asked = (

@@ -35,6 +35,9 @@ def without_split(
     due: pl.DataFrame, channels: pl.DataFrame, calendar: Calendar, given: RatingInput, parts: pl.DataFrame
 ) -> pl.DataFrame:
     """Return parks for registers that cannot give what the tariff asks: a power, a cost, netting, use by period."""
+    registers = channels.filter(pl.col("interval_minutes") == 0)
+    if registers.is_empty():
+        return no_parks()
     by_tou = given.book.components.filter(pl.col("by_tou")).select("version_id", "quantity_id").unique()
     split = parts.join(
         by_tou.with_columns(pl.lit(True).alias("by_tou")), on=["version_id", "quantity_id"], how="left", validate="m:1"
@@ -53,7 +56,6 @@ def without_split(
         )
         .select("version_id", "measure_no", "quantity_id", "agg", "kind", "is_part")
     )
-    registers = channels.filter(pl.col("interval_minutes") == 0)
     found = (
         registers.join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
         .join(asked, on=["version_id", "measure_no"], how="inner", validate="m:m")
@@ -69,6 +71,9 @@ def without_split(
 
 def of_mixed_lengths(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
     """Return parks for quantities that add or compare slots of channels whose intervals differ in length."""
+    lengths = channels["interval_minutes"].unique()
+    if (lengths > 0).sum() < 2:
+        return no_parks()
     mixed = _read_together(channels.filter(pl.col("interval_minutes") > 0))
     found = (
         mixed.join(calendar.segments.select("cal_no", "version_id"), on="cal_no", how="inner", validate="m:m")
@@ -167,6 +172,8 @@ def uncovered(channels: pl.DataFrame, calendar: Calendar, parts: pl.DataFrame) -
 
     Only where channels begin or end: a channel without dates covers every day.
     """
+    if channels["from_date"].null_count() == channels["to_date"].null_count() == channels.height:
+        return no_parks()
     of_measure = ["due_no", "cal_no", "measure_no"]
     is_dated = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
     dated = channels.filter(is_dated.all().over(of_measure) & (pl.col("interval_minutes") > 0).all().over(of_measure))

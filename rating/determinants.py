@@ -9,17 +9,17 @@ from pandera.typing.polars import DataFrame
 
 from model.rating import Determinants, RatingInput
 from model.schema import arranged
+from rating.asked import Asked, asked_of
 from rating.calendar import Calendar
-from rating.costs import added_costs, days_without_series, of_short_prices, rounded_costs, with_price_no
+from rating.costs import added_costs, days_without_series, of_short_prices, rounded_costs
 from rating.coverage import incomplete, of_long_intervals, of_mixed_lengths, uncovered, without_channel, without_split
 from rating.gates import over_gates
-from rating.intervals import USE_SCHEMA, IntervalUse
+from rating.intervals import USE_SCHEMA, IntervalUse, no_use
 from rating.measured import Measuring, measure_intervals, measuring, needed_sources
 from rating.parking import no_parks
 from rating.powers import SLICE_KEYS, Powers
 from rating.ratebook import MEASURE_NO
 from rating.registers import register_use
-from rating.sources import made_sources, measured_parts, with_sources
 from rating.weights import day_weights
 
 # From the best to the worst way in which a quantity was cut; a sum takes the worst of its parts.
@@ -44,22 +44,15 @@ def find_determinants(
     slices or periods, and the ranks of nth and mean_of_n, to one value. `measure` reads the intervals of channels: day
     by day, or from days that were added up before (`rating.profiles`).
     """
-    quantities = with_price_no(with_sources(given.book.quantities))
-    parts = measured_parts(quantities)
-    what = measuring(calendar, given, quantities)
+    asked = asked_of(given.book)
+    quantities, parts = asked.quantities, asked.parts
+    what = measuring(calendar, given, asked)
     channels = _needed_channels(due, calendar, given, parts, what.powers)
-    measured = _measured(calendar, parts)
-    registers = channels.filter(pl.col("interval_minutes") == 0).select(
-        "due_no", "cal_no", "channel_no", "channel_id", "measure_no"
-    )
-    register_slices = calendar.slices.select("cal_no", "segment_no", "slice_no", "version_id", "start_date", "end_date")
-    register_slices = register_slices.join(measured, on=["cal_no", "segment_no"], how="inner", validate="m:m").drop(
-        "version_id"
-    )
-    weights = day_weights(calendar, quantities, given.book)
-    read, register_parks = register_use(given.usage, registers, register_slices, weights)
+    read, register_parks = _registers(channels, calendar, given, asked)
     intervals = measure(channels, what)
-    use = _with_differences(_summed(pl.concat([intervals.use, read])), made_sources(quantities))
+    is_summed = intervals.is_summed and read.is_empty()
+    use = intervals.use if is_summed else _summed(pl.concat([intervals.use, read]))
+    use = _with_differences(use, asked.made)
     found, large = _by_quantity(due, calendar, quantities, use, intervals, given.book.period_names)
     parks = [
         without_channel(due, channels, calendar, parts),
@@ -68,13 +61,30 @@ def find_determinants(
         of_long_intervals(channels, calendar, parts),
         of_short_prices(channels, calendar, parts, quantities, given.book),
         days_without_series(due, calendar, quantities, given.book),
-        no_parks() if intervals.is_complete else incomplete(channels, calendar, measured, intervals.good),
+        no_parks()
+        if intervals.is_complete
+        else incomplete(channels, calendar, _measured(calendar, parts), intervals.good),
         uncovered(channels, calendar, parts),
         *register_parks,
         over_gates(due, channels, given),
         large,
     ]
     return filled(found, due, calendar, given, quantities), parks
+
+
+def _registers(
+    channels: pl.DataFrame, calendar: Calendar, given: RatingInput, asked: Asked
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return the use of the register channels (USE_SCHEMA), and the parks."""
+    registers = channels.filter(pl.col("interval_minutes") == 0).select(
+        "due_no", "cal_no", "channel_no", "channel_id", "measure_no"
+    )
+    if registers.is_empty():
+        return no_use().use, []
+    slices = calendar.slices.select("cal_no", "segment_no", "slice_no", "start_date", "end_date").join(
+        _measured(calendar, asked.parts), on=["cal_no", "segment_no"], how="inner", validate="m:m"
+    )
+    return register_use(given.usage, registers, slices, day_weights(calendar, asked.quantities, given.book))
 
 
 def _measured(calendar: Calendar, parts: pl.DataFrame) -> pl.DataFrame:
@@ -113,6 +123,8 @@ def _summed(use: pl.DataFrame) -> pl.DataFrame:
 
 def _with_differences(use: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     """Add the differences of sums, for slices in which the first measure is read; they may be negative."""
+    if not (sources["kind"] == "sums").any():
+        return use
     differences = sources.filter(pl.col("kind") == "sums").rename({"measure_no": "made_no"})
     first = differences.join(use, left_on="first_no", right_on="measure_no", how="inner", validate="m:m")
     second = differences.join(use, left_on="second_no", right_on="measure_no", how="inner", validate="m:m").join(
@@ -159,14 +171,16 @@ def _by_quantity(
     keys = [*SLICE_KEYS, "measure_no", "tou"]
     unnamed = named.drop("quantity")
     powers = unnamed.join(intervals.powers, on=[*keys, "power_no"], how="inner", validate="m:m")
-    costs, large = rounded_costs(
-        unnamed.join(added_costs(intervals.costs), on=[*keys, "price_no"], how="inner", validate="m:1")
-    )
     unranked = [
         pl.lit(None, pl.Int32).alias("rank"), pl.lit(None, pl.Int64).alias("minutes"),
         pl.lit(None, pl.Date).alias("peak_day"),
     ]  # fmt: skip
-    parts = [named.filter(pl.col("agg") == "sum").with_columns(unranked), powers, costs.with_columns(unranked)]
+    parts, large = [named.filter(pl.col("agg") == "sum").with_columns(unranked), powers], no_parks()
+    if intervals.costs.height:
+        costs, large = rounded_costs(
+            unnamed.join(added_costs(intervals.costs), on=[*keys, "price_no"], how="inner", validate="m:1")
+        )
+        parts.append(costs.with_columns(unranked))
     return pl.concat([part.select(*SLICE_KEYS, *FOUND) for part in parts]), large
 
 

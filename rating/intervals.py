@@ -7,21 +7,23 @@ them; no row per interval is ever made, and none per day but where powers or pri
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 import polars as pl
 
 from model.codes import Quality
 from model.columns import lying_columns, parts_as_they_lie
-from rating.bands import BandedDays, Bands
+from rating.bands import bands_of
 from rating.calendar import Mask
 from rating.costs import COST_SCHEMA, SlotPrices, costs_by_slice
-from rating.kernels import Int32s, Int64s, sum_days
+from rating.kernels import Int32s, Int64s
 from rating.peaks import Peaks
 from rating.placed_days import PlacedDays, place_days
 from rating.powers import POWER_SCHEMA, SLICE_KEYS, Powers, Reading, kept_powers, powers_by_slice
-from rating.slot_kernels import added_bands
+from rating.slot_kernels import ESTIMATED, READ, DayRows, Slots, Sums, add_days, unmark_nulls_kernel
 
 USE_SCHEMA = {
     "due_no": pl.Int64(),
@@ -44,24 +46,31 @@ class IntervalUse:
     """What the wide days of one interval length say.
 
     `use`: energy by slice, measure and period (USE_SCHEMA). `powers`: see `rating.powers.POWER_SCHEMA`. `costs`:
-    see `rating.costs.COST_SCHEMA`. `good`: the days of each channel that may be billed (GOOD_SCHEMA). `is_complete`:
-    every day on which a channel is to be read may be, whether `good` lists them or not.
+    see `rating.costs.COST_SCHEMA`. `is_complete`: every day on which a channel is to be read may be billed.
+    `is_summed`: a slice, measure and period has one row of use.
     """
 
     use: pl.DataFrame
     powers: pl.DataFrame
     costs: pl.DataFrame
-    good: pl.DataFrame
+    find_good: Callable[[], pl.DataFrame]
     is_complete: bool = False
+    is_summed: bool = True
+
+    @property
+    def good(self) -> pl.DataFrame:
+        """Return the days of each channel that may be billed (GOOD_SCHEMA): mostly nobody asks."""
+        return self.find_good()
 
 
+@cache
 def no_use() -> IntervalUse:
     """Return the use of no channel at all."""
     return IntervalUse(
         pl.DataFrame(schema=USE_SCHEMA),
         pl.DataFrame(schema=POWER_SCHEMA),
         pl.DataFrame(schema=COST_SCHEMA),
-        pl.DataFrame(schema=GOOD_SCHEMA),
+        partial(pl.DataFrame, schema=GOOD_SCHEMA),
     )
 
 
@@ -81,26 +90,36 @@ def interval_use(
     days = _in_order(wide)
     placed = place_days(days["channel_no"], channels, masked_days)
     tous = sorted({tou for mask in masks for tou in mask.slots})
-    sums = np.zeros((placed.groups.height, 2 + 2 * len(tous)), dtype=np.int64)
-    peaks = Peaks.of(asked, reading, placed.groups.height, len(tous))
-    parts = [no_use()]
-    counted = np.zeros(len(placed.lines), dtype=np.int64)
-    for length in sorted({mask.n for mask in masks} & set(days["n"].unique().to_list())):
-        # When the clock changes all other days are left out; else it is dearer to copy the days than to pass by some.
-        is_rare = (days["n"] == length).sum() * 4 < days.height
-        of_length = days.filter(pl.col("n") == length) if is_rare else days
-        here = placed if of_length is days else place_days(of_length["channel_no"], channels, masked_days)
-        rows = _rows(of_length, here.first_day, length, reading)
-        bands = Bands.of(masks, length, tous)
-        slots = of_length.select(reading.names[slot] for slot in bands.slots)
-        found = _added_up(slots, rows, here, bands, sums, peaks)
-        counted += here.days_counted(found)
-        by_day = replace(here, channels=peaks.channels_by_day(here.channels, asked))
-        parts.append(_by_mask(of_length, by_day, rows, found, masks, reading, peaks.powers_by_day(asked), prices))
-    powers, costs, good = (pl.concat([getattr(part, name) for part in parts]) for name in ("powers", "costs", "good"))
-    every_power = pl.concat([kept_powers(powers, asked), peaks.as_powers(placed, tous, asked)])
-    is_complete = bool((counted == placed.days_asked()).all())
-    return IntervalUse(_use_of(placed.groups, sums, tous), every_power, costs, good, is_complete)
+    peaks = Peaks.of(asked, reading)
+    sums = _room(placed, len(tous), peaks)
+    windows = bands_of(masks, tous)
+    for rows, slots in _parts(days, reading):
+        begin = np.searchsorted(placed.lines[:, 1], rows.first, "right")
+        end = np.searchsorted(placed.lines[:, 0], rows.first + len(rows.day), "left")
+        here = slice(int(begin), int(end))
+        owners, kept = placed.owners._replace(lines=placed.lines[here]), sums._replace(counted=sums.counted[here])
+        add_days(slots, windows, rows, owners, kept)
+    by_day = replace(placed, channels=peaks.channels_by_day(placed.channels, asked))
+    powers, costs = _by_mask(days, by_day, sums.masks, masks, reading, peaks.powers_by_day(asked), prices)
+    return IntervalUse(
+        _use_of(placed.groups, sums.groups, tous),
+        pl.concat([kept_powers(powers, asked), peaks.as_powers(sums, placed, tous, asked)]),
+        costs,
+        partial(_good, days, placed, sums.masks),
+        is_complete=bool((sums.counted == placed.days_asked()).all()),
+    )
+
+
+def _room(placed: PlacedDays, periods: int, peaks: Peaks) -> Sums:
+    """Return room for what days come to."""
+    groups = placed.groups.height
+    return Sums(
+        np.zeros((groups, 2 + 2 * periods), dtype=np.int64),
+        np.full(placed.pair_count, -1, dtype=np.int32),
+        np.zeros(len(placed.lines), dtype=np.int64),
+        peaks.room("max", groups, periods),
+        peaks.room("min", groups, periods),
+    )
 
 
 def _in_order(wide: pl.DataFrame) -> pl.DataFrame:
@@ -119,64 +138,66 @@ def _in_order(wide: pl.DataFrame) -> pl.DataFrame:
     return days
 
 
-def _rows(days: pl.DataFrame, first_day: int, length: int, reading: Reading) -> Int64s:
-    """Return of each row its day (-1 where it does not count), its load, and 1 where it rests on estimates."""
-    rows = np.empty((3, days.height), dtype=np.int64)
-    rows[0] = days["day"].to_physical().to_numpy() - first_day
-    rows[0][((days["worst"] == Quality.MISSING) | (days["n"] != length)).to_numpy()] = -1
-    for name in () if reading.is_whole else reading.names[:length]:
-        if days[name].null_count():
-            rows[0][days[name].is_null().arg_true().to_numpy()] = -1
-    rows[1] = days["seq"].to_numpy()
-    rows[2] = (days["worst"] >= Quality.SUBSTITUTED).to_numpy()
-    return rows
+def _parts(days: pl.DataFrame, reading: Reading) -> Iterator[tuple[DayRows, Slots]]:
+    """Yield days as they lie: which of them count, and their slots.
+
+    A day does not count when its worst quality is missing, or a slot of it is null. Slots of such a day are added up
+    with the others, whatever its nulls hold, and then left out; only in whole days a null is no value.
+    """
+    told = days.select("day", pl.col("n").cast(pl.Int16), "worst", pl.col("seq").cast(pl.Int64))
+    for first, some in parts_as_they_lie(days.select(reading.names), _ROWS_AT_ONCE):
+        day, count, worst, load = told[first : first + some.height]
+        is_missing, is_estimated = worst == Quality.MISSING, worst >= Quality.SUBSTITUTED
+        mark = np.where(is_missing, 0, np.where(is_estimated, ESTIMATED, READ)).astype(np.uint8)
+        lying = lying_columns(some)
+        has_nulls = bool(lying.places[1].any())
+        if has_nulls and not reading.is_whole:
+            unmark_nulls_kernel(lying.places, count.to_numpy(), mark)
+        rows = DayRows(first, day.to_physical().to_numpy(), count.to_numpy(), mark, load.to_numpy())
+        yield rows, Slots(lying.places, lying.kind, has_nulls and reading.is_whole)
 
 
-def _added_up(
-    slots: pl.DataFrame, rows: Int64s, placed: PlacedDays, bands: Bands, sums: Int64s, peaks: Peaks
-) -> Int32s:
-    """Add the days of a length to `sums` and `peaks`; return the mask of each channel's row, -1 where none counts."""
-    found = np.full(placed.pair_count, -1, dtype=np.int32)
-    for first, some in parts_as_they_lie(slots, _ROWS_AT_ONCE):
-        energy, highest = added_bands(lying_columns(some, 0), bands.starts)
-        begin = np.searchsorted(placed.lines[:, 1], first, "right")
-        end = np.searchsorted(placed.lines[:, 0], first + some.height, "left")
-        lines = slice(int(begin), int(end))
-        sum_days(first, rows, placed.lines[lines], placed.calendar, bands.periods, energy, sums, found)
-        peaks.keep(BandedDays(first, some, rows, bands), highest, placed, lines, found)
-    return found
+def _good(days: pl.DataFrame, placed: PlacedDays, masks: Int32s) -> pl.DataFrame:
+    """Return the days that count of each channel (GOOD_SCHEMA)."""
+    channel, row = placed.pairs(masks)
+    day = days["day"][row]
+    places = (day.to_physical() - placed.owners.first_day).to_numpy()
+    return placed.channels.select("due_no", "channel_no")[channel].with_columns(
+        pl.Series("segment_no", placed.segments[placed.lines[channel, 2], places]), day.alias("day")
+    )
 
 
 def _by_mask(
-    days: pl.DataFrame, placed: PlacedDays, rows: Int64s, found: Int32s, masks: list[Mask], reading: Reading,
+    days: pl.DataFrame, placed: PlacedDays, found: Int32s, masks: list[Mask], reading: Reading,
     asked: dict[bool, Powers], prices: SlotPrices,
-) -> IntervalUse:  # fmt: skip
-    """Return the days that count, and powers and costs of the channels of which they are asked.
+) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
+    """Return powers and costs of the channels of which they are asked day by day.
 
     `asked`: the powers of channels that are shared and of those that are not.
     """
-    channel, row, day = placed.pairs(found, rows)
     owners = placed.channels
     priced = owners.join(prices.wanted, on=["cal_no", "measure_no"], how="semi")["channel_no"].unique()
     is_asked = owners.select(pl.col("needs_power") | pl.col("channel_no").is_in(priced.implode())).to_series()
-    cal = placed.lines[channel, 2]
-    good = owners.select("due_no", "channel_no")[channel].with_columns(
-        pl.Series("segment_no", placed.segments[cal, day]), days["day"][row].alias("day")
-    )
+    powers, costs = [pl.DataFrame(schema=POWER_SCHEMA)], [pl.DataFrame(schema=COST_SCHEMA)]
+    if not is_asked.any():
+        return powers[0], costs[0]
+    channel, row = placed.pairs(found)
     some = np.flatnonzero(is_asked.to_numpy()[channel])
-    keyed = owners[channel[some]].with_columns(
-        pl.Series("row", row[some]), days["day"][row[some]].alias("day"),
-        pl.Series("mask_no", found[found >= 0][some]),
-        pl.Series("group", placed.lines[channel[some], 3] + placed.calendar[cal[some], day[some], 0]),
+    mask_no, channel, row = found[found >= 0][some], channel[some], row[some]
+    day = days["day"][row]
+    places = (day.to_physical() - placed.owners.first_day).to_numpy()
+    cells = placed.owners.calendar[placed.lines[channel, 2], places, 0]
+    keyed = owners[channel].with_columns(
+        pl.Series("row", row), day.alias("day"), pl.Series("mask_no", mask_no),
+        pl.Series("group", placed.lines[channel, 3] + cells),
     )  # fmt: skip
     keyed = keyed.with_columns(placed.groups.select("segment_no", "slice_no")[keyed["group"]])
-    powers, costs = [pl.DataFrame(schema=POWER_SCHEMA)], [pl.DataFrame(schema=COST_SCHEMA)]
-    for (mask_no,), of_mask in keyed.partition_by("mask_no", as_dict=True, maintain_order=True).items():
-        costs.append(costs_by_slice(of_mask, days, masks[mask_no], reading, prices))
+    for (mask,), of_mask in keyed.partition_by("mask_no", as_dict=True, maintain_order=True).items():
+        costs.append(costs_by_slice(of_mask, days, masks[mask], reading, prices))
         for is_shared, wanted in asked.items():
             some_rows = of_mask.filter(pl.col("needs_power") & (pl.col("is_shared") == is_shared))
-            powers.append(powers_by_slice(some_rows, days, masks[mask_no], reading, wanted))
-    return IntervalUse(pl.DataFrame(schema=USE_SCHEMA), pl.concat(powers), pl.concat(costs), good)
+            powers.append(powers_by_slice(some_rows, days, masks[mask], reading, wanted))
+    return pl.concat(powers), pl.concat(costs)
 
 
 def _use_of(groups: pl.DataFrame, sums: Int64s, tous: list[str]) -> pl.DataFrame:

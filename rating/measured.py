@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from model.rating import RatingInput
 from model.reads import slot_columns
+from rating.asked import Asked
 from rating.calendar import Calendar, build_masks
 from rating.costs import slot_prices
 from rating.intervals import IntervalUse, interval_use, no_use
 from rating.made import make_days
 from rating.powers import Powers, Reading, kept_powers
-from rating.sources import made_sources, power_ways
 
 
 @dataclass(frozen=True)
 class Measuring:
-    """What is measured: the calendar, the input, and the quantities with their sources, powers and prices."""
+    """What is measured: the calendar, the input, what the rate book asks for, and the powers of each calendar."""
 
     calendar: Calendar
     given: RatingInput
-    quantities: pl.DataFrame
+    asked: Asked
     powers: Powers
 
 
-def measuring(calendar: Calendar, given: RatingInput, quantities: pl.DataFrame) -> Measuring:
-    """Return what is measured of `quantities`, which have their sources, `power_no` and `price_no`."""
-    wanted = _by_calendar(calendar, quantities.filter(pl.col("power_no").is_not_null()), "power_no")
-    return Measuring(calendar, given, quantities, Powers(wanted, power_ways(quantities)))
+def measuring(calendar: Calendar, given: RatingInput, asked: Asked) -> Measuring:
+    """Return what is measured of the quantities that are asked for."""
+    wanted = _by_calendar(calendar, asked.quantities.filter(pl.col("power_no").is_not_null()), "power_no")
+    return Measuring(calendar, given, asked, Powers(wanted, asked.ways))
 
 
 def needed_sources(calendar: Calendar, sources: pl.DataFrame, powers: Powers) -> pl.DataFrame:
@@ -52,14 +52,16 @@ def measure_intervals(channels: pl.DataFrame, what: Measuring) -> IntervalUse:
         for minutes in sorted(set(channels["interval_minutes"].to_list()) - {0})
     ]
     plain = _joined(intervals, what.powers)
-    slotwise = what.quantities.filter(pl.col("kind") == "slots")
+    slotwise = what.asked.quantities.filter(pl.col("kind") == "slots")
+    if slotwise.is_empty():
+        return plain
     wanted = needed_sources(what.calendar, slotwise, what.powers)
     made = [
         _read(days.wide, days.channels, days.minutes, days.step, days.reading, what)
-        for days in make_days(made_sources(what.quantities), wanted, channels, plain.good, what.given.days)
+        for days in make_days(what.asked.made, wanted, channels, plain.good, what.given.days)
     ]
     found = _joined([plain, *made], what.powers)
-    return IntervalUse(found.use, found.powers, found.costs, plain.good, plain.is_complete)
+    return replace(found, find_good=plain.find_good, is_complete=plain.is_complete)
 
 
 def _by_calendar(calendar: Calendar, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -85,11 +87,13 @@ def _read(
 ) -> IntervalUse:
     days = what.calendar.days.join(channels.select("cal_no").unique(), on="cal_no", how="semi")
     masked_days, masks = build_masks(days, what.given.book, minutes, step)
-    prices = slot_prices(what.calendar, what.quantities, what.given.book, channels, minutes * step)
+    prices = slot_prices(what.calendar, what.asked.quantities, what.given.book, channels, minutes * step)
     return interval_use(wide, channels, masked_days, masks, reading, what.powers, prices)
 
 
 def _joined(intervals: list[IntervalUse], powers: Powers) -> IntervalUse:
+    if len(intervals) == 1:
+        return intervals[0]
     parts = [no_use(), *intervals]
     found = [part.powers for part in parts if part.powers.height]
     return IntervalUse(
@@ -97,6 +101,7 @@ def _joined(intervals: list[IntervalUse], powers: Powers) -> IntervalUse:
         # What one length came to is kept as it is: its powers count once already.
         found[0] if len(found) == 1 else kept_powers(pl.concat([part.powers for part in parts]), powers),
         pl.concat([part.costs for part in parts]),
-        pl.concat([part.good for part in parts]),
+        lambda: pl.concat([part.good for part in parts]),
         all(part.is_complete for part in intervals),
+        sum(part.use.height > 0 for part in intervals) <= 1,
     )

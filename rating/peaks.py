@@ -11,12 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from model.columns import Numbers, lying_columns
-from rating.bands import BandedDays
-from rating.kernels import Int32s, Int64s
+from rating.kernels import Int64s
 from rating.placed_days import PlacedDays
 from rating.powers import POWER_SCHEMA, Powers, Reading
-from rating.slot_kernels import NOTHING, added_bands, lowest_in_bands, peak_days
+from rating.slot_kernels import NOTHING, Sums
 
 _AGGS = ("max", "min")
 _HOUR = 60
@@ -24,22 +22,24 @@ _HOUR = 60
 
 @dataclass(frozen=True)
 class Peaks:
-    """What is kept. `ways`: the powers that are found here. `values`: by agg the peaks of groups and periods."""
+    """What is kept. `ways`: the powers that are found here, of values of so many `minutes`."""
 
-    reading: Reading
+    minutes: int
     ways: pl.DataFrame
-    values: dict[str, Int64s]
 
     @classmethod
-    def of(cls, asked: Powers, reading: Reading, groups: int, periods: int) -> Peaks:
-        """Return room for the maxima and minima that are asked for.
+    def of(cls, asked: Powers, reading: Reading) -> Peaks:
+        """Return the maxima and minima that are asked for.
 
         Values of slots that are no whole part of an hour round to powers, and two of them may be one: not found here.
         """
         is_exact = _HOUR % reading.minutes == 0
-        ways = asked.ways.filter(pl.col("agg").is_in(_AGGS) & pl.lit(is_exact))
-        empty = np.full((groups, periods, 2), NOTHING, dtype=np.int64)
-        return cls(reading, ways, {agg: empty.copy() for agg in ways["agg"].unique().to_list()})
+        return cls(reading.minutes, asked.ways.filter(pl.col("agg").is_in(_AGGS) & pl.lit(is_exact)))
+
+    def room(self, agg: str, groups: int, periods: int) -> Int64s:
+        """Return room for the peaks of groups and periods: for none when nobody asks for this one."""
+        is_asked = bool((self.ways["agg"] == agg).any())
+        return np.full((groups if is_asked else 0, periods, 2), NOTHING, dtype=np.int64)
 
     def powers_by_day(self, asked: Powers) -> dict[bool, Powers]:
         """Return the powers that are left to be found day by day, of shared measures and of others."""
@@ -47,6 +47,8 @@ class Peaks:
 
     def channels_by_day(self, channels: pl.DataFrame, asked: Powers) -> pl.DataFrame:
         """Return the channels with `needs_power` of those that have powers that are left."""
+        if self.ways.height == asked.ways.height:
+            return channels.with_columns(pl.col("needs_power") & pl.col("is_shared"))
         left = asked.wanted.join(self.ways, on="power_no", how="anti").select("cal_no", "measure_no").unique()
         marked = channels.join(
             left.with_columns(is_left=pl.lit(True)), on=["cal_no", "measure_no"], how="left", validate="m:1",
@@ -55,37 +57,18 @@ class Peaks:
         needs = pl.col("needs_power") & (pl.col("is_shared") | pl.col("is_left").fill_null(False))
         return marked.with_columns(needs_power=needs).drop("is_left")
 
-    def keep(self, some: BandedDays, highest: Numbers, placed: PlacedDays, lines: slice, masks: Int32s) -> None:
-        """Look at some rows. `highest`: the highest slot of each band; `lines`: the channels among the rows."""
-        owners = placed.channels[lines].select(pl.col("needs_power") & ~pl.col("is_shared")).to_series().to_numpy()
-        mine = placed.lines[lines][owners]
-        if not len(mine):
-            return
-        # A day that counts has nulls only where no demand interval ends: there is nothing there, and not zero.
-        has_gaps = self.reading.is_whole and any(slot.null_count() for slot in some.slots)
-        for agg, peaks in self.values.items():
-            sign = 1 if agg == "max" else -1
-            values = highest
-            if sign < 0:
-                values = lowest_in_bands(lying_columns(some.slots, -NOTHING if has_gaps else 0), some.bands.starts)
-            elif has_gaps:
-                _, values = added_bands(lying_columns(some.slots, NOTHING), some.bands.starts)
-            peak_days(
-                some.first_row, some.rows[0], mine, placed.calendar, some.bands.periods, values, sign, masks, peaks
-            )
-
-    def as_powers(self, placed: PlacedDays, tous: list[str], asked: Powers) -> pl.DataFrame:
+    def as_powers(self, sums: Sums, placed: PlacedDays, tous: list[str], asked: Powers) -> pl.DataFrame:
         """Return what was kept (POWER_SCHEMA)."""
         found = [pl.DataFrame(schema=POWER_SCHEMA)]
         for way in self.ways.iter_rows(named=True):
-            values = self.values[way["agg"]]
+            values = sums.highest if way["agg"] == "max" else sums.lowest
             group, period = np.nonzero(values[:, :, 0] > NOTHING)
             energy = values[group, period, 0] * (1 if way["agg"] == "max" else -1)
-            days = pl.Series("peak_day", values[group, period, 1] + placed.first_day).cast(pl.Int32).cast(pl.Date)
+            days = pl.Series("peak_day", values[group, period, 1] + placed.owners.first_day).cast(pl.Int32)
             wanted = asked.wanted.filter(pl.col("power_no") == way["power_no"])
             rows = placed.groups[group].with_columns(
-                pl.Series("tou", tous, dtype=pl.String)[period], days,
-                pl.Series("quantity", energy * (_HOUR // self.reading.minutes)),
+                pl.Series("tou", tous, dtype=pl.String)[period], days.cast(pl.Date),
+                pl.Series("quantity", energy * (_HOUR // self.minutes)),
                 pl.lit(way["power_no"], pl.Int32).alias("power_no"),
                 pl.lit(None, pl.Int32).alias("rank"), pl.lit(None, pl.Int64).alias("minutes"),
             )  # fmt: skip

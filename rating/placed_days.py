@@ -1,6 +1,6 @@
 """Where days of channels lie: the rows of each channel, and the slice and mask of each day of its calendar.
 
-All is numbered, so that `rating.kernels.sum_days_kernel` can go from row to row; frames are made of the numbers again.
+All is numbered, so that `rating.slot_kernels.days_kernel` can go from row to row; frames are made of the numbers again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from rating.kernels import Int32s, Int64s
+from rating.slot_kernels import Owners
 
 # Of `rating.powers.SLICE_KEYS` a group has all, and its measure.
 _GROUP = ["due_no", "cal_no", "measure_no"]
@@ -23,43 +24,39 @@ class PlacedDays:
     """Days and channels by number.
 
     `channels`: as given, in order of channel, those with a calendar. `groups`: due_no, cal_no, measure_no,
-    segment_no, slice_no. `lines`: what the kernel needs of each channel. `calendar`: by calendar and day the group
-    after the first of its channel, and the mask. `segments`: by calendar and day the segment.
+    segment_no, slice_no. `owners`: what the kernel needs of each channel, and of each day of its calendar. `segments`:
+    by calendar and day the segment.
     """
 
     channels: pl.DataFrame
     groups: pl.DataFrame
-    lines: Int64s
-    calendar: Int32s
+    owners: Owners
     segments: Int32s
-    first_day: int
+
+    @property
+    def lines(self) -> Int64s:
+        """Return what the kernel needs of each channel."""
+        return self.owners.lines
 
     @property
     def pair_count(self) -> int:
         """Return how many pairs of a channel and a row there are."""
         return int((self.lines[:, 1] - self.lines[:, 0]).sum())
 
-    def days_counted(self, masks: Int32s) -> Int64s:
-        """Return of each channel how many of its rows have a mask."""
-        running = np.concatenate([[0], np.cumsum(masks >= 0)])
-        first = self.lines[:, 6]
-        counted: Int64s = running[first + self.lines[:, 1] - self.lines[:, 0]] - running[first]
-        return counted
-
     def days_asked(self) -> Int64s:
         """Return of each channel on how many days of its calendar it is to be read."""
-        running = np.cumsum(np.pad(self.calendar[:, :, 1] >= 0, ((0, 0), (1, 0))), axis=1)
+        running = np.cumsum(np.pad(self.owners.calendar[:, :, 1] >= 0, ((0, 0), (1, 0))), axis=1)
         cal, begin, end = self.lines[:, 2], self.lines[:, 4], self.lines[:, 5]
         asked: Int64s = running[cal, np.maximum(begin, end)] - running[cal, begin]
         return asked
 
-    def pairs(self, masks: Int32s, rows: Int64s) -> tuple[Int64s, Int64s, Int64s]:
-        """Return channel, row and day of the pairs that have a mask."""
+    def pairs(self, masks: Int32s) -> tuple[Int64s, Int64s]:
+        """Return channel and row of the pairs that have a mask."""
         lengths = self.lines[:, 1] - self.lines[:, 0]
         pairs = np.flatnonzero(masks >= 0)
         channel = np.repeat(np.arange(len(lengths)), lengths)[pairs]
         row = pairs - self.lines[channel, 6] + self.lines[channel, 0]
-        return channel, row, rows[0, row]
+        return channel, row
 
 
 def place_days(numbers: pl.Series, channels: pl.DataFrame, masked_days: pl.DataFrame) -> PlacedDays:
@@ -84,7 +81,7 @@ def place_days(numbers: pl.Series, channels: pl.DataFrame, masked_days: pl.DataF
     length = int(days.max()) - first_day + 1  # type: ignore[arg-type]
     calendar, segments = _calendar(masked_days, cells, cals, first_day, length)
     lines = _lines(numbers, mine, cals, firsts, (first_day, length))
-    return PlacedDays(mine, groups.drop("cells", "group"), lines, calendar, segments, first_day)
+    return PlacedDays(mine, groups.drop("cells", "group"), Owners(lines, calendar, first_day), segments)
 
 
 def _lines(
@@ -99,6 +96,7 @@ def _lines(
     columns = [
         low, high, np.searchsorted(cals.to_numpy(), channels["cal_no"].to_numpy()), firsts,
         begin.to_numpy(), end.to_numpy(), np.cumsum(counts) - counts,
+        channels.select(pl.col("needs_power") & ~pl.col("is_shared")).to_series().to_numpy(),
     ]  # fmt: skip
     return np.column_stack([column.astype(np.int64) for column in columns])
 

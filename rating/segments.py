@@ -13,7 +13,7 @@ from model.codes import ParkReason
 from model.rating import DueAgreements, DueAttributes, Segments
 from model.schema import arranged
 from model.tariff import RateBook, TariffVersions
-from rating.parking import park
+from rating.parking import no_parks, park
 from rating.uses import named_texts
 
 KEYS_APART = "\x1f"  # between the texts of `factor_keys`: a text of a contract may hold any sign that people write
@@ -36,9 +36,11 @@ def number_due(due: DataFrame[DueAgreements], attributes: DataFrame[DueAttribute
         number_of("bill_id").alias("bill_no"),
         number_of("bill_id", "agreement_id").alias("agreement_no"),
     )
-    keyed = ordered.join(_factor_keys(ordered, attributes, book), on="due_no", how="left", validate="1:1").with_columns(
-        pl.col("factor_keys").fill_null("")
-    )
+    if named_texts(book).is_empty():
+        keyed = ordered.with_columns(pl.lit("").alias("factor_keys"))
+    else:
+        keyed = ordered.join(_factor_keys(ordered, attributes, book), on="due_no", how="left", validate="1:1")
+        keyed = keyed.with_columns(pl.col("factor_keys").fill_null(""))
     return keyed.with_columns(pl.struct(CALENDAR_KEYS).rank("dense").cast(pl.Int64).alias("cal_no")).sort("due_no")
 
 
@@ -115,6 +117,9 @@ def cut_segments(cals: pl.DataFrame, versions: DataFrame[TariffVersions]) -> pl.
 
 def days_without_version(due: pl.DataFrame, cals: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """Return parks `no_tariff_version` for agreements with days that no version covers; the detail names them."""
+    # Versions of a tariff do not overlap, so as many days as are due are all of them.
+    if segments["days"].sum() == cals.select(_days("start_date", "end_date").sum()).item():
+        return no_parks()
     pieces = pl.concat(
         [
             segments.select("cal_no", pl.col("start_date").alias("next_date"), pl.col("end_date").alias("from_date")),
@@ -145,6 +150,8 @@ def currencies_that_differ(
         versions.select("version_id", pl.col("currency").alias("version_currency")),
         on="version_id", how="left", validate="m:1",
     )  # fmt: skip
+    if pl.concat([due["currency"], priced_in["version_currency"]]).n_unique() == 1:
+        return no_parks()
     found = due.join(priced_in, on="cal_no", how="inner", validate="m:m").filter(
         pl.col("currency") != pl.col("version_currency")
     )

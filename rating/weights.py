@@ -6,6 +6,7 @@ The use up to a date is interpolated along the sum of the weights, as it is alon
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -31,6 +32,8 @@ def day_weights(calendar: Calendar, quantities: pl.DataFrame, book: RateBook) ->
     `quantities` has `measure_no`. A calendar shares a measure by one rule, that of its first version, so that the
     parts of a reading add up to it.
     """
+    if quantities["split_factor"].null_count() == quantities.height:
+        return _no_weights()
     asked = quantities.filter(pl.col("split_factor").is_not_null()).select(
         "version_id", "measure_no", pl.col("split_factor").alias("factor_id"), pl.col("split_by").alias("by")
     ).unique(["version_id", "measure_no"])  # fmt: skip
@@ -43,6 +46,13 @@ def day_weights(calendar: Calendar, quantities: pl.DataFrame, book: RateBook) ->
         .select("cal_no", "measure_no", "series_id")
     )
     return DayWeights(series, _sums(book.factors, series["series_id"].unique()))
+
+
+@cache
+def _no_weights() -> DayWeights:
+    series = {"cal_no": pl.Int64(), "measure_no": pl.Int32(), "series_id": pl.String()}
+    sums = {"series_id": pl.String(), "day": pl.Date(), "run_no": pl.Int32(), "before": pl.Int128()}
+    return DayWeights(pl.DataFrame(schema=series), pl.DataFrame(schema=sums))
 
 
 def _sums(factors: pl.DataFrame, series: pl.Series) -> pl.DataFrame:

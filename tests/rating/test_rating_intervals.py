@@ -18,7 +18,6 @@ from rating import intervals
 from rating.calendar import Mask
 from rating.costs import SlotPrices
 from rating.intervals import IntervalUse, interval_use
-from rating.kernels import sum_days
 from rating.powers import Powers, Reading
 
 NAMES = slot_columns(60)
@@ -148,16 +147,3 @@ def test_a_day_that_comes_twice_is_a_mistake() -> None:
     wide = wide_days([(1, DAYS[0], 24, 0, 1, [1] * 24)] * 2)
     with pytest.raises(AssertionError, match="one row per channel and day"):
         found_in(wide, channel_rows([(8, 9, 1, 0, None, None)]))
-
-
-def test_rows_beyond_what_is_there_are_a_mistake() -> None:
-    rows, channels = np.zeros((3, 2), dtype=np.int64), np.array([[0, 2, 0, 0, 0, 1, 0]], dtype=np.int64)
-    calendar, periods = np.zeros((1, 1, 2), dtype=np.int32), np.zeros((1, 1), dtype=np.int32)
-    bands, groups = np.ones((1, 2), dtype=np.int64), np.zeros((1, 4), dtype=np.int64)
-    sum_days(0, rows, channels, calendar, periods, bands, groups, np.zeros(2, dtype=np.int32))
-    assert groups.tolist() == [[0, 0, 2, 1]]
-    with pytest.raises(AssertionError, match="more rows of channels than masks"):
-        sum_days(0, rows, channels, calendar, periods, bands, groups, np.zeros(1, dtype=np.int32))
-    with pytest.raises(AssertionError, match="more slices than groups"):
-        sum_days(0, rows, channels, calendar + 1, np.zeros((2, 1), dtype=np.int32), bands, groups,
-                 np.zeros(2, dtype=np.int32))  # fmt: skip

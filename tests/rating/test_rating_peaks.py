@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -14,12 +12,9 @@ from hypothesis import strategies as st
 from test_rating_intervals import CALENDAR, DAYS, FIRST, MASKS, NAMES, NO_PRICES, SLICE, wide_days
 
 from model.codes import Quality
-from model.columns import LyingColumns, lying_columns, parts_as_they_lie
 from rating import intervals
-from rating.bands import Bands
 from rating.intervals import interval_use
 from rating.powers import Powers, Reading
-from rating.slot_kernels import NOTHING, added_bands, lowest_in_bands, peak_days
 
 # Calendar 4 asks both measures for the highest; 9 asks measure 0 for both ends, and for its two highest.
 ASKED = Powers(
@@ -138,65 +133,3 @@ def test_no_demand_interval_ends_at_an_empty_slot_of_a_whole_day() -> None:
     powers = interval_use(wide, channels, CALENDAR, MASKS, reading, ASKED, NO_PRICES).powers
     ends = powers.filter((pl.col("tou") == "off") & pl.col("power_no").is_in([0, 1]))
     assert ends.sort("power_no")["quantity"].to_list() == [-5, -5]
-
-
-@given(st.data())
-@settings(max_examples=40, deadline=None)
-def test_bands_are_their_slots_added_and_compared_one_by_one(data: st.DataObject) -> None:
-    dtype = data.draw(st.sampled_from([pl.Int32, pl.Int64]))
-    rows, lengths = data.draw(st.integers(1, 9)), data.draw(st.lists(st.integers(1, 7), min_size=1, max_size=4))
-    value = st.none() | st.sampled_from([-LARGEST - 1, LARGEST, 0, 1, -7])
-    slots = [data.draw(st.lists(value, min_size=rows, max_size=rows)) for _ in range(sum(lengths))]
-    frame = pl.DataFrame({f"s{place}": pl.Series(slot, dtype=dtype) for place, slot in enumerate(slots)})
-    if rows > 2:
-        frame = pl.concat([frame[:2], frame[2:]])
-    starts = np.cumsum([0, *lengths])
-    for first, part in parts_as_they_lie(frame, data.draw(st.integers(1, 9))):
-        columns = lying_columns(part, 0)
-        sums, highest = added_bands(columns, starts)
-        lowest = lowest_in_bands(columns, starts)
-        for band, (begin, end) in enumerate(pairwise(starts)):
-            for row in range(part.height):
-                values = [slot[first + row] or 0 for slot in slots[begin:end]]
-                found = (sums[band, row], highest[band, row], lowest[band, row])
-                assert found == (sum(values), max(values), min(values))
-
-
-def test_more_rows_than_stay_in_the_cache_are_added_as_well() -> None:
-    values = np.arange(5_000, dtype=np.int32)
-    sums, highest = added_bands(lying_columns(pl.DataFrame({"a": values, "b": values * 2}), 0), np.array([0, 2]))
-    assert sums[0].tolist() == [3 * number for number in range(5_000)]
-    assert highest[0].tolist() == [2 * number for number in range(5_000)]
-
-
-def test_bands_follow_masks_and_tell_the_period_of_each() -> None:
-    bands = Bands.of(MASKS, 24, ["off", "peak"])
-    # Masks 0 and 1 part the day at 7 and 21 o'clock: the night, which is both of its ends, and the day.
-    assert bands.slots == [*range(7), *range(21, 24), *range(7, 21)]
-    assert bands.starts.tolist() == [0, 10, 24]
-    assert bands.periods.tolist() == [[0, 1], [0, 0], [-1, -1]]
-
-
-def test_columns_of_other_types_and_bands_without_slots_are_a_mistake() -> None:
-    with pytest.raises(AssertionError, match="one type, int32 or int64"):
-        lying_columns(pl.DataFrame({"a": [1.0]}), 0)
-    with pytest.raises(AssertionError, match="one type, int32 or int64"):
-        lying_columns(pl.DataFrame({"a": [1], "b": pl.Series([1], dtype=pl.Int32)}), 0)
-    columns: LyingColumns = lying_columns(pl.DataFrame({"a": [1], "b": [2]}), 0)
-    with pytest.raises(AssertionError, match="each slot must have a band"):
-        added_bands(columns, np.array([0, 1]))
-    with pytest.raises(AssertionError, match="a band has no slot"):
-        added_bands(columns, np.array([0, 0, 2]))
-
-
-def test_peaks_beyond_what_is_there_are_a_mistake() -> None:
-    days, channels = np.zeros(2, dtype=np.int64), np.array([[0, 2, 0, 0, 0, 1, 0]], dtype=np.int64)
-    calendar, periods = np.zeros((1, 1, 2), dtype=np.int32), np.zeros((1, 1), dtype=np.int32)
-    highest, masks = np.array([[4, 6]], dtype=np.int32), np.zeros(2, dtype=np.int32)
-    peaks = np.full((1, 1, 2), NOTHING, dtype=np.int64)
-    peak_days(0, days, channels, calendar, periods, highest, 1, masks, peaks)
-    assert peaks.tolist() == [[[6, 0]]]
-    with pytest.raises(AssertionError, match="more rows of channels than masks"):
-        peak_days(0, days, channels, calendar, periods, highest, 1, masks[:1], peaks)
-    with pytest.raises(AssertionError, match="more slices than peaks"):
-        peak_days(0, days, channels, calendar + 1, np.zeros((2, 1), dtype=np.int32), highest, 1, masks, peaks)
