@@ -70,24 +70,27 @@ def _finding_id() -> pl.Expr:
 def _whole_bills(bills: pl.DataFrame, supplies: pl.DataFrame) -> pl.DataFrame:
     """Return the bills with what their supplies usually and last cost over as many days."""
     days = (pl.col("period_end_date") - pl.col("period_start_date")).dt.total_days()
-    # Supplies of a bill stand together, so they are added up by its number, which is sooner done than by texts.
-    ordered = supplies if supplies["bill_id"].is_sorted() else supplies.sort("bill_id")
-    numbered = ordered.select(
-        "bill_id", "compared", bill_no=pl.col("bill_id").rle_id(), usual=pl.col("usual_day") * days,
-        last=pl.col("last_day") * days, has_no_last=pl.col("last_day").is_null(),
+    compared = supplies.select(
+        "bill_id", "compared", usual=pl.col("usual_day") * days, last=pl.col("last_day") * days,
+        has_no_last=pl.col("last_day").is_null(),
     )  # fmt: skip
-    # A day's amount was cut to whole units, so a comparison over a bill is a unit a day apart at most.
-    sums = numbered.group_by("bill_no", maintain_order=True).agg(
-        pl.col("bill_id").first(), pl.col("compared").min(), usual_minor=pl.col("usual").sum(),
-        last_minor=pl.col("last").sum(), has_last=~pl.col("has_no_last").any(),
-    )  # fmt: skip
-    told = sums.select(
-        pl.exclude("bill_no"), has_usual=pl.col("compared") > 0, agreement_id=pl.lit(None, dtype=pl.String)
-    )
-    # Numbers were given to bills in order: with the same ids beside them, no bill comes twice.
+    sums = _sums_of_stretches(compared)
+    if sums["bill_id"].n_unique() < sums.height:  # supplies of a bill lay apart
+        sums = _sums_of_stretches(compared.sort("bill_id"))
+    told = sums.with_columns(has_usual=pl.col("compared") > 0, agreement_id=pl.lit(None, dtype=pl.String))
     if bills["bill_id"].equals(told["bill_id"]):
         return bills.with_columns(told.drop("bill_id"))
     return bills.join(told, on="bill_id", how="inner", validate="1:1")
+
+
+def _sums_of_stretches(compared: pl.DataFrame) -> pl.DataFrame:
+    """Add up rows of a bill that stand together: by numbers of the stretches, which is sooner done than by texts."""
+    # A day's amount was cut to whole units, so a comparison over a bill is a unit a day apart at most.
+    sums = compared.with_columns(stretch=pl.col("bill_id").rle_id()).group_by("stretch", maintain_order=True).agg(
+        pl.col("bill_id").first(), pl.col("compared").min(), usual_minor=pl.col("usual").sum(),
+        last_minor=pl.col("last").sum(), has_last=~pl.col("has_no_last").any(),
+    )  # fmt: skip
+    return sums.drop("stretch")
 
 
 def _use_checks(supplies: pl.DataFrame, rules: ReviewRules) -> list[pl.DataFrame]:
