@@ -16,6 +16,7 @@ from benchmarks.anomaly_data import FIRST, Drawn, draw
 from benchmarks.anomaly_faults import FAULTS_AND_SWAPS, LIFE
 from demo.lake import INTERVAL_MINUTES, PERIOD
 from ingest.checks.checks import checks_of
+from ingest.checks.features import measured
 from ingest.checks.refusals import refusals_of
 from ingest.checks.siblings import PAIRS
 from ingest.rules.rule_store import standard_rules
@@ -87,7 +88,8 @@ def findings_of(drawn: Drawn, rules: RuleSet, channels_per_block: int = 5_000) -
         zones = some.select("channel_no", "tz_name")
         expected = expected_days(spans, zones, FIRST, PERIOD[1])
         now, past = landed.filter(in_period), landed.filter(~in_period)
-        drafts, left = checks.judge(now, [past], expected, INTERVAL_MINUTES, None)
+        found_of_days = measured(now, [past], channels, INTERVAL_MINUTES)
+        drafts, left = checks.judge(now, found_of_days, expected, INTERVAL_MINUTES, None)
         kept.append(left)
         refusals = refusals_of(drafts)
         found.append(drafts)

@@ -105,13 +105,12 @@ def runs_in(results: Path) -> list[CostRun]:
     found = []
     for run in json.loads(results.read_text(encoding="utf-8"))["runs"]:
         told = {"disk_bytes_per_second": None, "measured_at": run["measured_at"], "machine": run["machine"]}
-        words = run["command"].split()
         months = run["report"].get("months", [run["report"]])
         for month in (month for month in months if "drawn" in month and "stages" in month):
             drawn, asked = month["drawn"], _asked(month["drawn"]["interval_channels"])
             found.append(run_of(drawn, month["stages"], month["workers"], asked, told))
-            if month.get("other"):
-                found.append(run_of(drawn, month["other"], int(words[words.index("--also-workers") + 1]), asked, told))
+            others = month.get("others", {})
+            found += [run_of(drawn, stages, int(workers), asked, told) for workers, stages in others.items()]
     return sorted(found, key=lambda run: run.measured_at)
 
 

@@ -72,7 +72,9 @@ def proposals(folder: Path) -> dict[str, Path]:
     changed = {
         FIRST: text.replace("0.4990", "0.5230"),
         "other windows, days added up before": later,
-        "a demand charge, day by day": text.replace("[quantities]", _DEMAND_QUANTITY) + _DEMAND_CHARGE,
+        "a demand charge, the first: maxima are looked for": _with_demand(text, "max", "3.10"),
+        "another demand charge, maxima found before": _with_demand(text, "max", "2.40"),
+        "the mean of three peaks, day by day": _with_demand(text, "mean_of_n", "3.10"),
     }
     paths = {}
     for number, (name, proposal) in enumerate(changed.items()):
@@ -82,19 +84,17 @@ def proposals(folder: Path) -> dict[str, Path]:
     return paths
 
 
-_DEMAND_QUANTITY = """[quantities]
-kw_peak = { measure = "import_energy", agg = "max", unit = "kW", window = "peak" }"""
-_DEMAND_CHARGE = """
-[versions.charges.demand]
-of = "kw_peak"
-price = 3.10
-text = "Peak demand"
-"""
+def _with_demand(text: str, agg: str, price: str) -> str:
+    """Return a tariff that also prices demand at peak times."""
+    many = ", n = 3" if agg == "mean_of_n" else ""
+    quantity = f'kw_peak = {{ measure = "import_energy", agg = "{agg}"{many}, unit = "kW", window = "peak" }}'
+    charge = f'[versions.charges.demand]\nof = "kw_peak"\nprice = {price}\ntext = "Peak demand"\n'
+    return text.replace("[quantities]", "[quantities]\n" + quantity) + "\n" + charge
 
 
 def impact(root: Path, proposal: Path) -> dict[str, Any]:
     """Rate the base both ways; return how many accounts there are, what they owe, and a digest of each account's."""
-    count_apart("cycles.quotes.impact:_gathered", "accounts, facts")
+    count_apart("cycles.quotes.impact:_found", "accounts, facts")
     workspace, asked = open_workspace(root), Asked(None, (), DRAWN_AT)
     cycle = last_cycle(workspace, asked)
     old, new = sides_of_tariffs(lambda: workspace, TIERS, str(proposal), cycle.period_start_date)

@@ -35,7 +35,7 @@ class Asked:
     workers: int
     repeat: int
     seed: int
-    also_workers: int | None = None
+    also_workers: tuple[int, ...] = ()
     """Workers of one turn more."""
 
 
@@ -49,8 +49,8 @@ class MonthReport:
     turns: list[dict[str, StageMeasured]]
     warm_up: dict[str, StageMeasured]
     """All stages over a small utility before: what is compiled and loaded for the first time is paid there."""
-    other: dict[str, StageMeasured]
-    """One turn with another count of workers, which must come to the same bills; empty when not asked for."""
+    others: dict[int, dict[str, StageMeasured]]
+    """One turn each with other counts of workers, which must come to the same bills."""
     billed: int
     parked: int
     invoices: int
@@ -85,28 +85,27 @@ def run_month(folder: Path, asked: Asked, say: Say, warm_up: dict[str, StageMeas
     began = time.monotonic()
     drawn = apart(draw_books, folder, asked.meters, asked.days, asked.seed, os.cpu_count() or 1, say)
     say(f"drawn in {time.monotonic() - began:.0f} s: {drawn.intervals:,} intervals, {drawn.lake_bytes / 1e6:,.0f} MB")
-    turns, results = [], []
-    for turn in range(1, asked.repeat + 1):
-        is_last = turn == asked.repeat and not asked.also_workers
-        root = drawn.root if is_last else copy_books(drawn.root, folder / f"turn-{turn}")
-        before = f"turn {turn} of {asked.repeat}: "
-        stages, result = _billed(root, drawn, asked.workers, partial(_say_after, say, before))
+    turns: list[dict[str, StageMeasured]] = []
+    others: dict[int, dict[str, StageMeasured]] = {}
+    results: list[dict[str, Any]] = []
+    all_workers = [asked.workers] * asked.repeat + [*asked.also_workers]
+    for turn, workers in enumerate(all_workers, start=1):
+        root = drawn.root if turn == len(all_workers) else copy_books(drawn.root, folder / f"turn-{turn}")
+        before = f"turn {turn} of {len(all_workers)}, workers {workers}: "
+        stages, result = _billed(root, drawn, workers, partial(_say_after, say, before))
         if root != drawn.root:
             shutil.rmtree(root)
-        turns.append(stages)
+        if turn > asked.repeat:
+            others[workers] = stages
+        else:
+            turns.append(stages)
         results.append(result)
         took = sum(stage.wall_seconds for stage in stages.values())
-        say(f"{before}{took:.1f} s; about {took * (asked.repeat - turn):.0f} s left")
-    other: dict[str, StageMeasured] = {}
-    if asked.also_workers:
-        other, result = _billed(drawn.root, drawn, asked.also_workers, say)
-        results.append(result)
-        took = sum(stage.wall_seconds for stage in other.values())
-        say(f"with {asked.also_workers} workers: {took:.1f} s, the same bills: {result['digest'][:12]}")
+        say(f"{before}{took:.1f} s, bills {result['digest'][:12]}; about {took * (len(all_workers) - turn):.0f} s left")
     assert all(result == results[0] for result in results), "turns over the same books came to other bills"
     return MonthReport(
         drawn, asked.workers, {name: medians([turn[name] for turn in turns]) for name in turns[0]}, turns,
-        warm_up or {}, other, **results[0],
+        warm_up or {}, others, **results[0],
     )  # fmt: skip
 
 
@@ -157,12 +156,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.month", description=__doc__)
     parser.add_argument("--meters", type=int, default=5_000, help="15-minute channels, about")
-    parser.add_argument("--growth", type=_sizes, help="several sizes, as 1000,5000,20000: how cost and memory grow")
+    parser.add_argument("--growth", type=_counts, help="several sizes, as 1000,5000,20000: how cost and memory grow")
     parser.add_argument(
         "--days", type=int, default=31, choices=range(FEWEST_DAYS, 32), metavar="7..31", help="days of October"
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--also-workers", type=int, help="one turn more with so many; must come to the same bills")
+    parser.add_argument(
+        "--also-workers", type=_counts, default=[], metavar="1,4",
+        help="one turn more with each of these counts; must come to the same bills",
+    )  # fmt: skip
     parser.add_argument("--repeat", type=int, default=1, help="turns over copies of the same books; medians are shown")
     parser.add_argument("--seed", type=int, default=7, help="seed of the draw")
     parser.add_argument("--folder", type=Path, help="where to draw; kept. Otherwise a temporary one")
@@ -173,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     began, say = machine(), partial(tell, time.monotonic())
     reports, warm = [], None
     for meters in asked.growth or [asked.meters]:
-        of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed, asked.also_workers)
+        of_size = Asked(meters, asked.days, asked.workers, asked.repeat, asked.seed, tuple(asked.also_workers))
         warm = warm_up(of_size, say) if warm is None else warm
         with tempfile.TemporaryDirectory(prefix="billmill-month-") as temporary:
             folder = (asked.folder / str(meters) if asked.growth else asked.folder) if asked.folder else Path(temporary)
@@ -193,19 +195,20 @@ def tell(began: float, what: str) -> None:
     sys.stderr.write(f"{time.monotonic() - began:6.0f} s  {what}\n")
 
 
-def _sizes(text: str) -> list[int]:
-    sizes = [int(size) for size in text.split(",")]
-    if not sizes or min(sizes) < 1:
-        raise argparse.ArgumentTypeError(f"expected sizes above 0 with commas between them, found `{text}`")
-    return sizes
+def _counts(text: str) -> list[int]:
+    counts = [int(part) for part in text.split(",")] if text.replace(",", "").isdecimal() else []
+    if not counts or min(counts) < 1:
+        raise argparse.ArgumentTypeError(f"expected numbers above 0 with commas between them, found `{text}`")
+    return counts
 
 
 def _command(asked: argparse.Namespace) -> str:
     """Return the command that gives these figures again, without where it wrote them."""
     sizes = f"--growth {','.join(map(str, asked.growth))}" if asked.growth else f"--meters {asked.meters}"
+    also = f" --also-workers {','.join(map(str, asked.also_workers))}" if asked.also_workers else ""
     return (
         f"python -m benchmarks.month {sizes} --days {asked.days} --workers {asked.workers} --repeat {asked.repeat} "
-        f"--seed {asked.seed}" + (f" --also-workers {asked.also_workers}" if asked.also_workers else "")
+        f"--seed {asked.seed}{also}"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,10 +28,9 @@ from commands.filters import (
     OfOption,
     OwnerOption,
     SeverityOption,
-    WhyOption,
     YesOption,
-    with_filters,
 )
+from commands.option_sets import SIGNING, Signing, with_options
 from model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ NO_FILTERS = ExceptionFilters()
 
 
 @exceptions_app.command("list")
-@with_filters(ExceptionFilters, of=OwnerOption)
+@with_options(of=OwnerOption)
 def exceptions_list(
     chosen: ExceptionFilters = NO_FILTERS,
     state: StateOption = "open",
@@ -140,7 +138,7 @@ def exceptions_show(
 
 
 @exceptions_app.command("assign")
-@with_filters(ExceptionFilters)
+@with_options()
 def exceptions_assign(
     ids: IdsArgument = None,
     owner: Annotated[str, typer.Option("--owner", help="Who gets them.")] = "",
@@ -164,15 +162,12 @@ def exceptions_assign(
 
 
 @exceptions_app.command("accept")
-@with_filters(ExceptionFilters)
+@with_options()
 def exceptions_accept(
     ids: IdsArgument = None,
     chosen: ExceptionFilters = NO_FILTERS,
-    why: WhyOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
+    signing: Signing = SIGNING,
 ) -> None:
     """Accept exceptions: they are explained. A bill that was stopped goes out once all of its stops are accepted.
 
@@ -181,19 +176,16 @@ def exceptions_accept(
     from model.review import ReviewState
 
     asked = chosen.to_decide(ids, "open")
-    _decide(ReviewState.ACCEPTED, "accepted", asked, why, bool(ids) or yes, workspace, by, json)
+    _decide(ReviewState.ACCEPTED, "accepted", asked, signing, is_recorded=bool(ids) or yes)
 
 
 @exceptions_app.command("exclude")
-@with_filters(ExceptionFilters)
+@with_options()
 def exceptions_exclude(
     ids: IdsArgument = None,
     chosen: ExceptionFilters = NO_FILTERS,
-    why: WhyOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
+    signing: Signing = SIGNING,
 ) -> None:
     """Keep the bills of exceptions out of their run; their accounts stay due.
 
@@ -202,19 +194,16 @@ def exceptions_exclude(
     from model.review import ReviewState
 
     asked = chosen.to_decide(ids, "open")
-    _decide(ReviewState.EXCLUDED, "kept out", asked, why, bool(ids) or yes, workspace, by, json)
+    _decide(ReviewState.EXCLUDED, "kept out", asked, signing, is_recorded=bool(ids) or yes)
 
 
 @exceptions_app.command("release")
-@with_filters(ExceptionFilters)
+@with_options()
 def exceptions_release(
     ids: IdsArgument = None,
     chosen: ExceptionFilters = NO_FILTERS,
-    why: WhyOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
+    signing: Signing = SIGNING,
 ) -> None:
     """Take back what was decided: the exceptions are open again, bills that were excluded are in their run again.
 
@@ -223,32 +212,30 @@ def exceptions_release(
     from model.review import ReviewState
 
     asked = chosen.to_decide(ids, "all")
-    _decide(ReviewState.OPEN, "released", asked, why, bool(ids) or yes, workspace, by, json)
+    _decide(ReviewState.OPEN, "released", asked, signing, is_recorded=bool(ids) or yes)
 
 
-def _decide(
-    state: ReviewState, verb: str, asked: AskedExceptions, why: str, is_recorded: bool, workspace: Path,
-    by: str | None, json: bool,
-) -> None:  # fmt: skip
+def _decide(state: ReviewState, verb: str, asked: AskedExceptions, signing: Signing, *, is_recorded: bool) -> None:
     from cycles.work.exception_decisions import ExceptionDecision, decide_exceptions
 
-    decision = ExceptionDecision(state, why, who_acts(by), now())
-    _tell(decide_exceptions(open_books(workspace), asked, decision, is_recorded=is_recorded), verb, json)
+    decision = ExceptionDecision(state, signing.why, signing.actor, now())
+    _tell(decide_exceptions(signing.books(), asked, decision, is_recorded=is_recorded), verb, signing.json)
 
 
 def _tell(outcome: ExceptionOutcome, verb: str, as_json: bool) -> None:
-    from outputs.exceptions_screen import print_outcome
+    from outputs.decided_screen import print_decided
 
     recorded = outcome.is_recorded
     value = {
         "recorded": recorded, "new": outcome.new, "same": outcome.same, "void": outcome.voided,
         "exceptions": outcome.taken["exception_id"].to_list(), "left": outcome.refused,
     }  # fmt: skip
+    by = ("code", "severity", "branch_id")
     print_result(
         as_json,
         value,
-        lambda: print_outcome(
-            outcome.found, outcome.refused, verb, new=outcome.new, same=outcome.same, recorded=recorded
+        lambda: print_decided(
+            outcome.found, verb, outcome.things, by, new=outcome.new, same=outcome.same, recorded=recorded
         ),
     )
     if outcome.voided:

@@ -28,15 +28,14 @@ from commands.filters import (
     OfOption,
     OwnerOption,
     SeverityOption,
-    WhyOption,
     YesOption,
-    with_filters,
 )
+from commands.option_sets import SIGNING, Signing, with_options
 from model.codes import FindingState
 from model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cycles.work.finding_decisions import Outcome
+    from cycles.work.finding_decisions import FindingOutcome
     from cycles.work.findings import Asked
 
 findings_app = command_group("Findings of VEE: work lists, decisions, owners.")
@@ -79,7 +78,7 @@ NO_FILTERS = FindingFilters()
 
 
 @findings_app.command("list")
-@with_filters(FindingFilters, of=OwnerOption)
+@with_options(of=OwnerOption)
 def findings_list(
     chosen: FindingFilters = NO_FILTERS,
     state: Annotated[
@@ -128,60 +127,52 @@ def findings_show(
 
 
 @findings_app.command("accept")
-@with_filters(FindingFilters)
+@with_options()
 def findings_accept(
     ids: IdsArgument = None,
     chosen: FindingFilters = NO_FILTERS,
-    why: WhyOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
+    signing: Signing = SIGNING,
 ) -> None:
     """Accept findings: a refused value stands as it came from the next run of VEE on; a kept one or an estimate stays.
 
     Example: `billmill findings accept 8b6415f9 --why "customer confirms a test of the sprinklers"`
     """
-    _decide(FindingState.ACCEPTED, "accepted", ids, chosen, why, yes, workspace, by, json)
+    _decide(FindingState.ACCEPTED, "accepted", ids, chosen, signing, yes=yes)
 
 
 @findings_app.command("estimate")
-@with_filters(FindingFilters)
+@with_options()
 def findings_estimate(
     ids: IdsArgument = None,
     chosen: FindingFilters = NO_FILTERS,
-    why: WhyOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
+    signing: Signing = SIGNING,
 ) -> None:
     """Have the values of findings estimated by the next run of VEE, as gaps are.
 
     Example: `billmill findings estimate 3fa94c10 --why "register shows no such use"`
     """
-    _decide(FindingState.ESTIMATED, "set to be estimated", ids, chosen, why, yes, workspace, by, json)
+    _decide(FindingState.ESTIMATED, "set to be estimated", ids, chosen, signing, yes=yes)
 
 
 @findings_app.command("release")
-@with_filters(FindingFilters)
+@with_options()
 def findings_release(
     ids: IdsArgument = None,
     chosen: FindingFilters = NO_FILTERS,
-    why: WhyOption = "",
     yes: YesOption = False,
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
+    signing: Signing = SIGNING,
 ) -> None:
     """Take back what was decided: the findings are open again, and the next run of VEE judges their days anew.
 
     Example: `billmill findings release 8b6415f9 --why "wrong meter"`
     """
-    _decide(FindingState.OPEN, "released", ids, chosen, why, yes, workspace, by, json)
+    _decide(FindingState.OPEN, "released", ids, chosen, signing, yes=yes)
 
 
 @findings_app.command("edit")
+@with_options()
 def findings_edit(
     ids: Annotated[list[str], typer.Argument(help="Finding; with --approve there may be several.")],
     value: Annotated[
@@ -189,35 +180,32 @@ def findings_edit(
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", help="File with a value for each slot, one a line.")] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Approve what another person proposed.")] = False,
-    why: WhyOption = "",
-    workspace: WorkspaceOption = HERE,
-    by: ByOption = None,
-    json: JsonOption = False,
+    signing: Signing = SIGNING,
 ) -> None:
     """Propose values for the slots of a finding; once another person approves them the next run of VEE uses them.
 
     Example: `billmill findings edit 8b6415f9 --value 6.2 --why "check meter"`
     """
-    from cycles.work.finding_decisions import Decision, approve_edits, propose_edit
+    from cycles.work.finding_decisions import FindingDecision, approve_edits, propose_edit
     from cycles.work.finding_edits import edit_values
 
-    opened, actor = open_books(workspace), who_acts(by)
+    opened, actor = signing.books(), signing.actor
     if approve:
         if value is not None or file is not None:
             raise ConfigError("option --approve: expected no values beside it", hint="propose first, approve then")
-        _tell(approve_edits(opened, ids, actor=actor, at=now()), "approved", json)
+        _tell(approve_edits(opened, ids, actor=actor, at=now()), "approved", signing.json)
         return
     if len(ids) != 1:
         raise ConfigError(f"expected one finding to edit, found {len(ids)}", hint="edit them one by one")
     values = edit_values(opened, ids[0], value=value, file=file, business_date=now().date())
-    decision = Decision(FindingState.EDITED, why, actor, now())
+    decision = FindingDecision(FindingState.EDITED, signing.why, actor, now())
     outcome = propose_edit(opened, ids[0], values, decision)
-    _tell(outcome, "edited", json)
+    _tell(outcome, "edited", signing.json)
     talk(f"next, another person: billmill findings edit {ids[0]} --approve --by NAME")
 
 
 @findings_app.command("assign")
-@with_filters(FindingFilters)
+@with_options()
 def findings_assign(
     ids: IdsArgument = None,
     owner: Annotated[str, typer.Option("--owner", help="Who gets them.")] = "",
@@ -242,16 +230,15 @@ def findings_assign(
 
 
 def _decide(
-    state: FindingState, verb: str, ids: list[str] | None, chosen: FindingFilters, why: str, yes: bool, workspace: Path,
-    by: str | None, json: bool,
-) -> None:  # fmt: skip
-    from cycles.work.finding_decisions import Decision, decide
+    state: FindingState, verb: str, ids: list[str] | None, chosen: FindingFilters, signing: Signing, *, yes: bool
+) -> None:
+    from cycles.work.finding_decisions import FindingDecision, decide
 
     wanted = "all" if state is FindingState.OPEN else FindingState.OPEN.value
     asked = chosen.asked(ids, _state_asked(ids, chosen, wanted))
-    decision = Decision(state, why, who_acts(by), now())
-    outcome = decide(open_books(workspace), asked, decision, is_recorded=bool(ids) or yes)
-    _tell(outcome, verb, json)
+    decision = FindingDecision(state, signing.why, signing.actor, now())
+    outcome = decide(signing.books(), asked, decision, is_recorded=bool(ids) or yes)
+    _tell(outcome, verb, signing.json)
     if outcome.is_recorded:
         days = outcome.taken["day"]
         talk(_next_run(days.min(), days.max()))  # type: ignore[arg-type]  # days of rows that exist
@@ -268,22 +255,20 @@ def _state_asked(ids: list[str] | None, chosen: FindingFilters, wanted: str) -> 
     return "all" if ids else wanted
 
 
-def _tell(outcome: Outcome, verb: str, as_json: bool) -> None:
-    from outputs.findings_screen import print_outcome
+def _tell(outcome: FindingOutcome, verb: str, as_json: bool) -> None:
+    from outputs.decided_screen import print_decided
 
     recorded = outcome.is_recorded
     value = {
-        "recorded": recorded,
-        "new": outcome.new,
-        "same": outcome.same,
-        "findings": outcome.taken["finding_id"].to_list(),
-        "left": outcome.refused,
-    }
+        "recorded": recorded, "new": outcome.new, "same": outcome.same,
+        "findings": outcome.taken["finding_id"].to_list(), "left": outcome.refused,
+    }  # fmt: skip
+    by = ("rule", "reason", "severity", "branch_id")
     print_result(
         as_json,
         value,
-        lambda: print_outcome(
-            outcome.found, outcome.refused, verb, new=outcome.new, same=outcome.same, recorded=recorded
+        lambda: print_decided(
+            outcome.found, verb, outcome.things, by, new=outcome.new, same=outcome.same, recorded=recorded
         ),
     )
     if not recorded and outcome.taken.height:

@@ -30,6 +30,7 @@ from commands.estimates import reads_estimate
 from commands.inspect import reads_inspect
 from commands.routes import route_app
 from commands.rules import rules_app
+from commands.vee_array import reads_vee_block, reads_vee_commit, reads_vee_plan
 from model.codes import RunnerName
 
 reads_app = command_group("Meter reads: inspect and land files, validate and estimate, edit.")
@@ -106,6 +107,11 @@ def reads_vee(
             judge=judge,
         )
     print_result(json, {**vee_figures(report), "findings": vee_findings(report)}, lambda: print_vee(report))
+
+
+reads_app.command("vee-plan")(reads_vee_plan)
+reads_app.command("vee-block")(reads_vee_block)
+reads_app.command("vee-commit")(reads_vee_commit)
 
 
 @reads_app.command("report")

@@ -1,4 +1,4 @@
-"""Exceptions on a terminal: the work list, one exception with its figures, what deciding did."""
+"""Exceptions on a terminal: the work list, one exception with its figures."""
 
 from __future__ import annotations
 
@@ -71,24 +71,6 @@ def print_exception(row: Mapping[str, Any], history: pl.DataFrame) -> None:
         why = f": {item['why']}" if item["why"] else ""
         text = f"{cell_text(item['at_utc'])}  {item['state']} by {item['by']}{why}"
         sys.stdout.write(textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="    ") + "\n")
-
-
-def print_outcome(
-    found: pl.DataFrame, refused: pl.DataFrame, verb: str, *, new: int, same: int, recorded: bool
-) -> None:
-    """Print what deciding did, or would do."""
-    taken = found.height - int(refused["exceptions"].sum())
-    if recorded:
-        before = f", {same:,} were before" if same else ""
-        sys.stdout.write(f"{new:,} {verb}{before}\n")
-    else:
-        sys.stdout.write(f"{taken:,} of {_exceptions(found.height)} would be {verb}; nothing is recorded\n")
-        chosen = found.filter(pl.col("refusal").is_null())
-        counted = chosen.group_by("code", "severity", "branch_id").len("exceptions")
-        if counted.height:
-            print_frame(counted.sort("code", "severity", "branch_id"))
-    if refused.height:
-        print_frame(refused.select("exceptions", left_as_they_are="refusal"), "\nLeft as they are")
 
 
 def _exceptions(count: int) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from model.codes import Quality
 from outputs.chart import readable
-from outputs.console import cell_text, print_frame, stdout
+from outputs.console import cell_text, stdout
 from outputs.day_chart import LEGEND, chart_title, text_day_chart
 from outputs.day_curves import DayStory
 from outputs.finding_words import (
@@ -91,24 +91,6 @@ def finding_text(
         lines += ["", *_reading_lines(row, readings)]
     lines += ["", *_history_lines(history)]
     return lines
-
-
-def print_outcome(
-    found: pl.DataFrame, refused: pl.DataFrame, verb: str, *, new: int, same: int, recorded: bool
-) -> None:
-    """Print what deciding did, or would do."""
-    taken = found.height - int(refused["findings"].sum())
-    if recorded:
-        before = f", {same:,} were before" if same else ""
-        sys.stdout.write(f"{_findings(new)} {verb}{before}\n")
-    else:
-        sys.stdout.write(f"{taken:,} of {_findings(found.height)} would be {verb}; nothing is recorded\n")
-        chosen = found.filter(pl.col("refusal").is_null())
-        counted = chosen.group_by("rule", "reason", "severity", "branch_id").len("findings")
-        if counted.height:
-            print_frame(counted.sort("rule", "reason", "severity", "branch_id"))
-    if refused.height:
-        print_frame(refused.select("findings", left_as_they_are="refusal"), "\nLeft as they are")
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, object]:

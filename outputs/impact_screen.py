@@ -67,7 +67,17 @@ def _facts(told: Mapping[str, Any]) -> dict[str, object]:
         "sum before": f"{_money(old, told)} {told['currency']}",
         "sum after": f"{_money(new, told)} {told['currency']}",
         "change": change,
+        "days": _days(told["days"]),
     }
+
+
+def _days(days: Mapping[str, Any]) -> str:
+    """Return of how many accounts days were added up by kind, and of how many read one by one, and why."""
+    why = days["because"] or ["a gap, a part of the cycle, or channels that count together"]
+    one_by_one = f"read one by one for {days['one_by_one']:,} accounts"
+    if days["one_by_one"]:
+        one_by_one += f": {'; '.join(why)}"
+    return f"added up by kind for {days['added_up']:,} accounts, {one_by_one}"
 
 
 def _print_rises(told: Mapping[str, Any]) -> None:

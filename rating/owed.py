@@ -10,6 +10,7 @@ from pandera.typing.polars import DataFrame
 from model.rating import Parked, RatingInput
 from model.schema import empty
 from rating.parking import parked_table
+from rating.profiles import ByKind
 from rating.stages import Work, priced
 
 _LINE = {"account_id": pl.String, "component_id": pl.String, "line_text": pl.String, "amount_minor": pl.Int64}
@@ -36,14 +37,16 @@ class Owed:
         return lines.sort(_BILL_ORDER).select("account_id", "component_id", "line_text", _counted())
 
 
-def owed(given: RatingInput, *, is_profiled: bool = False) -> Owed:
-    """Return what `rating.stages.rate` comes to for each account, or `rate_profiled`; one-off charges are not in it.
+def owed(given: RatingInput, extremes: ByKind | None = None) -> Owed:
+    """Return what `rating.stages.rate` comes to for each account, or with `extremes` what `rate_profiled` does.
+
+    One-off charges are not in it.
 
     Raises:
         TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
         AssertionError: a table of `given` is not what it promises.
     """
-    work = priced(given, is_profiled=is_profiled)
+    work = priced(given, extremes)
     if work is None:
         return Owed(pl.DataFrame(schema={"account_id": pl.String, "amount_minor": pl.Int64}), empty(Parked), None)
     assert work.lines is not None, "rating ran no stage"

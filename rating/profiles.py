@@ -2,7 +2,8 @@
 
 Two days are of one kind when no version of the books tells them apart: they have the same segment, slice and mask.
 So a month becomes a few rows for each channel, any period's energy is still a sum of slots, and to the smallest unit
-the same as from the days. What is not a sum (maxima, costs, netting) needs the days themselves.
+the same as from the days. Where a book counts maxima or minima, the highest or lowest of each slot stands beside its
+sum. What is neither (the third highest, costs, netting) needs the days themselves: `rating.profile_needs`.
 """
 
 from __future__ import annotations
@@ -20,19 +21,26 @@ from model.columns import Numbers, lying_columns, parts_as_they_lie
 from model.rating import DueAgreements, DueAttributes, DueChannels, RatingInput
 from model.reads import read_days_schema, slot_columns
 from model.schema import checked
-from model.tariff import Quantities, RateBook
+from model.tariff import RateBook
 from rating.calendar import build_masks, lay_out
+from rating.extreme_rows import keep_highest
 from rating.intervals import IntervalUse
 from rating.kernels import Int64s
 from rating.measured import Measuring, measure_intervals
+from rating.powers import Powers
+from rating.profile_needs import can_be_profiled
 from rating.segments import calendars, cut_segments, number_due
-from rating.slot_kernels import add_rows
-from rating.sources import with_sources
+from rating.slot_kernels import NOTHING, add_rows
 
 # As many rows as a chunk of a file has mostly.
 _ROWS_AT_ONCE = 65_536
 _INT32_MAX = 2**31 - 1
 _IS_DATED = pl.col("from_date").is_not_null() | pl.col("to_date").is_not_null()
+SUM = "sum"
+# Days by kind: of "sum", "max" and "min", as far as they are asked for, by interval length.
+ByKind = dict[str, dict[int, pl.DataFrame]]
+# The lowest is the highest of what is negated.
+SIGNS = {SUM: 1, "max": 1, "min": -1}
 
 
 @dataclass(frozen=True)
@@ -50,19 +58,14 @@ class DayKinds:
 
 @dataclass(frozen=True)
 class Profiled:
-    """An input cut in two by accounts: `whole` with days added up by kind (`rate_profiled`), and the rest (`rate`)."""
+    """An input cut in two by accounts: `whole` with days added up by kind (`rate_profiled`), and the rest (`rate`).
+
+    `extremes`: the highest and lowest slots of the days of `whole`, as far as they were asked for.
+    """
 
     whole: RatingInput
     rest: RatingInput
-
-
-def can_be_profiled(book: RateBook) -> bool:
-    """Say whether all that the versions of a book measure are sums over slots, priced whatever their order."""
-    if (book.components["tier_method"] == "chronological").any():
-        return False
-    measured = with_sources(checked(Quantities, book.quantities.filter(pl.col("kind") == "measured")))
-    kinds = measured.select((pl.col("agg") == "sum") & (pl.col("kind") != "slots"))
-    return bool(kinds.to_series().all())
+    extremes: ByKind
 
 
 def day_kinds(
@@ -101,48 +104,67 @@ def _numbered(marks: pl.DataFrame) -> pl.DataFrame:
     return days.select("tz_name", "day", "n", kind_no.alias("kind_no"))
 
 
-def profiled(given: RatingInput, kinds: DayKinds) -> Profiled:
+def profiled(given: RatingInput, kinds: DayKinds, extremes: Sequence[str] = ()) -> Profiled:
     """Return the input with days added up by kind, as far as that may be.
 
     In profiles are the accounts whose agreements are due for their whole cycle, with channels that are read,
-    completely, on each of its days. The book of `given` is not used.
+    completely, on each of its days. Extremes are those of one channel: where several channels of a measure count
+    together, the days themselves are needed. The book of `given` is not used.
     """
-    return cut_by_accounts(given, kinds, added_days(given, kinds))
+    return cut_by_accounts(given, kinds, added_days(given, kinds, extremes))
 
 
-def added_days(given: RatingInput, kinds: DayKinds) -> dict[int, pl.DataFrame]:
-    """Return by interval length the days of the channels that are read on each day of the cycle, added up by kind."""
+def added_days(given: RatingInput, kinds: DayKinds, extremes: Sequence[str] = ()) -> ByKind:
+    """Return the days of the channels that are read on each day of the cycle, by kind: their sums and extremes."""
     zones = given.due.select("agreement_id", "tz_name").unique()
     channels = given.channels.filter(~_IS_DATED).join(zones, on="agreement_id", how="inner", validate="m:1")
-    parts: dict[int, pl.DataFrame] = {}
+    parts: ByKind = {agg: {} for agg in (SUM, *extremes)}
     for minutes, wide in given.days.items():
         mine = channels.filter(pl.col("interval_minutes") == minutes)
         of_zones, days = (frame.partition_by("tz_name", as_dict=True) for frame in (mine, kinds.of_length[minutes]))
         added = [
-            added_up(wide, of_zones[zone]["channel_no"], days[zone], minutes)
+            added_up(wide, of_zones[zone]["channel_no"], days[zone], minutes, extremes)
             for zone in sorted(of_zones.keys() & days.keys())
         ]
-        parts[minutes] = pl.concat(added, how="vertical_relaxed") if added else _nothing_added(minutes)
+        for agg, found in parts.items():
+            of_agg = [one[agg] for one in added]
+            found[minutes] = pl.concat(of_agg, how="vertical_relaxed") if of_agg else _nothing_added(minutes)
     return parts
 
 
-def cut_by_accounts(given: RatingInput, kinds: DayKinds, parts: dict[int, pl.DataFrame]) -> Profiled:
+def cut_by_accounts(given: RatingInput, kinds: DayKinds, parts: ByKind) -> Profiled:
     """Return the input cut in two. `parts`: see `added_days`; of `given` only the days of the rest are used."""
     is_whole = _is_due_for(kinds.start_date, kinds.end_date)
-    added = [pl.col("channel_no").is_in(part["channel_no"].unique().implode()) for part in parts.values()]
+    sums, extremes = parts[SUM], {agg: found for agg, found in parts.items() if agg != SUM}
+    added = [pl.col("channel_no").is_in(part["channel_no"].unique().implode()) for part in sums.values()]
     has_days = pl.any_horizontal(pl.col("interval_minutes") == 0, *added)
-    short = given.channels.filter(_IS_DATED | ~has_days)
+    is_shared = pl.len().over("agreement_id", "measure") > 1 if extremes else pl.lit(value=False)
+    short = given.channels.filter(_IS_DATED | ~has_days | is_shared)
     left = pl.concat(
         [given.due.filter(~is_whole).select("account_id"),
          given.due.join(short, on="agreement_id", how="semi").select("account_id")]
     )  # fmt: skip
-    kept = _of(given, given.due.join(left, on="account_id", how="anti"), parts)
-    return Profiled(kept, _of(given, given.due.join(left, on="account_id", how="semi"), given.days))
+    kept = of_accounts(given, given.due.join(left, on="account_id", how="anti"), sums)
+    mine = {agg: _of_channels(days, kept.channels) for agg, days in extremes.items()}
+    return Profiled(kept, of_accounts(given, given.due.join(left, on="account_id", how="semi"), given.days), mine)
 
 
-def measure_profiles(channels: pl.DataFrame, what: Measuring) -> IntervalUse:
-    """Return the use of channels whose days were added up; only channels of which every day is read have profiles."""
-    return replace(measure_intervals(channels, what), is_complete=True)
+def measure_profiles(channels: pl.DataFrame, what: Measuring, extremes: ByKind) -> IntervalUse:
+    """Return the use of channels whose days were added up; only channels of which every day is read have profiles.
+
+    A day of a maximum or minimum is the first of its kind.
+    """
+    nothing = Powers(what.powers.wanted.clear(), what.powers.ways.clear())
+    unasked = channels.with_columns(needs_power=pl.lit(value=False))
+    found = measure_intervals(unasked, replace(what, powers=nothing))
+    powers = [found.powers]
+    for agg, days in sorted(extremes.items()):
+        ways = what.powers.ways.filter(pl.col("agg") == agg)
+        if ways.height:
+            wanted = what.powers.wanted.join(ways, on="power_no", how="semi")
+            of_agg = replace(what, powers=Powers(wanted, ways), given=replace(what.given, days=days))
+            powers.append(measure_intervals(channels.filter("needs_power"), of_agg).powers)
+    return replace(found, powers=pl.concat(powers), is_complete=True)
 
 
 def _is_due_for(start_date: date, end_date: date) -> pl.Expr:
@@ -151,38 +173,55 @@ def _is_due_for(start_date: date, end_date: date) -> pl.Expr:
     return starts & pl.all_horizontal(pl.col(name) == end_date for name in ("end_date", "cycle_end_date"))
 
 
-def _of(given: RatingInput, due: pl.DataFrame, days: dict[int, pl.DataFrame]) -> RatingInput:
+def of_accounts(given: RatingInput, due: pl.DataFrame, days: dict[int, pl.DataFrame]) -> RatingInput:
     """Return the input of some of its due agreements, with the days of their channels."""
     channels = given.channels.join(due, on="agreement_id", how="semi")
+    return replace(
+        given, due=checked(DueAgreements, due), channels=checked(DueChannels, channels),
+        days=_of_channels(days, channels),
+    )  # fmt: skip
+
+
+def _of_channels(days: dict[int, pl.DataFrame], channels: pl.DataFrame) -> dict[int, pl.DataFrame]:
     numbers = channels["channel_no"].unique().implode()
-    mine = {minutes: wide.filter(pl.col("channel_no").is_in(numbers)) for minutes, wide in days.items()}
-    return replace(given, due=checked(DueAgreements, due), channels=checked(DueChannels, channels), days=mine)
+    return {minutes: wide.filter(pl.col("channel_no").is_in(numbers)) for minutes, wide in days.items()}
 
 
-def added_up(wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, minutes: int) -> pl.DataFrame:
-    """Return a row per channel and kind of day, on the first day of the kind: the slots added up.
+def added_up(
+    wide: pl.DataFrame, numbers: pl.Series, days: pl.DataFrame, minutes: int, extremes: Sequence[str] = ()
+) -> dict[str, pl.DataFrame]:
+    """Return a row per channel and kind of day, on the first day of the kind: the slots added up, and their extremes.
 
     `numbers` are the channels, `days` those of their zone in order. Left out is a channel of which a day is missing, or
     a slot of one. A channel has at most one row a day.
     """
     names, firsts = slot_columns(minutes), days.unique("kind_no", keep="first", maintain_order=True).sort("kind_no")
     targets, complete = _targets(wide, numbers.unique().sort(), days, names)
-    height = len(complete) * firsts.height
-    sums = np.zeros((len(names), height), dtype=np.int64)
+    shape = (len(names), len(complete) * firsts.height)
+    values = {SUM: np.zeros(shape, dtype=np.int64)}
+    values |= {agg: np.full(shape, NOTHING, dtype=np.int64) for agg in extremes}
     for first, some in parts_as_they_lie(wide.select(names), _ROWS_AT_ONCE):
-        add_rows(lying_columns(some, 0), targets[first : first + some.height], sums)
+        lying, of_rows = lying_columns(some, 0), targets[first : first + some.height]
+        add_rows(lying, of_rows, values[SUM])
+        for agg in extremes:
+            keep_highest(lying, of_rows, SIGNS[agg], values[agg])
     marks = wide.select("worst", "seq", target=pl.Series(targets)).filter(pl.col("target") >= 0)
     worst = marks.group_by("target").agg(pl.col("worst").max(), pl.col("seq").max()).sort("target")
-    assert worst.height == height, "a complete channel has a day of each kind"
-    # Half the bytes, for whoever keeps and moves them; what a channel cannot use in a month is left as it is.
-    is_narrow = sums.min(initial=0) >= -_INT32_MAX and sums.max(initial=0) <= _INT32_MAX
-    narrow: Numbers = sums.astype(np.int32) if is_narrow else sums
+    assert worst.height == shape[1], "a complete channel has a day of each kind"
     kind = np.tile(np.arange(firsts.height), len(complete))
     owners = pl.Series("channel_no", np.repeat(complete.to_numpy(), firsts.height), dtype=wide["channel_no"].dtype)
-    return pl.DataFrame(
-        [owners, firsts["day"][kind], firsts["n"].cast(wide["n"].dtype)[kind], worst["worst"], worst["seq"],
-         *(pl.Series(name, column) for name, column in zip(names, narrow, strict=True))]
-    )  # fmt: skip
+    begun = [owners, firsts["day"][kind], firsts["n"].cast(wide["n"].dtype)[kind], worst["worst"], worst["seq"]]
+    return {agg: pl.DataFrame([*begun, *_columns(names, found * SIGNS[agg])]) for agg, found in values.items()}
+
+
+def _columns(names: list[str], values: Int64s) -> list[pl.Series]:
+    return [pl.Series(name, column) for name, column in zip(names, _narrow(values), strict=True)]
+
+
+def _narrow(values: Int64s) -> Numbers:
+    """Return values in half the bytes, for whoever keeps and moves them; what a channel cannot use in a month as is."""
+    is_narrow = values.min(initial=0) >= -_INT32_MAX and values.max(initial=0) <= _INT32_MAX
+    return values.astype(np.int32) if is_narrow else values
 
 
 def _nothing_added(minutes: int) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 from pandera.typing.polars import DataFrame
@@ -41,7 +42,7 @@ from rating.lines import lines_table, without_lines
 from rating.one_offs import with_one_offs
 from rating.parking import PARKS_SCHEMA, first_parks, no_parks, park, parked_table, sibling_parks
 from rating.personal import conditions
-from rating.profiles import measure_profiles
+from rating.profiles import ByKind, measure_profiles
 from rating.ratebook import check_book, ready_components
 from rating.segments import (
     calendars,
@@ -246,34 +247,37 @@ def rate_given(
     return _run(given, stages)
 
 
-def rate_profiled(given: RatingInput) -> Rated:
+def rate_profiled(given: RatingInput, extremes: ByKind) -> Rated:
     """Return what `rate` does, for days that were added up by kind of day (`rating.profiles.profiled`).
 
-    Raises:
-        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
-        AssertionError: a table of `given` is not what it promises.
-    """
-    return _run(*_from_profiles(given))
-
-
-def priced(given: RatingInput, *, is_profiled: bool = False) -> Work | None:
-    """Return the work from which `rate` (or `rate_profiled`) makes its tables; None when nothing is due.
+    Only the day of a maximum or minimum is another: the first of its kind.
 
     Raises:
         TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
         AssertionError: a table of `given` is not what it promises.
     """
-    given, stages = _from_profiles(given) if is_profiled else (given, STAGES)
+    return _run(*_from_profiles(given, extremes))
+
+
+def priced(given: RatingInput, extremes: ByKind | None = None) -> Work | None:
+    """Return the work from which `rate` makes its tables, or with `extremes` `rate_profiled`; None: nothing is due.
+
+    Raises:
+        TariffError: the rate book would rate wrongly (see `rating.ratebook.check_book`).
+        AssertionError: a table of `given` is not what it promises.
+    """
+    given, stages = (given, STAGES) if extremes is None else _from_profiles(given, extremes)
     work = _begun(given)
     return None if work.due.is_empty() else _through(work, stages)
 
 
-def _from_profiles(given: RatingInput) -> tuple[RatingInput, tuple[Stage, ...]]:
+def _from_profiles(given: RatingInput, extremes: ByKind) -> tuple[RatingInput, tuple[Stage, ...]]:
     """Return what is rated of added-up days, and the stages that do."""
 
     def measure(work: Work) -> tuple[Work, list[pl.DataFrame]]:
         assert work.calendar is not None, "segments come before determinants"
-        found, parks = find_determinants(work.due, work.calendar, _measured_only(work.given), measure_profiles)
+        of_kinds = partial(measure_profiles, extremes=extremes)
+        found, parks = find_determinants(work.due, work.calendar, _measured_only(work.given), of_kinds)
         return replace(work, determinants=found, carried=carried_in(work.due, work.given)), parks
 
     stages = tuple(replace(stage, run=measure) if stage.run is _measure else stage for stage in STAGES)

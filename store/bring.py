@@ -59,6 +59,16 @@ def bring_missing(paths: Iterable[Path]) -> None:
             list(pool.map(bring, wanted))
 
 
+def bring_current(path: Path) -> bool:
+    """Return whether a file that may go again is there, as the bucket has it now; a copy of one that went goes too."""
+    if mounted(path) is None:
+        return path.is_file()
+    if bring(path):
+        return True
+    path.unlink(missing_ok=True)
+    return False
+
+
 def bring_plan(folder: Path) -> None:
     """Copy the plan in a run's folder here: all that a machine needs which computes a partition."""
     found = mounted(folder)

@@ -84,6 +84,21 @@ def retract_facts(connection: Connection, table: str, keys: pl.DataFrame, *, rec
         connection.unregister("retracted")
 
 
+def facts_mark(connection: Connection, table: str, *, known_at: datetime) -> str:
+    """Return what the rows of a table are known by, as known at a time: other rows, another mark.
+
+    It tells whether something that was made of them still holds, in a hundredth of the time that they take to read.
+    """
+    columns = ", ".join(f'"{name}"' for name in column_names(FACTS[table]))
+    counted = query(
+        connection,
+        f"""SELECT count(*) AS rows, CAST(coalesce(sum(hash({columns})), 0) AS VARCHAR) AS mark FROM "{table}"
+            WHERE recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?)""",
+        [known_at, known_at],
+    ).row(0)
+    return f"{table} {counted[0]} {counted[1]}"
+
+
 def facts(
     connection: Connection, table: str, *, known_at: datetime | None = None, among: pl.Series | None = None
 ) -> pl.DataFrame:

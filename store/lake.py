@@ -132,8 +132,8 @@ def _listed(rows: pl.DataFrame) -> list[LakeFile]:
     ]  # fmt: skip
 
 
-def scan_lake(workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
-    """Return a lazy frame over the rows of files of one table.
+def scan_lake(workspace: Workspace, files: Sequence[LakeFile], *, path_column: str | None = None) -> pl.LazyFrame:
+    """Return a lazy frame over the rows of files of one table; `path_column` says which file each comes from.
 
     Raises:
         ControlError: a file is gone or has another size; the lake was touched by hand.
@@ -150,7 +150,9 @@ def scan_lake(workspace: Workspace, files: Sequence[LakeFile]) -> pl.LazyFrame:
                 f"file `{path}` of the lake: expected {file.bytes} bytes, found {found}",
                 hint="restore it from a backup: billmill restore; billmill verify names all that differ",
             )
-    return pl.scan_parquet(paths, glob=False)  # a folder may have `[` or `*` in its name
+    return pl.scan_parquet(
+        paths, glob=False, include_file_paths=path_column
+    )  # a folder may have `[` or `*` in its name
 
 
 def _at_hand(workspace: Workspace, files: Sequence[LakeFile]) -> None:

@@ -90,6 +90,11 @@ class Workspace:
         """Days added up by kind, kept from one comparison of tariffs to the next; whoever removes them loses time."""
         return self.root / "profiles"
 
+    @property
+    def measured(self) -> Path:
+        """What was measured of days, kept from one validation to the next; whoever removes it loses time."""
+        return self.root / "measured"
+
 
 def create_workspace(root: Path, *, name: str, ddl: Sequence[str] = ()) -> Workspace:
     """Create a workspace; `ddl` adds the control tables of other folders (tariffs).

@@ -10,26 +10,27 @@ from store.control import Connection, query
 
 _NAMED = 5  # service points that a message names
 # An agreement stands for the place that it was for when its run was planned: that is what was billed.
-# Only what stands on days near those of the run is looked at; of the run itself places that it bills several times.
+# Only what stands on days near those of the run is looked at; of the run itself places that it bills several times. Its
+# rows are not named as a whole, which DuckDB would copy to memory first.
 _TWICE = """
-    WITH places AS (SELECT service_point_id, agreement_id, period_start_date, period_end_date, bill_id
-                    FROM incoming_key),
-    stands AS (
+    WITH stands AS (
         SELECT a.service_point_id, k.agreement_id, k.period_start_date, k.period_end_date, k.bill_id
         FROM segment_key AS k ANTI JOIN reversed_bill USING (bill_id) ANTI JOIN incoming_taken USING (bill_id)
         JOIN run AS r USING (run_id)
         JOIN agreements AS a ON a.agreement_id = k.agreement_id AND a.recorded_at <= r.known_at
              AND (a.superseded_at IS NULL OR a.superseded_at > r.known_at)
-        WHERE k.period_end_date > (SELECT min(period_start_date) FROM places)),
+        WHERE k.period_end_date > (SELECT min(start_date) FROM read_parquet($1))),
     pairs AS (
-        SELECT p.*, s.agreement_id AS other_agreement, s.period_start_date AS other_start,
+        SELECT service_point_id, p.agreement_id, p.period_start_date, p.period_end_date, p.bill_id,
+               s.agreement_id AS other_agreement, s.period_start_date AS other_start,
                s.period_end_date AS other_end, s.bill_id AS other_id
-        FROM places AS p JOIN stands AS s ON s.service_point_id = p.service_point_id
+        FROM incoming_key AS p JOIN stands AS s USING (service_point_id)
         UNION ALL
-        SELECT p.*, s.agreement_id, s.period_start_date, s.period_end_date, s.bill_id
-        FROM (SELECT * FROM places SEMI JOIN incoming_repeated USING (service_point_id)) AS p
-        JOIN (SELECT * FROM places SEMI JOIN incoming_repeated USING (service_point_id)) AS s
-        ON s.service_point_id = p.service_point_id)
+        SELECT service_point_id, p.agreement_id, p.period_start_date, p.period_end_date, p.bill_id,
+               s.agreement_id, s.period_start_date, s.period_end_date, s.bill_id
+        FROM (SELECT * FROM incoming_key SEMI JOIN incoming_repeated USING (service_point_id)) AS p
+        JOIN (SELECT * FROM incoming_key SEMI JOIN incoming_repeated USING (service_point_id)) AS s
+        USING (service_point_id))
     SELECT service_point_id, bill_id, other_id, greatest(period_start_date, other_start) AS from_date,
            least(period_end_date, other_end) AS to_date
     FROM pairs
@@ -50,7 +51,7 @@ def refuse_places_billed_twice(connection: Connection, run_id: str, folder: Path
     repeated = rows_of_repeated(due, "service_point_id").unique().collect(engine="streaming")
     connection.register("incoming_repeated", repeated.to_arrow())
     try:
-        twice = query(connection, _TWICE)
+        twice = query(connection, _TWICE, [(folder / "plan" / "due.parquet").as_posix()])
     finally:
         connection.unregister("incoming_repeated")
     if twice.height:

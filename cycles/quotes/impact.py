@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from accounts.selection import Cycle
-from cycles.publishing.carried import banks_before
+from cycles.quotes.bases import Base, Question, find_base, gather_base
+from cycles.quotes.found_lots import Lots, find_lots
 from cycles.quotes.impact_sums import summed_up
+from cycles.quotes.kept_lots import NotKeptError
 from cycles.quotes.offers import dated_tables
-from cycles.quotes.rated_twice import RISES, rate_twice
-from cycles.quotes.unplanned import Unplanned, gather_unplanned
+from cycles.quotes.rated_twice import RISES, SIDES, rate_twice
 from cycles.runs.inputs import asked_attributes
 from model.errors import ConfigError
 from model.progress import SILENT, Progress
 from model.tariff import RateBook
+from rating.profile_needs import needs_days
 from store.control import Connection, control, query
 from store.facts import facts
 from store.workspace import Workspace
@@ -47,9 +50,10 @@ class Asked:
 class Impact:
     """What a change does.
 
-    `accounts`: account_id, branch_id, revenue_class, old_minor, new_minor; null where that side cannot be billed.
-    `charges`: account_id, component_id, line_text, old_minor, new_minor, of the accounts that rise most.
-    `parked`: side, account_id, reason, detail.
+    `accounts`: account_id, branch_id, revenue_class, is_by_kind (its days were added up, not read one by one),
+    old_minor, new_minor; null where that side cannot be billed. `charges`: account_id, component_id, line_text,
+    old_minor, new_minor, of the accounts that rise most. `parked`: side, account_id, reason, detail. `because`: what in
+    the two versions needs the days one by one.
     """
 
     tariff_id: str
@@ -60,12 +64,17 @@ class Impact:
     accounts: pl.DataFrame
     charges: pl.DataFrame
     parked: pl.DataFrame
+    because: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the impact as plain values; amounts in minor units."""
         return {
             "tariff": self.tariff_id, "old": self.old_title, "new": self.new_title, "currency": self.currency,
             "cycle": self.cycle.cycle_id, "from": self.cycle.period_start_date, "to": self.cycle.period_end_date,
+            "days": {
+                "added_up": self.accounts["is_by_kind"].sum(), "one_by_one": (~self.accounts["is_by_kind"]).sum(),
+                "because": list(self.because),
+            },
         } | summed_up(self.accounts, self.charges, self.parked, RISES)  # fmt: skip
 
 
@@ -103,17 +112,20 @@ def find_impact(
     Raises:
         ConfigError: it bills nobody in that cycle, or the two have another commodity or currency.
     """
-    tariff_id = old.file.tariff
     _refuse_unlike(old, new)
-    with control(workspace, purpose="tariff diff") as connection:
-        books = [dated_tables(connection, compile_tariff(_whole(connection, side, tariff_id))) for side in (old, new)]
-        gathered = _gathered(connection, workspace, tariff_id, cycle, asked, books)
-        days = gathered.inputs.frames["due"]
-        books = [with_feeds(connection, book, days, known_at=asked.known_at) for book in books]
-    found = rate_twice(gathered, books, progress)
+    find = partial(_found, workspace, (old, new), cycle, asked)
+    base, books, lots = find(may_be_kept=True)
+    try:
+        found = rate_twice(workspace, base.key, lots, books, progress)
+    except NotKeptError:
+        base, books, lots = find(may_be_kept=False)
+        found = rate_twice(workspace, base.key, lots, books, progress)
+    because = [
+        f"the {side} version: {why}" for side, book in zip(SIDES, books, strict=True) for why in needs_days(book)
+    ]
     return Impact(
-        tariff_id, old.title, new.title, gathered.inputs.frames["due"]["currency"][0], cycle,
-        found.accounts, found.charges, found.parked,
+        old.file.tariff, old.title, new.title, base.due["currency"][0], cycle,
+        found.accounts, found.charges, found.parked, tuple(because),
     )  # fmt: skip
 
 
@@ -132,16 +144,16 @@ def _refuse_unlike(old: Side, new: Side) -> None:
             raise ConfigError(f"expected two tariffs of one {name}, found {was} and {now}")
 
 
-def _gathered(
-    connection: Connection, workspace: Workspace, tariff_id: str, cycle: Cycle, asked: Asked, books: Sequence[RateBook]
-) -> Unplanned:
-    chosen = pl.col("tariff_id") == tariff_id
-    names = pl.concat([asked_attributes(book) for book in books]).unique()
-    gathered = gather_unplanned(connection, workspace, cycle, chosen, asked.branches, asked.known_at, names)
-    if gathered is None:
-        raise ConfigError(
-            f"tariff `{tariff_id}` bills nobody in cycle `{cycle.cycle_id}`", hint="choose another with --cycle"
-        )
-    frames = gathered.inputs.frames
-    frames["banks"] = banks_before(connection, frames["due"], asked.known_at)
-    return gathered
+def _found(
+    workspace: Workspace, sides: Sequence[Side], cycle: Cycle, asked: Asked, *, may_be_kept: bool
+) -> tuple[Base, list[RateBook], Lots]:
+    """Return whom the old tariff bills, the two rate books, and the accounts in lots."""
+    tariff_id = sides[0].file.tariff
+    with control(workspace, purpose="tariff diff") as connection:
+        books = [dated_tables(connection, compile_tariff(_whole(connection, side, tariff_id))) for side in sides]
+        names = pl.concat([asked_attributes(book) for book in books]).unique()
+        question = Question(tariff_id, cycle, asked.branches, asked.known_at, names)
+        base = find_base(connection, workspace, question)
+        books = [with_feeds(connection, book, base.due, known_at=asked.known_at) for book in books]
+        gather = partial(gather_base, connection, workspace, question)
+        return base, books, find_lots(base, books, gather, may_be_kept=may_be_kept)

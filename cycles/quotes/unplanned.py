@@ -42,13 +42,12 @@ class Unplanned:
         found: list[int] = self.inputs.frames["due"]["partition"].unique().sort().to_list()
         return found
 
-    def rating_input(self, partition: int, *, with_days: bool = True) -> RatingInput:
-        """Read the inputs of a partition by the step of a run that does; without days its tables of them are empty."""
+    def rating_input(self, partition: int) -> RatingInput:
+        """Read the inputs of a partition by the step of a run that does."""
         dates = {
             key: value.isoformat() if isinstance(value, date) else value for key, value in asdict(self.cycle).items()
         }
-        listed = {table: files for table, files in self.inputs.listed().items() if with_days or "_day_" not in table}
-        plan: dict[str, Any] = {"cycle": dates, "inputs": listed}
+        plan: dict[str, Any] = {"cycle": dates, "inputs": self.inputs.listed()}
         keep = pl.col("partition") == partition
         frames = frames_at_hand(self.inputs.frames)
         work = Work(self.workspace, self.workspace.runs, plan, keep, partition, frames)

@@ -15,7 +15,7 @@ from cycles.publishing.published_rows import bill_runs, standing_rows
 from cycles.runs.folders import read_manifest, run_folder
 from cycles.runs.inputs import last_load
 from cycles.runs.plan import Planned, as_parquet, keep_plan, reread, same_or_refused
-from cycles.runs.records import find_run
+from cycles.runs.records import find_run, planned_row
 from ledger.reversal import SUFFIX
 from model.codes import RunKind, RunState
 from model.corrections import Reversals
@@ -84,7 +84,11 @@ def plan_cancel(workspace: Workspace, request: CancelRequest) -> Planned:
         if existing is not None:
             return same_or_refused(workspace, existing, plan)
         detail = f"takes back {bills.height} bills: {request.reason}"
-        return keep_plan(workspace, connection, plan, frames, _row(request, plan), detail)
+        row = planned_row(
+            plan, sorted(request.branches), request.business_date, at=request.known_at, actor=request.actor,
+            sequence=request.sequence,
+        )  # fmt: skip
+        return keep_plan(workspace, connection, plan, frames, row, detail)
 
 
 def _chosen(workspace: Workspace, connection: Connection, request: CancelRequest) -> pl.DataFrame:
@@ -185,23 +189,4 @@ def _content(
         "sources": sources,
         "taken_back": bills.height,
         "total_minor": int(bills["total_minor"].sum()),
-    }
-
-
-def _row(request: CancelRequest, plan: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "run_id": plan["run_id"],
-        "kind": plan["kind"],
-        "cycle_id": "",
-        "branches": ",".join(sorted(request.branches)),
-        "business_date": request.business_date,
-        "sequence": request.sequence,
-        "fingerprint": plan["fingerprint"],
-        "state": RunState.PLANNED.value,
-        "known_at": request.known_at,
-        "seq_max": plan["seq_max"],
-        "partitions": plan["partitions"],
-        "selected": plan["selected"],
-        "planned_by": request.actor,
-        "planned_at": request.known_at,
     }

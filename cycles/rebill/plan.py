@@ -32,10 +32,10 @@ from cycles.rebill.stale import OWED
 from cycles.runs.folders import read_manifest, run_folder
 from cycles.runs.inputs import Inputs, last_load
 from cycles.runs.plan import Planned, as_parquet, keep_plan, reread, same_or_refused
-from cycles.runs.records import find_run, the_run
+from cycles.runs.records import find_run, planned_row, the_run
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from ledger.reversal import SUFFIX
-from model.codes import RunKind, RunState, TrueUp
+from model.codes import RunKind, TrueUp
 from model.corrections import LeftBanks, LeftHistory, Reversals
 from model.errors import ConfigError
 from model.ids import content_hash, run_id
@@ -286,13 +286,7 @@ def _kept(
     existing = find_run(connection, name)
     if existing is not None:
         return same_or_refused(workspace, existing, plan)
-    row = {
-        "run_id": name, "kind": RunKind.REBILL.value, "cycle_id": "", "branches": ",".join(sorted(request.branches)),
-        "business_date": request.business_date, "sequence": 1, "fingerprint": plan["fingerprint"],
-        "state": RunState.PLANNED.value, "known_at": request.known_at, "seq_max": plan["seq_max"],
-        "partitions": plan["partitions"], "selected": plan["selected"], "planned_by": request.actor,
-        "planned_at": request.known_at,
-    }  # fmt: skip
+    row = planned_row(plan, sorted(request.branches), request.business_date, at=request.known_at, actor=request.actor)
     detail = f"{plan['taken_back']} bills become others: {request.reason}"
     return keep_plan(workspace, connection, plan, frames, row, detail)
 

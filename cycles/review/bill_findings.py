@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from cycles.review.bill_checks import check_bills
+from cycles.review.bill_checks import HEADERS, check_bills
 from cycles.review.parts import Part, parts_of
 from cycles.review.rules import ReviewRules, rules_from
 from cycles.review.standing_use import past_of_parts
@@ -54,7 +54,9 @@ def review_run(workspace: Workspace, connection: Connection, plan: dict[str, Any
         for place, part in enumerate(parts):
             use = arranged(BillUse, part.use(workspace).collect())
             terms = _terms(connection, plan, known_at, use["agreement_id"])
-            rows = check_bills(part.headers(workspace).collect(), use, past_of(place), terms, rules, run)
+            rows = check_bills(
+                part.headers(workspace).select(HEADERS).collect(), use, past_of(place), terms, rules, run
+            )
             files.append(write_lake_file(workspace, "bill_findings", f"runs/{manifest['run_id']}/tables", rows))
             found.append(rows.group_by("code").len())
     _keep(workspace, manifest["run_id"], [*files, *(file for part in parts for file in part.used)], pl.concat(found))

@@ -31,13 +31,18 @@ def counted_use(use: pl.DataFrame) -> pl.DataFrame:
 
     From counts the median is found exactly, and there are fewer of them than there are supplies.
     """
-    sized = use.filter(pl.col("unit") != "").with_columns(use_day=per_day("quantity"))
+    sized = use.filter(pl.col("unit") != "").select(*CLASS, use_day=per_day("quantity"))
     return sized.group_by(*CLASS, "use_day").agg(supplies=pl.len().cast(pl.Int64))
 
 
 def largest_bills(bills: pl.DataFrame, top: int) -> pl.DataFrame:
     """Return the largest bills of each branch and currency: `_LEDGER`, bill_id, total_minor, place (from 1)."""
-    ordered = bills.select(*_LEDGER, "bill_id", "total_minor").filter(pl.col("total_minor") > 0).sort(
+    total = pl.col("total_minor")
+    positive = bills.select(*_LEDGER, "bill_id", "total_minor").filter(total > 0)
+    # Few are left to be put in order: those of at least the lowest amount that is among the largest.
+    lowest = positive.group_by(_LEDGER).agg(total.top_k(top).min().alias("lowest"))
+    large = positive.join(lowest, on=_LEDGER, how="inner", validate="m:1").filter(total >= pl.col("lowest"))
+    ordered = large.drop("lowest").sort(
         *_LEDGER, "total_minor", "bill_id", descending=[False, False, True, False]
     )  # fmt: skip
     placed = ordered.with_columns(place=pl.int_range(1, pl.len() + 1).over(_LEDGER))

@@ -49,6 +49,7 @@ def runner_asked(name: RunnerName, address: str | None) -> Runner:
     if name == RunnerName.ARRAY:
         raise ConfigError(
             "runner `array`: a scheduler's tasks compute the partitions, a command for each",
-            hint="billmill cycle run-partition RUN --index I, then billmill cycle commit RUN",
+            hint="billmill cycle run-partition RUN --index I, then billmill cycle commit RUN; reads are validated by "
+            "billmill reads vee-plan, reads vee-block PLAN --index I, reads vee-commit PLAN",
         )
     return Runner(name, partial(run_on_ray, address=address or "local"))

@@ -120,7 +120,7 @@ def gather_inputs(
     # Who changed groups can be due for days before the cycle.
     first = min([cycle.period_start_date, *agreements["start_date"].unique()])
     span = (first, cycle.period_end_date)
-    return Inputs(frames | book_frames(rated), _reads(connection, span, seq_max), places)
+    return Inputs(frames | book_frames(rated), reads_of(connection, span, seq_max), places)
 
 
 def _in_order_of_partition(rows: pl.DataFrame, due: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
@@ -199,10 +199,11 @@ def last_load(connection: Connection) -> int:
 def listed_reads(connection: Connection, cycle: Cycle) -> dict[str, list[dict[str, Any]]]:
     """Return the files that hold the reads of a cycle's days as known now, as a plan lists them."""
     span = (cycle.period_start_date, cycle.period_end_date)
-    return Inputs({}, _reads(connection, span, last_load(connection))).listed()
+    return Inputs({}, reads_of(connection, span, last_load(connection))).listed()
 
 
-def _reads(connection: Connection, span: tuple[date, date], seq_max: int) -> dict[str, list[LakeFile]]:
+def reads_of(connection: Connection, span: tuple[date, date], seq_max: int) -> dict[str, list[LakeFile]]:
+    """Return by table the files that can hold reads of the days of a span (its end not included), up to a load."""
     days = [f"{kind}_day_{minutes}" for minutes in INTERVAL_LENGTHS for kind in ("reads", "vee")]
     found = {table: lake_files(connection, table, seq_max=seq_max) for table in (*days, "register_reads")}
     return {table: [file for file in files if _overlaps(file, *span)] for table, files in found.items() if files}

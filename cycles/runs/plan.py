@@ -20,7 +20,7 @@ from cycles.runs.folders import run_folder
 from cycles.runs.holds import held_accounts
 from cycles.runs.inputs import Inputs, gather_inputs, known_of_places, last_load
 from cycles.runs.known import selectable
-from cycles.runs.records import add_run, find_run
+from cycles.runs.records import add_run, find_run, planned_row
 from ingest.rules.rule_store import rules_of_text, text_in_force
 from model.codes import RunKind, RunState
 from model.errors import ConfigError, NothingDueError, StaleError
@@ -127,7 +127,11 @@ def write_plan(workspace: Workspace, connection: Connection, prospect: Prospect)
     """Write a plan and its run: from now on it can be run."""
     request, plan = prospect.request, prospect.plan
     detail = f"{plan['selected']} agreements in {plan['partitions']} partitions"
-    return keep_plan(workspace, connection, plan, prospect.frames, _row(request, plan), detail)
+    row = planned_row(
+        plan, plan["branches"], request.business_date, at=request.known_at, actor=request.actor,
+        sequence=request.sequence, cycle_id=request.cycle_id,
+    )  # fmt: skip
+    return keep_plan(workspace, connection, plan, prospect.frames, row, detail)
 
 
 def keep_plan(
@@ -325,25 +329,6 @@ def reread(workspace: Workspace, row: dict[str, Any]) -> Planned:
     folder = run_folder(workspace, row["run_id"])
     plan = json.loads((folder / "plan" / "plan.json").read_bytes())
     return Planned(row["run_id"], folder, row["plan_sha256"], plan, is_new=False)
-
-
-def _row(request: PlanRequest, plan: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "run_id": plan["run_id"],
-        "kind": plan["kind"],
-        "cycle_id": request.cycle_id,
-        "branches": ",".join(plan["branches"]),
-        "business_date": request.business_date,
-        "sequence": request.sequence,
-        "fingerprint": plan["fingerprint"],
-        "state": RunState.PLANNED.value,
-        "known_at": request.known_at,
-        "seq_max": plan["seq_max"],
-        "partitions": plan["partitions"],
-        "selected": plan["selected"],
-        "planned_by": request.actor,
-        "planned_at": request.known_at,
-    }
 
 
 _ROW_GROUP_ROWS = 20_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -48,6 +50,18 @@ def the_run(connection: Connection, run_id: str) -> dict[str, Any]:
         hint = f"there is {', '.join(known)}" if known else "plan one: billmill cycle plan CYCLE --business-date D"
         raise ConfigError(f"run `{run_id}` is not known", hint=hint)
     return found
+
+
+def planned_row(
+    plan: dict[str, Any], branches: Iterable[str], business_date: date, *, at: datetime, actor: str, sequence: int = 1,
+    cycle_id: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Return the row of a run that is planned at a time, of what its plan says. `cycle_id` is empty for corrections."""
+    told = ("run_id", "kind", "fingerprint", "seq_max", "partitions", "selected")
+    return {name: plan[name] for name in told} | {
+        "cycle_id": cycle_id, "branches": ",".join(branches), "business_date": business_date, "sequence": sequence,
+        "state": RunState.PLANNED.value, "known_at": at, "planned_by": actor, "planned_at": at,
+    }  # fmt: skip
 
 
 def add_run(connection: Connection, row: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from cycles.review.exclusions import exclude_in, void_approvals
+from cycles.work.decided import Decision, Outcome, needs_owner, subject
 from cycles.work.exceptions import AskedExceptions, exceptions_of
 from model.codes import RunState
 from model.errors import ConfigError
@@ -21,37 +22,16 @@ from store.workspace import Workspace
 _VERBS = {ReviewState.ACCEPTED: "accepted", ReviewState.OPEN: "released", ReviewState.EXCLUDED: "excluded"}
 
 
-@dataclass(frozen=True)
-class ExceptionDecision:
-    """What is decided, by whom, when and why."""
-
-    state: ReviewState
-    why: str
-    actor: str
-    at: datetime
+ExceptionDecision = Decision[ReviewState]
 
 
 @dataclass(frozen=True)
-class ExceptionOutcome:
-    """What deciding did. `found` are the exceptions asked for; those with a `refusal` were left as they are."""
+class ExceptionOutcome(Outcome):
+    """What deciding about exceptions did."""
 
-    found: pl.DataFrame
-    new: int
-    same: int
-    voided: tuple[str, ...]
+    things = "exceptions"
+    voided: tuple[str, ...] = ()
     """Branches whose approval became void."""
-    is_recorded: bool
-
-    @property
-    def taken(self) -> pl.DataFrame:
-        """The exceptions that can be decided so."""
-        return self.found.filter(pl.col("refusal").is_null())
-
-    @property
-    def refused(self) -> pl.DataFrame:
-        """How many were left as they are, by reason."""
-        left = self.found.filter(pl.col("refusal").is_not_null())
-        return left.group_by("refusal").len("exceptions").sort("refusal")
 
 
 def decide_exceptions(
@@ -64,41 +44,38 @@ def decide_exceptions(
     Raises:
         ConfigError: there is no reason given, or an exception named by its id cannot be decided so.
     """
-    if not decision.why.strip():
-        raise ConfigError("option --why: expected a reason, found nothing", hint="say in a sentence why")
     with control(workspace, purpose="exceptions") as connection:
         found = exceptions_of(workspace, connection, asked, decision.at.date())
         found = found.with_columns(refusal=_refusal(decision.state))
         _refuse_named(found, asked)
         taken = found.filter(pl.col("refusal").is_null())
         if not is_recorded or taken.is_empty():
-            return ExceptionOutcome(found, 0, 0, (), is_recorded=False)
+            return ExceptionOutcome(found, 0, 0, is_recorded=False)
         if decision.state is ReviewState.EXCLUDED:
             return _exclude(workspace, connection, found, taken, decision)
         new, same, voided = _record(workspace, connection, taken, decision)
-        return ExceptionOutcome(found, new, same, voided, is_recorded=True)
+        return ExceptionOutcome(found, new, same, is_recorded=True, voided=voided)
 
 
 def assign_exceptions(
     workspace: Workspace, asked: AskedExceptions, owner: str, *, actor: str, at: datetime, is_recorded: bool = True
 ) -> ExceptionOutcome:
     """Give exceptions to somebody."""
-    if not owner.strip():
-        raise ConfigError("option --owner: expected a name, found nothing")
+    needs_owner(owner)
     with control(workspace, purpose="exceptions") as connection:
         found = exceptions_of(workspace, connection, asked, at.date())
         found = found.with_columns(refusal=pl.lit(None, dtype=pl.String))
         if not is_recorded or found.is_empty():
-            return ExceptionOutcome(found, 0, 0, (), is_recorded=False)
+            return ExceptionOutcome(found, 0, 0, is_recorded=False)
         rows = found.select("exception_id", owner=pl.lit(owner), assigned_by=pl.lit(str(actor)))
         with transaction(connection):
             counts = record_facts(connection, "exception_owner", rows, recorded_at=at)
             new = counts.new + counts.changed
             if new:
                 detail = f"{new} exceptions given to {owner}"
-                subject = _subject(found)
-                record(connection, at=at, actor=actor, action="assign_exception", subject=subject, detail=detail)
-        return ExceptionOutcome(found, new, counts.same, (), is_recorded=True)
+                named = subject(found, "exception_id")
+                record(connection, at=at, actor=actor, action="assign_exception", subject=named, detail=detail)
+        return ExceptionOutcome(found, new, counts.same, is_recorded=True)
 
 
 def exception_history(connection: Connection, exception_id: str) -> pl.DataFrame:
@@ -147,7 +124,7 @@ def _exclude(
             actor=decision.actor,
         )  # fmt: skip
         new, same, voided = new + done.new, same + done.same, voided | set(done.voided)
-    return ExceptionOutcome(found, new, same, tuple(sorted(voided)), is_recorded=True)
+    return ExceptionOutcome(found, new, same, is_recorded=True, voided=tuple(sorted(voided)))
 
 
 def _record(
@@ -183,16 +160,10 @@ def _record(
                 voided |= set(void_approvals(workspace, connection, run, branches, at=decision.at))
             detail = f"{changed} exceptions {_VERBS[decision.state]}: {decision.why.strip()}"
             record(
-                connection, at=decision.at, actor=decision.actor, action="decide_exception", subject=_subject(taken),
-                detail=detail,
+                connection, at=decision.at, actor=decision.actor, action="decide_exception",
+                subject=subject(taken, "exception_id"), detail=detail,
             )  # fmt: skip
     return new + changed, same + counts.same, tuple(sorted(voided))
-
-
-def _subject(found: pl.DataFrame) -> str:
-    named = found["exception_id"].sort().head(3).to_list()
-    more = found.height - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def _refuse_named(found: pl.DataFrame, asked: AskedExceptions) -> None:

@@ -6,12 +6,12 @@ The next run of VEE over the days follows what was decided. An edit is followed 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 import polars as pl
 
+from cycles.work.decided import Decision, Outcome, needs_owner, subject
 from cycles.work.finding_effects import KEPT
 from cycles.work.findings import Asked, work_list_of
 from model.codes import FindingState
@@ -34,62 +34,42 @@ _VERBS = {
 _UNDECIDED = [FindingState.OPEN.value, FindingState.OVERTAKEN.value]
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What is decided, by whom, when and why."""
-
-    state: FindingState
-    why: str
-    actor: str
-    at: datetime
+FindingDecision = Decision[FindingState]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What deciding did. `found` are the findings asked for; those with a `refusal` were left as they are."""
+class FindingOutcome(Outcome):
+    """What deciding about findings did."""
 
-    found: pl.DataFrame
-    new: int
-    same: int
-    is_recorded: bool
-
-    @property
-    def taken(self) -> pl.DataFrame:
-        """The findings that can be decided so."""
-        return self.found.filter(pl.col("refusal").is_null())
-
-    @property
-    def refused(self) -> pl.DataFrame:
-        """How many were left as they are, by reason."""
-        left = self.found.filter(pl.col("refusal").is_not_null())
-        return left.group_by("refusal").len("findings").sort("refusal")
+    things = "findings"
 
 
-def decide(workspace: Workspace, asked: Asked, decision: Decision, *, is_recorded: bool = True) -> Outcome:
+def decide(
+    workspace: Workspace, asked: Asked, decision: FindingDecision, *, is_recorded: bool = True
+) -> FindingOutcome:
     """Decide about findings. By id all of them are decided or none; by filter those that can be.
 
     Raises:
         ConfigError: there is no reason given, or a finding named by its id cannot be decided so.
     """
-    _check_why(decision)
     with control(workspace, purpose="findings") as connection:
         found = work_list_of(workspace, connection, asked, decision.at.date())
         found = found.with_columns(refusal=refusal(decision.state))
         _refuse_named(found, asked)
         taken = found.filter(pl.col("refusal").is_null())
         if not is_recorded or taken.is_empty():
-            return Outcome(found, 0, 0, is_recorded=False)
+            return FindingOutcome(found, 0, 0, is_recorded=False)
         new, same = _record(connection, taken, decision, values=None)
-        return Outcome(found, new, same, is_recorded=True)
+        return FindingOutcome(found, new, same, is_recorded=True)
 
 
-def propose_edit(workspace: Workspace, finding: str, values: Sequence[int], decision: Decision) -> Outcome:
+def propose_edit(
+    workspace: Workspace, finding: str, values: Sequence[int], decision: FindingDecision
+) -> FindingOutcome:
     """Propose values for the slots of a finding, in smallest units: one for each slot. Another person approves it.
 
     Raises:
         ConfigError: the finding has no slots, there are not as many values, or one is below zero or no int32.
     """
-    _check_why(decision)
     asked = Asked(ids=(finding,))
     with control(workspace, purpose="findings") as connection:
         found = work_list_of(workspace, connection, asked, decision.at.date())
@@ -102,10 +82,10 @@ def propose_edit(workspace: Workspace, finding: str, values: Sequence[int], deci
         if wrong:
             raise ConfigError(f"finding `{finding}`: expected values from 0 to {SLOT_MAX:,}, found {wrong[0]:,}")
         new, same = _record(connection, found, decision, values=",".join(map(str, values)))
-        return Outcome(found, new, same, is_recorded=True)
+        return FindingOutcome(found, new, same, is_recorded=True)
 
 
-def approve_edits(workspace: Workspace, ids: Sequence[str], *, actor: str, at: datetime) -> Outcome:
+def approve_edits(workspace: Workspace, ids: Sequence[str], *, actor: str, at: datetime) -> FindingOutcome:
     """Approve proposed edits; the next run of VEE puts their values in.
 
     Raises:
@@ -128,28 +108,34 @@ def approve_edits(workspace: Workspace, ids: Sequence[str], *, actor: str, at: d
         approved = arranged(FindingDecisions, held.with_columns(approved_by=pl.lit(actor)))
         with transaction(connection):
             counts = record_facts(connection, "finding_decision", approved, recorded_at=at)
-            subject = _subject(found)
-            record(connection, at=at, actor=actor, action="approve_edit", subject=subject, detail="edits approved")
-        return Outcome(found, counts.new + counts.changed, counts.same, is_recorded=True)
+            named = subject(found, "finding_id")
+            record(connection, at=at, actor=actor, action="approve_edit", subject=named, detail="edits approved")
+        return FindingOutcome(found, counts.new + counts.changed, counts.same, is_recorded=True)
 
 
 def assign(
     workspace: Workspace, asked: Asked, owner: str, *, actor: str, at: datetime, is_recorded: bool = True
-) -> Outcome:
+) -> FindingOutcome:
     """Give findings to somebody."""
-    if not owner.strip():
-        raise ConfigError("option --owner: expected a name, found nothing")
+    needs_owner(owner)
     with control(workspace, purpose="findings") as connection:
         found = work_list_of(workspace, connection, asked, at.date())
         found = found.with_columns(refusal=pl.lit(None, dtype=pl.String))
         if not is_recorded or found.is_empty():
-            return Outcome(found, 0, 0, is_recorded=False)
+            return FindingOutcome(found, 0, 0, is_recorded=False)
         rows = found.select("finding_id", owner=pl.lit(owner), assigned_by=pl.lit(actor))
         with transaction(connection):
             counts = record_facts(connection, "finding_owner", rows, recorded_at=at)
             detail = f"{rows.height} findings given to {owner}"
-            record(connection, at=at, actor=actor, action="assign_finding", subject=_subject(found), detail=detail)
-        return Outcome(found, counts.new + counts.changed, counts.same, is_recorded=True)
+            record(
+                connection,
+                at=at,
+                actor=actor,
+                action="assign_finding",
+                subject=subject(found, "finding_id"),
+                detail=detail,
+            )
+        return FindingOutcome(found, counts.new + counts.changed, counts.same, is_recorded=True)
 
 
 def refusal(state: FindingState) -> pl.Expr:
@@ -224,7 +210,9 @@ def decision_history(connection: Connection, finding_id: str) -> pl.DataFrame:
     )
 
 
-def _record(connection: Connection, taken: pl.DataFrame, decision: Decision, *, values: str | None) -> tuple[int, int]:
+def _record(
+    connection: Connection, taken: pl.DataFrame, decision: FindingDecision, *, values: str | None
+) -> tuple[int, int]:
     rows = taken.with_columns(
         state=pl.lit(decision.state.value),
         slot_values=pl.lit(values, dtype=pl.String),
@@ -236,21 +224,10 @@ def _record(connection: Connection, taken: pl.DataFrame, decision: Decision, *, 
         counts = record_facts(connection, "finding_decision", arranged(FindingDecisions, rows), recorded_at=decision.at)
         detail = f"{rows.height} findings {_VERBS[decision.state]}: {decision.why.strip()}"
         record(
-            connection, at=decision.at, actor=decision.actor, action="decide_finding", subject=_subject(taken),
-            detail=detail,
+            connection, at=decision.at, actor=decision.actor, action="decide_finding",
+            subject=subject(taken, "finding_id"), detail=detail,
         )  # fmt: skip
     return counts.new + counts.changed, counts.same
-
-
-def _subject(found: pl.DataFrame) -> str:
-    named = found["finding_id"].sort().head(3).to_list()
-    more = found.height - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
-
-
-def _check_why(decision: Decision) -> None:
-    if not decision.why.strip():
-        raise ConfigError("option --why: expected a reason, found nothing", hint="say in a sentence why")
 
 
 def _refuse_named(found: pl.DataFrame, asked: Asked) -> None:

@@ -6,7 +6,7 @@ which the rest is found at the end; so the findings are the same however the cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ import polars as pl
 
 from ingest.checks.days import DayReads, check_days
 from ingest.checks.drafts import REFUSING, no_drafts, without_silenced
-from ingest.checks.features import feature_days, is_complete, measured_days, with_channels
+from ingest.checks.features import Measured, feature_days, is_complete, with_channels
 from ingest.checks.habits import habits_of, recent_from
 from ingest.checks.history import TAIL_DAYS, History, learn
 from ingest.checks.history_levels import class_moves, late_moves, level_drafts, level_limits
@@ -81,7 +81,7 @@ class Checks:
     def judge(
         self,
         landed: pl.DataFrame,
-        before: Iterable[pl.DataFrame],
+        measured: Measured,
         expected: pl.DataFrame,
         interval_minutes: int,
         replaced: pl.DataFrame | None,
@@ -90,20 +90,18 @@ class Checks:
 
         Drafts that refuse slots are estimated, the others are told as they are.
 
-        `landed` are the current landed rows of the period, `before` those of the days before it, in parts that are
-        looked at one after the other; `expected` has channel_no and day of both; `replaced` as in `DayReads`.
+        `landed` are the current landed rows of the period, `measured` what was measured of them and of days before;
+        `expected` has channel_no and day of both; `replaced` as in `DayReads`.
         """
         if not self.rules.rules:
             return self.nothing, NOTHING_LEFT
-        # Only what was measured is put together and sorted: the slots stay where they are.
-        channels = self.places.channels
-        parts = [measured_days(rows, channels, interval_minutes, is_past=True) for rows in before]
-        parts.append(measured_days(landed, channels, interval_minutes))
-        days = _with_expected(with_channels(in_order(pl.concat(parts)), channels), expected)
+        days = _with_expected(with_channels(in_order(measured.days), self.places.channels), expected)
+        parts = [_with_expected(part, expected).lazy() for part in measured.past if part.height]
         reads = DayReads(days, landed, interval_minutes, self.from_date, self.to_date, self.places, replaced)
+        reads = replace(reads, past=pl.concat(parts)) if parts else reads
         learned, histories = self._learn(reads)
         drafts = pl.concat([check_days(reads, self.rules), learned])
-        return without_silenced(drafts), Left(histories, self._paired_days(days))
+        return without_silenced(drafts), Left(histories, self._paired_days(reads))
 
     def finish(self, left: Sequence[Left], registers: pl.DataFrame) -> pl.DataFrame:
         """Return the drafts that need channels of several blocks, from what these left.
@@ -145,12 +143,15 @@ class Checks:
         history = learn(reads, habits, self.rules, moved_low=low, moved_high=high)
         return run_drafts(reads, habits, self.rules), (history,)
 
-    def _paired_days(self, days: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
-        kept = days.join(self.paired, how="semi", on="channel_no", maintain_order="left")
-        if kept.is_empty():
-            return ()
-        rows = kept.with_columns(is_complete=is_complete())
-        return (rows.select(pl.col(name).cast(dtype) for name, dtype in DAY_TOTALS.items()),)
+    def _paired_days(self, reads: DayReads) -> tuple[pl.DataFrame, ...]:
+        own = pl.col("channel_no").is_in(self.paired["channel_no"].implode())
+        columns = [pl.col(name).cast(dtype) for name, dtype in DAY_TOTALS.items()]
+        parts = [
+            days.filter(own).with_columns(is_complete=is_complete()).select(columns)
+            for days in (reads.past, reads.days.lazy())
+        ]
+        kept = in_order(pl.concat(pl.collect_all(parts))) if self.paired.height else pl.DataFrame()
+        return (kept,) if kept.height else ()
 
 
 def checks_of(rules: RuleSet, places: Places, from_date: date, to_date: date) -> Checks:
@@ -162,7 +163,7 @@ def checks_of(rules: RuleSet, places: Places, from_date: date, to_date: date) ->
 
 
 def _with_expected(days: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
-    """Add whether a day must have reads; where just the expected days came, without a join."""
+    """Add whether a day must have reads; where just the expected days came, without a look-up."""
     key = ["channel_no", "day"]
     if days.select(key).equals(expected.select(key)):
         return days.with_columns(is_expected=pl.lit(value=True))

@@ -1,13 +1,14 @@
 """Checks of channel-days, each against the day itself or the days beside it: V05, V08 to V14, V21, V28 to V30.
 
 `days` are rows of `ingest.checks.features.feature_days`, in order of channel and day, with `is_expected` (somebody is
-supplied and a meter hangs). Days before the period are there so that runs which began earlier are counted whole.
+supplied and a meter hangs). Days before the period are there so that runs which began earlier are counted whole; of
+them less is known (`PAST_DAYS`), and they come in any order: they are many, and few of them are ever told of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -15,15 +16,16 @@ import numpy as np
 import polars as pl
 
 from ingest.checks.drafts import drafted, no_drafts, units
-from ingest.checks.features import is_complete
+from ingest.checks.features import PAST_DAYS, is_complete, with_channels
 from ingest.checks.kernels import STEP_PERCENT_MAX, slot_runs, steps
 from ingest.checks.places import Places
 from ingest.rules.governing import Governing, governing
 from ingest.rules.rules import RuleSet
-from ingest.vee.matrix import MISSING, Ints, Values, real_slots, value_matrix
+from ingest.vee.matrix import MISSING, Ints, Values, in_order, real_slots, value_matrix
 from model.codes import Quality, RuleSource
 
 _ESTIMATES = (int(Quality.ESTIMATED), int(Quality.FORECAST))
+_PAST: dict[str, pl.DataType] = {**PAST_DAYS, "is_expected": pl.Boolean()}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class DayReads:
     to_date: date
     places: Places
     replaced: pl.DataFrame | None = None  # of days that landed again: channel_no, day, earlier (total), earlier_seq
+    past: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=_PAST))
+    """Days before the period: `PAST_DAYS` and is_expected."""
 
     @cached_property
     def judged(self) -> pl.DataFrame:
@@ -52,7 +56,30 @@ class DayReads:
         some = channels.filter(rule.concerns())["channel_no"]
         if len(some) * 2 > channels.height:
             return self
-        return replace(self, days=self.days.filter(pl.col("channel_no").is_in(some.implode())))
+        own = pl.col("channel_no").is_in(some.implode())
+        return replace(self, days=self.days.filter(own), past=self.past.filter(own))
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """Return the channels that have days, in order."""
+        every = [self.past.select("channel_no").collect(), self.days.select("channel_no")]
+        found: Ints = pl.concat(every)["channel_no"].unique().sort().cast(pl.Int64).to_numpy()
+        return found
+
+    def before(self, day: date) -> pl.LazyFrame:
+        """Return the days before one, in any order: `PAST_DAYS` and is_expected."""
+        if day <= self.from_date:
+            return self.past.filter(pl.col("day") < day)
+        return pl.concat([self.past, self.days.lazy().select(list(_PAST))]).filter(pl.col("day") < day)
+
+    def since(self, day: date, columns: Sequence[str]) -> pl.DataFrame:
+        """Return the days from one on, in order, with some columns that are known of all days and channels."""
+        now = self.days.filter(pl.col("day") >= day).select(columns)
+        if day >= self.from_date:
+            return now
+        own = [name for name in columns if name in _PAST]
+        earlier = self.past.filter(pl.col("day") >= day).select(own).collect()
+        return in_order(pl.concat([with_channels(earlier, self.places.channels).select(columns), now]))
 
     def in_period(self) -> pl.Expr:
         """Return whether a row's day is in the period."""
@@ -200,9 +227,8 @@ def _peak_change(reads: DayReads, rule: Governing) -> pl.DataFrame:
     length = reads.to_date - reads.from_date
     is_before = pl.col("day").is_between(reads.from_date - length, reads.from_date, closed="left")
     is_whole = pl.col("is_expected") & is_complete()
-    # The past is most of the days, and only their peaks are asked for.
-    past = reads.days.select("channel_no", "highest", is_past=is_whole & is_before).filter("is_past")
-    before = past.group_by("channel_no").agg(earlier=pl.col("highest").max(), days_before=pl.len())
+    past = reads.past.filter(is_whole & is_before).select("channel_no", "highest")
+    before = past.group_by("channel_no").agg(earlier=pl.col("highest").max(), days_before=pl.len()).collect()
     now = reads.days.filter(is_whole & reads.in_period())
     highest = now.group_by("channel_no").agg(pl.col("highest").max())
     # Days come in order: of equal peaks the first is told of.
@@ -313,8 +339,16 @@ def day_runs(reads: DayReads, holds: pl.Expr, rule: Governing) -> pl.DataFrame:
     measure, revenue_class. The rule is the one that fits the last day; the finding stands on the first, so that it is
     the same finding when the run goes on.
     """
-    held = reads.days.lazy().filter(pl.col("is_expected") & holds & (pl.col("day") < reads.to_date))
-    rows = held.select("channel_no", "day", "base_seq", "measure", "revenue_class", "total", "lowest").collect()
+    of_day = ["channel_no", "day", "base_seq", "total", "lowest"]
+    is_held = pl.col("is_expected") & holds
+    # A day that does not hold is in no run: few are put together and sorted.
+    held = [days.filter(is_held).select(of_day) for days in (reads.past, reads.days.lazy())]
+    rows = in_order(pl.concat(pl.collect_all(held)))
+    return runs_of(with_channels(rows, reads.places.channels), reads.from_date, rule)
+
+
+def runs_of(rows: pl.DataFrame, from_date: date, rule: Governing) -> pl.DataFrame:
+    """Return `day_runs` of days that hold, in order of channel and day: runs that reach `from_date`."""
     is_next = (pl.col("channel_no").diff() == 0) & (pl.col("day").diff() == pl.duration(days=1))
     numbered = rows.with_columns(run=(~is_next.fill_null(value=False)).cum_sum())
     runs = numbered.group_by("run", maintain_order=True).agg(
@@ -322,7 +356,7 @@ def day_runs(reads: DayReads, holds: pl.Expr, rule: Governing) -> pl.DataFrame:
         pl.col("total").sum(), pl.col("lowest").min(),
         first_day=pl.col("day").first(), day=pl.col("day").last(), length=pl.len().cast(pl.Int64),
     )  # fmt: skip
-    long = runs.filter((pl.col("length") >= rule.limit("days")) & (pl.col("day") >= reads.from_date))
+    long = runs.filter((pl.col("length") >= rule.limit("days")) & (pl.col("day") >= from_date))
     return long.with_columns(severity=rule.severity(), day=pl.col("first_day"), last_day=pl.col("day"))
 
 

@@ -40,6 +40,8 @@ def drafted(
     Rows have channel_no, day, base_seq, measure, revenue_class; and severity, where it follows from another day than
     the one that the finding stands on. The reason is the check's name unless given.
     """
+    if rows.is_empty():
+        return no_drafts()
     said = pl.lit(rules.check) if reason is None else _text(reason)
     severity = pl.col("severity") if "severity" in rows.columns else rules.severity()
     drafts = rows.select(

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
 from ingest.checks.kernels import GROUPS, NO_NIGHT, Features, day_features
-from ingest.vee.matrix import Ints, placed_kinds, real_slots
+from ingest.vee.matrix import Ints, channel_places, placed_kinds, real_slots
 from ingest.vee.slot_kernels import Screened, columns_of_days, screened_columns
 
 GROUP_COLUMNS = [f"g{group}" for group in range(GROUPS)]
+PAST_DAYS: dict[str, pl.DataType] = {
+    "channel_no": pl.Int32(), "day": pl.Date(), "n": pl.Int16(), "worst": pl.UInt8(), "base_seq": pl.Int64(),
+    "slots": pl.Int16(), "present": pl.Int32(), "total": pl.Int64(), "lowest": pl.Int64(), "highest": pl.Int64(),
+    "night_low": pl.Int64(), **dict.fromkeys(GROUP_COLUMNS, pl.Int64()),
+}  # fmt: skip
+"""What is asked of a day before the period: less than of a day that is judged."""
 
 _OF_CHANNEL = ["channel_no", "measure", "revenue_class", "interval_minutes", "capacity_w", "generation"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of the days of some channels."""
+
+    days: pl.DataFrame
+    """Days of the period: `measured_days` of its landed rows."""
+    past: Sequence[pl.DataFrame] = ()
+    """Days before it: `PAST_DAYS`; each part has its rows in order, and no channel-day comes in two."""
+
+
+def measured(
+    landed: pl.DataFrame, before: Iterable[pl.DataFrame], channels: pl.DataFrame, interval_minutes: int
+) -> Measured:
+    """Measure the landed rows of the period, and those of days before it, which are read part by part."""
+    past = [past_days(rows, channels, interval_minutes) for rows in before]
+    return Measured(measured_days(landed, channels, interval_minutes), past)
 
 
 def feature_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
@@ -23,6 +50,11 @@ def feature_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes:
     `Places.channels`.
     """
     return with_channels(measured_days(landed, channels, interval_minutes), channels)
+
+
+def past_days(landed: pl.DataFrame, channels: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
+    """Return what is asked of days before the period: `PAST_DAYS`, in the order of the rows."""
+    return measured_days(landed, channels, interval_minutes, is_past=True).select(list(PAST_DAYS))
 
 
 def measured_days(
@@ -56,7 +88,7 @@ def measured_days(
 def with_channels(measured: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
     """Add measure, revenue_class, interval_minutes, capacity_w and generation of each row's channel."""
     ordered = channels.select(_OF_CHANNEL).sort("channel_no")
-    places = np.searchsorted(ordered["channel_no"].to_numpy(), measured["channel_no"].to_numpy())
+    places = channel_places(ordered["channel_no"].to_numpy(), measured["channel_no"].to_numpy())
     return pl.concat([measured, ordered.drop("channel_no")[places]], how="horizontal")
 
 

@@ -1,7 +1,7 @@
 """Kernels of habits: medians, means and sums of the past days of each channel.
 
-Rows are channel-days in order of channel and day; `starts` (int64) has the first row of each channel, and the number of
-rows behind the last. `is_past` (bool [row]) says which rows count; a channel may have none. `ingest.checks.habits`
+Rows are channel-days in any order; `rows` (int64) has those that count in order of channel and day, and `starts`
+(int64) where in it each channel begins, and its length behind the last; a channel may have none. `ingest.checks.habits`
 makes these arrays of frames whose columns it has checked.
 """
 
@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 @compiled
 def habit_kernel(
-    starts: Ints, is_past: Flags, is_free: Flags, totals: Ints, groups: tuple[Ints, ...], out_habits: Ints
+    starts: Ints, rows: Ints, is_free: Flags, totals: Ints, groups: tuple[Ints, ...], out_habits: Ints
 ) -> None:
     """Fill, by kind of day: days, median total, median departure from it, and the mean of each part of the day.
 
@@ -34,8 +34,9 @@ def habit_kernel(
         for kind in range(3):
             count = 0
             sums[:] = 0
-            for row in range(starts[channel], starts[channel + 1]):
-                if is_past[row] and (kind == 0 or is_free[row] == (kind == 2)):
+            for place in range(starts[channel], starts[channel + 1]):
+                row = rows[place]
+                if kind == 0 or is_free[row] == (kind == 2):
                     values[count] = totals[row]
                     count += 1
                     for group in range(len(groups)):
@@ -56,7 +57,7 @@ def habit_kernel(
 
 
 @compiled
-def night_kernel(starts: Ints, is_past: Flags, nights: Ints, no_night: int, out_nights: Ints) -> None:
+def night_kernel(starts: Ints, rows: Ints, nights: Ints, no_night: int, out_nights: Ints) -> None:
     """Fill what the night flow of nine days of ten does not exceed; nights of `no_night` do not count.
 
     nights: int64 [row]; out_nights: int64 [channel], `no_night` before.
@@ -65,8 +66,9 @@ def night_kernel(starts: Ints, is_past: Flags, nights: Ints, no_night: int, out_
     values = np.empty(longest, np.int64)
     for channel in range(len(starts) - 1):
         count = 0
-        for row in range(starts[channel], starts[channel + 1]):
-            if is_past[row] and nights[row] != no_night:
+        for place in range(starts[channel], starts[channel + 1]):
+            row = rows[place]
+            if nights[row] != no_night:
                 values[count] = nights[row]
                 count += 1
         if count > 0:
@@ -76,24 +78,18 @@ def night_kernel(starts: Ints, is_past: Flags, nights: Ints, no_night: int, out_
 
 
 @compiled
-def half_kernel(starts: Ints, is_past: Flags, days: Ints, groups: tuple[Ints, ...], out_halves: Ints) -> None:
+def half_kernel(starts: Ints, rows: Ints, days: Ints, groups: tuple[Ints, ...], out_halves: Ints) -> None:
     """Fill the sums of each part of the day before the median day of the past, and from it on.
 
-    days: int64 [row], rising within a channel; groups: 8 of int64 [row]; out_halves: int64 [2, 8, channel], zeros
+    days: int64 [row]; groups: 8 of int64 [row]; out_halves: int64 [2, 8, channel], zeros
     before.
     """
-    longest = np.diff(starts).max() if len(starts) > 1 else 0
-    rows = np.empty(longest, np.int64)
     for channel in range(len(starts) - 1):
-        count = 0
-        for row in range(starts[channel], starts[channel + 1]):
-            if is_past[row]:
-                rows[count] = row
-                count += 1
+        first, count = starts[channel], starts[channel + 1] - starts[channel]
         if count == 0:
             continue
-        middle_twice = days[rows[(count - 1) // 2]] + days[rows[count // 2]]
-        for place in range(count):
+        middle_twice = days[rows[first + (count - 1) // 2]] + days[rows[first + count // 2]]
+        for place in range(first, first + count):
             row = rows[place]
             half = 1 if 2 * days[row] >= middle_twice else 0
             for group in range(len(groups)):

@@ -16,7 +16,7 @@ from ingest.checks.features import GROUP_COLUMNS, is_complete
 from ingest.checks.habit_kernels import ALL, FREE, WORKING, habit_kernel, half_kernel, night_kernel
 from ingest.checks.kernels import GROUPS, NO_NIGHT
 from ingest.rules.rules import RuleSet
-from ingest.vee.matrix import Ints
+from ingest.vee.matrix import Ints, channel_places
 from model.codes import Quality
 
 RECENT_DAYS = 14
@@ -55,6 +55,10 @@ def recent_from(from_date: date, to_date: date) -> date:
     return min(from_date, to_date - timedelta(days=RECENT_DAYS))
 
 
+KNOWN_BY = ["is_expected", "present", "slots", "n", "worst"]
+"""What says whether a day is known, beside its date."""
+
+
 def is_known(reads: DayReads, rules: RuleSet) -> pl.Expr:
     """Return whether a day says what is usual, or is compared with it: complete, read, and not estimated."""
     since = recent_from(reads.from_date, reads.to_date) - timedelta(days=rules.history_days)
@@ -73,42 +77,57 @@ def is_free_day(rules: RuleSet) -> pl.Expr:
 
 
 def habits_of(reads: DayReads, rules: RuleSet) -> Habits:
-    """Return the habits of all channels of `reads`, whose days come in order of channel and day."""
+    """Return the habits of all channels of `reads`."""
     first = recent_from(reads.from_date, reads.to_date)
-    days = reads.days.lazy().select(
+    days = reads.before(first).select(
         "channel_no",
         "total",
         *GROUP_COLUMNS,
         night=pl.col("night_low").fill_null(NO_NIGHT),
         number=pl.col("day").to_physical().cast(pl.Int64),
         is_free=is_free_day(rules),
-        is_past=is_known(reads, rules) & (pl.col("day") < first),
+        is_past=is_known(reads, rules),
     ).collect()  # fmt: skip
-    channels = days["channel_no"].to_numpy()
-    begins = np.flatnonzero(np.diff(channels, prepend=-1)).astype(np.int64)
-    starts = np.append(begins, len(channels))
-    is_past, groups = days["is_past"].to_numpy(), tuple(days[name].to_numpy() for name in GROUP_COLUMNS)
-    found = np.zeros((3, 3 + GROUPS, len(begins)), np.int64)
-    nights, halves = np.full(len(begins), NO_NIGHT, np.int64), np.zeros((2, GROUPS, len(begins)), np.int64)
-    habit_kernel(starts, is_past, days["is_free"].to_numpy(), days["total"].to_numpy(), groups, found)
-    night_kernel(starts, is_past, days["night"].to_numpy(), NO_NIGHT, nights)
-    half_kernel(starts, is_past, days["number"].to_numpy(), groups, halves)
-    return Habits(channels[begins], found[:, 0], found[:, 1], found[:, 2], found[:, 3:], nights, halves)
+    numbers = reads.numbers
+    rows, starts = _rows_of_channels(days, numbers)
+    groups = tuple(days[name].to_numpy() for name in GROUP_COLUMNS)
+    found = np.zeros((3, 3 + GROUPS, len(numbers)), np.int64)
+    nights, halves = np.full(len(numbers), NO_NIGHT, np.int64), np.zeros((2, GROUPS, len(numbers)), np.int64)
+    habit_kernel(starts, rows, days["is_free"].to_numpy(), days["total"].to_numpy(), groups, found)
+    night_kernel(starts, rows, days["night"].to_numpy(), NO_NIGHT, nights)
+    half_kernel(starts, rows, days["number"].to_numpy(), groups, halves)
+    return Habits(numbers, found[:, 0], found[:, 1], found[:, 2], found[:, 3:], nights, halves)
 
 
-def with_habits(recent: pl.DataFrame, habits: Habits, rules: RuleSet) -> pl.DataFrame:
+def _rows_of_channels(days: pl.DataFrame, numbers: Ints) -> tuple[Ints, Ints]:
+    """Return the rows of the past in order of channel and day, and where the rows of each channel begin and end."""
+    some = np.flatnonzero(days["is_past"].to_numpy())
+    channels = days["channel_no"].to_numpy()[some].astype(np.int64)
+    # Months in order, one behind the other: a stable sort merges them, and the rows themselves stay where they are.
+    order = np.argsort(channels * 2**32 + days["number"].to_numpy()[some], kind="stable")
+    starts = np.searchsorted(channels[order], np.append(numbers, np.iinfo(np.int64).max))
+    return some[order], starts
+
+
+def with_expected(recent: pl.DataFrame, habits: Habits, rules: RuleSet) -> pl.DataFrame:
     """Return the recent days of channels with a past, and what it expects of each: by its kind of day, if it can.
 
-    `recent` has channel_no and is_free. Added: past_days, expected, spread, past0..past7.
+    `recent` has channel_no and is_free. Added: expected; place (of the channel) and kind, for `with_habits`.
     """
-    places = np.searchsorted(habits.numbers, recent["channel_no"].to_numpy())
+    places = channel_places(habits.numbers, recent["channel_no"].to_numpy())
     known = habits.enough(rules.history_days_min)[places]
-    days, places = recent.filter(pl.Series(known)), places[known]
+    days, places = (recent, places) if known.all() else (recent.filter(pl.Series(known)), places[known])
     kinds = np.where(days["is_free"].to_numpy(), FREE, WORKING)
     kinds = np.where(habits.counts[kinds, places] >= KIND_DAYS_MIN, kinds, ALL)
+    expected = pl.Series("expected", habits.expected[kinds, places])
+    return days.with_columns(expected, pl.Series("place", places), pl.Series("kind", kinds))
+
+
+def with_habits(days: pl.DataFrame, habits: Habits) -> pl.DataFrame:
+    """Add to some days of `with_expected` past_days, spread and past0..past7."""
+    kinds, places = days["kind"].to_numpy(), days["place"].to_numpy()
     return days.with_columns(
         pl.Series("past_days", habits.counts[ALL, places]),
-        pl.Series("expected", habits.expected[kinds, places]),
         pl.Series("spread", habits.spread[kinds, places]),
         *[pl.Series(name, habits.parts[kinds, group, places]) for group, name in enumerate(PAST_COLUMNS)],
     )

@@ -15,6 +15,7 @@ import polars as pl
 from ingest.checks.days import DayReads
 from ingest.checks.features import GROUP_COLUMNS
 from ingest.checks.habits import (
+    KNOWN_BY,
     PAST_COLUMNS,
     RECENT_DAYS,
     Habits,
@@ -22,9 +23,11 @@ from ingest.checks.habits import (
     is_free_day,
     is_known,
     recent_from,
+    with_expected,
     with_habits,
 )
 from ingest.rules.rules import RuleSet
+from ingest.vee.matrix import channel_places
 
 TAIL_DAYS = 7
 """The last days, of which level and shape are told: a week holds every kind of day."""
@@ -55,45 +58,61 @@ class History:
     """How many channels of a class moved so far on a day: measure, revenue_class, branch_id, day, bin, channels."""
 
 
+_OF_DAY = ["channel_no", "day", "base_seq", "total", *GROUP_COLUMNS]
+
+
 def learn(reads: DayReads, habits: Habits, rules: RuleSet, *, moved_low: int, moved_high: int) -> History:
     """Return what the days of a block say beside the past of their channels.
 
     Recent days are kept of channels that used less than `moved_low` or more than `moved_high` percent of what was
     expected, of the last days or of all recent ones.
     """
-    first = recent_from(reads.from_date, reads.to_date)
-    of_day = ["channel_no", "day", "base_seq", "measure", "revenue_class", "total", *GROUP_COLUMNS]
-    known = reads.days.lazy().filter(is_known(reads, rules) & (pl.col("day") >= first))
-    recent = with_habits(known.select(*of_day, is_free=is_free_day(rules)).collect(), habits, rules)
-    branches = reads.places.channels.select("channel_no", "branch_id")
-    recent = recent.join(branches, how="left", on="channel_no", validate="m:1", maintain_order="left")
+    days = reads.since(recent_from(reads.from_date, reads.to_date), [*_OF_DAY, *KNOWN_BY])
+    # Of all recent days only what they come to is looked at; parts of the day and names of the few that are told of.
+    known = days.lazy().with_row_index("at").filter(is_known(reads, rules))
+    recent = with_expected(
+        known.select("at", "channel_no", "day", "total", is_free=is_free_day(rules)).collect(), habits, rules
+    )
     tail = _tail(recent, reads.to_date)
-    channels = _summary(tail, habits)
     keep = _moved(recent, moved_low, moved_high)
     keep = pl.concat([keep, _moved(tail, moved_low, moved_high)]).unique()
     kept = recent.join(keep, how="semi", on="channel_no", maintain_order="left")
+    classes = reads.places.channels.select("channel_no", *CLASS_DAY[:3])
     nights = {
         "night": pl.sum_horizontal(GROUP_COLUMNS[:NIGHT_GROUPS]),
         "night_expected": pl.sum_horizontal(PAST_COLUMNS[:NIGHT_GROUPS]),
     }
     of_day = ["channel_no", "day", "base_seq", "total", "expected", "spread", *CLASS_DAY[:3]]
-    return History(channels, kept.select(*of_day, **nights), _moves(recent))
+    told = _with_classes(with_habits(_with_parts(kept, days), habits), classes)
+    channels = _with_classes(_summary(with_habits(_with_parts(tail, days), habits), habits), classes)
+    return History(channels, told.select(*of_day, **nights), _moves(recent, classes))
+
+
+def _with_parts(some: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """Add base_seq and the parts of the day to some days, whose rows `at` says."""
+    return some.with_columns(days.select(pl.col("base_seq", *GROUP_COLUMNS).gather(some["at"])).get_columns())
+
+
+def _with_classes(rows: pl.DataFrame, classes: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(classes, how="left", on="channel_no", validate="m:1", maintain_order="left")
 
 
 def _tail(recent: pl.DataFrame, to_date: date) -> pl.DataFrame:
     """Return the last days of each channel within the last two weeks."""
-    late = recent.filter(pl.col("day") >= to_date - timedelta(days=RECENT_DAYS)).sort("channel_no", "day")
-    return late.group_by("channel_no", maintain_order=True).tail(TAIL_DAYS)
+    late = recent.filter(pl.col("day") >= to_date - timedelta(days=RECENT_DAYS))
+    # Days come in order: so many rows on there is another channel, or nothing.
+    follows = pl.col("channel_no").shift(-TAIL_DAYS, fill_value=-1)
+    return late.filter(pl.col("channel_no") != follows)
 
 
 def _summary(tail: pl.DataFrame, habits: Habits) -> pl.DataFrame:
     """Return a row for each channel with enough last days.
 
-    channel_no, measure, revenue_class, branch_id; day and base_seq of the first of the last days; tail_days, total,
-    expected; now0..now7 and past0..past7 (mean of a day, by part, of the last days and of what the past expects of
-    such days); past_days; drift (how far the shape of the past's halves lies apart, of `SHARES`).
+    channel_no; day and base_seq of the first of the last days; past_days; tail_days, total, expected; now0..now7 and
+    past0..past7 (mean of a day, by part, of the last days and of what the past expects of such days); drift (how far
+    the shape of the past's halves lies apart, of `SHARES`).
     """
-    of = ["measure", "revenue_class", "branch_id", "day", "base_seq", "past_days"]
+    of = ["day", "base_seq", "past_days"]
     count = pl.len().cast(pl.Int64)
     channels = tail.group_by("channel_no", maintain_order=True).agg(
         pl.col(of).first(),
@@ -130,7 +149,13 @@ def _moved(days: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
     return sums.filter((total < expected * low) | (total > expected * high)).select("channel_no")
 
 
-def _moves(recent: pl.DataFrame) -> pl.DataFrame:
+def _moves(recent: pl.DataFrame, classes: pl.DataFrame) -> pl.DataFrame:
+    names = classes.select(CLASS_DAY[:3]).unique().with_row_index("of")
+    ordered = classes.join(names, how="left", on=CLASS_DAY[:3], validate="m:1", nulls_equal=True).sort("channel_no")
+    places = channel_places(ordered["channel_no"].to_numpy(), recent["channel_no"].to_numpy())
     ratio = (pl.col("total") * 1_000 // pl.col("expected")).clip(0, RATIO_MAX)
-    counted = recent.filter(pl.col("expected") > 0).with_columns(bin=(ratio // BIN).cast(pl.Int32))
-    return counted.group_by([*CLASS_DAY, "bin"]).agg(channels=pl.len().cast(pl.Int64))
+    # A class is a number while its channels are counted: names are compared once a class.
+    counted = recent.lazy().with_columns(ordered["of"].gather(places)).filter(pl.col("expected") > 0)
+    counts = counted.group_by("of", "day", bin=(ratio // BIN).cast(pl.Int32)).agg(channels=pl.len().cast(pl.Int64))
+    named = counts.collect().join(names, how="left", on="of", validate="m:1")
+    return named.select(*CLASS_DAY, "bin", "channels")

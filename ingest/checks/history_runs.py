@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from ingest.checks.days import DayReads, day_runs
+from ingest.checks.days import DayReads, runs_of
 from ingest.checks.drafts import drafted, no_drafts, units
 from ingest.checks.features import is_complete
 from ingest.checks.habits import Habits, nights_before, recent_from
 from ingest.rules.governing import Governing, governing
 from ingest.rules.rules import RuleSet
+
+_OF_DAY = [
+    "channel_no", "day", "base_seq", "measure", "revenue_class", "n", "slots", "present", "total", "lowest",
+    "night_low", "is_expected",
+]  # fmt: skip
 
 
 def run_drafts(reads: DayReads, habits: Habits, rules: RuleSet) -> pl.DataFrame:
@@ -20,26 +25,17 @@ def run_drafts(reads: DayReads, habits: Habits, rules: RuleSet) -> pl.DataFrame:
     past = nights_before(habits, rules)
     found = [no_drafts()]
     for rule, check in ((night, _night_flow), (stopped, _stopped)):
-        if rule is not None and (days := _recent_days(reads.of(rule), past)).height:
-            found.append(check(reads, days, rule))
+        if rule is not None:
+            recent = reads.of(rule).since(recent_from(reads.from_date, reads.to_date), _OF_DAY)
+            found.append(check(reads, recent, past, rule))
     return pl.concat(found)
 
 
-def _recent_days(reads: DayReads, past: pl.DataFrame) -> pl.DataFrame:
-    """Return the recent days of channels with a past, and what was usual in it."""
-    recent = reads.days.filter(pl.col("day") >= recent_from(reads.from_date, reads.to_date))
-    return recent.join(past, how="inner", on="channel_no", validate="m:1", maintain_order="left")
-
-
-def _night_flow(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFrame:
-    low, past = pl.col("night_low"), pl.col("past_night")
-    rose = (low * 100 > past * rule.limit("percent")) & (low - past >= rule.limit("floor"))
-    runs = _to_the_end(reads, days, rose.fill_null(value=False), rule)
-    nights = days.join(runs.select("channel_no", "day"), how="semi", on=["channel_no", "day"])
-    told = runs.join(
-        nights.select("channel_no", "past_night", "past_days"), how="left", on="channel_no", validate="m:1",
-        maintain_order="left",
-    )  # fmt: skip
+def _night_flow(reads: DayReads, recent: pl.DataFrame, past: pl.DataFrame, rule: Governing) -> pl.DataFrame:
+    low, usual = pl.col("night_low"), pl.col("past_night")
+    rose = (low * 100 > usual * rule.limit("percent")) & (low - usual >= rule.limit("floor"))
+    risen = _beside_past(recent.filter(low.is_not_null()), past).filter(rose)
+    told = _beside_past(_to_the_end(reads, recent, risen, rule), past)
     return drafted(
         told, rule, found=pl.col("night_lowest"),
         detail=pl.format(
@@ -50,11 +46,10 @@ def _night_flow(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.Data
     )  # fmt: skip
 
 
-def _stopped(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFrame:
-    is_still = is_complete() & (pl.col("total") == 0) & (pl.col("past_total") >= rule.limit("past_floor"))
-    runs = _to_the_end(reads, days, is_still, rule)
-    before = days.select("channel_no", "past_total", "past_days").unique("channel_no")
-    told = runs.join(before, how="left", on="channel_no", validate="m:1", maintain_order="left")
+def _stopped(reads: DayReads, recent: pl.DataFrame, past: pl.DataFrame, rule: Governing) -> pl.DataFrame:
+    still = recent.filter(is_complete() & (pl.col("total") == 0))
+    stopped = _beside_past(still, past).filter(pl.col("past_total") >= rule.limit("past_floor"))
+    told = _beside_past(_to_the_end(reads, recent, stopped, rule), past)
     return drafted(
         told, rule, found=pl.lit(0),
         detail=pl.format(
@@ -64,15 +59,20 @@ def _stopped(reads: DayReads, days: pl.DataFrame, rule: Governing) -> pl.DataFra
     )  # fmt: skip
 
 
-def _to_the_end(reads: DayReads, days: pl.DataFrame, holds: pl.Expr, rule: Governing) -> pl.DataFrame:
-    """Return the runs of such days that go on to the last expected day, with the lowest night flow of each."""
-    known = days.with_columns(holds=holds)
-    runs = day_runs(_with_days(reads, known), pl.col("holds"), rule)
-    last = days.filter(pl.col("is_expected")).group_by("channel_no").agg(end=pl.col("day").max())
+def _beside_past(days: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+    """Return the days of channels with a past, and what was usual in it."""
+    return days.join(past, how="inner", on="channel_no", validate="m:1", maintain_order="left")
+
+
+def _to_the_end(reads: DayReads, recent: pl.DataFrame, held: pl.DataFrame, rule: Governing) -> pl.DataFrame:
+    """Return the runs of such recent days that go on to the last expected day, with the lowest night flow of each."""
+    runs = runs_of(held.filter("is_expected"), reads.from_date, rule)
+    some = pl.col("is_expected") & pl.col("channel_no").is_in(runs["channel_no"].unique().implode())
+    last = recent.filter(some).group_by("channel_no").agg(end=pl.col("day").max())
     open_runs = runs.join(last, how="inner", on="channel_no", validate="m:1", maintain_order="left").filter(
         pl.col("last_day") == pl.col("end")
     )
-    nights = known.filter(pl.col("holds")).select("channel_no", "night_low", of="day")
+    nights = held.select("channel_no", "night_low", of="day")
     lowest = (
         open_runs.select("channel_no", "day", "last_day")
         .join(nights, how="inner", on="channel_no", validate="m:m")
@@ -81,7 +81,3 @@ def _to_the_end(reads: DayReads, days: pl.DataFrame, holds: pl.Expr, rule: Gover
         .agg(night_lowest=pl.col("night_low").min())
     )
     return open_runs.join(lowest, how="left", on="channel_no", validate="m:1", maintain_order="left")
-
-
-def _with_days(reads: DayReads, days: pl.DataFrame) -> DayReads:
-    return DayReads(days, reads.landed, reads.interval_minutes, reads.from_date, reads.to_date, reads.places)

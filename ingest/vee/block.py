@@ -20,8 +20,10 @@ from ingest.vee.begun import Begun
 from ingest.vee.findings import finish_findings
 from ingest.vee.judge import Judged, expected_days, judge_doubtful, survey_days
 from ingest.vee.lake import BlockReads
+from ingest.vee.past import measured_block
 from ingest.vee.readings import KnownRegisters
 from ingest.vee.report import BlockTotals, added_totals, block_totals
+from ingest.vee.screen import as_measured
 from ingest.versions import DAY_KEY
 from model.accounts import ChannelNumbers
 from model.codes import Quality, RuleSource
@@ -79,17 +81,17 @@ def judge_block(lake: BlockReads, given: Begun[Given]) -> JudgedBlock:
     It asks for files and what it is given alone, and changes nothing: blocks can be judged at the same time. What is
     given may still be asked of the control database while the first blocks are read.
     """
-    numbers = lake.channels["channel_no"]
-    low, high = int(numbers[0]), int(numbers[-1])
+    low, high = lake.bounds
     landed = lake.landed()
     checks, known = given.result().checks.of(low, high), given.result().known.of(low, high)
-    drafts, left = _check_block(lake, landed, checks, known)
+    drafts, left, measured = _check_block(lake, landed, checks, known)
     refusals = refusals_of(drafts)
     told = finish_findings([drafts.clear() if known.is_partial else drafts.filter(~is_refusing())], checks.rules)
-    parts = [
-        _judge_part(part, _days_of(part, lake, landed), rules, refusals, checks, known)
-        for part, rules in _parts(lake, checks)
-    ]
+    parts = []
+    for part, rules in _parts(lake, checks):
+        days = _days_of(part, lake, landed)
+        seen = as_measured(measured, days) if measured is not None and days is landed else None
+        parts.append(_judge_part(part, days, rules, refusals, checks, known, seen))
     totals = [part.totals for part in parts]
     return JudgedBlock(
         pl.concat([part.edited for part in parts]),
@@ -108,16 +110,22 @@ def _days_of(part: BlockReads, lake: BlockReads, landed: pl.DataFrame) -> pl.Dat
     return own.join(part.channels.select("channel_no"), how="semi", on="channel_no", maintain_order="left")
 
 
-def _check_block(lake: BlockReads, landed: pl.DataFrame, checks: Checks, known: Known) -> tuple[pl.DataFrame, Left]:
-    """Return the drafts of the checks of the rule set, and what they keep; a set without rules reads nothing."""
+def _check_block(
+    lake: BlockReads, landed: pl.DataFrame, checks: Checks, known: Known
+) -> tuple[pl.DataFrame, Left, pl.DataFrame | None]:
+    """Return the drafts of the checks of the rule set, what they keep, and what was measured of the period's days.
+
+    A set without rules reads and measures nothing.
+    """
     if not checks.rules.rules:
-        return checks.nothing, NOTHING_LEFT
+        return checks.nothing, NOTHING_LEFT, None
     since = lake.from_date - checks.days_before
     zones = lake.channels.select("channel_no", "tz_name")
     spans = pl.concat([known.earlier, known.active])
     expected = expected_days(spans, zones, since, lake.to_date)
     replaced = lake.replaced() if checks.wants_replaced else None
-    return checks.judge(landed, lake.before(checks.days_before), expected, lake.interval_minutes, replaced)
+    found = measured_block(lake, landed, checks.places.channels, checks.days_before)
+    return *checks.judge(landed, found, expected, lake.interval_minutes, replaced), found.days
 
 
 def _parts(lake: BlockReads, checks: Checks) -> Iterator[tuple[BlockReads, RuleSet]]:
@@ -146,10 +154,11 @@ def _judge_part(
     refusals: Refusals,
     checks: Checks,
     known: Known,
+    measured: pl.DataFrame | None,
 ) -> JudgedBlock:
     """Judge channels under one set of thresholds: all on the period alone, those in doubt again with days around it."""
     minutes = lake.interval_minutes
-    judged = _judge_reads(lake, days, rules, refusals, known)
+    judged = _judge_reads(lake, days, rules, refusals, known, measured)
     standing = _standing(judged, lake.judged_before())
     closed = _closed(judged, standing, minutes)
     proposed = judged.edited.join(closed, how="anti", on=DAY_KEY, maintain_order="left")
@@ -173,13 +182,22 @@ def _judge_again(new: pl.DataFrame, touched: pl.DataFrame, checks: Checks, minut
     ]  # fmt: skip
 
 
-def _judge_reads(lake: BlockReads, days: pl.DataFrame, rules: RuleSet, refusals: Refusals, known: Known) -> Judged:
+def _judge_reads(
+    lake: BlockReads,
+    days: pl.DataFrame,
+    rules: RuleSet,
+    refusals: Refusals,
+    known: Known,
+    measured: pl.DataFrame | None,
+) -> Judged:
     period = (lake.interval_minutes, lake.from_date, lake.to_date)
     numbers = lake.channels["channel_no"]
     own = refusals.of(numbers, lake.from_date, lake.to_date)
     decided = decided_of(known.decided, numbers, lake.from_date, lake.to_date)
     edits = with_decided(approved_edits(known.recorded, lake.channels, lake.from_date, lake.to_date), decided)
-    survey = survey_days(days, lake.channels, *period, rules=rules, active=known.active, refusals=own, edits=edits)
+    survey = survey_days(
+        days, lake.channels, *period, rules=rules, active=known.active, refusals=own, edits=edits, measured=measured
+    )
     good, doubtful = survey.good, survey.doubtful
     if doubtful.is_empty():
         return good

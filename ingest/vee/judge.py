@@ -190,17 +190,18 @@ def survey_days(
     active: pl.DataFrame,
     refusals: Refusals = NO_REFUSALS,
     edits: pl.DataFrame | None = None,
+    measured: pl.DataFrame | None = None,
 ) -> Survey:
     """Judge the channels whose days in [from_date, to_date) are all good at first sight, and name the others.
 
     `days` holds the current landed rows of the period alone: a channel that is good is judged the same without the
     days around it, so those are read only for the others, which `judge_doubtful` judges. Channels with refusals or
-    `edits` are always doubted.
+    `edits` are always doubted. `measured`: the days as `measure_days` has them, where they were measured before.
     """
     landed = in_order(wide_checked(ReadDays, days, interval_minutes))
     zones = channels.filter(pl.col("interval_minutes") == interval_minutes).select("channel_no", "tz_name")
     expected = expected_days(active, zones, from_date, to_date)
-    seen = _see(landed, expected, zones, interval_minutes)
+    seen = _see(landed, expected, zones, interval_minutes, measured)
     is_short = pl.col("slots_valued") < pl.col("slots")
     bad = seen.placed.filter(is_short | is_doubtful(rules)).select("channel_no")
     decided = refusals.channels.clear() if edits is None else _judged_too(edits, seen.placed)
@@ -213,8 +214,14 @@ def survey_days(
     return Survey(Judged(edited, findings, good), doubtful.to_series(), seen)
 
 
-def _see(landed: pl.DataFrame, expected: pl.DataFrame, zones: pl.DataFrame, interval_minutes: int) -> Seen:
-    measured = measure_days(landed, interval_minutes)
+def _see(
+    landed: pl.DataFrame,
+    expected: pl.DataFrame,
+    zones: pl.DataFrame,
+    interval_minutes: int,
+    measured: pl.DataFrame | None = None,
+) -> Seen:
+    measured = measure_days(landed, interval_minutes) if measured is None else measured
     placed = _place_days(expected, measured, zones, interval_minutes)
     return Seen(landed, measured, expected, placed, zones)
 

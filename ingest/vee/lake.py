@@ -60,6 +60,12 @@ def clipped(spans: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame
     return inside.unique().sort("channel_no", "from_date", "to_date")
 
 
+_KEYS = {
+    "channel_no": pl.Int32(), "day": pl.Date(), "n": pl.Int16(), "worst": pl.UInt8(), "seq": pl.Int64(),
+    "file": pl.Int64(),
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class LengthFiles:
     """The registered files of one interval length."""
@@ -108,16 +114,43 @@ class BlockReads:
             rows = current_days(rows.lazy(), None, minutes)
         return wide_checked(ReadDays, rows, minutes)
 
-    def before(self, distance: timedelta) -> Iterator[pl.DataFrame]:
-        """Return the current landed row of each channel-day up to `distance` before the period, a month at a time.
+    def months_before(self, distance: timedelta) -> Iterator[tuple[date, date]]:
+        """Return the days up to `distance` before the period by month, as first day and day after the last.
 
         Files hold a month in order, so nothing has to be sorted, and no more than a month is in memory.
         """
         first = self.from_date - distance
         while first < self.from_date:
             after = min((first.replace(day=1) + timedelta(days=31)).replace(day=1), self.from_date)
-            yield self._current(pl.lit(value=True), first, after)
+            yield first, after
             first = after
+
+    def keys(self, from_date: date, to_date: date) -> tuple[pl.DataFrame, list[LakeFile]]:
+        """Return which landed row counts of each channel-day in [from_date, to_date), in order, and the files.
+
+        channel_no, day, n, worst, seq; file (place among the files; null where a path is told in another way).
+        """
+        files = self._files(self.files.landed, from_date, to_date)
+        if not files:
+            return pl.DataFrame(schema=_KEYS), []
+        paths = pl.Enum([str(self.workspace.root / file.path) for file in files])
+        place = pl.col("file").cast(paths, strict=False).to_physical().cast(pl.Int64)
+        scan = self._rows(scan_lake(self.workspace, files, path_column="file"), from_date, to_date)
+        rows = scan.select(*DAY_KEY, "n", "worst", "seq", "updated_at", file=place).collect()
+        if not days_rise(rows.select(DAY_KEY)):
+            rows = current_days(rows.lazy(), None, self.interval_minutes, columns=list(_KEYS))
+        return rows.select(list(_KEYS)), files
+
+    def landed_as(self, keys: pl.DataFrame, from_date: date, to_date: date) -> pl.DataFrame:
+        """Return the landed rows of some `keys` of the days in [from_date, to_date), in any order."""
+        some = pl.col("channel_no").is_in(keys["channel_no"].unique().implode())
+        scan = self._scan(self.files.landed, from_date, to_date)
+        assert scan is not None, "rows that were listed have files"
+        rows = scan.filter(some).select(list(read_days_schema(self.interval_minutes))).collect()
+        if rows.height > keys.height:
+            rows = rows.join(keys, how="semi", on=[*DAY_KEY, "seq"], maintain_order="left")
+        assert rows.height == keys.height, "each row that was listed is there once"
+        return wide_checked(ReadDays, rows, self.interval_minutes)
 
     def replaced(self) -> pl.DataFrame:
         """Return what days that landed again held before: channel_no, day, earlier (total of the version before)."""
@@ -153,17 +186,27 @@ class BlockReads:
         latest = rows.unique([*DAY_KEY, "base_seq"], keep="last", maintain_order=True)
         return wide_checked(VeeDays, latest, minutes)
 
-    def _scan(self, registered: Sequence[LakeFile], from_date: date, to_date: date) -> pl.LazyFrame | None:
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Return the first channel and the last."""
         numbers = self.channels["channel_no"]
-        low, high = int(numbers[0]), int(numbers[-1])
-        files = overlapping(registered, low, high, from_date, to_date)
-        if not files:
-            return None
+        return int(numbers[0]), int(numbers[-1])
+
+    def _scan(self, registered: Sequence[LakeFile], from_date: date, to_date: date) -> pl.LazyFrame | None:
+        files = self._files(registered, from_date, to_date)
+        return self._rows(scan_lake(self.workspace, files), from_date, to_date) if files else None
+
+    def _files(self, registered: Sequence[LakeFile], from_date: date, to_date: date) -> list[LakeFile]:
+        files = overlapping(registered, *self.bounds, from_date, to_date)
         # Named by content, files come in any order; by channel and day their rows mostly need no sorting.
-        files.sort(key=lambda file: (file.channel_min or 0, file.day_min or date.min, file.path))
+        return sorted(files, key=lambda file: (file.channel_min or 0, file.day_min or date.min, file.path))
+
+    def _rows(self, scan: pl.LazyFrame, from_date: date, to_date: date) -> pl.LazyFrame:
         days = pl.col("day").is_between(from_date, to_date, closed="left")
-        own = pl.col("channel_no").is_in(numbers.implode()) if self.is_partial else pl.lit(value=True)
-        return scan_lake(self.workspace, files).filter(pl.col("channel_no").is_between(low, high) & own & days)
+        own = (
+            pl.col("channel_no").is_in(self.channels["channel_no"].implode()) if self.is_partial else pl.lit(value=True)
+        )
+        return scan.filter(pl.col("channel_no").is_between(*self.bounds) & own & days)
 
 
 def overlapping(files: Sequence[LakeFile], low: int, high: int, from_date: date, to_date: date) -> list[LakeFile]:

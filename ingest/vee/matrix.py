@@ -66,6 +66,18 @@ def day_positions(wanted: pl.DataFrame, days: pl.DataFrame) -> Ints:
     return day_places(_day_keys(days), _day_keys(wanted))
 
 
+def channel_places(numbers: npt.NDArray[np.integer], wanted: npt.NDArray[np.integer]) -> Ints:
+    """Return the place of each wanted channel among `numbers`, which rise; each is one of them.
+
+    Channels of a block lie close together, so that a table of all numbers between them is small.
+    """
+    lowest = int(numbers[0]) if numbers.size else 0
+    table = np.zeros(int(numbers[-1]) - lowest + 1 if numbers.size else 0, np.int64)
+    table[numbers - lowest] = np.arange(len(numbers))
+    places: Ints = table[wanted - lowest]
+    return places
+
+
 def _day_keys(days: pl.DataFrame) -> Ints:
     keys: Ints = days.select(pl.col("channel_no").cast(pl.Int64) * 2**32 + pl.col("day").cast(pl.Int32))[
         "channel_no"

@@ -11,6 +11,11 @@ from ingest.vee.slot_kernels import screen_wide
 from model.codes import Quality
 from model.reads import slot_columns
 
+_MEASURED = [
+    "at", "channel_no", "day", "n", "worst", "base_seq", "is_flagged", "slots_valued", "quantity", "lowest", "highest",
+    "third",
+]  # fmt: skip
+
 
 def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
     """Return a row for each landed one, in its order, with what the rules need of it.
@@ -32,6 +37,19 @@ def measure_days(landed: pl.DataFrame, interval_minutes: int) -> pl.DataFrame:
         pl.Series("highest", found.highest, dtype=pl.Int64),
         pl.Series("third", found.third, dtype=pl.Int64),
     )
+
+
+def as_measured(days: pl.DataFrame, landed: pl.DataFrame) -> pl.DataFrame | None:
+    """Return what `measure_days` says of landed rows, from what was measured of them for the rule set.
+
+    None where that left out rows, or slots beyond the clock's day: `days` has the columns of
+    `ingest.checks.features.measured_days`.
+    """
+    if days.height != landed.height or days.select((pl.col("n") > pl.col("slots")).any()).item():
+        return None
+    flagged = landed.select(is_flagged=pl.col("flags").is_not_null()).to_series()
+    named = days.with_columns(flagged, at="row", slots_valued="present", quantity="total")
+    return named.select(_MEASURED).rechunk()
 
 
 def screen(measured: pl.DataFrame, expected: pl.DataFrame, rules: RuleSet) -> pl.DataFrame:

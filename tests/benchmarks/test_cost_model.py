@@ -66,7 +66,7 @@ def test_months_that_were_kept_elsewhere_are_taken_with_their_other_turns(tmp_pa
     rated = stage | {"parts": {PARTITIONS: part}}
     stages = {VEE: stage | {"parts": {JUDGE: part}}, PLAN: stage, RATE: rated, PUBLISH: stage}
     drawn = {"interval_channels": 48_997, "intervals": 1_000, "agreements": 10}
-    report = {"drawn": drawn, "workers": 2, "stages": stages, "other": stages | {VEE: stage}}
+    report = {"drawn": drawn, "workers": 2, "stages": stages, "others": {"1": stages | {VEE: stage}}}
     command = "python -m benchmarks.month --meters 50000 --also-workers 1"
     results = tmp_path / "results.json"
     results.write_text(

@@ -9,7 +9,7 @@ from benchmarks.impact import FIRST, ImpactReport, impact_sheet, on_one_tariff, 
 from benchmarks.month_shapes import TIERS, tariff_file
 from benchmarks.stages import PartMeasured, StageMeasured
 from demo.utility import draw_utility
-from rating.profiles import can_be_profiled
+from rating.profile_needs import can_be_profiled
 from tariffs.compile import compile_tariff
 from tariffs.file import parse_tariff
 
@@ -18,7 +18,7 @@ def test_proposals_are_tariffs_and_one_of_them_needs_the_days(tmp_path: Path) ->
     files = {name: parse_tariff(path.read_text(encoding="utf-8"), name) for name, path in proposals(tmp_path).items()}
     current = parse_tariff(tariff_file(TIERS).read_text(encoding="utf-8"), TIERS)
     assert current.model_copy(update={"examples": ()}) not in files.values()
-    assert [can_be_profiled(compile_tariff(file)) for file in files.values()] == [True, True, False]
+    assert [can_be_profiled(compile_tariff(file)) for file in files.values()] == [True, True, True, True, False]
 
 
 def test_all_electricity_is_on_one_tariff() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -55,20 +56,29 @@ def test_each_block_reads_its_days_once_and_no_more_than_a_month_of_them(
 ) -> None:
     books = write_books(tmp_path / "books", CHANNELS)
     reads: list[tuple[date, date, int]] = []
-    current = BlockReads._current
 
-    def counted(self: BlockReads, some: pl.Expr, from_date: date, to_date: date) -> pl.DataFrame:
-        rows = current(self, some, from_date, to_date)
-        reads.append((from_date, to_date, rows.height))
-        return rows
+    def counting(name: str) -> None:
+        read = getattr(BlockReads, name)
 
-    monkeypatch.setattr(BlockReads, "_current", counted)
-    run_vee(books, from_date=PERIOD[0], to_date=PERIOD[1], received_at=NOW, rules=rules, channels_per_block=BLOCK)
+        def counted(self: BlockReads, which: Any, from_date: date, to_date: date) -> pl.DataFrame:
+            rows: pl.DataFrame = read(self, which, from_date, to_date)
+            reads.append((from_date, to_date, rows.height))
+            return rows
+
+        monkeypatch.setattr(BlockReads, name, counted)
+
+    counting("_current")
+    counting("landed_as")
+    period = {"from_date": PERIOD[0], "to_date": PERIOD[1], "received_at": NOW, "rules": rules}
+    run_vee(books, **period, channels_per_block=BLOCK)
     assert len(reads) == reads_a_block * CHANNELS // BLOCK
     # What is in memory at once follows from the block, whatever the books hold.
     assert max(rows for *_, rows in reads) == BLOCK * DAYS
     assert reads[0][:2] == PERIOD
     assert min(first for first, *_ in reads) == (FIRST if rules.rules else PERIOD[0])
+    reads.clear()
+    run_vee(books, **period, channels_per_block=BLOCK)
+    assert {first for first, *_ in reads} == {PERIOD[0]}, "days before were measured, and are not read again"
 
 
 def test_any_count_of_workers_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

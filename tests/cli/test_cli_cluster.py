@@ -40,10 +40,8 @@ def command(books: Path, tmp_path: Path) -> CommandLine:
     return CommandLine(Path(shutil.copytree(books, tmp_path / "w")))
 
 
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found is not None
-    return found[1]
+def block(language: str, number: int = 0) -> str:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[number]
 
 
 def in_shell(text: str, command: CommandLine, tools: Path, **tool: str) -> subprocess.CompletedProcess[str]:
@@ -82,6 +80,21 @@ def test_the_slurm_script_computes_and_commits(command: CommandLine, tmp_path: P
     assert [(row["partition"], row["state"], row["runner"]) for row in shown] == [
         (number, "done", "array") for number in range(len(shown))
     ]
+
+
+def test_the_commands_of_the_slurm_script_for_reads_judge_and_commit(command: CommandLine) -> None:
+    # A day more than was judged. Starting an interpreter for each command would take ten times as long.
+    days = {'"$1"': "2026-05-31", '"$2"': "2026-07-01"}
+    found = re.findall(r"billmill (reads [^)]*?)\)?\"?\)?$", block("bash", 1), re.MULTILINE)
+    plan, *others = (text.rstrip('")') for text in found)
+    planned = command.done(*(days.get(word, word) for word in plan.split())).json
+    filled = {"$plan": planned["plan"], "\\$SLURM_ARRAY_TASK_ID": "0"}
+    assert planned["blocks"] == 1
+    for text in others:
+        command.done(*(filled.get(word, word) for word in text.split()))
+    assert [text.split()[1] for text in others] == ["vee-block", "vee-commit"]
+    again = command.done("reads", "vee", "--from", days['"$1"'], "--to", days['"$2"'], "--json").json
+    assert again["load"] is None, "nothing is left to be found"
 
 
 def test_the_command_of_the_kubernetes_job_computes_a_partition(command: CommandLine) -> None:

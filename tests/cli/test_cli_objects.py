@@ -220,6 +220,25 @@ def test_blocks_of_reads_are_judged_on_machines_that_share_the_bucket_alone(
     assert not [key for key in server.keys("june") if "/aside/" in key]
 
 
+def test_an_array_judges_blocks_on_machines_that_share_the_bucket_alone(
+    june: tuple[CommandLine, str], server: Server, tmp_path: Path
+) -> None:
+    command, _ = june
+    days = ("--from", "2026-06-01", "--to", "2026-07-01", "--json")
+    there = other_machine(command, tmp_path / "there")
+    figures = twin(command, tmp_path / "alone").done("reads", "vee", *days).json
+    for _ in range(2):  # nothing is new, so the second plan bears the first one's name, and the machine has its copies
+        plan = command.done("reads", "vee-plan", *days).json
+        assert [there.done("reads", "vee-block", plan["plan"], "--index", 0, "--json").json["new"] for _ in "ab"] == [
+            True, False,
+        ]  # fmt: skip
+        done = command.done("reads", "vee-commit", plan["plan"], "--by", "ops", "--json").json
+        assert done == {"plan": plan["plan"], "load": None, "new": True, **figures}
+        assert not [key for key in server.keys("june") if key.endswith(".pickle")]
+    assert plan["blocks"] == 1
+    assert not list(there.workspace.glob("*.duckdb"))
+
+
 def judged(workspace: Workspace, judge: Judge) -> list[JudgedBlock]:
     """Validate June and return what came of each block."""
     found: list[JudgedBlock] = []

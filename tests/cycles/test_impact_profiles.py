@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from whole_night import PLANNED, RECEIVED
 
-from cycles.quotes import rated_twice
+from cycles.quotes import found_lots
 from cycles.quotes.impact import Asked, Impact, find_impact, last_cycle
 from ingest.landing.write import write_days
 from store.control import control, transaction
@@ -20,9 +21,22 @@ from store.workspace import Workspace
 from tariffs.comparison import sides_of_tariffs
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "tariffs" / "res-tou.toml"
+DEMAND = """[versions.charges.demand]
+of = "kw"
+price = 3.10
+text = "Demand"
+"""
 PROPOSALS = {
     "another price": [("peak = 0.4730", "peak = 0.4980")],
     "Saturday as a working day": [('"mon-fri"', '"mon-sat"'), ('"sat-sun"', '"sun"')],
+    "the highest demand at peak times": [
+        ("[quantities]", '[quantities]\nkw = { measure = "import_energy", agg = "max", unit = "kW", window = "peak" }'),
+        ("[versions.charges.supply]", DEMAND + "[versions.charges.supply]"),
+    ],
+    "the third highest demand": [
+        ("[quantities]", '[quantities]\nkw = { measure = "import_energy", agg = "nth", n = 3, unit = "kW" }'),
+        ("[versions.charges.supply]", DEMAND + "[versions.charges.supply]"),
+    ],
 }
 
 
@@ -44,21 +58,60 @@ def impact(workspace: Workspace, proposal: Path) -> Impact:
     return find_impact(workspace, old, new, cycle, asked)
 
 
-def test_amounts_are_those_of_the_days(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    proposal = proposed(workspace, "Saturday as a working day")
-    found = impact(workspace, proposal)
-    assert any(workspace.profiles.iterdir())
-    monkeypatch.setattr(rated_twice, "day_kinds", lambda *_: None)
-    by_days = impact(workspace, proposal)
-    assert by_days.accounts.drop_nulls().height > 5
-    for name in ("accounts", "charges", "parked"):
-        assert_frame_equal(getattr(found, name), getattr(by_days, name))
+def by_days(workspace: Workspace, proposal: Path) -> Impact:
+    """Return the impact with nothing kept and no days added up."""
+    shutil.rmtree(workspace.profiles, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found_lots, "day_kinds", lambda *_: None)
+        return impact(workspace, proposal)
+
+
+def assert_same(found: Impact, expected: Impact) -> None:
+    assert_frame_equal(found.accounts.drop("is_by_kind"), expected.accounts.drop("is_by_kind"))
+    for name in ("charges", "parked"):
+        assert_frame_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_amounts_are_those_of_the_days_at_first_and_when_they_were_kept(workspace: Workspace) -> None:
+    names = ["another price", "Saturday as a working day", "the highest demand at peak times"]
+    expected = {name: by_days(workspace, proposed(workspace, name)) for name in names}
+    shutil.rmtree(workspace.profiles)
+    for name in [*names, *names[1:]]:
+        found = impact(workspace, proposed(workspace, name))
+        assert_same(found, expected[name])
+        assert found.accounts.drop_nulls()["is_by_kind"].all()
+        changed = found.accounts.drop_nulls().filter(pl.col("new_minor") != pl.col("old_minor"))
+        assert changed.height > 5
+    for path in workspace.profiles.glob("*-totals.parquet"):
+        pl.read_parquet(path).with_columns(pl.col("amount_minor") + 1).write_parquet(path)
+    planted = impact(workspace, proposed(workspace, "another price")).accounts.drop_nulls()
+    before = expected["another price"].accounts.drop_nulls()
+    assert planted["old_minor"].to_list() == (before["old_minor"] + 1).to_list(), "what was kept is read"
+
+
+def test_it_says_that_days_were_read_one_by_one_and_why(workspace: Workspace) -> None:
+    found = impact(workspace, proposed(workspace, "the third highest demand"))
+    told = found.as_dict()["days"]
+    assert told == {
+        "added_up": 0, "one_by_one": found.accounts.height, "because": ["the new version: quantity `kw` is nth"],
+    }  # fmt: skip
+
+
+def test_lots_that_are_damaged_or_gone_are_made_again(workspace: Workspace) -> None:
+    proposal = proposed(workspace, "another price")
+    before = impact(workspace, proposal)
+    for change in (lambda path: path.write_bytes(b"no Parquet"), lambda path: path.unlink()):
+        for path in [*workspace.profiles.glob("*-0-days-15.parquet"), *workspace.profiles.glob("*-totals.parquet")]:
+            change(path)
+        assert_same(impact(workspace, proposal), before)
 
 
 def test_what_was_kept_serves_until_a_read_comes_in_its_place(workspace: Workspace) -> None:
     proposal = proposed(workspace, "another price")
     before = impact(workspace, proposal).accounts
-    for path in workspace.profiles.glob("*-kinds-*.parquet"):
+    for path in workspace.profiles.glob("*-totals.parquet"):
+        path.unlink()
+    for path in workspace.profiles.glob("*-0-days-15.parquet"):
         wrong = pl.read_parquet(path).with_columns(pl.col("v40") + 100_000)
         wrong.write_parquet(path)
     planted = impact(workspace, proposal).accounts

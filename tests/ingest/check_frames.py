@@ -9,6 +9,7 @@ import polars as pl
 from vee_frames import Slots, active, channel_numbers, wide_days
 
 from ingest.checks.checks import Checks, Left, checks_of
+from ingest.checks.features import measured
 from ingest.checks.places import Places
 from ingest.rules.rule_file import parse_rules
 from ingest.rules.rules import RuleSet
@@ -108,9 +109,9 @@ def judge(
     expected = expected_days(active(numbers, first, after), zones, first, after)
     in_period = {key: slots for key, slots in days.items() if from_date <= key[1] < to_date}
     before = {key: slots for key, slots in days.items() if key[1] < from_date}
-    drafts, left = checks.checks.judge(
-        wide_days(in_period, minutes, flags), [wide_days(before, minutes, flags)], expected, minutes, replaced
-    )
+    landed, earlier = wide_days(in_period, minutes, flags), wide_days(before, minutes, flags)
+    found = measured(landed, [earlier], at.channels, minutes)
+    drafts, left = checks.checks.judge(landed, found, expected, minutes, replaced)
     checks.left.append(left)
     return drafts
 

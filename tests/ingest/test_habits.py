@@ -47,6 +47,12 @@ def groups_of(days: list[Day]) -> tuple[np.ndarray, ...]:
     return tuple(np.array([day.parts[group] for day in days], np.int64) for group in range(GROUPS))
 
 
+def past_rows(days: list[Day], starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the past, and where in them each channel begins."""
+    rows = [row for row, day in enumerate(days) if day.is_past]
+    return np.array(rows, np.int64), np.array([sum(row < start for row in rows) for start in starts], np.int64)
+
+
 def flags(values: list[bool]) -> np.ndarray:
     return np.array(values, np.bool_)
 
@@ -62,8 +68,8 @@ def test_habits_are_medians_and_means_of_days_of_a_kind(drawn: list[list[Day]]) 
     starts, days = columns(drawn)
     found = np.zeros((3, 3 + GROUPS, len(drawn)), np.int64)
     totals = np.array([sum(day.parts) for day in days], np.int64)
-    is_past, is_free = flags([day.is_past for day in days]), flags([day.is_free for day in days])
-    habit_kernel(starts, is_past, is_free, totals, groups_of(days), found)
+    rows, starts = past_rows(days, starts)
+    habit_kernel(starts, rows, flags([day.is_free for day in days]), totals, groups_of(days), found)
     for channel, own in enumerate(drawn):
         past = [day for day in own if day.is_past]
         kinds = (past, [day for day in past if not day.is_free], [day for day in past if day.is_free])
@@ -83,7 +89,8 @@ def test_halves_of_the_past_meet_at_its_median_day(drawn: list[list[Day]]) -> No
     starts, days = columns(drawn)
     numbers = np.cumsum([day.gap for day in days], dtype=np.int64) if days else np.zeros(0, np.int64)
     found = np.zeros((2, GROUPS, len(drawn)), np.int64)
-    half_kernel(starts, flags([day.is_past for day in days]), numbers, groups_of(days), found)
+    some, begins = past_rows(days, starts)
+    half_kernel(begins, some, numbers, groups_of(days), found)
     for channel in range(len(drawn)):
         rows = [row for row in range(starts[channel], starts[channel + 1]) if days[row].is_past]
         twice = sorted(int(numbers[row]) for row in rows)
@@ -99,13 +106,12 @@ def test_nine_nights_of_ten_are_counted_as_polars_counts_them(count: int) -> Non
     """Whole numbers find the same place as the library's float, which findings of earlier versions rest on."""
     nights = np.arange(count, 0, -1, dtype=np.int64)
     found = np.full(1, NO_NIGHT, np.int64)
-    night_kernel(np.array([0, count], np.int64), np.ones(count, np.bool_), nights, NO_NIGHT, found)
+    night_kernel(np.array([0, count], np.int64), np.arange(count), nights, NO_NIGHT, found)
     assert found[0] == pl.Series(nights).quantile(0.9, interpolation="lower")
 
 
 def test_nights_without_a_value_do_not_count() -> None:
     nights = np.array([NO_NIGHT, 7, 3, NO_NIGHT, NO_NIGHT], np.int64)
     found = np.full(3, NO_NIGHT, np.int64)
-    is_past = np.array([True, True, False, True, True])
-    night_kernel(np.array([0, 3, 4, 5], np.int64), is_past, nights, NO_NIGHT, found)
+    night_kernel(np.array([0, 2, 3, 4], np.int64), np.array([0, 1, 3, 4]), nights, NO_NIGHT, found)
     assert found.tolist() == [7, NO_NIGHT, NO_NIGHT]
