@@ -29,21 +29,29 @@ class Measured:
     grown_bytes: int
 
 
-def measure_once(contend: Contend, settle: Settle, folder: Path, result: Path | None) -> Measured:
-    """Run a contender twice in this process, measure the second run, and write its result to `result`.
+PASSES = 5
+"""Measured passes of a contender in one process, after one that is not counted."""
 
-    The first run loads what a long-lived process has loaded: libraries, compiled kernels, the files in the page cache.
+
+def measure_once(contend: Contend, settle: Settle, folder: Path, result: Path | None) -> Measured:
+    """Let a contender work in this process once, then `PASSES` times more; return the medians of those.
+
+    The first pass loads what a long-lived process has loaded: libraries, compiled kernels, the files in the page cache.
+    Memory that the system hands out for the first time still weighs on the next; a worker of a run goes through some
+    ten partitions in a row. All contenders are measured alike. The last pass' result is written to `result`.
     """
     work = contend(folder)
     before = resident_bytes()
-    work()
-    wall, cpu = time.perf_counter(), time.process_time()
     found = work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    grown = peak_bytes() - before
+    passes = []
+    for _ in range(PASSES):
+        del found
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = work()
+        passes.append(Measured(time.perf_counter() - wall, time.process_time() - cpu, peak_bytes() - before))
     if result is not None:
         settle(found).write_parquet(result)
-    return Measured(wall, cpu, grown)
+    return medians(passes)
 
 
 def measure(contend: Contend, settle: Settle, folder: Path, result: Path | None = None) -> Measured:
