@@ -101,7 +101,7 @@ def gather_base(connection: Connection, workspace: Workspace, question: Question
 
 def _facts_key(connection: Connection, question: Question) -> str:
     """Return the hash of the question, and of all tables that `gather_base` looks at."""
-    names = question.names.select("tariff_id", "name").sort("tariff_id", "name").write_csv()
+    names = question.names.select("tariff_id", "name").sort("tariff_id", "name").write_json()
     cycle = json.dumps(asdict(question.cycle), default=str)
     asked = [question.tariff_id, cycle, json.dumps(question.branches), names]
     marks = [facts_mark(connection, table, known_at=question.known_at) for table in _FACTS]

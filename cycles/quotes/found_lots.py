@@ -69,7 +69,7 @@ def find_lots(base: Base, books: Sequence[RateBook], gather: Callable[[], Unplan
 
 
 def _key(base: Base, kinds: DayKinds, extremes: Sequence[str]) -> str:
-    days = [f"{minutes}\n{frame.write_csv()}" for minutes, frame in sorted(kinds.of_length.items())]
+    days = [f"{minutes}\n{frame.write_json()}" for minutes, frame in sorted(kinds.of_length.items())]
     return content_hash(base.key, kinds.start_date, kinds.end_date, *days, *extremes)[:32]
 
 

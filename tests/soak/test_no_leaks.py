@@ -27,9 +27,8 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
 
 def test_csv_for_people_is_written_in_one_place() -> None:
     writers = {path for path, call in calls() if isinstance(call.func, ast.Attribute) and call.func.attr == "write_csv"}
-    # A calendar goes back into `accounts import`, which takes no cycle whose name begins like a formula. What kept
-    # profiles write is hashed, and goes nowhere.
-    assert writers == {"store/csv_text.py", "commands/calendar.py", "cycles/quotes/kept_profiles.py"}
+    # A calendar goes back into `accounts import`, which takes no cycle whose name begins like a formula.
+    assert writers == {"store/csv_text.py", "commands/calendar.py"}
 
 
 def test_no_sql_is_put_together_by_format_or_percent() -> None:
