@@ -259,8 +259,7 @@ def _called_events(days: pl.DataFrame, book: RateBook) -> tuple[pl.DataFrame | N
     """Return the number of the events of a version's day (version_id, tz_name, day, call_no), and what each holds.
 
     A call is the periods of the events with their first minute and the minute after the last, the one that holds
-    where they overlap first. Number 0 is a day without events.
-    None where there are no events at all.
+    where they overlap first. Number 0 is a day without events; where there are none at all, no days are numbered.
     """
     if book.events.is_empty() or book.event_windows.is_empty():
         return None, [()]

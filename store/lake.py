@@ -150,9 +150,8 @@ def scan_lake(workspace: Workspace, files: Sequence[LakeFile], *, path_column: s
                 f"file `{path}` of the lake: expected {file.bytes} bytes, found {found}",
                 hint="restore it from a backup: billmill restore; billmill verify names all that differ",
             )
-    return pl.scan_parquet(
-        paths, glob=False, include_file_paths=path_column
-    )  # a folder may have `[` or `*` in its name
+    # A folder may have `[` or `*` in its name.
+    return pl.scan_parquet(paths, glob=False, include_file_paths=path_column)
 
 
 def _at_hand(workspace: Workspace, files: Sequence[LakeFile]) -> None:

@@ -86,7 +86,7 @@ def blocks_plan(reads: Sequence[BlockReads], given: Given) -> tuple[VeePlan, byt
     days = (given.checks.from_date, given.checks.to_date)
     plan = VeePlan("", *days, sum(sizes), len(sizes), max(sizes), hashlib.sha256(data).hexdigest(), code_version())
     name = f"vee-{days[0]}-{hashlib.sha256(plan.as_json()).hexdigest()[:16]}"
-    return VeePlan(**(vars(plan) | {"name": name})), data
+    return replace(plan, name=name), data
 
 
 def write_plan(workspace: Workspace, reads: Sequence[BlockReads], given: Given) -> tuple[VeePlan, bool]:
